@@ -1,0 +1,189 @@
+"""Tables of firms, products, prices and certificates."""
+
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shop.kit.db import Model, one_of
+from shop.kit.types import Bp, Code, Fen, Grams, Id, Instant, Name, Prose, Ref, Small
+
+
+class FirmKind(StrEnum):
+    """Kinds of seller."""
+
+    COOPERATIVE = "cooperative"
+    VILLAGE_COLLECTIVE = "village_collective"
+    LEADING_ENTERPRISE = "leading_enterprise"
+    FAMILY_FARM = "family_farm"
+
+
+class FirmStatus(StrEnum):
+    """Admission of a firm to the campaign."""
+
+    APPLIED = "applied"
+    ADMITTED = "admitted"
+    SUSPENDED = "suspended"
+
+
+class ProductStatus(StrEnum):
+    """Life of a listing."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    LISTED = "listed"
+    WITHDRAWN = "withdrawn"
+
+
+class Category(StrEnum):
+    """The eleven product categories of the campaign."""
+
+    FRUIT = "fruit"
+    VEGETABLE = "vegetable"
+    NUT_DRIED_FRUIT = "nut_dried_fruit"
+    GRAIN = "grain"
+    HERB_TEA = "herb_tea"
+    PROCESSED = "processed"
+    OIL = "oil"
+    FUNGUS = "fungus"
+    LIVESTOCK_EGG_HONEY = "livestock_egg_honey"
+    BEAN = "bean"
+    HANDICRAFT = "handicraft"
+
+
+class PaperKind(StrEnum):
+    """Papers that must accompany a product, or marks it may carry.
+
+    Batch papers (conformity, quarantine) belong to a lot; licences and marks to a firm and product, with number and expiry.
+    """
+
+    CONFORMITY_CERTIFICATE = "conformity_certificate"
+    QUARANTINE_CERTIFICATE = "quarantine_certificate"
+    FOOD_PRODUCTION_LICENCE = "food_production_licence"
+    WORKSHOP_LICENCE = "workshop_licence"
+    GI_MARK = "gi_mark"
+
+
+#: Papers issued for each batch: kept on the lot (承诺达标合格证, Order 4 of 2025; quarantine certificates for meat).
+BATCH_PAPERS = frozenset({PaperKind.CONFORMITY_CERTIFICATE, PaperKind.QUARANTINE_CERTIFICATE})
+#: Marks: never a condition of sale, shown only while verified and valid.
+MARKS = frozenset({PaperKind.GI_MARK})
+
+
+class Firm(Model):
+    """A seller. `reserve_bp` and `member_return_bp` (of distributable surplus; >= 60 % by law) where it is a co-op."""
+
+    __tablename__ = "firms"
+    __table_args__ = (
+        one_of("kind", FirmKind),
+        one_of("status", FirmStatus),
+        CheckConstraint("member_return_bp BETWEEN 6000 AND 10000", name="member_return_lawful"),
+        CheckConstraint("reserve_bp BETWEEN 0 AND 10000", name="reserve_in_range"),
+        UniqueConstraint("id", "party_id"),
+    )
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    party_id: Mapped[Ref] = mapped_column(ForeignKey("parties.id"), unique=True)
+    name_zh: Mapped[Name]
+    kind: Mapped[FirmKind]
+    status: Mapped[FirmStatus]
+    village_id: Mapped[Ref] = mapped_column(ForeignKey("villages.id"))
+    reserve_bp: Mapped[Bp | None]
+    member_return_bp: Mapped[Bp | None]
+
+
+class Product(Model):
+    """One SKU: one pack of one firm. Sold by whole packs of `net_weight_g`; stocked in grams.
+
+    `farm_gate_fen_per_kg` is the price of grade 一级 to households, None where the firm makes the product itself.
+    Months are 1..12; an end below the start runs over the new year. `is_food` False = medicinal material: never to a
+    canteen, no health claim.
+    """
+
+    __tablename__ = "products"
+    __table_args__ = (
+        one_of("category", Category),
+        one_of("status", ProductStatus),
+        UniqueConstraint("id", "firm_id"),
+        CheckConstraint("net_weight_g > 0", name="weighs_something"),
+        CheckConstraint("farm_gate_fen_per_kg > 0", name="farm_gate_positive"),
+        CheckConstraint("harvest_start_month BETWEEN 1 AND 12", name="harvest_start_is_month"),
+        CheckConstraint("harvest_end_month BETWEEN 1 AND 12", name="harvest_end_is_month"),
+        CheckConstraint("shelf_life_days > 0", name="shelf_life_positive"),
+        Index(None, "firm_id"),
+    )
+
+    id: Mapped[Id]
+    sku: Mapped[Code] = mapped_column(unique=True)
+    firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
+    name_zh: Mapped[Name]
+    name_en: Mapped[Name]
+    category: Mapped[Category]
+    status: Mapped[ProductStatus]
+    spec_zh: Mapped[Name]
+    net_weight_g: Mapped[Grams]
+    unit_zh: Mapped[Code]
+    origin_village_id: Mapped[Ref] = mapped_column(ForeignKey("villages.id"))
+    farm_gate_fen_per_kg: Mapped[Fen | None]
+    harvest_start_month: Mapped[Small]
+    harvest_end_month: Mapped[Small]
+    shelf_life_days: Mapped[Small]
+    storage_zh: Mapped[Name]
+    is_fresh: Mapped[bool]
+    is_food: Mapped[bool] = mapped_column(server_default="true")
+    gi_claimed: Mapped[bool] = mapped_column(server_default="false")
+
+
+class PriceTier(Model):
+    """Price per pack from `min_quantity` packs on, valid from a day (inclusive) until a day (exclusive).
+
+    Two lines of one product in an order share their tier: the tier is chosen by the product's total quantity.
+    """
+
+    __tablename__ = "price_tiers"
+    __table_args__ = (
+        UniqueConstraint("product_id", "valid_from", "min_quantity"),
+        CheckConstraint("min_quantity >= 1", name="min_quantity_positive"),
+        CheckConstraint("price_fen > 0", name="price_positive"),
+        CheckConstraint("valid_until > valid_from", name="validity_ordered"),
+    )
+
+    id: Mapped[Id]
+    product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"))
+    valid_from: Mapped[date]
+    valid_until: Mapped[date | None]
+    min_quantity: Mapped[int]
+    price_fen: Mapped[Fen]
+
+
+class RequiredPaper(Model):
+    """A paper without which the product may not be sold."""
+
+    __tablename__ = "required_papers"
+    __table_args__ = (one_of("kind", PaperKind),)
+
+    product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    kind: Mapped[PaperKind] = mapped_column(primary_key=True)
+
+
+class Certificate(Model):
+    """A licence or mark with number and expiry. Held only while `verified_at` is set and `expires_on` is not past."""
+
+    __tablename__ = "certificates"
+    __table_args__ = (
+        one_of("kind", PaperKind),
+        UniqueConstraint("kind", "number", "product_id"),
+        CheckConstraint("expires_on >= issued_on", name="validity_ordered"),
+        Index(None, "product_id"),
+    )
+
+    id: Mapped[Id]
+    product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"))
+    kind: Mapped[PaperKind]
+    number: Mapped[Code]
+    issued_on: Mapped[date]
+    expires_on: Mapped[date]
+    verified_at: Mapped[Instant | None]
+    note: Mapped[Prose | None]

@@ -1,0 +1,196 @@
+"""Tables of campaigns, channels, partners, occasions, fee rates and links."""
+
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shop.catalog.models import Category
+from shop.kit.db import Model, one_of
+from shop.kit.types import Bp, Code, Fen, Grams, Id, Instant, Json, Name, Ref, Small
+
+
+class ChannelKind(StrEnum):
+    """五销模式: the five sales channels."""
+
+    PLATFORM = "platform"  # 平台直销
+    UNIT = "unit"  # 单位帮销
+    CADRE = "cadre"  # 干部帮销
+    ENTERPRISE = "enterprise"  # 企业助销
+    LIVESTREAM = "livestream"  # 直播网销
+
+
+class PartnerKind(StrEnum):
+    """By way of whom a channel sells."""
+
+    SHOP = "shop"
+    UNIT = "unit"
+    CADRE = "cadre"
+    ENTERPRISE = "enterprise"
+    HOST = "host"
+
+
+class OccasionKind(StrEnum):
+    """On what occasion an order was placed."""
+
+    PROMOTION = "promotion"
+    ROUND = "round"
+    AGREEMENT = "agreement"
+    SESSION = "session"
+
+
+class OccasionStatus(StrEnum):
+    """Life of an occasion."""
+
+    PLANNED = "planned"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Campaign(Model):
+    """A selling campaign, open from its first to its last day (Beijing), both included."""
+
+    __tablename__ = "campaigns"
+    __table_args__ = (CheckConstraint("ends_on >= starts_on", name="days_ordered"),)
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    name_zh: Mapped[Name]
+    name_en: Mapped[Name]
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+
+
+class Channel(Model):
+    """One of the five; its behaviour is the policy of its kind."""
+
+    __tablename__ = "channels"
+    __table_args__ = (one_of("kind", ChannelKind), UniqueConstraint("id", "kind"))
+
+    id: Mapped[Id]
+    kind: Mapped[ChannelKind] = mapped_column(unique=True)
+    name_zh: Mapped[Name]
+    name_en: Mapped[Name]
+    position: Mapped[Small]
+
+
+class Partner(Model):
+    """By way of whom we sell. `party_id` is who it is; one party may be partner in two channels by two rows."""
+
+    __tablename__ = "partners"
+    __table_args__ = (
+        one_of("kind", PartnerKind),
+        UniqueConstraint("id", "kind"),
+        UniqueConstraint("party_id", "kind"),
+        CheckConstraint("payment_term_days BETWEEN 0 AND 60", name="term_lawful"),
+    )
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    kind: Mapped[PartnerKind]
+    party_id: Mapped[Ref] = mapped_column(ForeignKey("parties.id"))
+    name_zh: Mapped[Name]
+    payment_term_days: Mapped[Small | None]
+    profile: Mapped[Json]
+    admitted_at: Mapped[Instant | None]
+
+
+class FeeRate(Model):
+    """Dated technical fee of an online shop, by category or for all. Only a shop can have one."""
+
+    __tablename__ = "fee_rates"
+    __table_args__ = (
+        ForeignKeyConstraint(["partner_id", "partner_kind"], ["partners.id", "partners.kind"]),
+        CheckConstraint("partner_kind = 'shop'", name="only_shops_charge"),
+        CheckConstraint("rate_bp BETWEEN 0 AND 3000", name="rate_in_range"),
+        one_of("category", Category),
+        UniqueConstraint("partner_id", "category", "valid_from", postgresql_nulls_not_distinct=True),
+    )
+
+    id: Mapped[Id]
+    partner_id: Mapped[Ref]
+    partner_kind: Mapped[PartnerKind]
+    category: Mapped[Category | None]
+    valid_from: Mapped[date]
+    rate_bp: Mapped[Bp]
+
+
+class Occasion(Model):
+    """A promotion, a buying round, a live session, or a purchase agreement seen as an occasion.
+
+    `commission_bp` is the host's share of (paid - refunded) at settlement: sessions only, at most 10 % in a public
+    campaign.
+    """
+
+    __tablename__ = "occasions"
+    __table_args__ = (
+        one_of("kind", OccasionKind),
+        one_of("status", OccasionStatus),
+        ForeignKeyConstraint(["partner_id", "partner_kind"], ["partners.id", "partners.kind"]),
+        UniqueConstraint("id", "kind"),
+        UniqueConstraint("id", "partner_id"),
+        CheckConstraint("commission_bp BETWEEN 0 AND 1000", name="commission_capped"),
+        CheckConstraint("commission_bp = 0 OR (kind = 'session' AND partner_kind = 'host')", name="only_hosts_earn"),
+        CheckConstraint("ends_at > starts_at", name="times_ordered"),
+        Index(None, "partner_id"),
+    )
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    kind: Mapped[OccasionKind]
+    status: Mapped[OccasionStatus]
+    campaign_id: Mapped[Ref] = mapped_column(ForeignKey("campaigns.id"))
+    partner_id: Mapped[Ref]
+    partner_kind: Mapped[PartnerKind]
+    title_zh: Mapped[Name]
+    starts_at: Mapped[Instant]
+    ends_at: Mapped[Instant]
+    commission_bp: Mapped[Bp] = mapped_column(server_default="0")
+
+
+class Offer(Model):
+    """What an occasion sells: its own price per pack, a cap per buyer, and how much was set aside for it (grams)."""
+
+    __tablename__ = "offers"
+    __table_args__ = (
+        UniqueConstraint("occasion_id", "product_id"),
+        CheckConstraint("price_fen > 0", name="price_positive"),
+        CheckConstraint("per_buyer_cap > 0", name="cap_positive"),
+        CheckConstraint("set_aside_g >= 0", name="set_aside_not_negative"),
+    )
+
+    id: Mapped[Id]
+    occasion_id: Mapped[Ref] = mapped_column(ForeignKey("occasions.id"))
+    product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"))
+    price_fen: Mapped[Fen]
+    per_buyer_cap: Mapped[int | None]
+    set_aside_g: Mapped[Grams]
+
+
+class SaleLink(Model):
+    """A short link of a partner, `/s/{code}`: opening it names partner, occasion and product of the coming order."""
+
+    __tablename__ = "sale_links"
+    __table_args__ = (ForeignKeyConstraint(["partner_id", "partner_kind"], ["partners.id", "partners.kind"]),)
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    campaign_id: Mapped[Ref] = mapped_column(ForeignKey("campaigns.id"))
+    partner_id: Mapped[Ref]
+    partner_kind: Mapped[PartnerKind]
+    occasion_id: Mapped[Ref | None] = mapped_column(ForeignKey("occasions.id"))
+    product_id: Mapped[Ref | None] = mapped_column(ForeignKey("products.id"))
+    created_at: Mapped[Instant]
+
+
+class LinkClick(Model):
+    """One opening of a link. `visitor_hash` is a keyed hash that changes daily: repeats show, persons do not."""
+
+    __tablename__ = "link_clicks"
+    __table_args__ = (Index(None, "link_id", "at"),)
+
+    id: Mapped[Id]
+    link_id: Mapped[Ref] = mapped_column(ForeignKey("sale_links.id"))
+    at: Mapped[Instant]
+    visitor_hash: Mapped[bytes] = mapped_column(LargeBinary(16))

@@ -1,0 +1,187 @@
+"""Tables of income entries, payments to households, baselines, surplus plans and sales reached."""
+
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shop.kit.db import Model, one_of
+from shop.kit.types import Bp, Code, Fen, Grams, Id, Instant, Ref, Small
+
+
+class IncomeKind(StrEnum):
+    """What an entry is. Category of the statistics office in `CATEGORY_OF`."""
+
+    SALE = "sale"  # produce delivered, gross of costs
+    PATRONAGE = "patronage"  # 交易量返还
+    WAGE = "wage"
+    LAND_RENT = "land_rent"
+    DIVIDEND = "dividend"  # 按股分红
+    SUBSIDY = "subsidy"
+
+
+class Category(StrEnum):
+    """The four kinds of disposable income (National Bureau of Statistics)."""
+
+    WAGE = "wage"
+    BUSINESS = "business"
+    PROPERTY = "property"
+    TRANSFER = "transfer"
+
+
+CATEGORY_OF: dict[IncomeKind, Category] = {
+    IncomeKind.SALE: Category.BUSINESS,
+    IncomeKind.PATRONAGE: Category.BUSINESS,
+    IncomeKind.WAGE: Category.WAGE,
+    IncomeKind.LAND_RENT: Category.PROPERTY,
+    IncomeKind.DIVIDEND: Category.PROPERTY,
+    IncomeKind.SUBSIDY: Category.TRANSFER,
+}
+
+
+class PaymentKind(StrEnum):
+    """Payments of a firm to a household other than for produce."""
+
+    WAGE = "wage"
+    LAND_RENT = "land_rent"
+
+
+class HouseholdPayment(Model):
+    """A wage or a land rent that a firm paid to a household."""
+
+    __tablename__ = "household_payments"
+    __table_args__ = (one_of("kind", PaymentKind), CheckConstraint("amount_fen > 0", name="pays_something"))
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
+    firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
+    kind: Mapped[PaymentKind]
+    paid_on: Mapped[date]
+    amount_fen: Mapped[Fen]
+    recorded_at: Mapped[Instant]
+
+
+class BaselineIncome(Model):
+    """A household's net income of a whole year before, by category."""
+
+    __tablename__ = "baseline_incomes"
+    __table_args__ = (
+        CheckConstraint(
+            "total_fen = wage_fen + business_net_fen + property_net_fen + transfer_net_fen", name="total_adds_up"
+        ),
+        CheckConstraint("year BETWEEN 2000 AND 2100", name="year_in_range"),
+    )
+
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"), primary_key=True)
+    year: Mapped[Small] = mapped_column(primary_key=True)
+    wage_fen: Mapped[Fen]
+    business_net_fen: Mapped[Fen]
+    property_net_fen: Mapped[Fen]
+    transfer_net_fen: Mapped[Fen]
+    total_fen: Mapped[Fen]
+
+
+class SurplusPlan(Model):
+    """A co-operative's sharing of one year's surplus (Farmers' Professional Co-operatives Law, arts 42 to 44).
+
+    Losses first, then the reserve, then at least 60 % by members' transactions, the rest by capital shares.
+    """
+
+    __tablename__ = "surplus_plans"
+    __table_args__ = (
+        UniqueConstraint("firm_id", "year"),
+        CheckConstraint("surplus_fen >= 0 AND prior_loss_fen >= 0", name="inputs_not_negative"),
+        CheckConstraint("return_bp BETWEEN 6000 AND 10000", name="return_lawful"),
+        CheckConstraint("reserve_bp BETWEEN 0 AND 10000", name="reserve_in_range"),
+        CheckConstraint("distributable_fen = patronage_fen + dividend_fen", name="pools_add_up"),
+        CheckConstraint("patronage_fen * 10000 >= distributable_fen * 6000", name="patronage_floor"),
+    )
+
+    id: Mapped[Id]
+    firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
+    year: Mapped[Small]
+    surplus_fen: Mapped[Fen]
+    prior_loss_fen: Mapped[Fen]
+    reserve_bp: Mapped[Bp]
+    return_bp: Mapped[Bp]
+    reserve_fen: Mapped[Fen]
+    distributable_fen: Mapped[Fen]
+    patronage_fen: Mapped[Fen]
+    dividend_fen: Mapped[Fen]
+    booked_on: Mapped[date]
+    recorded_at: Mapped[Instant]
+
+
+class SurplusShare(Model):
+    """A member household's part of a plan."""
+
+    __tablename__ = "surplus_shares"
+    __table_args__ = (
+        UniqueConstraint("plan_id", "household_id"),
+        CheckConstraint("patronage_fen >= 0 AND dividend_fen >= 0", name="not_negative"),
+    )
+
+    id: Mapped[Id]
+    plan_id: Mapped[Ref] = mapped_column(ForeignKey("surplus_plans.id"))
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
+    patronage_fen: Mapped[Fen]
+    dividend_fen: Mapped[Fen]
+
+
+class IncomeEntry(Model):
+    """One event of a household's income. Append-only; a correction is a new entry that names the one it corrects."""
+
+    __tablename__ = "income_entries"
+    __table_args__ = (
+        one_of("kind", IncomeKind),
+        one_of("category", Category),
+        UniqueConstraint("source_type", "source_id", "kind"),
+        CheckConstraint("extract(day FROM month) = 1", name="month_first_day"),
+        CheckConstraint("amount_fen <> 0", name="amount_not_zero"),
+        Index(None, "month", "household_id"),
+        Index(None, "household_id", "earned_on"),
+    )
+
+    id: Mapped[Id]
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
+    firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
+    product_id: Mapped[Ref | None] = mapped_column(ForeignKey("products.id"))
+    kind: Mapped[IncomeKind]
+    category: Mapped[Category]
+    earned_on: Mapped[date]
+    month: Mapped[date]
+    weight_g: Mapped[Grams]
+    amount_fen: Mapped[Fen]
+    source_type: Mapped[Code]
+    source_id: Mapped[Ref]
+    journal_id: Mapped[Ref] = mapped_column(ForeignKey("journals.id"))
+    corrects_id: Mapped[Ref | None] = mapped_column(ForeignKey("income_entries.id"))
+
+
+class SalesReach(Model):
+    """What part of a settled line reached which household: by lot picked, in the lot by value delivered.
+
+    Adds up exactly to the goods part of the settlement for lots made of deliveries. Never income: shown beside it.
+    """
+
+    __tablename__ = "sales_reach"
+    __table_args__ = (
+        UniqueConstraint("settlement_id", "order_line_id", "lot_id", "household_id"),
+        Index(None, "month", "household_id"),
+        Index(None, "order_line_id"),
+    )
+
+    id: Mapped[Id]
+    settlement_id: Mapped[Ref] = mapped_column(ForeignKey("settlements.id"))
+    order_line_id: Mapped[Ref] = mapped_column(ForeignKey("order_lines.id"))
+    lot_id: Mapped[Ref] = mapped_column(ForeignKey("lots.id"))
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
+    firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
+    product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"))
+    channel_id: Mapped[Ref] = mapped_column(ForeignKey("channels.id"))
+    month: Mapped[date]
+    weight_g: Mapped[Grams]
+    amount_fen: Mapped[Fen]
+    recorded_at: Mapped[Instant]

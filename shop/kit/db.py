@@ -1,0 +1,96 @@
+"""The database door: the declarative base, the session, and `transaction()` with the only commit.
+
+Isolation is READ COMMITTED; races are decided by guarded single statements and constraints, never by read-decide-write.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import BigInteger, CheckConstraint, Date, DateTime, Enum, MetaData, String
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Session, registry
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """All tables: constraints named by convention, instants with a zone, enums kept by value."""
+
+    registry = registry(
+        metadata=MetaData(naming_convention=NAMING),
+        type_annotation_map={
+            datetime: DateTime(timezone=True),
+            date: Date,
+            int: BigInteger,
+            str: String,
+            dict[str, object]: JSONB,
+            StrEnum: Enum(StrEnum, native_enum=False, length=32, values_callable=lambda kind: [m.value for m in kind]),
+        },
+    )
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+# Type checkers do not know that `db.Model` is `Base`; at run time they are the same family.
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+def one_of(column: str, kind: type[StrEnum]) -> CheckConstraint:
+    """CHECK that `column` holds a value of `kind`, named after the column."""
+    values = ", ".join(f"'{member.value}'" for member in kind)
+    return CheckConstraint(f"{column} IN ({values})", name=f"{column}_known")
+
+
+def engine_options(*, pool_size: int = 10, statement_timeout_ms: int = 5_000) -> dict[str, Any]:
+    """Engine options for one process. Time limits hold for every connection, so no statement waits for ever.
+
+    `statement_timeout_ms`: milliseconds; web requests keep 5 s, jobs ask for more.
+    """
+    limits = (
+        f"-c statement_timeout={statement_timeout_ms} -c lock_timeout=3000"
+        " -c idle_in_transaction_session_timeout=30000 -c timezone=UTC -c jit=off"
+    )
+    return {
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_timeout": 3,
+        "pool_pre_ping": False,
+        "connect_args": {"options": limits, "connect_timeout": 3},
+    }
+
+
+class NestedTransactionError(RuntimeError):
+    """`transaction()` was opened inside another one: an action tried to commit."""
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Commit what the block did, or nothing. Only `api.py`, `web/`, `tasks/`, `cli.py` and the demo open one.
+
+    Raises NestedTransactionError when one is open already.
+    """
+    session = db.session()
+    if session.info.get("in_transaction"):
+        raise NestedTransactionError("transaction() is already open: actions never commit")
+    session.info["in_transaction"] = True
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info["in_transaction"] = False

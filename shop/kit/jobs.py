@@ -1,0 +1,56 @@
+"""Jobs leave by the outbox: `enqueue()` writes a row in the caller's transaction; a relay sends it after the commit.
+
+The row is the to-do item, the message is a nudge, a sweep is the guarantee. A job takes ids only and may run twice.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from shop.kit.db import Model
+from shop.kit.types import Code, Id, Instant, Small
+
+_known: dict[str, "Job"] = {}
+
+
+@dataclass(frozen=True)
+class Job:
+    """The name of a job: rooms declare theirs in `jobs.py`, `tasks/` has exactly one task for each."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if self.name in _known:
+            raise ValueError(f"job {self.name} is declared twice")
+        _known[self.name] = self
+
+
+def all_jobs() -> list[str]:
+    """Names of all declared jobs, sorted."""
+    return sorted(_known)
+
+
+class Outbox(Model):
+    """A message to be sent once its transaction is committed. Sent at least once; `dead_at` marks one given up on."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_unsent", "id", postgresql_where=text("sent_at IS NULL AND dead_at IS NULL")),
+        CheckConstraint("attempts >= 0", name="attempts_counted"),
+    )
+
+    id: Mapped[Id]
+    job: Mapped[Code]
+    ids: Mapped[list[int]] = mapped_column(JSONB)
+    created_at: Mapped[Instant]
+    sent_at: Mapped[Instant | None]
+    attempts: Mapped[Small] = mapped_column(server_default="0")
+    dead_at: Mapped[Instant | None]
+
+
+def enqueue(session: Session, job: Job, *ids: int, now: datetime) -> None:
+    """Ask for `job(*ids)` after this transaction commits; nothing leaves if it does not."""
+    session.add(Outbox(job=job.name, ids=list(ids), created_at=now))

@@ -1,0 +1,125 @@
+"""Lives as data: a table of (state, event) -> state, and `advance()`, the only code that writes a status.
+
+Every move leaves a history row with actor and time; the same table keeps changes that are not moves (a price, an
+attribution), so that "who changed what" is one question.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, Session
+
+from shop.kit.db import Model
+from shop.kit.errors import MoveRefusedError
+from shop.kit.types import Code, Id, Instant, Json, Prose, Ref
+
+
+class History(Model):
+    """Append-only: what happened to a row, who did it, when. A trigger refuses update and delete."""
+
+    __tablename__ = "history"
+    __table_args__ = (Index(None, "entity_type", "entity_id", "id"),)
+
+    id: Mapped[Id]
+    entity_type: Mapped[Code]
+    entity_id: Mapped[Ref]
+    at: Mapped[Instant]
+    person_id: Mapped[Ref | None]
+    event: Mapped[Code]
+    from_state: Mapped[Code | None]
+    to_state: Mapped[Code | None]
+    facts: Mapped[Json | None]
+    reason: Mapped[Prose | None]
+
+
+class HasStatus(Protocol):
+    """A row with a life."""
+
+    id: Any
+    status: Any
+    __tablename__: Any
+
+
+S = TypeVar("S", bound=StrEnum)
+
+
+@dataclass(frozen=True)
+class Life(Generic[S]):
+    """A lifecycle that fits a screen: `moves[(state, event)]` is the next state."""
+
+    moves: Mapping[tuple[S, str], S]
+
+    def next(self, state: S, event: str) -> S:
+        """The state after `event`. Raises MoveRefusedError when the table has no such move."""
+        try:
+            return self.moves[state, event]
+        except KeyError:
+            raise MoveRefusedError(state=str(state), event=event) from None
+
+    def allows(self, state: S, event: str) -> bool:
+        """Whether `event` is possible in `state`."""
+        return (state, event) in self.moves
+
+
+def record(
+    session: Session,
+    entity: HasStatus,
+    event: str,
+    *,
+    person_id: int | None,
+    now: datetime,
+    from_state: str | None = None,
+    to_state: str | None = None,
+    facts: dict[str, object] | None = None,
+    reason: str | None = None,
+) -> None:
+    """Append one history row about `entity`."""
+    session.add(
+        History(
+            entity_type=entity.__tablename__,
+            entity_id=entity.id,
+            at=now,
+            person_id=person_id,
+            event=event,
+            from_state=from_state,
+            to_state=to_state,
+            facts=facts,
+            reason=reason,
+        )
+    )
+
+
+def advance(
+    session: Session,
+    entity: HasStatus,
+    life: Life[S],
+    event: str,
+    *,
+    person_id: int | None,
+    now: datetime,
+    facts: dict[str, object] | None = None,
+    reason: str | None = None,
+) -> S:
+    """Move `entity` by `event` and record it. The caller holds the row's lock (see the room's `locks.py`).
+
+    Raises MoveRefusedError and changes nothing when the table has no such move.
+    """
+    before = entity.status
+    after = life.next(before, event)
+    entity.status = after
+    record(
+        session,
+        entity,
+        event,
+        person_id=person_id,
+        now=now,
+        from_state=str(before),
+        to_state=str(after),
+        facts=facts,
+        reason=reason,
+    )
+    return after

@@ -1,0 +1,21 @@
+"""Every table, imported once: what migrations compare against and what `create_app` needs before the first query."""
+
+from shop.access import models as access
+from shop.agreements import models as agreements
+from shop.catalog import models as catalog
+from shop.channels import models as channels
+from shop.farmers import models as farmers
+from shop.income import models as income
+from shop.kit import dirty, idempotency, jobs, states, versions
+from shop.ledger import models as ledger
+from shop.orders import models as orders
+from shop.payments import models as payments
+from shop.places import models as places
+from shop.reports import models as reports
+from shop.settlement import models as settlement
+from shop.stock import models as stock
+
+__all__ = [
+    "access", "agreements", "catalog", "channels", "dirty", "farmers", "idempotency", "income", "jobs", "ledger",
+    "orders", "payments", "places", "reports", "settlement", "states", "stock", "versions",
+]  # fmt: skip

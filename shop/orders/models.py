@@ -1,0 +1,196 @@
+"""Tables of orders, lines, dispatches and acceptances."""
+
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shop.channels.models import ChannelKind, OccasionKind, PartnerKind
+from shop.kit.db import Model, one_of
+from shop.kit.types import Code, Fen, Grams, Id, Instant, Name, Prose, Ref, Small
+
+
+class OrderStatus(StrEnum):
+    """Life of an order; payment and dispatch have lives of their own."""
+
+    PLACED = "placed"  # waits for payment (paid in advance) or approval (on invoice)
+    CONFIRMED = "confirmed"  # paid or approved, stock held until dispatched
+    PARTLY_DISPATCHED = "partly_dispatched"
+    DISPATCHED = "dispatched"
+    ACCEPTED = "accepted"
+    SETTLED = "settled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class PaymentTerms(StrEnum):
+    """When an order is paid; copied from the policy when it is placed."""
+
+    IN_ADVANCE = "in_advance"
+    ON_INVOICE = "on_invoice"
+
+
+class PriceBasis(StrEnum):
+    """What `price_fen` of a line is for: a pack, or a kilogram (agreements)."""
+
+    PACK = "pack"
+    KG = "kg"
+
+
+_FITTING_KINDS = " OR ".join(
+    f"(channel_kind = '{channel}' AND partner_kind = '{partner}')"
+    for channel, partner in (
+        (ChannelKind.PLATFORM, PartnerKind.SHOP),
+        (ChannelKind.UNIT, PartnerKind.UNIT),
+        (ChannelKind.CADRE, PartnerKind.CADRE),
+        (ChannelKind.ENTERPRISE, PartnerKind.ENTERPRISE),
+        (ChannelKind.LIVESTREAM, PartnerKind.HOST),
+    )
+)
+
+
+class Order(Model):
+    """A sale of one firm to one buyer through one channel by way of one partner.
+
+    `paid_fen`/`refunded_fen` mirror the succeeded payments and refunds (checked by check-books). `expires_at`: when an
+    unpaid hold lapses. `due_on`: when an invoice is due. `recipient`: name, phone, address; never in reports or logs.
+    """
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        one_of("status", OrderStatus),
+        one_of("payment_terms", PaymentTerms),
+        ForeignKeyConstraint(["channel_id", "channel_kind"], ["channels.id", "channels.kind"]),
+        ForeignKeyConstraint(["partner_id", "partner_kind"], ["partners.id", "partners.kind"]),
+        ForeignKeyConstraint(["occasion_id", "occasion_kind"], ["occasions.id", "occasions.kind"]),
+        ForeignKeyConstraint(["occasion_id", "partner_id"], ["occasions.id", "occasions.partner_id"]),
+        CheckConstraint(_FITTING_KINDS, name="partner_fits_channel"),
+        CheckConstraint("channel_kind <> 'enterprise' OR occasion_kind = 'agreement'", name="enterprise_has_agreement"),
+        CheckConstraint("channel_kind <> 'livestream' OR occasion_kind = 'session'", name="livestream_has_session"),
+        CheckConstraint("total_fen = goods_fen + freight_fen - discount_fen", name="total_adds_up"),
+        CheckConstraint("total_fen >= 0 AND freight_fen >= 0 AND discount_fen >= 0", name="amounts_not_negative"),
+        CheckConstraint("refunded_fen >= 0 AND refunded_fen <= paid_fen", name="refunds_within_paid"),
+        UniqueConstraint("id", "firm_id"),
+        Index(None, "buyer_party_id", "id"),
+        Index(None, "firm_id", "id"),
+        Index(None, "partner_id", "id"),
+        Index(None, "occasion_id"),
+        Index(None, "placed_on", "firm_id", "channel_id"),
+        Index("ix_orders_unpaid", "expires_at", postgresql_where=text("status = 'placed'")),
+        Index("ix_orders_to_settle", "id", postgresql_where=text("status = 'accepted'")),
+    )
+
+    id: Mapped[Id]
+    number: Mapped[Code] = mapped_column(unique=True)
+    status: Mapped[OrderStatus]
+    channel_id: Mapped[Ref]
+    channel_kind: Mapped[ChannelKind]
+    campaign_id: Mapped[Ref] = mapped_column(ForeignKey("campaigns.id"))
+    partner_id: Mapped[Ref]
+    partner_kind: Mapped[PartnerKind]
+    occasion_id: Mapped[Ref | None]
+    occasion_kind: Mapped[OccasionKind | None]
+    sale_link_id: Mapped[Ref | None] = mapped_column(ForeignKey("sale_links.id"))
+    call_off_id: Mapped[Ref | None] = mapped_column(ForeignKey("call_offs.id"), unique=True)
+    firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
+    buyer_party_id: Mapped[Ref] = mapped_column(ForeignKey("parties.id"))
+    placed_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
+    payment_terms: Mapped[PaymentTerms]
+    placed_at: Mapped[Instant]
+    placed_on: Mapped[date]
+    expires_at: Mapped[Instant | None]
+    confirmed_at: Mapped[Instant | None]
+    accepted_at: Mapped[Instant | None]
+    settled_at: Mapped[Instant | None]
+    due_on: Mapped[date | None]
+    goods_fen: Mapped[Fen]
+    freight_fen: Mapped[Fen] = mapped_column(server_default="0")
+    discount_fen: Mapped[Fen] = mapped_column(server_default="0")
+    total_fen: Mapped[Fen]
+    paid_fen: Mapped[Fen] = mapped_column(server_default="0")
+    refunded_fen: Mapped[Fen] = mapped_column(server_default="0")
+    recipient: Mapped[dict[str, object] | None] = mapped_column(JSONB)
+    note: Mapped[Prose | None]
+
+
+class OrderLine(Model):
+    """One product of an order: copies name, unit and price as they were.
+
+    By the pack: amount = quantity x price, weight = quantity x unit weight. By the kg (agreements): `quantity` is None
+    and amount = weight x price per kg, half up. `accepted_g` and `accepted_fen` say what the buyer took and owes.
+    """
+
+    __tablename__ = "order_lines"
+    __table_args__ = (
+        one_of("price_basis", PriceBasis),
+        ForeignKeyConstraint(["order_id", "firm_id"], ["orders.id", "orders.firm_id"]),
+        ForeignKeyConstraint(["product_id", "firm_id"], ["products.id", "products.firm_id"]),
+        UniqueConstraint("order_id", "product_id"),
+        UniqueConstraint("order_id", "position"),
+        CheckConstraint(
+            "(price_basis = 'pack' AND quantity > 0 AND amount_fen = quantity * price_fen"
+            " AND weight_g = quantity * unit_weight_g) OR "
+            "(price_basis = 'kg' AND quantity IS NULL AND amount_fen = (weight_g * price_fen * 2 + 1000) / 2000)",
+            name="amount_exact",
+        ),
+        CheckConstraint("weight_g > 0 AND price_fen > 0", name="weighed_and_priced"),
+        CheckConstraint("dispatched_g BETWEEN 0 AND weight_g", name="dispatched_within"),
+        CheckConstraint("accepted_g + refused_g = dispatched_g OR accepted_g IS NULL", name="acceptance_adds_up"),
+        CheckConstraint("refunded_fen BETWEEN 0 AND amount_fen", name="refund_within_line"),
+        Index(None, "product_id"),
+    )
+
+    id: Mapped[Id]
+    order_id: Mapped[Ref]
+    firm_id: Mapped[Ref]
+    position: Mapped[Small]
+    product_id: Mapped[Ref]
+    name_zh: Mapped[Name]
+    unit_zh: Mapped[Code]
+    unit_weight_g: Mapped[Grams]
+    quantity: Mapped[int | None]
+    weight_g: Mapped[Grams]
+    price_basis: Mapped[PriceBasis]
+    price_fen: Mapped[Fen]
+    amount_fen: Mapped[Fen]
+    reservation_id: Mapped[Ref | None] = mapped_column(ForeignKey("reservations.id"), unique=True)
+    dispatched_g: Mapped[Grams] = mapped_column(server_default="0")
+    accepted_g: Mapped[Grams | None]
+    refused_g: Mapped[Grams | None]
+    refused_reason: Mapped[Prose | None]
+    accepted_fen: Mapped[Fen | None]
+    refunded_fen: Mapped[Fen] = mapped_column(server_default="0")
+
+
+class Dispatch(Model):
+    """One parcel or truck load of an order."""
+
+    __tablename__ = "dispatches"
+    __table_args__ = (UniqueConstraint("order_id", "position"),)
+
+    id: Mapped[Id]
+    order_id: Mapped[Ref] = mapped_column(ForeignKey("orders.id"))
+    position: Mapped[Small]
+    dispatched_at: Mapped[Instant]
+    carrier_zh: Mapped[Name | None]
+    tracking_number: Mapped[Code | None]
+
+
+class Pick(Model):
+    """Which lot went into which line of a dispatch, in grams: the step from a sale to the households."""
+
+    __tablename__ = "picks"
+    __table_args__ = (
+        UniqueConstraint("dispatch_id", "order_line_id", "lot_id"),
+        CheckConstraint("weight_g > 0", name="picks_something"),
+        Index(None, "order_line_id"),
+        Index(None, "lot_id"),
+    )
+
+    id: Mapped[Id]
+    dispatch_id: Mapped[Ref] = mapped_column(ForeignKey("dispatches.id"))
+    order_line_id: Mapped[Ref] = mapped_column(ForeignKey("order_lines.id"))
+    lot_id: Mapped[Ref] = mapped_column(ForeignKey("lots.id"))
+    weight_g: Mapped[Grams]

@@ -1,0 +1,130 @@
+"""Rollup tables: each row is a pure function of the facts under its key, recomputed whole, never added to.
+
+Days and months are Beijing's. Dirty keys (`kit.dirty`): sales (on_day, firm, channel), income and reach (month, household),
+agreements (agreement).
+"""
+
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shop.income.models import IncomeKind
+from shop.kit.db import Model, one_of
+from shop.kit.types import Code, Fen, Grams, Id, Instant, Prose, Ref
+
+
+class Rollup(StrEnum):
+    """Names of the rollups; also the names under which the triggers mark dirty keys."""
+
+    SALES = "sales"
+    INCOME = "income"
+    REACH = "reach"
+    AGREEMENTS = "agreements"
+
+
+class SalesRollup(Model):
+    """Per day of placing, firm and channel, over orders that were confirmed.
+
+    paid/refunded: money that moved. net = what was settled (paid - refunded, or the accepted invoice) = firm + host +
+    platform + carrier. `open_fen`: total of confirmed orders not yet settled.
+    """
+
+    __tablename__ = "sales_rollup"
+    __table_args__ = (Index(None, "firm_id", "day"),)
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
+    orders: Mapped[int]
+    settled_orders: Mapped[int]
+    weight_g: Mapped[Grams]
+    paid_fen: Mapped[Fen]
+    refunded_fen: Mapped[Fen]
+    net_fen: Mapped[Fen]
+    firm_fen: Mapped[Fen]
+    host_fen: Mapped[Fen]
+    platform_fen: Mapped[Fen]
+    carrier_fen: Mapped[Fen]
+    open_fen: Mapped[Fen]
+
+
+class ProductSalesRollup(Model):
+    """Per day of placing, firm, channel and product, over confirmed orders: packs' goods amounts before freight."""
+
+    __tablename__ = "product_sales_rollup"
+    __table_args__ = (Index(None, "product_id", "day"),)
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
+    product_id: Mapped[Ref] = mapped_column(primary_key=True)
+    lines: Mapped[int]
+    weight_g: Mapped[Grams]
+    amount_fen: Mapped[Fen]
+    refunded_fen: Mapped[Fen]
+
+
+class IncomeRollup(Model):
+    """Per month, household, firm, product (0 = none) and kind of income."""
+
+    __tablename__ = "income_rollup"
+    __table_args__ = (one_of("kind", IncomeKind), Index(None, "household_id", "month"))
+
+    month: Mapped[date] = mapped_column(primary_key=True)
+    household_id: Mapped[Ref] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    product_id: Mapped[Ref] = mapped_column(primary_key=True)
+    kind: Mapped[IncomeKind] = mapped_column(primary_key=True)
+    entries: Mapped[int]
+    weight_g: Mapped[Grams]
+    amount_fen: Mapped[Fen]
+
+
+class ReachRollup(Model):
+    """Per month, household, firm, product and channel: the sales that its produce reached. Not income."""
+
+    __tablename__ = "reach_rollup"
+    __table_args__ = (Index(None, "household_id", "month"),)
+
+    month: Mapped[date] = mapped_column(primary_key=True)
+    household_id: Mapped[Ref] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    product_id: Mapped[Ref] = mapped_column(primary_key=True)
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
+    lines: Mapped[int]
+    weight_g: Mapped[Grams]
+    amount_fen: Mapped[Fen]
+
+
+class AgreementRollup(Model):
+    """Per agreement line and month: due by schedule, called off, dispatched, accepted, refused; executed amount."""
+
+    __tablename__ = "agreement_rollup"
+    __table_args__ = (Index(None, "agreement_id"),)
+
+    line_id: Mapped[Ref] = mapped_column(primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    agreement_id: Mapped[Ref]
+    due_g: Mapped[Grams]
+    called_g: Mapped[Grams]
+    dispatched_g: Mapped[Grams]
+    accepted_g: Mapped[Grams]
+    refused_g: Mapped[Grams]
+    executed_fen: Mapped[Fen]
+
+
+class JobRun(Model):
+    """One run of a job for a period: claimed by inserting the row, so two schedulers do it once."""
+
+    __tablename__ = "job_runs"
+    __table_args__ = (UniqueConstraint("job", "period"),)
+
+    id: Mapped[Id]
+    job: Mapped[Code]
+    period: Mapped[Code]
+    started_at: Mapped[Instant]
+    finished_at: Mapped[Instant | None]
+    rows: Mapped[int | None]
+    outcome: Mapped[Prose | None]

@@ -1,0 +1,60 @@
+"""Tables of settlements and their shares."""
+
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shop.kit.db import Model, one_of
+from shop.kit.types import Bp, Fen, Id, Instant, Ref
+
+
+class ShareKind(StrEnum):
+    """Who takes part."""
+
+    FIRM = "firm"
+    HOST = "host"
+    PLATFORM = "platform"
+    CARRIER = "carrier"
+
+
+class Settlement(Model):
+    """The sharing of one order's net amount, or (with `refund_id`) the taking back of a part after it was shared."""
+
+    __tablename__ = "settlements"
+    __table_args__ = (
+        UniqueConstraint("refund_id"),
+        Index(
+            "uq_settlements_order_first",
+            "order_id",
+            unique=True,
+            postgresql_where=text("refund_id IS NULL"),
+        ),
+        CheckConstraint("(refund_id IS NULL AND net_fen >= 0) OR (refund_id IS NOT NULL AND net_fen < 0)", name="sign"),
+        CheckConstraint("extract(day FROM month) = 1", name="month_first_day"),
+        Index(None, "order_id"),
+        Index(None, "month"),
+    )
+
+    id: Mapped[Id]
+    order_id: Mapped[Ref] = mapped_column(ForeignKey("orders.id"))
+    refund_id: Mapped[Ref | None] = mapped_column(ForeignKey("refunds.id"))
+    net_fen: Mapped[Fen]
+    settled_at: Mapped[Instant]
+    month: Mapped[date]
+    journal_id: Mapped[Ref | None] = mapped_column(ForeignKey("journals.id"), unique=True)
+
+
+class Share(Model):
+    """One party's part of a settlement; `rate_bp` as agreed, amounts by largest remainder."""
+
+    __tablename__ = "settlement_shares"
+    __table_args__ = (one_of("kind", ShareKind), UniqueConstraint("settlement_id", "kind"), Index(None, "party_id"))
+
+    id: Mapped[Id]
+    settlement_id: Mapped[Ref] = mapped_column(ForeignKey("settlements.id"))
+    kind: Mapped[ShareKind]
+    party_id: Mapped[Ref | None] = mapped_column(ForeignKey("parties.id"))
+    rate_bp: Mapped[Bp]
+    amount_fen: Mapped[Fen]

@@ -1,0 +1,133 @@
+"""Tables of lots, pools, reservations and movements. All weights in grams."""
+
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shop.kit.db import Model, one_of
+from shop.kit.types import Code, Grams, Id, Instant, Ref
+
+
+class Lot(Model):
+    """A harvest batch of one product of one firm. left = received - dispatched - withdrawn.
+
+    `certificate_number`: the batch's conformity or quarantine certificate where the product needs one.
+    """
+
+    __tablename__ = "lots"
+    __table_args__ = (
+        ForeignKeyConstraint(["product_id", "firm_id"], ["products.id", "products.firm_id"]),
+        CheckConstraint("received_g > 0", name="received_something"),
+        CheckConstraint(
+            "dispatched_g >= 0 AND withdrawn_g >= 0 AND dispatched_g + withdrawn_g <= received_g", name="never_below_zero"
+        ),
+        CheckConstraint("expires_on > harvested_on", name="days_ordered"),
+        Index("ix_lots_pick", "product_id", "harvested_on", "id"),
+    )
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
+    product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"))
+    harvested_on: Mapped[date]
+    expires_on: Mapped[date]
+    certificate_number: Mapped[Code | None]
+    opened_at: Mapped[Instant]
+    received_g: Mapped[Grams]
+    dispatched_g: Mapped[Grams] = mapped_column(server_default="0")
+    withdrawn_g: Mapped[Grams] = mapped_column(server_default="0")
+
+
+class LotDelivery(Model):
+    """What a lot was made of: a delivery belongs to one lot at most. Decides which households a sale reaches."""
+
+    __tablename__ = "lot_deliveries"
+    __table_args__ = (Index(None, "lot_id"),)
+
+    delivery_id: Mapped[Ref] = mapped_column(ForeignKey("deliveries.id"), primary_key=True)
+    lot_id: Mapped[Ref] = mapped_column(ForeignKey("lots.id"))
+
+
+class PoolKind(StrEnum):
+    """Who may take from a pool: everybody, or one occasion (a session's set-aside, an agreement's promise)."""
+
+    OPEN = "open"
+    SET_ASIDE = "set_aside"
+
+
+class Pool(Model):
+    """Stock of a product that is sold together. received = available + reserved + sold + withdrawn, always."""
+
+    __tablename__ = "pools"
+    __table_args__ = (
+        one_of("kind", PoolKind),
+        CheckConstraint(
+            "available_g >= 0 AND reserved_g >= 0 AND sold_g >= 0 AND withdrawn_g >= 0", name="never_below_zero"
+        ),
+        CheckConstraint("received_g = available_g + reserved_g + sold_g + withdrawn_g", name="adds_up"),
+        CheckConstraint("(kind = 'open') = (occasion_id IS NULL)", name="set_aside_for_an_occasion"),
+        UniqueConstraint("product_id", "occasion_id", postgresql_nulls_not_distinct=True),
+    )
+
+    id: Mapped[Id]
+    kind: Mapped[PoolKind]
+    product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"))
+    occasion_id: Mapped[Ref | None] = mapped_column(ForeignKey("occasions.id"))
+    received_g: Mapped[Grams] = mapped_column(server_default="0")
+    available_g: Mapped[Grams] = mapped_column(server_default="0")
+    reserved_g: Mapped[Grams] = mapped_column(server_default="0")
+    sold_g: Mapped[Grams] = mapped_column(server_default="0")
+    withdrawn_g: Mapped[Grams] = mapped_column(server_default="0")
+
+
+class Reservation(Model):
+    """A hold on a pool for one order line: held + sold + released = weight. `expires_at` None = until dispatched."""
+
+    __tablename__ = "reservations"
+    __table_args__ = (
+        CheckConstraint("weight_g > 0", name="holds_something"),
+        CheckConstraint(
+            "held_g >= 0 AND sold_g >= 0 AND released_g >= 0 AND held_g + sold_g + released_g = weight_g", name="adds_up"
+        ),
+        Index("ix_reservations_held", "pool_id", postgresql_where=text("held_g > 0")),
+    )
+
+    id: Mapped[Id]
+    pool_id: Mapped[Ref] = mapped_column(ForeignKey("pools.id"))
+    weight_g: Mapped[Grams]
+    held_g: Mapped[Grams]
+    sold_g: Mapped[Grams] = mapped_column(server_default="0")
+    released_g: Mapped[Grams] = mapped_column(server_default="0")
+    created_at: Mapped[Instant]
+    expires_at: Mapped[Instant | None]
+
+
+class MovementKind(StrEnum):
+    """Why grams moved: in from a lot, between pools, out to a buyer, out for loss or expiry."""
+
+    RECEIVE = "receive"
+    TRANSFER = "transfer"
+    DISPATCH = "dispatch"
+    WITHDRAW = "withdraw"
+
+
+class Movement(Model):
+    """Append-only log of physical moves of a pool: `weight_g` is signed, positive into the pool."""
+
+    __tablename__ = "movements"
+    __table_args__ = (
+        one_of("kind", MovementKind),
+        CheckConstraint("weight_g <> 0", name="moves_something"),
+        Index(None, "pool_id", "id"),
+        Index(None, "lot_id"),
+    )
+
+    id: Mapped[Id]
+    pool_id: Mapped[Ref] = mapped_column(ForeignKey("pools.id"))
+    lot_id: Mapped[Ref | None] = mapped_column(ForeignKey("lots.id"))
+    kind: Mapped[MovementKind]
+    weight_g: Mapped[Grams]
+    at: Mapped[Instant]
+    reason: Mapped[Code | None]
