@@ -1,0 +1,173 @@
+"""Shared fixtures: a throw-away PostgreSQL built by the migrations, the app, a clock, a client, a small world.
+
+`session` is for tests of actions: everything is rolled back. `committed` is for real commits, threads and HTTP: its
+database is a fresh copy of the migrated template (0.05 s), dropped afterwards.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from shop.app import create_app
+from shop.config import Settings
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db
+from shop.local import servers
+
+#: Tests happen in a peach season, in the middle of a Beijing working day.
+A_DAY_IN_JULY = datetime(2025, 7, 15, 2, 0, tzinfo=UTC)
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Database and broker for the whole run of this process."""
+    with servers(tmp_path_factory.mktemp("servers"), durable=False) as running:
+        yield running.database_url, running.redis_url
+
+
+def settings_for(database_url: str, redis_url: str, data_dir: Path) -> Settings:
+    """Settings as `make run` would have them, for a given database."""
+    return Settings.from_env(
+        {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "DATA_DIR": str(data_dir),
+            "SECRET_KEY": "a test key that is long enough to be accepted",
+            "PAYMENT_SECRET": "another test key that is long enough to pass",
+        }
+    )
+
+
+@contextmanager
+def _autocommit(database_url: str) -> Iterator[Session]:
+    engine = create_engine(database_url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            yield connection  # type: ignore[misc]
+    finally:
+        engine.dispose()
+
+
+def _other_database(database_url: str, name: str) -> str:
+    return make_url(database_url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def template(urls: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database brought up by the migrations, to be copied."""
+    from flask_migrate import upgrade
+
+    database_url, redis_url = urls
+    with _autocommit(database_url) as connection:
+        connection.execute(text("CREATE DATABASE template_shop"))
+    migrated = _other_database(database_url, "template_shop")
+    app = create_app(settings_for(migrated, redis_url, tmp_path_factory.mktemp("data")))
+    with app.app_context():
+        upgrade(directory=str(ROOT / "migrations"))
+        db.engine.dispose()
+    return "template_shop"
+
+
+@contextmanager
+def fresh_app(urls: tuple[str, str], template: str, data_dir: Path, clock: WalkingClock) -> Iterator[Flask]:
+    """An app on its own copy of `template`, inside its context; the copy is dropped at the end."""
+    database_url, redis_url = urls
+    name = f"shop_{uuid.uuid4().hex[:12]}"
+    with _autocommit(database_url) as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    app = create_app(settings_for(_other_database(database_url, name), redis_url, data_dir), clock=clock)
+    app.testing = True
+    try:
+        with app.app_context():
+            yield app
+            db.session.remove()
+            db.engine.dispose()
+    finally:
+        with _autocommit(database_url) as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def clock() -> WalkingClock:
+    """A clock that stands on a day in July 2025 until a test moves it."""
+    return WalkingClock(A_DAY_IN_JULY)
+
+
+@pytest.fixture(scope="session")
+def shared_app(
+    urls: tuple[str, str], template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Flask]:
+    """One app for all tests that roll back."""
+    with fresh_app(urls, template, tmp_path_factory.mktemp("shared"), WalkingClock(A_DAY_IN_JULY)) as app:
+        yield app
+
+
+@pytest.fixture
+def session(shared_app: Flask) -> Iterator[Session]:
+    """A session whose work is undone at the end: for tests of actions and queries."""
+    with shared_app.app_context():
+        connection = db.engine.connect()
+        outer = connection.begin()
+        inner = Session(bind=connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+        try:
+            yield inner
+        finally:
+            inner.close()
+            outer.rollback()
+            connection.close()
+
+
+@pytest.fixture
+def committed(urls: tuple[str, str], template: str, tmp_path: Path, clock: WalkingClock) -> Iterator[Flask]:
+    """An app on a database of its own with real commits."""
+    with fresh_app(urls, template, tmp_path, clock) as app:
+        yield app
+
+
+@pytest.fixture
+def client(committed: Flask) -> FlaskClient:
+    """An HTTP client of `committed`."""
+    return committed.test_client()
+
+
+@pytest.fixture(scope="session")
+def county_template(urls: tuple[str, str], template: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The template with the county's own files imported: what journeys start from."""
+    from shop.imports.files import import_directory
+    from shop.kit.db import transaction
+
+    database_url, redis_url = urls
+    with _autocommit(database_url) as connection:
+        connection.execute(text("CREATE DATABASE template_county TEMPLATE template_shop"))
+    county = _other_database(database_url, "template_county")
+    clock = WalkingClock(datetime(2025, 1, 1, tzinfo=UTC))
+    app = create_app(settings_for(county, redis_url, tmp_path_factory.mktemp("county")), clock=clock)
+    with app.app_context():
+        with transaction() as session:
+            result = import_directory(ROOT / "data" / "pinglu", session=session, now=clock.now())
+            assert result.errors == []
+        db.session.remove()
+        db.engine.dispose()
+    return "template_county"
+
+
+@pytest.fixture
+def county(urls: tuple[str, str], county_template: str, tmp_path: Path, clock: WalkingClock) -> Iterator[Flask]:
+    """An app on a copy of the imported county, with real commits."""
+    with fresh_app(urls, county_template, tmp_path, clock) as app:
+        yield app
+
+
+os.environ.pop("DATABASE_URL", None)
+os.environ.pop("REDIS_URL", None)
