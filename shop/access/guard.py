@@ -1,0 +1,200 @@
+"""Who may do what, and which rows he sees: decided here and nowhere else.
+
+Deny by default: a view without `allow` is refused at start-up (`assert_guarded`). A missing object and a foreign one
+are never told apart.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from flask import Flask, g, request
+from sqlalchemy import ColumnElement, false, or_, text, true
+from sqlalchemy.orm import InstrumentedAttribute
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+from shop.access.models import PartyKind, Role
+from shop.kit.db import db
+from shop.kit.errors import ForbiddenError, NotFoundError
+from shop.kit.http import now
+from shop.kit.reference import current_version
+
+__all__ = [
+    "ALL", "EVERYONE", "SIGNED_IN", "Actor", "Grant", "Role", "allow", "current_actor", "may_see", "must_own",
+    "reference_version", "scope",
+]  # fmt: skip
+
+
+class Audience(Enum):
+    """Who may call a view without having a certain role."""
+
+    EVERYONE = "everyone"
+    SIGNED_IN = "signed_in"
+
+
+class All(Enum):
+    """No limit on rows."""
+
+    ALL = "all"
+
+
+EVERYONE = Audience.EVERYONE
+SIGNED_IN = Audience.SIGNED_IN
+ALL = All.ALL
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A role for a party."""
+
+    role: Role
+    party_id: int
+    party_kind: PartyKind
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who speaks in this request: nobody in particular, or a person with grants."""
+
+    person_id: int | None
+    grants: tuple[Grant, ...] = ()
+
+    def has(self, *roles: Role) -> bool:
+        """Whether any grant is one of `roles`."""
+        return any(grant.role in roles for grant in self.grants)
+
+    def parties(self, *roles: Role) -> tuple[int, ...]:
+        """Ids of the parties he acts for in these roles."""
+        return tuple(grant.party_id for grant in self.grants if grant.role in roles)
+
+    @property
+    def sees_county(self) -> bool:
+        """Operator, or a manager of the county itself."""
+        return any(grant.party_kind is PartyKind.COUNTY for grant in self.grants)
+
+
+ANYBODY = Actor(person_id=None)
+
+#: One statement answers who speaks, what for, and which version of the reference data is current.
+_WHO = text(
+    """
+    SELECT people.id, reference_version.version,
+           (SELECT json_agg(json_build_array(grants.role, grants.party_id, grants.party_kind) ORDER BY grants.id)
+            FROM grants WHERE grants.person_id = people.id) AS grants
+    FROM reference_version LEFT JOIN access_tokens
+      ON access_tokens.token_hash = :hash AND access_tokens.revoked_at IS NULL AND access_tokens.expires_at > :now
+    LEFT JOIN people ON people.id = access_tokens.person_id AND people.disabled_at IS NULL
+    """
+)
+
+
+def token_hash(token: str) -> bytes:
+    """What is kept of a token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _authenticate() -> Actor:
+    """The actor of this request. Raises 401 for a token that is no longer, or never was, good."""
+    header = request.headers.get("Authorization", "")
+    if not header:
+        return ANYBODY
+    kind, _, token = header.partition(" ")
+    if kind.lower() != "bearer" or not token:
+        raise _unauthorized()
+    g.token_hash = token_hash(token)
+    row = db.session.execute(_WHO, {"hash": g.token_hash, "now": now()}).one()
+    g.reference_version = row.version
+    if row.id is None:
+        raise _unauthorized()
+    return Actor(
+        person_id=row.id,
+        grants=tuple(Grant(Role(role), party, PartyKind(kind)) for role, party, kind in row.grants or ()),
+    )
+
+
+def _unauthorized() -> Unauthorized:
+    return Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
+
+
+def reference_version() -> int:
+    """The current version of the reference data: known from signing in, else asked for (one statement)."""
+    if not hasattr(g, "reference_version"):
+        g.reference_version = current_version(db.session())
+    return int(g.reference_version)
+
+
+def current_actor() -> Actor:
+    """The actor that `allow` found for this request."""
+    actor: Actor = g.actor
+    return actor
+
+
+def allow(*audience: Role | Audience) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let these roles call the view: 401 without a sign-in, 403 for another role.
+
+    `EVERYONE` needs no sign-in (but a bad token is still refused), `SIGNED_IN` no role.
+    """
+    roles = tuple(role for role in audience if isinstance(role, Role))
+
+    def guard(view: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(view)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            g.actor = actor = _authenticate()
+            g.principal = None if actor.person_id is None else f"person:{actor.person_id}"
+            if EVERYONE not in audience:
+                if actor.person_id is None:
+                    raise _unauthorized()
+                if SIGNED_IN not in audience and not actor.has(*roles):
+                    raise ForbiddenError
+            return view(*args, **kwargs)
+
+        wrapper.allowed_roles = frozenset(audience)  # type: ignore[attr-defined]
+        return wrapper
+
+    return guard
+
+
+Owner = ColumnElement[Any] | InstrumentedAttribute[Any] | All
+
+
+def scope(actor: Actor, owners: Mapping[Role, Owner]) -> ColumnElement[bool]:
+    """The rows `actor` sees: for each of his roles, those whose owner column is one of his parties, or ALL.
+
+    A county manager counts as ALL wherever managers are named; a township manager by the column given.
+    """
+    visible: list[ColumnElement[bool]] = []
+    for role, owner in owners.items():
+        if not actor.has(role):
+            continue
+        if owner is ALL or (role is Role.MANAGER and actor.sees_county):
+            return true()
+        visible.append(owner.in_(actor.parties(role)))
+    return or_(*visible) if visible else false()
+
+
+def may_see(actor: Actor, owners: Mapping[Role, int | All | None]) -> bool:
+    """Whether one object, whose owners are given by role, belongs to `actor`."""
+    return any(
+        actor.has(role)
+        and (owner is ALL or (role is Role.MANAGER and actor.sees_county) or owner in actor.parties(role))
+        for role, owner in owners.items()
+    )
+
+
+def must_own(actor: Actor, owners: Mapping[Role, int | All | None], what: str) -> None:
+    """Raise NotFoundError unless the object belongs to `actor`: foreign looks like missing."""
+    if not may_see(actor, owners):
+        raise NotFoundError(what=what)
+
+
+def assert_guarded(app: Flask) -> None:
+    """Refuse to start with an API route that says nothing about who may call it."""
+    for rule in app.url_map.iter_rules():
+        if not rule.rule.startswith("/api/v1/") or rule.endpoint.startswith("api-docs"):
+            continue
+        if not hasattr(app.view_functions[rule.endpoint], "allowed_roles"):
+            raise RuntimeError(f"{rule.endpoint} does not say who may call it: use access.guard.allow")

@@ -1,0 +1,32 @@
+"""Reading people and their grants."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.access.guard import Actor
+from shop.access.models import Grant, Party, Person
+
+
+def me(session: Session, actor: Actor) -> dict[str, Any]:
+    """Login, name and grants of the actor, in one statement."""
+    rows = session.execute(
+        select(
+            Person.login,
+            Person.name_zh,
+            Grant.role,
+            Grant.party_kind,
+            Party.code.label("party_code"),
+            Party.name_zh.label("party_name_zh"),
+        )
+        .outerjoin(Grant, Grant.person_id == Person.id)
+        .outerjoin(Party, Party.id == Grant.party_id)
+        .where(Person.id == actor.person_id)
+        .order_by(Grant.id)
+    ).all()
+    return {
+        "login": rows[0].login,
+        "name_zh": rows[0].name_zh,
+        "grants": [row for row in rows if row.role is not None],
+    }

@@ -1,0 +1,105 @@
+"""Builds the app: the only place that wires settings, extensions, blueprints, the error door and the clock."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_migrate import Migrate  # type: ignore[import-untyped]
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import shop.models  # noqa: F401  every table must be known before the first query
+from shop.access.attempts import Attempts
+from shop.access.guard import assert_guarded
+from shop.config import Settings, redis_urls
+from shop.kit import docs, health, observe, problems
+from shop.kit.clock import Clock, SystemClock
+from shop.kit.db import db, engine_options
+from shop.kit.http import guard_request
+from shop.kit.observe import configure_logging
+from shop.kit.openapi import document
+
+__all__ = ["configure_logging", "create_app"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: Rooms that answer HTTP, in the order of the documentation.
+ROOMS = (
+    "shop.access", "shop.channels", "shop.catalog", "shop.farmers", "shop.stock", "shop.orders", "shop.agreements",
+    "shop.payments", "shop.settlement", "shop.income", "shop.reports", "shop.imports", "shop.web",
+)  # fmt: skip
+
+MIB = 1024 * 1024
+
+ABOUT = """五销模式：平台直销、单位帮销、干部帮销、企业助销、直播网销。金额为整数分（*_fen），重量为整数克（*_g），费率为万分之一
+（*_bp），日期与月份为北京时间。每个拒绝都是 problem+json，见 [/docs/errors](/docs/errors)。
+
+One shape for five sales channels. Money is whole fen (`*_fen`), weight whole grams (`*_g`), rates basis points
+(`*_bp`), days and months Beijing's. Sign in at `POST /api/v1/auth/tokens`, then press *Authorize*. Lists give `{"items": [...],
+"next": cursor}`. Every refusal is problem+json, listed at [/docs/errors](/docs/errors)."""
+
+
+def create_app(settings: Settings | None = None, *, clock: Clock | None = None, **engine: Any) -> Flask:
+    """The WSGI app. `engine` overrides `kit.db.engine_options` (workers ask for longer statements)."""
+    settings = settings or Settings.from_env()
+    app = Flask("shop", root_path=str(ROOT / "shop"), template_folder="web/templates", static_folder="web/static")
+    app.config.update(_config(settings, engine))
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False
+    app.extensions["settings"] = settings
+    app.extensions["clock"] = clock or SystemClock()
+    urls = redis_urls(settings.redis_url)
+    app.extensions["attempts"] = Attempts(urls.limiter, owner=settings.database_url)
+    if settings.proxy_hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, settings.proxy_hops, settings.proxy_hops)  # type: ignore[method-assign]
+
+    db.init_app(app)
+    Migrate(app, db, directory=str(ROOT / "migrations"))
+    problems.install(app)
+    observe.install(app)
+    app.before_request(guard_request)
+    app.teardown_appcontext(_no_transaction_left)
+
+    api = problems.ProblemApi(app)
+    for room in ROOMS:
+        if find_spec(f"{room}.api") is None:
+            continue
+        blueprint = import_module(f"{room}.api").blueprint
+        if blueprint.url_prefix == "/api/v1":
+            api.register_blueprint(blueprint)
+        else:
+            app.register_blueprint(blueprint)
+    app.register_blueprint(docs.blueprint)
+    app.register_blueprint(health.blueprint)
+    document(app, api)
+    assert_guarded(app)
+    return app
+
+
+def _config(settings: Settings, engine: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "SECRET_KEY": settings.secret_key,
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        # Values of statements never reach a message, so no personal data reaches a log.
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(**engine) | {"hide_parameters": True},
+        "BROKER_REDIS_URL": redis_urls(settings.redis_url).redis,
+        "MAX_CONTENT_LENGTH": MIB,
+        "TRUSTED_HOSTS": list(settings.trusted_hosts) or None,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "API_TITLE": "平陆五销 · Pinglu five-channel sales",
+        "API_VERSION": "v1",
+        "OPENAPI_VERSION": "3.1.0",
+        "OPENAPI_URL_PREFIX": "/api/v1",
+        "OPENAPI_JSON_PATH": "openapi.json",
+        "API_SPEC_OPTIONS": {
+            "info": {"description": ABOUT},
+            "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+            "security": [{"bearer": []}],
+        },
+    }
+
+
+def _no_transaction_left(_: BaseException | None) -> None:
+    db.session.remove()

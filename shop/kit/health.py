@@ -1,0 +1,90 @@
+"""Is it alive, is it ready, how is it doing: for supervisors and monitors, not for the public."""
+
+from ipaddress import ip_address
+from pathlib import Path
+
+import redis
+from alembic.script import ScriptDirectory
+from flask import Blueprint, Response, abort, current_app, request
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from shop.kit.db import db
+from shop.kit.http import json_bytes, now
+from shop.kit.observe import metrics
+
+blueprint = Blueprint("health", __name__)
+
+_BROKER_SECONDS = 1.0
+
+
+@blueprint.route("/healthz")
+def healthz() -> Response:
+    """The process answers."""
+    return json_bytes({"status": "ok"})
+
+
+@blueprint.route("/readyz")
+def readyz() -> Response:
+    """Database, migrations and broker answer: 200, else 503 naming what does not."""
+    checks = {"database": _database_ready(), "migrations": _migrated(), "broker": _broker_ready()}
+    ready = all(checks.values())
+    return json_bytes({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
+
+
+@blueprint.route("/metrics")
+def metrics_page() -> Response:
+    """Prometheus text; only for programs on this machine."""
+    if not ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104  stands for "unknown"
+        abort(404)
+    return Response(metrics() + _outbox_age(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _database_ready() -> bool:
+    try:
+        return db.session.execute(text("SELECT 1")).scalar() == 1
+    except SQLAlchemyError:
+        db.session.rollback()
+        return False
+
+
+def _migrated() -> bool:
+    try:
+        at = db.session.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    except SQLAlchemyError:
+        db.session.rollback()
+        return False
+    return sorted(at) == sorted(_heads())
+
+
+def _heads() -> list[str]:
+    """What the code expects; read once, it does not change while the process lives."""
+    if "migration_heads" not in current_app.extensions:
+        folder = Path(current_app.extensions["migrate"].directory)
+        current_app.extensions["migration_heads"] = ScriptDirectory(str(folder)).get_heads()
+    heads: list[str] = current_app.extensions["migration_heads"]
+    return heads
+
+
+def _broker_ready() -> bool:
+    url = current_app.config["BROKER_REDIS_URL"]
+    client = redis.Redis.from_url(url, socket_connect_timeout=_BROKER_SECONDS, socket_timeout=_BROKER_SECONDS)
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+
+
+def _outbox_age() -> bytes:
+    """Seconds the oldest unsent message waits: above 60 the relay is not doing its work."""
+    oldest = db.session.execute(
+        text("SELECT min(created_at) FROM outbox WHERE sent_at IS NULL AND dead_at IS NULL")
+    ).scalar()
+    age = max((now() - oldest).total_seconds(), 0.0) if oldest else 0.0
+    return (
+        "# HELP shop_outbox_oldest_seconds Age of the oldest unsent message\n"
+        "# TYPE shop_outbox_oldest_seconds gauge\n"
+        f"shop_outbox_oldest_seconds {age:.3f}\n"
+    ).encode()

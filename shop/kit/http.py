@@ -1,0 +1,191 @@
+"""Manners at the HTTP edge: the strict JSON door, the request's clock and language, what views tell the docs.
+
+`guard_request` runs before every view, so that the rules of shape that are the same everywhere (size, type, encoding,
+nesting, repeated keys and parameters) hold for views that are not written yet.
+"""
+
+import functools
+import json
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from flask import Response, current_app, g, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import BadRequest, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
+
+from shop.kit.clock import Clock
+from shop.kit.errors import DomainError
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+API_PREFIX = "/api/"
+MAX_DEPTH = 32
+MAX_NUMBER_DIGITS = 40
+_WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
+
+
+def now() -> datetime:
+    """The app's clock: the system's, or the one a test or the demo put there."""
+    clock: Clock = current_app.extensions["clock"]
+    return clock.now()
+
+
+def language() -> str:
+    """`zh` when the client prefers Chinese, else `en`."""
+    return "zh" if (request.accept_languages.best_match(["en", "zh", "zh-CN"]) or "en").startswith("zh") else "en"
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits) > MAX_NUMBER_DIGITS:
+        raise ValueError("a number is too long")
+    return int(digits)
+
+
+def _bounded_float(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError("a number is too large")
+    return value
+
+
+def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key appears twice")
+    return found
+
+
+def _deeper_than(value: object, levels: int) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return False
+    return levels == 0 or any(_deeper_than(inner, levels - 1) for inner in value)
+
+
+def parse_json(raw: bytes) -> Any:
+    """Parse a body strictly. Raises ValueError: not UTF-8, NaN, duplicate keys, nesting beyond 32, endless numbers."""
+    try:
+        parsed = json.loads(
+            raw.decode("utf-8"),
+            parse_constant=_refuse_constant,
+            parse_int=_bounded_int,
+            parse_float=_bounded_float,
+            object_pairs_hook=_no_duplicates,
+        )
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if _deeper_than(parsed, MAX_DEPTH):
+        raise ValueError("nested too deeply")
+    return parsed
+
+
+def guard_request() -> None:
+    """Before each request: bounded body, known content type, strict JSON, known query parameters, clean text.
+
+    Raises 400, 411, 413, 415 or ValidationError (422). The parsed body is cached where `get_json` finds it.
+    """
+    view = current_app.view_functions.get(request.endpoint or "")
+    upload_limit: int | None = getattr(view, "upload_limit", None)
+    _bounded_body(upload_limit)
+    if view is None or not request.path.startswith(API_PREFIX):
+        return
+    _known_query(view)
+    _clean_text({**(request.view_args or {}), **request.args})
+    if request.method in _WITH_BODY and not (upload_limit and request.mimetype == "multipart/form-data"):
+        _strict_body()
+
+
+def _bounded_body(upload_limit: int | None) -> None:
+    """The limit bites also where the view never reads its body."""
+    if "Transfer-Encoding" in request.headers:
+        raise LengthRequired("send a Content-Length")
+    if upload_limit:
+        request.max_content_length = upload_limit
+    if (request.content_length or 0) > (upload_limit or current_app.config["MAX_CONTENT_LENGTH"]):
+        raise RequestEntityTooLarge
+
+
+def _known_query(view: Callable[..., Any]) -> None:
+    unknown = set(request.args) - query_names(view)
+    repeated = {name for name, values in request.args.lists() if len(values) > 1}
+    if unknown or repeated:
+        raise ValidationError(
+            {name: ["Unknown field."] for name in unknown} | {name: ["Given twice."] for name in repeated - unknown}
+        )
+
+
+@functools.cache
+def query_names(view: Callable[..., Any]) -> frozenset[str]:
+    """The query parameters that a view declares by `arguments(..., location="query")`."""
+    names: set[str] = set()
+    for parameter in getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", ()):
+        if parameter["in"] == "query":
+            schema = parameter["schema"]
+            schema = schema() if isinstance(schema, type) else schema
+            names |= {field.data_key or name for name, field in schema.load_fields.items()}
+    return frozenset(names)
+
+
+def _clean_text(values: dict[str, Any]) -> None:
+    """PostgreSQL refuses NUL, and no code, name or number holds a control character."""
+    unclean = {name for name, value in values.items() if isinstance(value, str) and not _printable(value)}
+    if unclean:
+        raise ValidationError({name: ["Control characters are not allowed."] for name in unclean})
+
+
+def _printable(text: str) -> bool:
+    return all(char >= " " and char != "\x7f" for char in text)
+
+
+def _strict_body() -> None:
+    raw = request.get_data(cache=True)
+    if not raw:
+        return
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType("send application/json in UTF-8")
+    try:
+        parsed = parse_json(raw)
+    except ValueError as error:
+        raise BadRequest(f"the body is not acceptable JSON: {error}") from None
+    request._cached_json = (parsed, parsed)
+
+
+def accepts_upload(limit: int) -> Callable[[View], View]:
+    """Let a view take a multipart body of at most `limit` bytes instead of JSON."""
+
+    def mark(view: View) -> View:
+        view.upload_limit = limit  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def documented(
+    *, errors: Sequence[type[DomainError]] = (), example: object = None, answer: object = None
+) -> Callable[[View], View]:
+    """Remember an operation's refusals and a worked example; `kit.openapi.document` writes them into the document."""
+
+    def mark(view: View) -> View:
+        view.documented = {"errors": tuple(errors), "example": example, "answer": answer}  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def json_bytes(payload: object, status: int = 200) -> Response:
+    """A JSON answer from plain values, compact and with Chinese as it is written."""
+    body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return Response(body, status, content_type="application/json")
+
+
+def request_id() -> str:
+    """The id of this request, echoed in X-Request-Id and in problems."""
+    return str(getattr(g, "request_id", "-"))

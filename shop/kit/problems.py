@@ -1,0 +1,298 @@
+"""One door for errors: everything leaves as RFC 9457 problem+json with a stable type, in Chinese or English."""
+
+import re
+import traceback
+from typing import Any
+
+import structlog
+from flask import Flask, Response, request
+from flask_smorest import Api
+from marshmallow import INCLUDE, Schema, ValidationError, fields
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import HTTPException
+
+from shop.kit.errors import DomainError, all_errors
+from shop.kit.http import json_bytes, language, request_id
+
+PROBLEM_JSON = "application/problem+json"
+log = structlog.get_logger("shop")
+
+#: Stable codes of refusals that HTTP itself knows: status -> code, titles and sentences in Chinese and English.
+HTTP_CODES: dict[int, tuple[str, str, str, str, str]] = {
+    400: ("bad-request", "请求有误", "Bad request", "请求无法理解，请检查格式。", "The request cannot be understood."),
+    401: ("unauthorized", "请先登录", "Sign in first", "请先登录，或登录已失效。", "Sign in, or sign in again."),
+    403: ("forbidden", "没有权限", "Not allowed", "您的身份不能办理此事。", "Your role does not include this."),
+    404: ("not-found", "没有找到", "Not found", "没有找到您要的内容。", "No such thing, or not visible to you."),
+    405: ("method-not-allowed", "不支持的操作", "Method not allowed", "此地址不支持这种操作。", "Not possible here."),
+    408: ("too-slow", "提交超时", "Too slow", "提交超时，请重试。", "The request took too long to arrive."),
+    409: ("conflict", "有冲突", "Conflict", "与已有的记录冲突，没有改动任何内容。",
+          "It conflicts with what is recorded; nothing was changed."),
+    411: ("length-required", "缺少长度", "Length required", "请求须注明长度。", "Send a Content-Length."),
+    413: ("too-large", "内容过大", "Too large", "提交的内容过大。", "The body is too large."),
+    414: ("address-too-long", "地址过长", "Address too long", "请求地址过长。", "The address is too long."),
+    415: ("unsupported-media-type", "格式不支持", "Unsupported media type", "请以 application/json 提交。",
+          "Send application/json in UTF-8."),
+    422: ("invalid", "内容不合要求", "Not acceptable", "有字段不合要求，详见 errors。",
+          "Some fields are not acceptable, see errors."),
+    429: ("too-many-requests", "请求过于频繁", "Too many requests", "请求过于频繁，请稍后再试。",
+          "Too many requests; try again later."),
+    500: ("internal", "系统出错", "Internal error", "系统出错，已记录，请稍后再试。",
+          "Something went wrong on our side; it was recorded."),
+    503: ("busy", "系统繁忙", "Busy", "系统繁忙，没有改动任何内容，请稍后再试。",
+          "Busy now; nothing was changed, please try again."),
+}  # fmt: skip
+
+#: SQLSTATE -> status. Broken constraints and numbers out of range are conflicts; time limits and restarts mean "busy".
+SQLSTATES = {
+    "23505": 409, "23514": 409, "23503": 409, "23502": 409, "23P01": 409, "22003": 409, "22021": 422, "22P05": 422,
+    "55P03": 503, "57014": 503, "40001": 503, "40P01": 503, "53300": 503, "57P01": 503, "57P02": 503, "57P03": 503,
+    "25P03": 503,
+}  # fmt: skip
+
+#: What marshmallow and our fields say of a value, as a clerk reads it.
+MESSAGES_ZH: tuple[tuple[str, str], ...] = (
+    (r"Missing data for required field\.", "必填。"),
+    (r"Field may not be null\.", "不能为空值。"),
+    (r"Unknown field\.", "没有这个字段。"),
+    (r"Given twice\.", "重复出现。"),
+    (r"Invalid input type\.", "须是一个对象。"),
+    (r"Invalid type\.", "类型不对。"),
+    (r"Not a valid string\.", "须是文字。"),
+    (r"Not a valid boolean\.", "须是 true 或 false。"),
+    (r"Not a valid (?:list|mapping type)\.", "须是列表或对象。"),
+    (r"Not a valid date\.|Must be YYYY-MM-DD\.", "日期须写作 YYYY-MM-DD。"),
+    (r"Must be YYYY-MM\.", "月份须写作 YYYY-MM。"),
+    (r"Must lie in 2000 to 2100\.", "年份须在 2000 至 2100 之间。"),
+    (r"(?:Not a valid integer|Must be a whole number)\.", "须是整数。"),
+    (r"Must be one of: (.+)\.", r"须是以下之一：\1。"),
+    (r"Must be greater than or equal to (\S+) and less than or equal to (\S+)\.", r"须在 \1 至 \2 之间。"),
+    (r"Must be greater than or equal to (\S+)\.", r"不能小于 \1。"),
+    (r"Must be less than or equal to (\S+)\.", r"不能大于 \1。"),
+    (r"Length must be between (\d+) and (\d+)\.", r"长度须为 \1 至 \2。"),
+    (r"Longer than maximum length (\d+)\.", r"最多 \1 个。"),
+    (r"Shorter than minimum length (\d+)\.", r"至少 \1 个。"),
+    (r"Too long\.", "太长。"),
+    (r"Control characters are not allowed\.", "含有不允许的控制字符。"),
+    (r"String does not match expected pattern\.", "只能用字母、数字、汉字、- 和 _。"),
+    (r"Not a cursor of this list\.", "不是本列表的游标。"),
+)
+
+
+class ErrorRow(Schema):
+    """One unacceptable field."""
+
+    pointer = fields.String(metadata={"description": "RFC 6901, into the body or naming the parameter"})
+    detail = fields.String()
+
+
+class ProblemSchema(Schema):
+    """RFC 9457. A refusal's own facts come as further members."""
+
+    class Meta:
+        """Settings of marshmallow."""
+
+        unknown = INCLUDE
+
+    type = fields.String(metadata={"description": "stable, relative to this server"})
+    title = fields.String()
+    status = fields.Integer()
+    detail = fields.String()
+    request_id = fields.String()
+    errors = fields.List(fields.Nested(ErrorRow), metadata={"description": "with status 422"})
+
+
+def problem(
+    status: int, code: str, title: str, detail: str, *, extra: dict[str, object] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:  # fmt: skip
+    """A problem+json answer."""
+    members = {"type": f"/docs/errors#{code}", "title": title, "status": status, "detail": detail}
+    response = json_bytes((extra or {}) | members | {"request_id": request_id()}, status)
+    response.content_type = PROBLEM_JSON
+    response.headers.update(headers or {})
+    return response
+
+
+def http_problem(status: int, detail: str | None = None, **kwargs: Any) -> Response:
+    """A problem for a bare HTTP status. `detail` is an English sentence that says more than the status does."""
+    code, title_zh, title_en, zh, en = HTTP_CODES.get(
+        status, ("http-error", "请求未完成", "Not done", "请求未完成。", "")
+    )
+    if language() == "zh":
+        return problem(status, code, title_zh, zh, **kwargs)
+    return problem(status, code, title_en, detail or en, **kwargs)
+
+
+def busy() -> Response:
+    """503: try again in a second."""
+    return http_problem(503, headers={"Retry-After": "1"})
+
+
+def _pointer(steps: tuple[object, ...]) -> str:
+    """RFC 6901, safe to print whatever the client called his fields."""
+    named = [str(step) for step in steps if step != "_schema"]
+    escaped = [step.replace("~", "~0").replace("/", "~1")[:80] for step in named]
+    return "".join(f"/{step}" for step in escaped).encode("utf-8", "replace").decode()
+
+
+def _say(message: object) -> str:
+    text = str(message)
+    if language() != "zh":
+        return text
+    for pattern, zh in MESSAGES_ZH:
+        if re.fullmatch(pattern, text):
+            return re.sub(pattern, zh, text)
+    return text
+
+
+def _flatten(tree: Any, steps: tuple[object, ...] = ()) -> list[dict[str, str]]:
+    if isinstance(tree, dict):
+        return [row for key, branch in tree.items() for row in _flatten(branch, (*steps, key))]
+    if isinstance(tree, list):
+        return [row for branch in tree for row in _flatten(branch, steps)]
+    return [{"pointer": _pointer(steps), "detail": _say(tree)}]
+
+
+def _without_location(tree: Any) -> Any:
+    """webargs nests messages under json/query/headers; a pointer starts below that."""
+    if isinstance(tree, dict) and set(tree) <= {"json", "query", "headers", "files", "form", "path"}:
+        return list(tree.values())
+    return tree
+
+
+def invalid(tree: Any) -> Response:
+    """422 with a pointer for each field."""
+    return http_problem(422, extra={"errors": _flatten(_without_location(tree))})
+
+
+class ProblemApi(Api):
+    """flask-smorest, with every error rendered and documented as problem+json."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def _register_responses(self) -> None:
+        keep: str = self.DEFAULT_RESPONSE_CONTENT_TYPE
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = PROBLEM_JSON
+        try:
+            super()._register_responses()
+        finally:
+            self.DEFAULT_RESPONSE_CONTENT_TYPE = keep
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """webargs puts field messages in `data`; everything else is a plain status."""
+        return on_http(error)
+
+
+def on_http(error: HTTPException) -> Response:
+    """Render an HTTPException, keeping Allow, Retry-After, Location and WWW-Authenticate."""
+    status = error.code or 500
+    tree = (getattr(error, "data", None) or {}).get("messages")
+    if tree and status == 422:
+        return invalid(tree)
+    headers = {k: v for k, v in error.get_headers() if k.lower() not in ("content-type", "content-length")}
+    told = error.description if status in (400, 411, 415) else None
+    return http_problem(status, told, headers=headers)
+
+
+def on_domain(error: DomainError) -> Response:
+    """Render a refusal with its facts. A 401 says how to sign in, a fact `retry_after_s` becomes Retry-After."""
+    lang = language()
+    headers = {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = WWWAuthenticate("bearer").to_header()
+    if "retry_after_s" in error.facts:
+        headers["Retry-After"] = str(error.facts["retry_after_s"])
+    return problem(
+        error.status, error.code, error.title(lang), error.sentence(lang), extra=dict(error.facts), headers=headers
+    )
+
+
+def on_database(error: DBAPIError) -> Response:
+    """Map what the database refused; its own words may hold somebody's data and stay out of answer and log."""
+    state = getattr(error.orig, "sqlstate", None)
+    status = SQLSTATES.get(state or "")
+    if status is None and state is None and "NUL" in str(error.orig):
+        status = 422
+    if status is None:
+        status = 503 if isinstance(error, (OperationalError, InterfaceError)) else 500
+    log.warning("database refused", sqlstate=state, status=status, request_id=request_id(), route=_route())
+    return busy() if status == 503 else http_problem(status)
+
+
+def on_encoding(_: UnicodeEncodeError) -> Response:
+    """A lone surrogate reached the driver: no text we can keep."""
+    return http_problem(422)
+
+
+def on_unexpected(error: Exception) -> Response:
+    """500 without a word of why; the log has kinds and places, never values."""
+    log.error("unexpected", request_id=request_id(), route=_route(), trace=trace_of(error))
+    return http_problem(500)
+
+
+def trace_of(error: BaseException) -> list[str]:
+    """The kinds of the exceptions behind `error` and where they arose. Messages may hold personal data: left out."""
+    lines: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None:
+        frames = traceback.extract_tb(seen.__traceback__)
+        lines += [type(seen).__name__, *(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:])]
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    return lines
+
+
+def _route() -> str:
+    return request.url_rule.rule if request.url_rule else "unknown"
+
+
+def install(app: Flask) -> None:
+    """Put the door in."""
+    app.register_error_handler(DomainError, on_domain)
+    app.register_error_handler(ValidationError, lambda error: invalid(error.messages))
+    app.register_error_handler(DBAPIError, on_database)
+    app.register_error_handler(PoolTimeout, lambda _: busy())
+    app.register_error_handler(UnicodeEncodeError, on_encoding)
+    app.register_error_handler(HTTPException, on_http)
+    app.register_error_handler(Exception, on_unexpected)
+
+
+def _rows() -> list[tuple[str, int, str, str]]:
+    """Every refusal there is: code, status, Chinese and English sentence; those of the business first."""
+    own = [(kind.code, kind.status, kind.zh, kind.en) for kind in all_errors()]
+    known = {code for code, *_ in own}
+    return own + [(code, status, zh, en) for status, (code, _, _, zh, en) in HTTP_CODES.items() if code not in known]
+
+
+def errors_markdown() -> str:
+    """`docs/errors.md`: every refusal with its status and its sentences; facts in braces."""
+    lines = [
+        "# 错误 · Errors",
+        "",
+        "Generated by `shop errors-doc`; a test keeps it current.",
+        "",
+        "每个拒绝都是 `application/problem+json`（RFC 9457），`type` 为 `/docs/errors#<code>`，其中的 code 长期不变；"
+        "`Accept-Language: zh` 得中文，否则英文。花括号里的事实同时作为成员给出。",
+        "",
+        "Every refusal is `application/problem+json` (RFC 9457). `type` is `/docs/errors#<code>`; its code is stable."
+        " Facts in braces are sent along as members.",
+        "",
+        "| code | status | 中文 | English |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [f'| <a id="{code}"></a>`{code}` | {status} | {zh} | {en} |' for code, status, zh, en in _rows()]
+    return "\n".join(lines) + "\n"
+
+
+def errors_html() -> str:
+    """The page behind the `type` of every problem."""
+    rows = "".join(
+        f'<tr id="{code}"><td><code>{code}</code></td><td>{status}</td><td>{zh}</td><td>{en}</td></tr>'
+        for code, status, zh, en in _rows()
+    )
+    return (
+        '<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>错误 · Errors</title>'
+        '<meta name="viewport" content="width=device-width"><h1>错误 · Errors</h1><table>'
+        f"<tr><th>code</th><th>status</th><th>中文</th><th>English</th></tr>{rows}</table></html>"
+    )

@@ -1,0 +1,154 @@
+"""Shapes at the edge: strict schemas, bounded fields, keyset pages. A shape is refused with 422 and a JSON pointer."""
+
+import base64
+import binascii
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+#: The largest amount, weight or count anybody may send: far below BIGINT, so that products of two cannot overflow.
+MAX_FEN = 10_000_000_000  # 100 million yuan
+MAX_GRAMS = 10_000_000_000  # 10,000 tonnes
+MAX_PAGE = 100
+
+#: Unicode categories that no name or code needs: control, format (bidi overrides, zero width), surrogates, separators.
+_REFUSED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+class StrictSchema(Schema):
+    """A request's shape: unknown fields are refused, never ignored."""
+
+    class Meta:
+        """Settings of marshmallow."""
+
+        unknown = RAISE
+
+
+class Text(fields.String):
+    """Text in Unicode form NFC, stripped, without control or direction-changing characters, `low..high` long."""
+
+    def __init__(self, high: int = 120, low: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.low, self.high = low, high
+        self.validators = [*self.validators, validate.Length(min=low, max=high)]
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if isinstance(value, str) and len(value) > self.high * 20:
+            raise ValidationError("Too long.")
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if text is None:
+            return text
+        text = unicodedata.normalize("NFC", str(text)).strip()
+        if any(unicodedata.category(char) in _REFUSED for char in text):
+            raise ValidationError("Control characters are not allowed.")
+        return text
+
+
+class Secret(fields.String):
+    """A password: taken as typed, 1 to `high` characters, only refused where it cannot be UTF-8 or holds a NUL."""
+
+    def __init__(self, high: int = 200, **kwargs: Any) -> None:
+        super().__init__(load_only=True, **kwargs)
+        self.validators = [*self.validators, validate.Length(min=1, max=high)]
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = str(super()._deserialize(value, attr, data, **kwargs))
+        if any(char == "\x00" or unicodedata.category(char) == "Cs" for char in text):
+            raise ValidationError("Control characters are not allowed.")
+        return text
+
+
+class Code(Text):
+    """A code as printed on papers: letters, digits, `-`, `_`, Chinese; 40 at most."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(high=40, **kwargs)
+        self.validators = [*self.validators, validate.Regexp(r"^[0-9A-Za-z_\-\u4e00-\u9fff]+$")]
+
+
+class Whole(fields.Integer):
+    """A whole number in `low..high`; never text, never a fraction, never true or false."""
+
+    def __init__(self, low: int = 0, high: int = MAX_FEN, **kwargs: Any) -> None:
+        super().__init__(strict=True, **kwargs)
+        self.validators = [*self.validators, validate.Range(min=low, max=high)]
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValidationError("Must be a whole number.")
+        return int(value)
+
+
+class QueryWhole(fields.Integer):
+    """A whole number in a query string: ASCII digits only."""
+
+    def __init__(self, low: int = 0, high: int = MAX_FEN, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validators = [*self.validators, validate.Range(min=low, max=high)]
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12):
+            raise ValidationError("Must be a whole number.")
+        return int(value)
+
+
+class Day(fields.Date):
+    """A calendar day `YYYY-MM-DD` in 2000..2100."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            raise ValidationError("Must be YYYY-MM-DD.")
+        day: date = super()._deserialize(value, attr, data, **kwargs)
+        if not 2000 <= day.year <= 2100:
+            raise ValidationError("Must lie in 2000 to 2100.")
+        return day
+
+
+class Month(fields.Field[date]):
+    """A month `YYYY-MM` in 2000..2100, as its first day."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return value.strftime("%Y-%m") if value else None
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+        try:
+            if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}", value):
+                raise ValueError
+            month = date.fromisoformat(f"{value}-01")
+        except ValueError:
+            raise ValidationError("Must be YYYY-MM.") from None
+        if not 2000 <= month.year <= 2100:
+            raise ValidationError("Must lie in 2000 to 2100.")
+        return month
+
+
+class PageQuery(StrictSchema):
+    """Keyset paging: `limit` rows after `cursor`."""
+
+    limit = QueryWhole(low=1, high=MAX_PAGE, load_default=24)
+    cursor = fields.String(validate=validate.Length(max=100), load_default=None)
+
+
+def cursor_key(cursor: str | None) -> int | None:
+    """The id behind a cursor. Raises ValidationError for one we never gave."""
+    if cursor is None:
+        return None
+    try:
+        key = int(base64.urlsafe_b64decode(cursor.encode("ascii") + b"==").decode("ascii"))
+    except (ValueError, binascii.Error, UnicodeError):
+        raise ValidationError({"cursor": ["Not a cursor of this list."]}) from None
+    if not 0 <= key < 2**62:
+        raise ValidationError({"cursor": ["Not a cursor of this list."]})
+    return key
+
+
+def page(rows: Sequence[Any], limit: int, key: Callable[[Any], int]) -> dict[str, object]:
+    """A page from `limit + 1` rows: the items, and the cursor of the next page or None."""
+    more = len(rows) > limit
+    items = list(rows[:limit])
+    after = base64.urlsafe_b64encode(str(key(items[-1])).encode()).decode().rstrip("=") if more else None
+    return {"items": items, "next": after}
