@@ -32,12 +32,12 @@ ROOMS = (
 
 MIB = 1024 * 1024
 
-ABOUT = """五销模式：平台直销、单位帮销、干部帮销、企业助销、直播网销。金额为整数分（*_fen），重量为整数克（*_g），费率为万分之一
-（*_bp），日期与月份为北京时间。每个拒绝都是 problem+json，见 [/docs/errors](/docs/errors)。
+ABOUT = """五销模式：平台直销、单位帮销、干部帮销、企业助销、直播网销。金额为整数分（*_fen），重量为整数克（*_g），
+费率为万分之一（*_bp），日期与月份为北京时间。每个拒绝都是 problem+json，见 [/docs/errors](/docs/errors)。
 
 One shape for five sales channels. Money is whole fen (`*_fen`), weight whole grams (`*_g`), rates basis points
-(`*_bp`), days and months Beijing's. Sign in at `POST /api/v1/auth/tokens`, then press *Authorize*. Lists give `{"items": [...],
-"next": cursor}`. Every refusal is problem+json, listed at [/docs/errors](/docs/errors)."""
+(`*_bp`), days and months Beijing's. Sign in at `POST /api/v1/auth/tokens`, then press *Authorize*.
+Lists give `{"items": [...], "next": cursor}`. Every refusal is problem+json, listed at [/docs/errors](/docs/errors)."""
 
 
 def create_app(settings: Settings | None = None, *, clock: Clock | None = None, **engine: Any) -> Flask:

@@ -35,7 +35,7 @@ class PhoneNotValid(DomainError):
 
 
 class TooManyAttempts(DomainError):
-    """Too many sign-ins of one account or from one address. The window ends by itself: nobody is locked out for good."""
+    """Too many sign-ins of one account or from one address; the window ends by itself, so no lock-out lasts."""
 
     code = "too-many-attempts"
     status = 429

@@ -133,22 +133,24 @@ class PageQuery(StrictSchema):
     cursor = fields.String(validate=validate.Length(max=100), load_default=None)
 
 
+def _cursor(key: int) -> str:
+    return base64.urlsafe_b64encode(str(key).encode()).decode().rstrip("=")
+
+
 def cursor_key(cursor: str | None) -> int | None:
     """The id behind a cursor. Raises ValidationError for one we never gave."""
     if cursor is None:
         return None
     try:
-        key = int(base64.urlsafe_b64decode(cursor.encode("ascii") + b"==").decode("ascii"))
-    except (ValueError, binascii.Error, UnicodeError):
-        raise ValidationError({"cursor": ["Not a cursor of this list."]}) from None
-    if not 0 <= key < 2**62:
+        key = int(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=="))
+    except (ValueError, binascii.Error):
+        key = -1
+    if not 0 <= key < 2**62 or _cursor(key) != cursor:
         raise ValidationError({"cursor": ["Not a cursor of this list."]})
     return key
 
 
 def page(rows: Sequence[Any], limit: int, key: Callable[[Any], int]) -> dict[str, object]:
     """A page from `limit + 1` rows: the items, and the cursor of the next page or None."""
-    more = len(rows) > limit
     items = list(rows[:limit])
-    after = base64.urlsafe_b64encode(str(key(items[-1])).encode()).decode().rstrip("=") if more else None
-    return {"items": items, "next": after}
+    return {"items": items, "next": _cursor(key(items[-1])) if len(rows) > limit else None}
