@@ -13,6 +13,8 @@ from typing import Any
 from flask import Response, g, make_response, request
 from sqlalchemy import CheckConstraint, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
 
 from shop.kit.db import Model, transaction
 from shop.kit.errors import DomainError
@@ -95,12 +97,14 @@ def idempotent(view: Callable[..., Any]) -> Callable[..., Any]:
 
     Opens the one transaction of the request, so the view opens none and uses `db.session`. Two statements: the claim,
     and the storing of the answer. A refused request rolls its claim back: it may be sent again with the same key.
-    A concurrent repeat waits at the claim (at most `lock_timeout`) and then replays.
+    A concurrent repeat waits at the claim (at most `lock_timeout`) and then replays. Raises KeyMissing, KeyReused; 401
+    without a person, whatever `allow` says.
     """
 
     @functools.wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Response:
-        assert g.principal, "a view with an idempotency key is for people who signed in"  # noqa: S101
+        if g.principal is None:
+            raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
         claim = {"principal": g.principal, "key": _key_of_request()}
         digest = _fingerprint()
         with transaction() as session:
