@@ -178,6 +178,9 @@ def upgrade() -> None:
             "FOR EACH STATEMENT EXECUTE FUNCTION mark_agreements()"
         )
 
+    # Order numbers: a sequence of their own, so that a number never tells an internal key.
+    op.execute("CREATE SEQUENCE order_numbers")
+
     op.execute("INSERT INTO reference_version (id, version) VALUES (1, 1)")
     op.execute(
         """
@@ -201,6 +204,7 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER {table}_reference ON {table}")
     op.execute("DROP FUNCTION raise_reference_version()")
     op.execute("DELETE FROM reference_version")
+    op.execute("DROP SEQUENCE order_numbers")
     for table, event in (("due_weights", "insert"), ("call_offs", "insert"), ("call_offs", "update")):
         op.execute(f"DROP TRIGGER {table}_mark_{event} ON {table}")
     for table in ("income_entries", "sales_reach", "orders", "order_lines", "settlements"):

@@ -144,9 +144,7 @@ class CallOff(Model):
     __table_args__ = (
         one_of("status", CallOffStatus),
         CheckConstraint("weight_g > 0 AND price_fen_per_kg > 0", name="weighed_and_priced"),
-        Index(
-            "uq_call_offs_scheduled", "line_id", "due_on", unique=True, postgresql_where=text("scheduled")
-        ),
+        Index("uq_call_offs_scheduled", "line_id", "due_on", unique=True, postgresql_where=text("scheduled")),
         Index(None, "agreement_id", "due_on"),
     )
 

@@ -21,7 +21,8 @@ class Lot(Model):
         ForeignKeyConstraint(["product_id", "firm_id"], ["products.id", "products.firm_id"]),
         CheckConstraint("received_g > 0", name="received_something"),
         CheckConstraint(
-            "dispatched_g >= 0 AND withdrawn_g >= 0 AND dispatched_g + withdrawn_g <= received_g", name="never_below_zero"
+            "dispatched_g >= 0 AND withdrawn_g >= 0 AND dispatched_g + withdrawn_g <= received_g",
+            name="never_below_zero",
         ),
         CheckConstraint("expires_on > harvested_on", name="days_ordered"),
         Index("ix_lots_pick", "product_id", "harvested_on", "id"),
@@ -89,7 +90,8 @@ class Reservation(Model):
     __table_args__ = (
         CheckConstraint("weight_g > 0", name="holds_something"),
         CheckConstraint(
-            "held_g >= 0 AND sold_g >= 0 AND released_g >= 0 AND held_g + sold_g + released_g = weight_g", name="adds_up"
+            "held_g >= 0 AND sold_g >= 0 AND released_g >= 0 AND held_g + sold_g + released_g = weight_g",
+            name="adds_up",
         ),
         Index("ix_reservations_held", "pool_id", postgresql_where=text("held_g > 0")),
     )

@@ -1,0 +1,57 @@
+"""Why an agreement refuses."""
+
+from shop.kit.errors import DomainError, NotFoundError
+
+__all__ = [
+    "AgreementNotRunning",
+    "NotFoundError",
+    "OutsideTerm",
+    "ProductNotPromised",
+    "PromiseExceeded",
+    "QuoteExists",
+]
+
+
+class AgreementNotRunning(DomainError):
+    """Not signed, or ended."""
+
+    code = "agreement-not-running"
+    title_zh, title_en = "协议未生效或已结束", "Agreement not running"
+    zh = "协议 {agreement} 当前不能要货。"
+    en = "Agreement {agreement} is not running."
+
+
+class OutsideTerm(DomainError):
+    """The day lies before the first or after the last day of the term."""
+
+    code = "outside-term"
+    title_zh, title_en = "不在协议期内", "Outside the term"
+    zh = "{day} 不在协议 {agreement} 的期限内。"
+    en = "{day} is outside the term of {agreement}."
+
+
+class ProductNotPromised(DomainError):
+    """The agreement does not promise this product."""
+
+    code = "product-not-promised"
+    title_zh, title_en = "协议不含该商品", "Product not promised"
+    zh = "协议 {agreement} 不含商品 {sku}。"
+    en = "Agreement {agreement} does not promise {sku}."
+
+
+class PromiseExceeded(DomainError):
+    """More than is left of the promise; an amendment is needed first."""
+
+    code = "promise-exceeded"
+    title_zh, title_en = "超出协议数量", "Promise exceeded"
+    zh = "协议 {agreement} 还可要货 {left_g} 克，要求 {asked_g} 克；超出须先签补充协议。"
+    en = "Agreement {agreement} has {left_g} g left, {asked_g} g were asked; amend it first."
+
+
+class QuoteExists(DomainError):
+    """This source has quoted this product for this day."""
+
+    code = "quote-exists"
+    title_zh, title_en = "该日已有报价", "Quote exists"
+    zh = "{source} 当日已有报价。"
+    en = "{source} has a quote for that day."

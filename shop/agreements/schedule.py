@@ -1,0 +1,70 @@
+"""Delivery schedules: pure calendar arithmetic.
+
+Written as in the contract: `daily` | `weekly:1,4` (1 = Monday) | `monthly:5,20` | `once:2026-01-20`. A monthly day that a month
+does not have means its last day. A day outside the product's harvest window, prolonged by its shelf life, asks for
+nothing: there is nothing to deliver then.
+"""
+
+from calendar import monthrange
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from shop.kit.money import split
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A parsed schedule: `kind` daily, weekly, monthly or once; `days` for weekly and monthly; `on` for once."""
+
+    kind: str
+    days: frozenset[int]
+    on: date | None
+
+    def falls_on(self, day: date) -> bool:
+        """Whether the schedule names `day`."""
+        match self.kind:
+            case "daily":
+                return True
+            case "weekly":
+                return day.isoweekday() in self.days
+            case "monthly":
+                last = monthrange(day.year, day.month)[1]
+                return day.day in self.days or (day.day == last and any(asked > last for asked in self.days))
+            case _:
+                return day == self.on
+
+
+def parse(written: str) -> Schedule:
+    """Read a schedule as written. Raises ValueError for anything else."""
+    kind, _, rest = written.partition(":")
+    if kind == "daily" and not rest:
+        return Schedule(kind, frozenset(), None)
+    if kind == "once":
+        return Schedule(kind, frozenset(), date.fromisoformat(rest))
+    limit = {"weekly": 7, "monthly": 31}.get(kind)
+    if limit is None:
+        raise ValueError(f"not a schedule: {written}")
+    days = [int(day) for day in rest.split(",")]
+    if len(set(days)) != len(days) or not all(1 <= day <= limit for day in days):
+        raise ValueError(f"days out of range: {written}")
+    return Schedule(kind, frozenset(days), None)
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    day = first
+    while day <= last:
+        yield day
+        day += timedelta(days=1)
+
+
+def due_weights(
+    schedule: Schedule, first: date, last: date, committed_g: int, deliverable: Callable[[date], bool]
+) -> dict[date, int]:
+    """What is due when: the committed grams spread over the due days by largest remainder; they add up to it exactly.
+
+    `deliverable(day)` says whether the product can be delivered then. When no schedule day is deliverable the whole
+    promise is due on the last day of the term.
+    """
+    due = [day for day in _days(first, last) if schedule.falls_on(day) and deliverable(day)] or [last]
+    return dict(zip(due, split(committed_g, [1] * len(due)), strict=True))

@@ -1,0 +1,240 @@
+"""The catalogue kept in the process: what a price, a page or an order needs of a product, without a statement."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import groupby
+from operator import attrgetter
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.catalog.models import (
+    BATCH_PAPERS,
+    Category,
+    Certificate,
+    Firm,
+    FirmStatus,
+    PaperKind,
+    PriceTier,
+    Product,
+    ProductStatus,
+    RequiredPaper,
+)
+from shop.catalog.season import in_harvest, sellable
+from shop.kit.money import per_jin, per_kg
+from shop.kit.reference import Kept
+from shop.places.models import Township, Village
+
+PAPER_ZH = {
+    PaperKind.CONFORMITY_CERTIFICATE: "承诺达标合格证",
+    PaperKind.QUARANTINE_CERTIFICATE: "检疫合格证明",
+    PaperKind.FOOD_PRODUCTION_LICENCE: "食品生产许可证",
+    PaperKind.WORKSHOP_LICENCE: "小作坊许可证",
+    PaperKind.GI_MARK: "地理标志",
+}
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Price in fen per pack from `min_quantity` on, valid in `valid_from <= day < valid_until`."""
+
+    valid_from: date
+    valid_until: date | None
+    min_quantity: int
+    price_fen: int
+
+    def holds(self, day: date) -> bool:
+        """Whether the tier is valid on `day`."""
+        return self.valid_from <= day and (self.valid_until is None or day < self.valid_until)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A certificate as registered."""
+
+    kind: PaperKind
+    number: str
+    issued_on: date
+    expires_on: date
+    verified: bool
+
+    def held(self, day: date) -> bool:
+        """Verified and valid on `day`: only then it is shown, only then it opens the sale."""
+        return self.verified and self.issued_on <= day <= self.expires_on
+
+
+@dataclass(frozen=True)
+class CatalogProduct:
+    """A product with its firm, prices and papers."""
+
+    product_id: int
+    sku: str
+    firm_id: int
+    firm_code: str
+    firm_name_zh: str
+    firm_party_id: int
+    township_id: int
+    name_zh: str
+    name_en: str
+    category: Category
+    spec_zh: str
+    net_weight_g: int
+    unit_zh: str
+    origin_zh: str
+    harvest_start_month: int
+    harvest_end_month: int
+    shelf_life_days: int
+    storage_zh: str
+    is_fresh: bool
+    is_food: bool
+    for_sale: bool
+    tiers: tuple[Tier, ...]
+    required: frozenset[PaperKind]
+    papers: tuple[Paper, ...]
+
+    def tiers_on(self, day: date) -> tuple[Tier, ...]:
+        """The price list of `day`, by rising quantity; the youngest list that holds. Empty when there is none."""
+        holding = [tier for tier in self.tiers if tier.holds(day)]
+        if not holding:
+            return ()
+        youngest = max(tier.valid_from for tier in holding)
+        return tuple(tier for tier in holding if tier.valid_from == youngest)
+
+    def price_for(self, quantity: int, day: date) -> int | None:
+        """Fen per pack when `quantity` packs are bought on `day`: the deepest tier reached. None without a price."""
+        reached = [tier for tier in self.tiers_on(day) if tier.min_quantity <= quantity]
+        return reached[-1].price_fen if reached else None
+
+    def in_season(self, day: date) -> bool:
+        """Whether `day` lies in the harvest window."""
+        return in_harvest(self.harvest_start_month, self.harvest_end_month, day)
+
+    def sellable_on(self, day: date) -> bool:
+        """Fresh produce only within harvest and shelf life; made goods at any time."""
+        return not self.is_fresh or sellable(
+            self.harvest_start_month, self.harvest_end_month, self.shelf_life_days, day
+        )
+
+    def missing_paper(self, day: date) -> PaperKind | None:
+        """The first required licence that is not held on `day`. Batch papers are checked when a lot is opened."""
+        held = {paper.kind for paper in self.papers if paper.held(day)}
+        missing = sorted(self.required - BATCH_PAPERS - held)
+        return missing[0] if missing else None
+
+    def card(self, day: date) -> dict[str, object]:
+        """What everybody may see of it on `day`."""
+        tiers = self.tiers_on(day)
+        base = tiers[0].price_fen if tiers else None
+        return {
+            "sku": self.sku,
+            "name_zh": self.name_zh,
+            "name_en": self.name_en,
+            "category": self.category.value,
+            "firm": self.firm_code,
+            "firm_name_zh": self.firm_name_zh,
+            "origin_zh": self.origin_zh,
+            "spec_zh": self.spec_zh,
+            "unit_zh": self.unit_zh,
+            "net_weight_g": self.net_weight_g,
+            "price_fen": base,
+            "price_per_jin_fen": per_jin(base, self.net_weight_g) if base else None,
+            "price_per_kg_fen": per_kg(base, self.net_weight_g) if base else None,
+            "tiers": [{"min_quantity": t.min_quantity, "price_fen": t.price_fen} for t in tiers],
+            "harvest_months": [self.harvest_start_month, self.harvest_end_month],
+            "in_season": self.in_season(day),
+            "shelf_life_days": self.shelf_life_days,
+            "storage_zh": self.storage_zh,
+            "is_fresh": self.is_fresh,
+            "is_food": self.is_food,
+            "returns_zh": "鲜活易腐，不适用七日无理由退货" if self.is_fresh else "支持七日无理由退货",
+            "certificates": [
+                {"kind": p.kind.value, "name_zh": PAPER_ZH[p.kind], "number": p.number, "expires_on": str(p.expires_on)}
+                for p in self.papers
+                if p.held(day)
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All products at one version of the reference data. `bytes_kept` keeps ready answers of this version."""
+
+    version: int
+    products: tuple[CatalogProduct, ...]
+    by_sku: dict[str, CatalogProduct]
+    by_id: dict[int, CatalogProduct]
+    bytes_kept: dict[object, bytes] = field(default_factory=dict)
+
+    def listed(self) -> Iterable[CatalogProduct]:
+        """Products on sale, by SKU."""
+        return (product for product in self.products if product.for_sale)
+
+
+def _load(session: Session, version: int) -> Catalog:
+    tiers = _grouped(session, PriceTier, PriceTier.min_quantity)
+    required = _grouped(session, RequiredPaper, RequiredPaper.kind)
+    papers = _grouped(session, Certificate, Certificate.id)
+    rows = session.execute(
+        select(Product, Firm, Village, Township)
+        .join(Firm, Firm.id == Product.firm_id)
+        .join(Village, Village.id == Product.origin_village_id)
+        .join(Township, Township.id == Village.township_id)
+        .order_by(Product.sku)
+    )
+    products = tuple(
+        CatalogProduct(
+            product_id=product.id,
+            sku=product.sku,
+            firm_id=firm.id,
+            firm_code=firm.code,
+            firm_name_zh=firm.name_zh,
+            firm_party_id=firm.party_id,
+            township_id=township.id,
+            name_zh=product.name_zh,
+            name_en=product.name_en,
+            category=product.category,
+            spec_zh=product.spec_zh,
+            net_weight_g=product.net_weight_g,
+            unit_zh=product.unit_zh,
+            origin_zh=f"{township.name_zh}{village.short_zh}",
+            harvest_start_month=product.harvest_start_month,
+            harvest_end_month=product.harvest_end_month,
+            shelf_life_days=product.shelf_life_days,
+            storage_zh=product.storage_zh,
+            is_fresh=product.is_fresh,
+            is_food=product.is_food,
+            for_sale=product.status is ProductStatus.LISTED and firm.status is FirmStatus.ADMITTED,
+            tiers=tuple(Tier(t.valid_from, t.valid_until, t.min_quantity, t.price_fen) for t in tiers[product.id]),
+            required=frozenset(paper.kind for paper in required[product.id]),
+            papers=tuple(
+                Paper(p.kind, p.number, p.issued_on, p.expires_on, p.verified_at is not None)
+                for p in papers[product.id]
+            ),
+        )
+        for product, firm, village, township in rows
+    )
+    return Catalog(
+        version=version,
+        products=products,
+        by_sku={product.sku: product for product in products},
+        by_id={product.product_id: product for product in products},
+    )
+
+
+class _Groups(dict[int, list[object]]):
+    def __missing__(self, key: int) -> list[object]:
+        return []
+
+
+def _grouped(session: Session, model: type, order: object) -> "dict[int, list]":  # type: ignore[type-arg]
+    rows = session.scalars(select(model).order_by(model.product_id, order))  # type: ignore[attr-defined, call-overload]
+    return _Groups({key: list(group) for key, group in groupby(rows, attrgetter("product_id"))})
+
+
+kept = Kept(_load)
+
+
+def catalog(session: Session, version: int) -> Catalog:
+    """The catalogue at `version`: no statement unless the version moved."""
+    return kept.get(session, version)

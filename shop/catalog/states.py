@@ -1,0 +1,23 @@
+"""Lives of firms and listings."""
+
+from shop.catalog.models import FirmStatus as F
+from shop.catalog.models import ProductStatus as P
+from shop.kit.states import Life
+
+FIRM_LIFE: Life[F] = Life(
+    {
+        (F.APPLIED, "admit"): F.ADMITTED,
+        (F.ADMITTED, "suspend"): F.SUSPENDED,
+        (F.SUSPENDED, "admit"): F.ADMITTED,
+    }
+)
+
+LISTING_LIFE: Life[P] = Life(
+    {
+        (P.DRAFT, "submit"): P.SUBMITTED,
+        (P.SUBMITTED, "approve"): P.LISTED,
+        (P.SUBMITTED, "send_back"): P.DRAFT,
+        (P.LISTED, "withdraw"): P.WITHDRAWN,
+        (P.WITHDRAWN, "submit"): P.SUBMITTED,
+    }
+)

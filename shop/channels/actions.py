@@ -1,0 +1,173 @@
+"""Campaigns, partners, occasions, fee rates and links."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.channels.errors import CodeTaken, NotFoundError, RewardRefused
+from shop.channels.models import (
+    Campaign,
+    FeeRate,
+    LinkClick,
+    Occasion,
+    OccasionKind,
+    OccasionStatus,
+    Offer,
+    Partner,
+    PartnerKind,
+    SaleLink,
+)
+from shop.channels.policies import Reward, channel_of_partner
+from shop.channels.states import OCCASION_LIFE
+from shop.kit.clock import beijing_day
+from shop.kit.states import advance, record
+
+#: Commission of a public-help campaign is capped at 10 %.
+COMMISSION_CAP_BP = 1_000
+#: No look-alikes (0/O, 1/l/I): links are read out and typed.
+LINK_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+
+
+def open_campaign(
+    session: Session, code: str, name_zh: str, name_en: str, starts_on: date, ends_on: date, *,
+    actor_id: int | None, now: datetime,
+) -> Campaign:  # fmt: skip
+    """A campaign, open from `starts_on` to `ends_on`. Raises CodeTaken."""
+    if session.scalar(select(Campaign.id).where(Campaign.code == code)):
+        raise CodeTaken(taken=code)
+    campaign = Campaign(code=code, name_zh=name_zh, name_en=name_en, starts_on=starts_on, ends_on=ends_on)
+    session.add(campaign)
+    session.flush()
+    record(session, campaign, "open", person_id=actor_id, now=now)
+    return campaign
+
+
+def register_partner(
+    session: Session, kind: PartnerKind, code: str, party_id: int, name_zh: str, *, actor_id: int | None, now: datetime,
+    payment_term_days: int | None = None, profile: dict[str, object] | None = None,
+) -> Partner:  # fmt: skip
+    """Admit a partner. Raises CodeTaken."""
+    if session.scalar(select(Partner.id).where(Partner.code == code)):
+        raise CodeTaken(taken=code)
+    partner = Partner(
+        kind=kind, code=code, party_id=party_id, name_zh=name_zh, payment_term_days=payment_term_days,
+        profile=profile or {}, admitted_at=now,
+    )  # fmt: skip
+    session.add(partner)
+    session.flush()
+    record(session, partner, "admit", person_id=actor_id, now=now)
+    return partner
+
+
+def partner_by_code(session: Session, code: str) -> Partner:
+    """The partner. Raises NotFoundError."""
+    partner = session.scalar(select(Partner).where(Partner.code == code))
+    if partner is None:
+        raise NotFoundError(what=code)
+    return partner
+
+
+def set_fee(
+    session: Session, partner: Partner, rate_bp: int, valid_from: date, *, actor_id: int | None, now: datetime,
+    category: str | None = None,
+) -> None:  # fmt: skip
+    """The technical fee of a shop from a day on. Raises RewardRefused for a partner that earns no such fee."""
+    if channel_of_partner(partner.kind).reward is not Reward.PLATFORM_FEE:
+        raise RewardRefused(cap_bp=0)
+    session.add(
+        FeeRate(
+            partner_id=partner.id, partner_kind=partner.kind, category=category, valid_from=valid_from, rate_bp=rate_bp
+        )
+    )
+    facts: dict[str, object] = {"rate_bp": rate_bp, "from": str(valid_from), "category": category}
+    record(session, partner, "fee", person_id=actor_id, now=now, facts=facts)
+
+
+@dataclass(frozen=True)
+class OfferTerms:
+    """What an occasion will sell: price in fen per pack, cap in packs, set-aside in grams."""
+
+    product_id: int
+    price_fen: int
+    set_aside_g: int
+    per_buyer_cap: int | None = None
+
+
+def plan_occasion(
+    session: Session, kind: OccasionKind, code: str, campaign_id: int, partner: Partner, title_zh: str,
+    starts_at: datetime, ends_at: datetime, offers: Sequence[OfferTerms], *, actor_id: int | None, now: datetime,
+    commission_bp: int = 0,
+) -> Occasion:  # fmt: skip
+    """Plan a session, round or promotion. Raises RewardRefused for a commission that this partner may not earn."""
+    cap = COMMISSION_CAP_BP if channel_of_partner(partner.kind).reward is Reward.COMMISSION else 0
+    if commission_bp > cap:
+        raise RewardRefused(cap_bp=cap)
+    if session.scalar(select(Occasion.id).where(Occasion.code == code)):
+        raise CodeTaken(taken=code)
+    occasion = Occasion(
+        code=code, kind=kind, status=OccasionStatus.PLANNED, campaign_id=campaign_id, partner_id=partner.id,
+        partner_kind=partner.kind, title_zh=title_zh, starts_at=starts_at, ends_at=ends_at, commission_bp=commission_bp,
+    )  # fmt: skip
+    session.add(occasion)
+    session.flush()
+    session.add_all(
+        Offer(
+            occasion_id=occasion.id, product_id=offer.product_id, price_fen=offer.price_fen,
+            per_buyer_cap=offer.per_buyer_cap, set_aside_g=offer.set_aside_g,
+        )
+        for offer in offers
+    )  # fmt: skip
+    record(session, occasion, "plan", person_id=actor_id, now=now, to_state=OccasionStatus.PLANNED)
+    session.flush()
+    return occasion
+
+
+def occasion_by_code(session: Session, code: str, *, lock: bool = False) -> Occasion:
+    """The occasion. Raises NotFoundError."""
+    query = select(Occasion).where(Occasion.code == code)
+    occasion = session.scalar(query.with_for_update() if lock else query)
+    if occasion is None:
+        raise NotFoundError(what=code)
+    return occasion
+
+
+def move_occasion(
+    session: Session, occasion: Occasion, event: str, *, actor_id: int | None, now: datetime
+) -> OccasionStatus:
+    """Open or close it. Raises MoveRefusedError. The set-aside stock is moved by whoever calls (stock is above)."""
+    return advance(session, occasion, OCCASION_LIFE, event, person_id=actor_id, now=now)
+
+
+def create_link(
+    session: Session, partner: Partner, campaign_id: int, *, occasion_id: int | None = None,
+    product_id: int | None = None, now: datetime,
+) -> SaleLink:  # fmt: skip
+    """A short link of a partner: eight letters, 30^8 of them, drawn at random."""
+    link = SaleLink(
+        code="".join(secrets.choice(LINK_ALPHABET) for _ in range(8)), campaign_id=campaign_id, partner_id=partner.id,
+        partner_kind=partner.kind, occasion_id=occasion_id, product_id=product_id, created_at=now,
+    )  # fmt: skip
+    session.add(link)
+    session.flush()
+    return link
+
+
+def visitor_hash(secret: str, visitor: str, day: date) -> bytes:
+    """16 bytes that tell repeats of one visitor on one day and nothing about the person."""
+    return hmac.new(secret.encode(), f"{day}|{visitor}".encode(), hashlib.sha256).digest()[:16]
+
+
+def open_link(session: Session, code: str, visitor: str, secret: str, *, now: datetime) -> SaleLink:
+    """Count an opening and say where the link leads. Raises NotFoundError."""
+    link = session.scalar(select(SaleLink).where(SaleLink.code == code))
+    if link is None:
+        raise NotFoundError(what=code)
+    hashed = visitor_hash(secret, visitor, beijing_day(now))
+    session.add(LinkClick(link_id=link.id, at=now, visitor_hash=hashed))
+    return link

@@ -1,0 +1,143 @@
+"""Campaigns, channels, partners, occasions, fees and links kept in the process, so that placing an order reads none."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.catalog.models import Category
+from shop.channels.models import (
+    Campaign,
+    Channel,
+    ChannelKind,
+    FeeRate,
+    Occasion,
+    OccasionKind,
+    OccasionStatus,
+    Offer,
+    Partner,
+    PartnerKind,
+    SaleLink,
+)
+from shop.kit.reference import Kept
+
+
+@dataclass(frozen=True)
+class PartnerRow:
+    """A partner."""
+
+    partner_id: int
+    code: str
+    kind: PartnerKind
+    party_id: int
+    name_zh: str
+    payment_term_days: int | None
+
+
+@dataclass(frozen=True)
+class OfferRow:
+    """An offer: fen per pack, cap in packs."""
+
+    price_fen: int
+    per_buyer_cap: int | None
+
+
+@dataclass(frozen=True)
+class OccasionRow:
+    """An occasion and its offers by product id."""
+
+    occasion_id: int
+    code: str
+    kind: OccasionKind
+    status: OccasionStatus
+    campaign_id: int
+    partner_id: int
+    starts_at: datetime
+    ends_at: datetime
+    commission_bp: int
+    offers: dict[int, OfferRow]
+
+    def selling(self, now: datetime) -> bool:
+        """Open, and within its hours."""
+        return self.status is OccasionStatus.OPEN and self.starts_at <= now < self.ends_at
+
+
+@dataclass(frozen=True)
+class LinkRow:
+    """Where a link leads."""
+
+    link_id: int
+    code: str
+    campaign_id: int
+    partner_id: int
+    occasion_id: int | None
+    product_id: int | None
+
+
+@dataclass(frozen=True)
+class Selling:
+    """Everything about channels at one version."""
+
+    version: int
+    channel_ids: dict[ChannelKind, int]
+    campaigns: tuple[tuple[int, str, date, date], ...]
+    partners_by_code: dict[str, PartnerRow]
+    partners_by_id: dict[int, PartnerRow]
+    occasions_by_code: dict[str, OccasionRow]
+    occasions_by_id: dict[int, OccasionRow]
+    links: dict[str, LinkRow]
+    fees: tuple[tuple[int, Category | None, date, int], ...]
+
+    def campaign_on(self, day: date) -> int | None:
+        """The id of the campaign open on `day`; the one that started last when several are."""
+        open_ones = [(starts, id_) for id_, _, starts, ends in self.campaigns if starts <= day <= ends]
+        return max(open_ones)[1] if open_ones else None
+
+    def fee_bp(self, partner_id: int, category: Category, day: date) -> int:
+        """The shop's technical fee on `day`: of the category if it has one, else of all; the youngest; 0 without."""
+        fitting = [
+            (known is not None, valid_from, rate)
+            for partner, known, valid_from, rate in self.fees
+            if partner == partner_id and known in (None, category) and valid_from <= day
+        ]
+        return max(fitting)[2] if fitting else 0
+
+
+def _load(session: Session, version: int) -> Selling:
+    partners = [
+        PartnerRow(p.id, p.code, p.kind, p.party_id, p.name_zh, p.payment_term_days)
+        for p in session.scalars(select(Partner).where(Partner.admitted_at.is_not(None)))
+    ]
+    offers: dict[int, dict[int, OfferRow]] = {}
+    for offer in session.scalars(select(Offer)):
+        offers.setdefault(offer.occasion_id, {})[offer.product_id] = OfferRow(offer.price_fen, offer.per_buyer_cap)
+    occasions = [
+        OccasionRow(
+            o.id, o.code, o.kind, o.status, o.campaign_id, o.partner_id, o.starts_at, o.ends_at, o.commission_bp,
+            offers.get(o.id, {}),
+        )
+        for o in session.scalars(select(Occasion))
+    ]  # fmt: skip
+    return Selling(
+        version=version,
+        channel_ids={c.kind: c.id for c in session.scalars(select(Channel))},
+        campaigns=tuple((c.id, c.code, c.starts_on, c.ends_on) for c in session.scalars(select(Campaign))),
+        partners_by_code={p.code: p for p in partners},
+        partners_by_id={p.partner_id: p for p in partners},
+        occasions_by_code={o.code: o for o in occasions},
+        occasions_by_id={o.occasion_id: o for o in occasions},
+        links={
+            link.code: LinkRow(link.id, link.code, link.campaign_id, link.partner_id, link.occasion_id, link.product_id)
+            for link in session.scalars(select(SaleLink))
+        },
+        fees=tuple((f.partner_id, f.category, f.valid_from, f.rate_bp) for f in session.scalars(select(FeeRate))),
+    )
+
+
+kept = Kept(_load)
+
+
+def selling(session: Session, version: int) -> Selling:
+    """Channels, partners and occasions at `version`: no statement unless the version moved."""
+    return kept.get(session, version)

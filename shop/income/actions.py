@@ -1,0 +1,135 @@
+"""Booking income: one journal and one entry for each source event, set-based."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shop.income.models import CATEGORY_OF, IncomeKind
+from shop.income.reach import write_reach
+from shop.payments.actions import refund_excess
+from shop.settlement.actions import adjust_for_refund, settle_order
+from shop.settlement.models import Settlement
+
+#: Where income comes from: rows of (source_id, household, firm, product, day, grams, fen) for each kind.
+_SOURCES: dict[tuple[str, IncomeKind], str] = {
+    ("deliveries", IncomeKind.SALE): (
+        "SELECT id, household_id, firm_id, product_id, delivered_on, weight_g, amount_fen FROM deliveries"
+    ),
+    ("household_payments", IncomeKind.WAGE): (
+        "SELECT id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen FROM household_payments"
+        " WHERE kind = 'wage'"
+    ),
+    ("household_payments", IncomeKind.LAND_RENT): (
+        "SELECT id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen FROM household_payments"
+        " WHERE kind = 'land_rent'"
+    ),
+    ("surplus_shares", IncomeKind.PATRONAGE): (
+        "SELECT surplus_shares.id, household_id, firm_id, NULL::bigint, booked_on, 0, surplus_shares.patronage_fen"
+        " FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id WHERE surplus_shares.patronage_fen > 0"
+    ),
+    ("surplus_shares", IncomeKind.DIVIDEND): (
+        "SELECT surplus_shares.id, household_id, firm_id, NULL::bigint, booked_on, 0, surplus_shares.dividend_fen"
+        " FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id WHERE surplus_shares.dividend_fen > 0"
+    ),
+}
+
+_OPEN_ACCOUNTS = """
+    INSERT INTO accounts (kind, party_id)
+    SELECT DISTINCT 'household', households.party_id FROM pending JOIN households ON households.id = household_id
+    UNION SELECT DISTINCT 'firm_costs', firms.party_id FROM pending JOIN firms ON firms.id = firm_id
+    ON CONFLICT DO NOTHING
+"""
+
+_BOOK = """
+    WITH booked AS (
+        INSERT INTO journals (source_type, source_id, kind, booked_at, month)
+        SELECT :source, source_id, :kind, :now, date_trunc('month', day)::date FROM pending
+        RETURNING id, source_id
+    ), posted AS (
+        INSERT INTO postings (journal_id, account_id, amount_fen)
+        SELECT booked.id, accounts.id, CASE accounts.kind WHEN 'household' THEN -amount_fen ELSE amount_fen END
+        FROM booked JOIN pending USING (source_id)
+        JOIN households ON households.id = household_id JOIN firms ON firms.id = firm_id
+        JOIN accounts ON (accounts.kind = 'household' AND accounts.party_id = households.party_id)
+                      OR (accounts.kind = 'firm_costs' AND accounts.party_id = firms.party_id)
+    )
+    INSERT INTO income_entries (household_id, firm_id, product_id, kind, category, earned_on, month, weight_g,
+                                amount_fen, source_type, source_id, journal_id)
+    SELECT household_id, firm_id, product_id, :kind, :category, day, date_trunc('month', day)::date, weight_g,
+           amount_fen, :source, source_id, booked.id
+    FROM booked JOIN pending USING (source_id)
+"""
+
+_RESERVES = text(
+    """
+    INSERT INTO accounts (kind, party_id)
+    SELECT kinds.kind, party_id FROM surplus_plans JOIN firms ON firms.id = firm_id
+    CROSS JOIN (VALUES ('reserve'), ('firm_costs')) AS kinds (kind) WHERE reserve_fen > 0 ON CONFLICT DO NOTHING
+    """
+)
+_BOOK_RESERVES = text(
+    """
+    WITH pending AS (
+        SELECT surplus_plans.id, party_id, reserve_fen, booked_on FROM surplus_plans JOIN firms ON firms.id = firm_id
+        WHERE reserve_fen > 0 AND NOT EXISTS (
+            SELECT FROM journals WHERE source_type = 'surplus_plans' AND source_id = surplus_plans.id AND kind = 'reserve')
+    ), booked AS (
+        INSERT INTO journals (source_type, source_id, kind, booked_at, month)
+        SELECT 'surplus_plans', id, 'reserve', :now, date_trunc('month', booked_on)::date FROM pending
+        RETURNING id, source_id
+    )
+    INSERT INTO postings (journal_id, account_id, amount_fen)
+    SELECT booked.id, accounts.id, CASE accounts.kind WHEN 'reserve' THEN -reserve_fen ELSE reserve_fen END
+    FROM booked JOIN pending ON pending.id = source_id
+    JOIN accounts ON accounts.party_id = pending.party_id AND accounts.kind IN ('reserve', 'firm_costs')
+    """
+)
+
+
+def book_pending(session: Session, *, now: datetime) -> dict[str, int]:
+    """Book every delivery, payment and surplus share that has no income entry yet; returns entries by kind.
+
+    Debit the firm's costs, credit the household. Run twice, the second finds nothing: one entry for each source event.
+    """
+    booked: dict[str, int] = {}
+    for (source, kind), rows in _SOURCES.items():
+        session.execute(text("DROP TABLE IF EXISTS pending"))
+        session.execute(
+            text(
+                "CREATE TEMPORARY TABLE pending ON COMMIT DROP AS SELECT * FROM"
+                f" ({rows}) AS facts (source_id, household_id, firm_id, product_id, day, weight_g, amount_fen)"
+                " WHERE NOT EXISTS (SELECT FROM income_entries WHERE source_type = :source AND kind = :kind"
+                " AND income_entries.source_id = facts.source_id)"
+            ),
+            {"source": source, "kind": kind.value},
+        )
+        session.execute(text(_OPEN_ACCOUNTS))
+        done = session.execute(
+            text(_BOOK), {"source": source, "kind": kind.value, "category": CATEGORY_OF[kind].value, "now": now}
+        )
+        booked[kind.value] = done.rowcount  # type: ignore[attr-defined]
+    session.execute(text("DROP TABLE IF EXISTS pending"))
+    session.execute(_RESERVES)
+    session.execute(_BOOK_RESERVES, {"now": now})
+    return booked
+
+
+def settle_and_reach(session: Session, order_id: int, *, now: datetime) -> Settlement | None:
+    """The whole end of a sale: refused goods refunded, net amount shared and booked, households reached.
+
+    The one entry for jobs and everybody else. Safe to run twice.
+    """
+    refund_excess(session, order_id, now=now)
+    settlement = settle_order(session, order_id, now=now)
+    if settlement is not None:
+        write_reach(session, settlement, now=now)
+    return settlement
+
+
+def take_back(session: Session, refund_id: int, *, now: datetime) -> Settlement | None:
+    """A refund after settlement walks the same way back: shares, then the sales that reached households."""
+    settlement = adjust_for_refund(session, refund_id, now=now)
+    if settlement is not None:
+        write_reach(session, settlement, now=now)
+    return settlement

@@ -1,0 +1,227 @@
+"""What happens to an order after it was placed: confirm, cancel, expire, dispatch, accept.
+
+Each action locks the order first. Reading `policy` axis by axis keeps the channels' names out of here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import assert_never
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from shop.agreements.actions import move_call_off
+from shop.agreements.models import Agreement
+from shop.catalog.models import Product
+from shop.channels.models import Partner
+from shop.channels.policies import POLICIES, Approval, ChannelPolicy, Hold
+from shop.kit.clock import beijing_day
+from shop.kit.jobs import enqueue
+from shop.kit.states import advance
+from shop.orders.errors import (
+    AcceptanceDoesNotFit,
+    AlreadyOnTheWay,
+    DispatchBeyondOrder,
+    NotApprovedByYou,
+)
+from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
+from shop.orders.locks import lines_of, locked_order_by_id
+from shop.orders.models import Dispatch, Order, OrderLine, OrderStatus, Pick
+from shop.orders.pricing import accepted_amount
+from shop.orders.states import ORDER_LIFE
+from shop.stock import actions as stock
+
+
+def policy_of(order: Order) -> ChannelPolicy:
+    """The policy of the order's channel."""
+    return POLICIES[order.channel_kind]
+
+
+def confirm_paid(session: Session, order: Order, *, now: datetime) -> None:
+    """The money is in: the hold no longer lapses. The caller holds the order's lock. Raises MoveRefusedError."""
+    advance(session, order, ORDER_LIFE, "pay", person_id=None, now=now)
+    order.confirmed_at = now
+    order.expires_at = None
+    session.flush()
+
+
+def approve(session: Session, order: Order, *, actor_id: int | None, now: datetime) -> None:
+    """Approve an order on invoice: stock is held now, by the policy's hold axis.
+
+    Raises NotApprovedByYou, MoveRefusedError, NotEnoughStock; then nothing is changed.
+    """
+    policy = policy_of(order)
+    if policy.approval is Approval.NONE:
+        raise NotApprovedByYou(number=order.number)
+    advance(session, order, ORDER_LIFE, "approve", person_id=actor_id, now=now)
+    order.confirmed_at = now
+    session.flush()
+    match policy.hold:
+        case Hold.WHEN_APPROVED | Hold.FROM_PROMISE:
+            _hold_lines(session, order, now)
+        case Hold.WHEN_PLACED | Hold.FROM_SET_ASIDE:
+            pass
+        case _:
+            assert_never(policy.hold)
+    if order.call_off_id is not None:
+        move_call_off(session, order.call_off_id, "confirm", actor_id=actor_id, now=now)
+
+
+def _hold_lines(session: Session, order: Order, now: datetime) -> None:
+    lines = lines_of(session, order.id)
+    wanted = {line.product_id: line.weight_g for line in lines}
+    held = stock.reserve(session, wanted, occasion_id=None, expires_at=None, now=now)
+    for line in lines:
+        line.reservation_id = held[line.product_id]
+    session.flush()
+
+
+def cancel(session: Session, order: Order, *, actor_id: int | None, now: datetime, reason: str | None = None) -> None:
+    """Cancel before anything was dispatched: holds are released, a call-off goes back to its promise.
+
+    What was paid goes back by a job. Raises AlreadyOnTheWay, MoveRefusedError.
+    """
+    if order.status in (OrderStatus.PARTLY_DISPATCHED, OrderStatus.DISPATCHED):
+        raise AlreadyOnTheWay(number=order.number)
+    _end_unfulfilled(session, order, "cancel", actor_id, now, reason)
+
+
+def expire(session: Session, order: Order, *, now: datetime) -> None:
+    """An unpaid order lapses and gives its stock back."""
+    _end_unfulfilled(session, order, "expire", None, now, None)
+
+
+def _end_unfulfilled(
+    session: Session, order: Order, event: str, actor_id: int | None, now: datetime, reason: str | None
+) -> None:
+    advance(session, order, ORDER_LIFE, event, person_id=actor_id, now=now, reason=reason)
+    order.expires_at = None
+    session.flush()
+    stock.release(session, [line.reservation_id for line in lines_of(session, order.id) if line.reservation_id])
+    if order.call_off_id is not None:
+        move_call_off(session, order.call_off_id, "cancel", actor_id=actor_id, now=now)
+    if order.paid_fen:
+        enqueue(session, REFUND_EXCESS, order.id, now=now)
+
+
+def expire_unpaid(session: Session, *, now: datetime, limit: int = 200) -> int:
+    """Expire placed orders whose hold lapsed, oldest first; skips those somebody else is working on."""
+    lapsed = session.scalars(
+        select(Order.id)
+        .where(Order.status == OrderStatus.PLACED, Order.expires_at < now)
+        .order_by(Order.expires_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for order_id in lapsed:
+        expire(session, locked_order_by_id(session, order_id), now=now)
+    return len(lapsed)
+
+
+def dispatch(
+    session: Session, order: Order, weights: Mapping[str, int] | None, *, carrier_zh: str | None,
+    tracking_number: str | None, actor_id: int | None, now: datetime,
+) -> Dispatch:  # fmt: skip
+    """Send one parcel or load: `weights` are grams by SKU, None = all that is left. Lots are picked oldest first.
+
+    Raises MoveRefusedError, DispatchBeyondOrder, NotEnoughStock; then nothing is changed.
+    """
+    ORDER_LIFE.next(order.status, "dispatch")
+    skus = _skus(session, order)
+    lines = {skus[line.product_id]: line for line in lines_of(session, order.id)}
+    asked = {sku: line.weight_g - line.dispatched_g for sku, line in lines.items()} if weights is None else weights
+    for sku, grams in asked.items():
+        left_g = lines[sku].weight_g - lines[sku].dispatched_g if sku in lines else 0
+        if grams > left_g:
+            raise DispatchBeyondOrder(sku=sku, left_g=left_g, asked_g=grams)
+    number = session.scalar(select(func.count()).where(Dispatch.order_id == order.id)) or 0
+    parcel = Dispatch(
+        order_id=order.id, position=number + 1, dispatched_at=now, carrier_zh=carrier_zh,
+        tracking_number=tracking_number,
+    )  # fmt: skip
+    session.add(parcel)
+    session.flush()
+    # Lines by product id: two dispatches lock the lots of several products in the same order.
+    for sku, grams in sorted(asked.items(), key=lambda item: lines[item[0]].product_id):
+        if grams:
+            _send(session, parcel, lines[sku], grams, now)
+    whole = all(line.dispatched_g == line.weight_g for line in lines.values())
+    advance(session, order, ORDER_LIFE, "dispatch" if whole else "dispatch_part", person_id=actor_id, now=now)
+    session.flush()
+    return parcel
+
+
+def _send(session: Session, parcel: Dispatch, line: OrderLine, grams: int, now: datetime) -> None:
+    assert line.reservation_id is not None, "a confirmed line holds stock"  # noqa: S101
+    picked = stock.pick(session, line.reservation_id, grams, now=now, day=beijing_day(now))
+    session.add_all(
+        Pick(dispatch_id=parcel.id, order_line_id=line.id, lot_id=p.lot_id, weight_g=p.weight_g) for p in picked
+    )
+    line.dispatched_g += grams
+
+
+def _skus(session: Session, order: Order) -> dict[int, str]:
+    rows = session.execute(
+        select(Product.id, Product.sku)
+        .join(OrderLine, OrderLine.product_id == Product.id)
+        .where(OrderLine.order_id == order.id)
+    )
+    return {product_id: sku for product_id, sku in rows}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the buyer says of a line: grams accepted, and why the rest is refused."""
+
+    accepted_g: int
+    refused_reason: str | None = None
+
+
+def accept(
+    session: Session, order: Order, verdicts: Mapping[str, Verdict] | None, *, actor_id: int | None, now: datetime
+) -> None:
+    """Accept by weight: None = everything as dispatched. Sets what is owed and, on invoice, the day it is due.
+
+    Raises MoveRefusedError, AcceptanceDoesNotFit; then nothing is changed. Settlement follows by a job.
+    """
+    ORDER_LIFE.next(order.status, "accept")
+    skus = _skus(session, order)
+    lines = lines_of(session, order.id)
+    unknown = set(verdicts or ()) - {skus[line.product_id] for line in lines}
+    if unknown:
+        raise AcceptanceDoesNotFit(sku=", ".join(sorted(unknown)), dispatched_g=0, accepted_g=0)
+    for line in lines:
+        sku = skus[line.product_id]
+        verdict = (verdicts or {}).get(sku, Verdict(line.dispatched_g))
+        refused = line.dispatched_g - verdict.accepted_g
+        if refused < 0 or (refused > 0 and not verdict.refused_reason):
+            raise AcceptanceDoesNotFit(sku=sku, dispatched_g=line.dispatched_g, accepted_g=verdict.accepted_g)
+        line.accepted_g, line.refused_g, line.refused_reason = verdict.accepted_g, refused, verdict.refused_reason
+        line.accepted_fen = accepted_amount(line.amount_fen, line.weight_g, verdict.accepted_g)
+    advance(session, order, ORDER_LIFE, "accept", person_id=actor_id, now=now)
+    order.accepted_at = now
+    order.due_on = _due_on(session, order, beijing_day(now))
+    session.flush()
+    enqueue(session, SETTLE_ORDER, order.id, now=now)
+
+
+def _due_on(session: Session, order: Order, day: date) -> date | None:
+    """The due date of an invoice: by agreement, else by partner, else by policy; None when paid in advance."""
+    policy = policy_of(order)
+    if not policy.term_days:
+        return None
+    by_agreement = session.scalar(select(Agreement.payment_term_days).where(Agreement.occasion_id == order.occasion_id))
+    by_partner = session.scalar(select(Partner.payment_term_days).where(Partner.id == order.partner_id))
+    term = next(days for days in (by_agreement, by_partner, policy.term_days) if days is not None)
+    return day + timedelta(days=term)
+
+
+def add_refunded(session: Session, order: Order, by_line: Sequence[tuple[int, int]], total_fen: int) -> None:
+    """Count a succeeded refund on order and lines (payments calls this under the order's lock)."""
+    order.refunded_fen += total_fen
+    for line_id, fen in by_line:
+        session.execute(
+            update(OrderLine).where(OrderLine.id == line_id).values(refunded_fen=OrderLine.refunded_fen + fen)
+        )
+    session.flush()

@@ -1,0 +1,138 @@
+"""Why an order is refused."""
+
+from shop.kit.errors import DomainError
+
+
+class CampaignClosed(DomainError):
+    """No campaign is open on the day of the order."""
+
+    code = "campaign-closed"
+    title_zh, title_en = "活动未开放", "Campaign not open"
+    zh = "{day} 没有开放的活动。"
+    en = "No campaign is open on {day}."
+
+
+class OccasionNotOpen(DomainError):
+    """The session, round or promotion is not selling now, or belongs to another partner."""
+
+    code = "occasion-not-open"
+    title_zh, title_en = "场次未开放", "Occasion not open"
+    zh = "场次 {occasion} 现在不能下单。"
+    en = "Occasion {occasion} is not selling now."
+
+
+class OccasionRequired(DomainError):
+    """The channel sells only on an occasion (a live session, an agreement)."""
+
+    code = "occasion-required"
+    title_zh, title_en = "缺少场次或协议", "Occasion required"
+    zh = "{channel}须指明场次或采购协议。"
+    en = "The {channel} channel sells only on an occasion: name the session or agreement."
+
+
+class PartnerDoesNotFit(DomainError):
+    """The partner is not one of this channel, or the buyer is not that partner."""
+
+    code = "partner-does-not-fit"
+    title_zh, title_en = "销售伙伴与渠道不符", "Partner does not fit the channel"
+    zh = "{partner} 不能通过{channel}下单。"
+    en = "{partner} cannot be used in the {channel} channel."
+
+
+class NotForSale(DomainError):
+    """The product is not listed, its firm is not admitted, or this occasion does not offer it."""
+
+    code = "not-for-sale"
+    title_zh, title_en = "商品不可售", "Not for sale"
+    zh = "商品 {sku} 目前不出售。"
+    en = "Product {sku} is not for sale here now."
+
+
+class OutOfSeason(DomainError):
+    """Fresh produce is sold within its harvest window and shelf life only."""
+
+    code = "out-of-season"
+    title_zh, title_en = "不在产季", "Out of season"
+    zh = "{sku} {day} 不在产季与保质期内。"
+    en = "{sku} is out of season on {day}."
+
+
+class PaperMissing(DomainError):
+    """A licence the product must have is missing or expired: sale is stopped."""
+
+    code = "paper-missing"
+    title_zh, title_en = "证照不全", "Paper missing"
+    zh = "商品 {sku} 缺少有效的{paper_zh}，不能销售。"
+    en = "Product {sku} has no valid {paper}; it cannot be sold."
+
+
+class NotForThisChannel(DomainError):
+    """Medicinal materials are not food: they never go to canteens and unions."""
+
+    code = "not-for-this-channel"
+    title_zh, title_en = "该渠道不可售", "Not for this channel"
+    zh = "商品 {sku} 不是食品，不能通过{channel}销售。"
+    en = "Product {sku} is not food and cannot be sold through the {channel} channel."
+
+
+class OneSellerPerOrder(DomainError):
+    """An order has one selling firm."""
+
+    code = "one-seller-per-order"
+    title_zh, title_en = "一单一企", "One seller per order"
+    zh = "一张订单只能有一家企业的商品：{firms}。请分开下单。"
+    en = "An order has one selling firm; this one names {firms}. Place one order for each."
+
+
+class PerBuyerCap(DomainError):
+    """More than the occasion sells to one buyer in an order."""
+
+    code = "per-buyer-cap"
+    title_zh, title_en = "超过限购数量", "Above the cap per buyer"
+    zh = "{sku} 每人限购 {cap} {unit}。"
+    en = "{sku} is limited to {cap} per buyer."
+
+
+class OrderTooLarge(DomainError):
+    """Above the largest order the shop takes."""
+
+    code = "order-too-large"
+    title_zh, title_en = "订单金额过大", "Order too large"
+    zh = "单张订单最多 {limit_fen} 分。"
+    en = "An order is at most {limit_fen} fen."
+
+
+class DispatchBeyondOrder(DomainError):
+    """More than what is left to dispatch."""
+
+    code = "dispatch-beyond-order"
+    title_zh, title_en = "发货超出订单", "Dispatch beyond the order"
+    zh = "{sku} 还可发 {left_g} 克，要求发 {asked_g} 克。"
+    en = "{sku}: {left_g} g are left to dispatch, {asked_g} g were asked."
+
+
+class AcceptanceDoesNotFit(DomainError):
+    """Accepted and refused weights are not what was dispatched, or a refusal has no reason."""
+
+    code = "acceptance-does-not-fit"
+    title_zh, title_en = "验收数量不符", "Acceptance does not fit"
+    zh = "{sku} 发货 {dispatched_g} 克，验收 {accepted_g} 克，拒收须写明原因。"
+    en = "{sku}: {dispatched_g} g were dispatched, {accepted_g} g accepted; what is refused needs a reason."
+
+
+class AlreadyOnTheWay(DomainError):
+    """Something was dispatched: the order can be refused at acceptance or refunded, no longer cancelled."""
+
+    code = "already-on-the-way"
+    title_zh, title_en = "已发货不能取消", "Already on the way"
+    zh = "订单 {number} 已发货，不能取消，可在验收时拒收或申请退款。"
+    en = "Order {number} was dispatched: refuse it at acceptance or ask for a refund."
+
+
+class NotApprovedByYou(DomainError):
+    """The channel has no approval, or it is another side's to give."""
+
+    code = "approval-not-needed"
+    title_zh, title_en = "无须审批", "No approval needed"
+    zh = "订单 {number} 不需要审批。"
+    en = "Order {number} needs no approval."

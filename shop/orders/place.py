@@ -1,0 +1,345 @@
+"""Placing an order: decided from reference data in the process, written by one statement.
+
+The statement takes the stock and writes order, lines, holds and history together, so that the hot pools are locked for
+as short a time as can be. What differs between channels is read from the policy, axis by axis.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import assert_never
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shop.catalog.reference import PAPER_ZH, Catalog, CatalogProduct
+from shop.channels.models import ChannelKind
+from shop.channels.policies import POLICIES, ChannelPolicy, Goods, Hold, Payer, Payment, Price, channel_of_partner
+from shop.channels.reference import OccasionRow, PartnerRow, Selling
+from shop.kit.clock import beijing_day
+from shop.kit.errors import NotFoundError
+from shop.orders.errors import (
+    CampaignClosed,
+    NotForSale,
+    NotForThisChannel,
+    OccasionNotOpen,
+    OccasionRequired,
+    OneSellerPerOrder,
+    OrderTooLarge,
+    OutOfSeason,
+    PaperMissing,
+    PartnerDoesNotFit,
+    PerBuyerCap,
+)
+from shop.orders.models import OrderStatus, PaymentTerms
+from shop.orders.pricing import Packed, PricedLine, by_the_kg, by_the_pack, goods_total
+from shop.stock.actions import TAKE_CTE, shortage
+
+#: How long an unpaid order holds its stock.
+HOLD_TIME = timedelta(minutes=15)
+#: Ten million yuan: above that somebody mistyped.
+LARGEST_ORDER_FEN = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One product of a request, in packs."""
+
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a buyer asks for. `link` names partner and occasion; else `partner` (and `occasion`) do."""
+
+    lines: Sequence[Asked]
+    buyer_party_id: int
+    link: str | None = None
+    channel: ChannelKind | None = None
+    partner: str | None = None
+    occasion: str | None = None
+    recipient: dict[str, object] | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Called:
+    """A confirmed price and weight of an agreement: what the kg-priced order of a call-off is made from."""
+
+    call_off_id: int
+    agreement_code: str
+    sku: str
+    weight_g: int
+    fen_per_kg: int
+
+
+@dataclass(frozen=True)
+class Way:
+    """By which way the order comes."""
+
+    policy: ChannelPolicy
+    channel_id: int
+    campaign_id: int
+    partner: PartnerRow
+    occasion: OccasionRow | None
+    link_id: int | None
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The order as it was placed."""
+
+    order_id: int
+    number: str
+    status: OrderStatus
+    expires_at: datetime | None
+    way: Way
+    lines: tuple[PricedLine, ...]
+    total_fen: int
+
+
+def place_order(
+    session: Session, request: Request, *, goods: Catalog, selling: Selling, actor_id: int | None, now: datetime
+) -> Placed:
+    """Place an order of packs. One statement; locks the pools it takes from, by rising id.
+
+    Raises CampaignClosed, PartnerDoesNotFit, OccasionRequired, OccasionNotOpen, NotForSale, OutOfSeason, PaperMissing,
+    NotForThisChannel, OneSellerPerOrder, PerBuyerCap, OrderTooLarge, NotEnoughStock; then nothing is changed.
+    """
+    day = beijing_day(now)
+    way = _way(request, selling, day, now)
+    products = [_product(goods, asked.sku, way.policy, day) for asked in request.lines]
+    priced = [_price(product, asked.quantity, way, day) for product, asked in zip(products, request.lines, strict=True)]
+    return _write(session, way, products, priced, request, None, actor_id, now)
+
+
+def place_call_off(
+    session: Session, called: Called, buyer_party_id: int, *, goods: Catalog, selling: Selling, actor_id: int | None,
+    now: datetime,
+) -> Placed:  # fmt: skip
+    """Place the order of a call-off (room agreements has drawn it from the promise). Raises as `place_order`."""
+    day = beijing_day(now)
+    occasion = selling.occasions_by_code.get(called.agreement_code)
+    partner = selling.partners_by_id[occasion.partner_id] if occasion else None
+    if occasion is None or partner is None:
+        raise NotFoundError(what=called.agreement_code)
+    policy = channel_of_partner(partner.kind)
+    way = Way(policy, selling.channel_ids[policy.kind], occasion.campaign_id, partner, occasion, None)
+    product = _product(goods, called.sku, policy, day, sold_by_agreement=True)
+    line = by_the_kg(_packed(product), called.weight_g, called.fen_per_kg)
+    request = Request(lines=(), buyer_party_id=buyer_party_id)
+    return _write(session, way, [product], [line], request, called.call_off_id, actor_id, now)
+
+
+def _way(request: Request, selling: Selling, day: date, now: datetime) -> Way:
+    """Channel, partner and occasion of a request; a link speaks for all of them."""
+    partner: PartnerRow | None
+    occasion: OccasionRow | None = None
+    campaign_id = selling.campaign_on(day)
+    link = selling.links.get(request.link) if request.link else None
+    if request.link and link is None:
+        raise NotFoundError(what=request.link)
+    if link is not None:
+        partner = selling.partners_by_id.get(link.partner_id)
+        occasion = selling.occasions_by_id.get(link.occasion_id) if link.occasion_id else None
+    else:
+        partner = selling.partners_by_code.get(request.partner or "")
+        if request.occasion:
+            occasion = selling.occasions_by_code.get(request.occasion)
+            if occasion is None:
+                raise NotFoundError(what=request.occasion)
+    if partner is None:
+        raise NotFoundError(what=request.partner or "partner")
+    policy = channel_of_partner(partner.kind)
+    if request.channel is not None and POLICIES[request.channel] is not policy:
+        raise PartnerDoesNotFit(partner=partner.code, channel=POLICIES[request.channel].name_zh)
+    if policy.price is Price.AGREEMENT:
+        # Agreements are called off by weight under their promise, never ordered past it.
+        raise OccasionRequired(channel=policy.name_zh)
+    if policy.payer is Payer.PARTNER and partner.party_id != request.buyer_party_id:
+        raise PartnerDoesNotFit(partner=partner.code, channel=policy.name_zh)
+    _check_occasion(policy, partner, occasion, now)
+    if campaign_id is None:
+        raise CampaignClosed(day=str(day))
+    return Way(
+        policy=policy,
+        channel_id=selling.channel_ids[policy.kind],
+        campaign_id=occasion.campaign_id if occasion else campaign_id,
+        partner=partner,
+        occasion=occasion,
+        link_id=link.link_id if link else None,
+    )
+
+
+def _check_occasion(policy: ChannelPolicy, partner: PartnerRow, occasion: OccasionRow | None, now: datetime) -> None:
+    if occasion is None:
+        if policy.occasion_required:
+            raise OccasionRequired(channel=policy.name_zh)
+        return
+    fits = occasion.kind is policy.occasion and occasion.partner_id == partner.partner_id
+    if not fits or not occasion.selling(now):
+        raise OccasionNotOpen(occasion=occasion.code)
+
+
+def _product(
+    goods: Catalog, sku: str, policy: ChannelPolicy, day: date, *, sold_by_agreement: bool = False
+) -> CatalogProduct:
+    product = goods.by_sku.get(sku)
+    if product is None or not product.for_sale:
+        raise NotForSale(sku=sku)
+    if policy.goods is Goods.FOOD and not product.is_food:
+        raise NotForThisChannel(sku=sku, channel=policy.name_zh)
+    missing = product.missing_paper(day)
+    if missing is not None:
+        raise PaperMissing(sku=sku, paper=missing.value, paper_zh=PAPER_ZH[missing])
+    # An agreement may call early for the season to come; its schedule already keeps to the harvest.
+    if not sold_by_agreement and not product.sellable_on(day):
+        raise OutOfSeason(sku=sku, day=str(day))
+    return product
+
+
+def _packed(product: CatalogProduct) -> Packed:
+    return Packed(product.product_id, product.sku, product.name_zh, product.unit_zh, product.net_weight_g)
+
+
+def _price(product: CatalogProduct, quantity: int, way: Way, day: date) -> PricedLine:
+    """A line at the server's price, by the policy's price axis."""
+    price: int | None
+    match way.policy.price:
+        case Price.LIST:
+            price = product.price_for(1, day)
+        case Price.TIERS:
+            price = product.price_for(quantity, day)
+        case Price.OFFER:
+            offer = way.occasion.offers.get(product.product_id) if way.occasion else None
+            if offer and offer.per_buyer_cap and quantity > offer.per_buyer_cap:
+                raise PerBuyerCap(sku=product.sku, cap=offer.per_buyer_cap, unit=product.unit_zh)
+            price = offer.price_fen if offer else None
+        case Price.AGREEMENT:
+            price = None
+        case _:
+            assert_never(way.policy.price)
+    if price is None:
+        raise NotForSale(sku=product.sku)
+    return by_the_pack(_packed(product), quantity, price)
+
+
+@dataclass(frozen=True)
+class _Taking:
+    """What placing takes from stock at once: from which occasion's pool, and until when."""
+
+    now: bool
+    occasion_id: int | None
+
+
+def _taking(policy: ChannelPolicy, occasion: OccasionRow | None) -> _Taking:
+    match policy.hold:
+        case Hold.WHEN_PLACED:
+            return _Taking(True, None)
+        case Hold.FROM_SET_ASIDE:
+            return _Taking(True, occasion.occasion_id if occasion else None)
+        case Hold.WHEN_APPROVED | Hold.FROM_PROMISE:
+            return _Taking(False, None)
+        case _:
+            assert_never(policy.hold)
+
+
+PLACE = text(
+    f"""
+    WITH {TAKE_CTE}, placed AS (
+        INSERT INTO orders (
+            number, status, channel_id, channel_kind, campaign_id, partner_id, partner_kind, occasion_id, occasion_kind,
+            sale_link_id, call_off_id, firm_id, buyer_party_id, placed_by_id, payment_terms, placed_at, placed_on,
+            expires_at, goods_fen, total_fen, recipient, note)
+        SELECT to_char(CAST(:placed_on AS date), 'YYMMDD') || '-' || lpad(id::text, 8, '0'), 'placed', :channel_id,
+            :channel_kind, :campaign_id, :partner_id, :partner_kind, :occasion_id, :occasion_kind, :link_id,
+            :call_off_id, :firm_id, :buyer_party_id, :actor_id, :terms, :now, :placed_on, :expires_at, :goods_fen,
+            :goods_fen, CAST(:recipient AS jsonb), :note
+        FROM enough, nextval('order_numbers') AS id
+        RETURNING id, number
+    ), held AS (
+        INSERT INTO reservations (pool_id, weight_g, held_g, created_at, expires_at)
+        SELECT taken.pool_id, taken.weight_g, taken.weight_g, :now, :expires_at FROM taken, placed
+        RETURNING id, pool_id
+    ), lines AS (
+        INSERT INTO order_lines (
+            order_id, firm_id, position, product_id, name_zh, unit_zh, unit_weight_g, quantity, weight_g, price_basis,
+            price_fen, amount_fen, reservation_id)
+        SELECT placed.id, :firm_id, line.position, line.product_id, line.name_zh, line.unit_zh, line.unit_weight_g,
+            line.quantity, line.weight_g, line.price_basis, line.price_fen, line.amount_fen, held.id
+        FROM placed, unnest(
+            CAST(:line_products AS bigint[]), CAST(:line_names AS text[]), CAST(:line_units AS text[]),
+            CAST(:line_unit_weights AS bigint[]), CAST(:line_quantities AS bigint[]), CAST(:line_weights AS bigint[]),
+            CAST(:line_bases AS text[]), CAST(:line_prices AS bigint[]), CAST(:line_amounts AS bigint[])
+        ) WITH ORDINALITY AS line (product_id, name_zh, unit_zh, unit_weight_g, quantity, weight_g, price_basis,
+                                   price_fen, amount_fen, position)
+        LEFT JOIN taken ON taken.product_id = line.product_id LEFT JOIN held ON held.pool_id = taken.pool_id
+    ), told AS (
+        INSERT INTO history (entity_type, entity_id, at, person_id, event, to_state)
+        SELECT 'orders', id, :now, :actor_id, 'place', 'placed' FROM placed
+    )
+    SELECT id, number FROM placed
+    """
+)
+
+
+def _write(
+    session: Session, way: Way, products: Sequence[CatalogProduct], lines: Sequence[PricedLine], request: Request,
+    call_off_id: int | None, actor_id: int | None, now: datetime,
+) -> Placed:  # fmt: skip
+    firms = {product.firm_id: product.firm_code for product in products}
+    if len(firms) != 1:
+        raise OneSellerPerOrder(firms=", ".join(sorted(firms.values())))
+    total = goods_total(lines)
+    if total > LARGEST_ORDER_FEN:
+        raise OrderTooLarge(limit_fen=LARGEST_ORDER_FEN)
+    terms = PaymentTerms(way.policy.payment.value)
+    expires_at = now + HOLD_TIME if way.policy.payment is Payment.IN_ADVANCE else None
+    taking = _taking(way.policy, way.occasion)
+    wanted = {line.product_id: line.weight_g for line in lines} if taking.now else {}
+    occasion = way.occasion
+    row = session.execute(
+        PLACE,
+        {
+            "product_ids": list(wanted),
+            "weights": list(wanted.values()),
+            "pool_occasion": taking.occasion_id,
+            "channel_id": way.channel_id,
+            "channel_kind": way.policy.kind.value,
+            "campaign_id": way.campaign_id,
+            "partner_id": way.partner.partner_id,
+            "partner_kind": way.partner.kind.value,
+            "occasion_id": occasion.occasion_id if occasion else None,
+            "occasion_kind": occasion.kind.value if occasion else None,
+            "link_id": way.link_id,
+            "call_off_id": call_off_id,
+            "firm_id": next(iter(firms)),
+            "buyer_party_id": request.buyer_party_id,
+            "actor_id": actor_id,
+            "terms": terms.value,
+            "now": now,
+            "placed_on": beijing_day(now),
+            "expires_at": expires_at,
+            "goods_fen": total,
+            "recipient": _json(request.recipient),
+            "note": request.note,
+            "line_products": [line.product_id for line in lines],
+            "line_names": [line.name_zh for line in lines],
+            "line_units": [line.unit_zh for line in lines],
+            "line_unit_weights": [line.unit_weight_g for line in lines],
+            "line_quantities": [line.quantity for line in lines],
+            "line_weights": [line.weight_g for line in lines],
+            "line_bases": [line.price_basis.value for line in lines],
+            "line_prices": [line.price_fen for line in lines],
+            "line_amounts": [line.amount_fen for line in lines],
+        },
+    ).first()
+    if row is None:
+        raise shortage(session, wanted, taking.occasion_id)
+    return Placed(row.id, row.number, OrderStatus.PLACED, expires_at, way, tuple(lines), total)
+
+
+def _json(value: dict[str, object] | None) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)

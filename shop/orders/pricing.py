@@ -1,0 +1,79 @@
+"""Prices of lines: pure arithmetic on reference data, nothing read, nothing written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shop.kit.money import price_of
+from shop.orders.models import PriceBasis
+
+
+@dataclass(frozen=True)
+class PricedLine:
+    """A line with everything the order keeps of it. Amount in fen, weights in grams."""
+
+    product_id: int
+    sku: str
+    name_zh: str
+    unit_zh: str
+    unit_weight_g: int
+    quantity: int | None
+    weight_g: int
+    price_basis: PriceBasis
+    price_fen: int
+    amount_fen: int
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What pricing needs to know of a product."""
+
+    product_id: int
+    sku: str
+    name_zh: str
+    unit_zh: str
+    net_weight_g: int
+
+
+def by_the_pack(product: Packed, quantity: int, price_fen: int) -> PricedLine:
+    """`quantity` packs at `price_fen` a pack: amount = quantity x price, exactly."""
+    return PricedLine(
+        product_id=product.product_id,
+        sku=product.sku,
+        name_zh=product.name_zh,
+        unit_zh=product.unit_zh,
+        unit_weight_g=product.net_weight_g,
+        quantity=quantity,
+        weight_g=quantity * product.net_weight_g,
+        price_basis=PriceBasis.PACK,
+        price_fen=price_fen,
+        amount_fen=quantity * price_fen,
+    )
+
+
+def by_the_kg(product: Packed, weight_g: int, fen_per_kg: int) -> PricedLine:
+    """`weight_g` grams at `fen_per_kg`: amount half up to the fen (purchase agreements)."""
+    return PricedLine(
+        product_id=product.product_id,
+        sku=product.sku,
+        name_zh=product.name_zh,
+        unit_zh=product.unit_zh,
+        unit_weight_g=product.net_weight_g,
+        quantity=None,
+        weight_g=weight_g,
+        price_basis=PriceBasis.KG,
+        price_fen=fen_per_kg,
+        amount_fen=price_of(weight_g, fen_per_kg),
+    )
+
+
+def accepted_amount(line_amount_fen: int, line_weight_g: int, accepted_g: int) -> int:
+    """What the buyer owes of a line of which `accepted_g` of `line_weight_g` were accepted, half up.
+
+    The whole line accepted costs exactly its amount, nothing accepted costs nothing.
+    """
+    return (line_amount_fen * accepted_g * 2 + line_weight_g) // (line_weight_g * 2)
+
+
+def goods_total(lines: Sequence[PricedLine]) -> int:
+    """Sum of the lines in fen."""
+    return sum(line.amount_fen for line in lines)

@@ -1,0 +1,271 @@
+"""Paying, notifications, refunds, bank transfers. Each locks the order before anything else."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shop.kit.errors import NotFoundError
+from shop.kit.http import parse_json
+from shop.kit.jobs import enqueue
+from shop.kit.money import split
+from shop.kit.states import record
+from shop.ledger.actions import account, post
+from shop.ledger.models import AccountKind as A
+from shop.orders.actions import add_refunded, confirm_paid
+from shop.orders.jobs import REFUND_EXCESS
+from shop.orders.locks import lines_of, locked_order_by_id
+from shop.orders.models import Order, OrderStatus, PaymentTerms
+from shop.orders.states import ORDER_LIFE
+from shop.payments import simulated
+from shop.payments.errors import NothingToPay, NotificationRefused, RefundBeyondPaid, TransferBooked
+from shop.payments.models import (
+    Notification,
+    Payment,
+    PaymentStatus,
+    Provider,
+    Refund,
+    RefundLine,
+    RefundStatus,
+)
+
+#: Orders that end without goods: whatever was paid for them goes back.
+_NOTHING_OWED = (OrderStatus.CANCELLED, OrderStatus.EXPIRED)
+
+
+def start_payment(session: Session, order: Order, *, now: datetime) -> Payment:
+    """A payment page for an order that waits for its money; asking again gives the same page.
+
+    Raises NothingToPay. The caller holds the order's lock.
+    """
+    if order.payment_terms is not PaymentTerms.IN_ADVANCE or not ORDER_LIFE.allows(order.status, "pay"):
+        raise NothingToPay(number=order.number)
+    pending = session.scalar(
+        select(Payment).where(Payment.order_id == order.id, Payment.status == PaymentStatus.PENDING)
+    )
+    if pending is not None:
+        return pending
+    payment = Payment(
+        number=f"P{order.number}", order_id=order.id, provider=Provider.SIMULATED, status=PaymentStatus.PENDING,
+        amount_fen=order.total_fen, created_at=now,
+    )  # fmt: skip
+    asked = simulated.charge(session, "pay", payment.number, payment.amount_fen, now=now)
+    payment.pay_url = f"/simulated-pay/{asked.txn}"
+    session.add(payment)
+    session.flush()
+    return payment
+
+
+def receive_notification(
+    session: Session, body: bytes, headers: Mapping[str, str], secret: str, *, now: datetime
+) -> None:
+    """Take a provider's notice: verified on its raw bytes, stored once, effective once.
+
+    Raises SignatureRefused, NotificationRefused; then nothing is changed.
+    """
+    simulated.verify(
+        body, headers.get("Pay-Timestamp", ""), headers.get("Pay-Nonce", ""), headers.get("Pay-Signature", ""), secret,
+        now=now,
+    )  # fmt: skip
+    event = parse_json(body)
+    fresh = session.execute(
+        insert(Notification)
+        .values(
+            provider=Provider.SIMULATED, event_id=event["event_id"], kind=event["kind"],
+            body_sha256=hashlib.sha256(body).digest(), received_at=now, handled_at=now,
+        )
+        .on_conflict_do_nothing()
+        .returning(Notification.id)
+    ).scalar()  # fmt: skip
+    if fresh is None:
+        return
+    if event["currency"] != "CNY":
+        raise NotificationRefused(why="currency")
+    if event["kind"] == "pay":
+        _payment_succeeded(session, event, now)
+    else:
+        _refund_succeeded(session, event, now)
+
+
+def _payment_succeeded(session: Session, event: dict[str, object], now: datetime) -> None:
+    order_id = session.scalar(select(Payment.order_id).where(Payment.number == event["out_number"]))
+    if order_id is None:
+        raise NotificationRefused(why="number")
+    order = locked_order_by_id(session, order_id)
+    payment = session.execute(select(Payment).where(Payment.number == event["out_number"])).scalar_one()
+    if payment.amount_fen != event["amount_fen"]:
+        raise NotificationRefused(why="amount")
+    payment.status, payment.provider_txn, payment.succeeded_at = PaymentStatus.SUCCEEDED, str(event["txn"]), now
+    order.paid_fen += payment.amount_fen
+    record(session, payment, "succeed", person_id=None, now=now, to_state=PaymentStatus.SUCCEEDED)
+    session.flush()
+    legs = [(account(session, A.CLEARING), payment.amount_fen), (account(session, A.ADVANCES), -payment.amount_fen)]
+    post(session, "payments", payment.id, "payment", legs, booked_at=now)
+    if ORDER_LIFE.allows(order.status, "pay"):
+        confirm_paid(session, order, now=now)
+    else:
+        # Too late: the hold lapsed or the order was cancelled. The money is booked, and goes back by itself.
+        enqueue(session, REFUND_EXCESS, order.id, now=now)
+
+
+def refundable(session: Session, order: Order) -> int:
+    """Fen that can still be given back: paid, less refunds done or under way."""
+    promised = session.scalar(
+        select(func.sum(Refund.amount_fen)).where(Refund.order_id == order.id, Refund.status != RefundStatus.FAILED)
+    )
+    return order.paid_fen - int(promised or 0)
+
+
+def refunded_by_line(session: Session, order_id: int) -> dict[int, int]:
+    """Fen of refunds done or under way, by line id."""
+    rows = session.execute(
+        select(RefundLine.order_line_id, func.sum(RefundLine.amount_fen))
+        .join(Refund, Refund.id == RefundLine.refund_id)
+        .where(Refund.order_id == order_id, Refund.status != RefundStatus.FAILED)
+        .group_by(RefundLine.order_line_id)
+    )
+    return {line_id: int(total) for line_id, total in rows}
+
+
+def request_refund(
+    session: Session, order: Order, amount_fen: int, reason: str, *, line_ids: Sequence[int] | None = None,
+    actor_id: int | None, now: datetime,
+) -> Refund:  # fmt: skip
+    """Grant a refund, to the payment it came from; shared over the lines (or the named ones) by what is left of them.
+
+    The journal of a settled order's refund is written by room settlement. Raises RefundBeyondPaid; the caller holds the
+    order's lock, so two refunds at once cannot give back more than was paid.
+    """
+    left_by_line = {
+        line.id: line.amount_fen - refunded_by_line(session, order.id).get(line.id, 0)
+        for line in lines_of(session, order.id)
+        if line_ids is None or line.id in line_ids
+    }
+    left_fen = min(refundable(session, order), sum(left_by_line.values()))
+    if amount_fen > left_fen:
+        raise RefundBeyondPaid(left_fen=left_fen, asked_fen=amount_fen)
+    payment = session.execute(
+        select(Payment).where(Payment.order_id == order.id, Payment.status == PaymentStatus.SUCCEEDED)
+    ).scalar_one()
+    count = session.scalar(select(func.count()).where(Refund.order_id == order.id)) or 0
+    refund = Refund(
+        number=f"R{order.number}-{count + 1}", order_id=order.id, payment_id=payment.id, status=RefundStatus.PENDING,
+        amount_fen=amount_fen, reason=reason, requested_at=now,
+    )  # fmt: skip
+    session.add(refund)
+    session.flush()
+    parts = split(amount_fen, list(left_by_line.values()))
+    session.add_all(
+        RefundLine(refund_id=refund.id, order_line_id=line_id, amount_fen=part)
+        for line_id, part in zip(left_by_line, parts, strict=True)
+        if part
+    )
+    record(session, refund, "grant", person_id=actor_id, now=now, to_state=RefundStatus.PENDING, reason=reason)
+    if order.status is not OrderStatus.SETTLED:
+        legs = [(account(session, A.ADVANCES), amount_fen), (account(session, A.REFUNDS_DUE), -amount_fen)]
+        post(session, "refunds", refund.id, "refund", legs, booked_at=now)
+    asked = simulated.charge(session, "refund", refund.number, amount_fen, now=now)
+    simulated.complete(session, asked.txn, now=now)
+    session.flush()
+    return refund
+
+
+def _refund_succeeded(session: Session, event: dict[str, object], now: datetime) -> None:
+    order_id = session.scalar(select(Refund.order_id).where(Refund.number == event["out_number"]))
+    if order_id is None:
+        raise NotificationRefused(why="number")
+    order = locked_order_by_id(session, order_id)
+    refund = session.execute(select(Refund).where(Refund.number == event["out_number"])).scalar_one()
+    if refund.amount_fen != event["amount_fen"]:
+        raise NotificationRefused(why="amount")
+    refund.status, refund.provider_txn, refund.succeeded_at = RefundStatus.SUCCEEDED, str(event["txn"]), now
+    lines = session.execute(
+        select(RefundLine.order_line_id, RefundLine.amount_fen)
+        .where(RefundLine.refund_id == refund.id)
+        .order_by(RefundLine.order_line_id)
+    ).all()
+    record(session, refund, "succeed", person_id=None, now=now, to_state=RefundStatus.SUCCEEDED)
+    add_refunded(session, order, [(line_id, fen) for line_id, fen in lines], refund.amount_fen)
+    legs = [(account(session, A.REFUNDS_DUE), refund.amount_fen), (account(session, A.CLEARING), -refund.amount_fen)]
+    post(session, "refunds", refund.id, "paid_back", legs, booked_at=now)
+
+
+def refund_excess(session: Session, order_id: int, *, now: datetime) -> Refund | None:
+    """Give back what was paid beyond what is owed, before settlement. None when there is no excess; safe to run twice."""
+    order = locked_order_by_id(session, order_id)
+    if order.payment_terms is not PaymentTerms.IN_ADVANCE or order.status is OrderStatus.SETTLED:
+        return None
+    lines = lines_of(session, order.id)
+    by_line = refunded_by_line(session, order.id)
+    excess: dict[int, int] = {}
+    for line in lines:
+        if order.status in _NOTHING_OWED:
+            owed = 0
+        elif line.accepted_fen is not None:
+            owed = line.accepted_fen
+        else:
+            owed = line.amount_fen
+        excess[line.id] = max(0, line.amount_fen - by_line.get(line.id, 0) - owed)
+    back = {line_id: fen for line_id, fen in excess.items() if fen}
+    if not back or not refundable(session, order):
+        return None
+    reason = "订单未成交退款" if order.status in _NOTHING_OWED else "验收拒收退款"
+    if len(back) == 1 or order.status in _NOTHING_OWED:
+        return request_refund(session, order, sum(back.values()), reason, line_ids=list(back), actor_id=None, now=now)
+    refunds = [
+        request_refund(session, order, fen, reason, line_ids=[line_id], actor_id=None, now=now)
+        for line_id, fen in back.items()
+    ]
+    return refunds[-1]
+
+
+def owed_fen(session: Session, order: Order) -> int:
+    """What an invoiced order's buyer still owes: accepted, less what came in."""
+    accepted = sum(line.accepted_fen or 0 for line in lines_of(session, order.id))
+    return accepted - order.paid_fen
+
+
+def record_bank_transfer(
+    session: Session, order: Order, amount_fen: int, reference: str, *, actor_id: int | None, now: datetime
+) -> Payment:
+    """Money that came in against an invoice. Raises NothingToPay, TransferBooked; the caller holds the order's lock."""
+    if order.payment_terms is not PaymentTerms.ON_INVOICE or order.status is not OrderStatus.SETTLED:
+        raise NothingToPay(number=order.number)
+    if amount_fen > owed_fen(session, order):
+        raise NothingToPay(number=order.number)
+    count = session.scalar(select(func.count()).where(Payment.order_id == order.id)) or 0
+    payment = Payment(
+        number=f"P{order.number}-{count + 1}", order_id=order.id, provider=Provider.BANK_TRANSFER,
+        status=PaymentStatus.SUCCEEDED, amount_fen=amount_fen, provider_txn=reference, created_at=now, succeeded_at=now,
+    )  # fmt: skip
+    try:
+        with session.begin_nested():
+            session.add(payment)
+    except IntegrityError:
+        raise TransferBooked(reference=reference) from None
+    order.paid_fen += amount_fen
+    record(session, payment, "succeed", person_id=actor_id, now=now, to_state=PaymentStatus.SUCCEEDED)
+    session.flush()
+    legs = [
+        (account(session, A.CLEARING), amount_fen),
+        (account(session, A.RECEIVABLE, order.buyer_party_id), -amount_fen),
+    ]
+    post(session, "payments", payment.id, "payment", legs, booked_at=now)
+    return payment
+
+
+def payment_of(session: Session, txn: str) -> tuple[Payment, Order]:
+    """The payment behind a provider's page. Raises NotFoundError."""
+    charge = session.scalar(select(simulated.SimulatedCharge).where(simulated.SimulatedCharge.txn == txn))
+    row = session.execute(
+        select(Payment, Order)
+        .join(Order, Order.id == Payment.order_id)
+        .where(Payment.number == (charge.out_number if charge else ""))
+    ).first()
+    if row is None:
+        raise NotFoundError(what=txn)
+    return row[0], row[1]

@@ -1,0 +1,58 @@
+"""Why money does not move."""
+
+from shop.kit.errors import DomainError, NotFoundError
+
+__all__ = [
+    "NotFoundError",
+    "NotificationRefused",
+    "NothingToPay",
+    "RefundBeyondPaid",
+    "SignatureRefused",
+    "TransferBooked",
+]
+
+
+class NothingToPay(DomainError):
+    """The order is not waiting for this payment."""
+
+    code = "nothing-to-pay"
+    title_zh, title_en = "无须付款", "Nothing to pay"
+    zh = "订单 {number} 现在不需要这笔付款。"
+    en = "Order {number} is not waiting for this payment."
+
+
+class RefundBeyondPaid(DomainError):
+    """More than what is left of the payment."""
+
+    code = "refund-beyond-paid"
+    title_zh, title_en = "退款超过已付", "Refund beyond what was paid"
+    zh = "最多还可退 {left_fen} 分，申请退 {asked_fen} 分。"
+    en = "At most {left_fen} fen can be refunded, {asked_fen} were asked."
+
+
+class TransferBooked(DomainError):
+    """This bank reference was booked before."""
+
+    code = "transfer-booked"
+    title_zh, title_en = "该笔转账已入账", "Transfer booked before"
+    zh = "银行流水 {reference} 已入账。"
+    en = "Bank reference {reference} was booked before."
+
+
+class SignatureRefused(DomainError):
+    """A notification with a missing, wrong or old signature."""
+
+    code = "signature-refused"
+    status = 401
+    title_zh, title_en = "签名无效", "Signature refused"
+    zh = "通知签名无效。"
+    en = "The notification's signature is not good."
+
+
+class NotificationRefused(DomainError):
+    """Signed, but it does not fit our books: unknown number, other amount, other currency."""
+
+    code = "notification-refused"
+    title_zh, title_en = "通知与账不符", "Notification refused"
+    zh = "通知与账不符：{why}。"
+    en = "The notification does not fit our books: {why}."

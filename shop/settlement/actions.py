@@ -1,0 +1,133 @@
+"""Settling an accepted order, and taking back a part when it is refunded afterwards."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.catalog.models import Firm, Product
+from shop.channels.models import FeeRate, Occasion, Partner
+from shop.channels.policies import POLICIES
+from shop.kit.clock import beijing_month
+from shop.kit.money import BP_WHOLE, divide_half_up
+from shop.kit.states import advance
+from shop.ledger.actions import account, post
+from shop.ledger.models import AccountKind as A
+from shop.ledger.models import Journal
+from shop.orders.locks import lines_of, locked_order_by_id
+from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms
+from shop.orders.states import ORDER_LIFE
+from shop.payments.actions import refunded_by_line
+from shop.payments.models import Refund, RefundLine
+from shop.settlement.models import Settlement, Share, ShareKind
+from shop.settlement.shares import Rates, Shares, rates, shares_of
+
+
+def settle_order(session: Session, order_id: int, *, now: datetime) -> Settlement | None:
+    """Share an accepted order's net amount and book it in one journal; ACCEPTED becomes SETTLED.
+
+    Net = paid - refunds granted (in advance) or the accepted amount (on invoice). Locks the order. Settling twice
+    settles once: None when there is nothing to do.
+    """
+    order = locked_order_by_id(session, order_id)
+    if not ORDER_LIFE.allows(order.status, "settle"):
+        return None
+    refunded = refunded_by_line(session, order.id)
+    total = Shares()
+    for line in lines_of(session, order.id):
+        total += shares_of(_line_net(order, line, refunded.get(line.id, 0)), _rates(session, order, line))
+    settlement = _book(session, order, total, refund=None, now=now)
+    advance(session, order, ORDER_LIFE, "settle", person_id=None, now=now)
+    order.settled_at = now
+    session.flush()
+    return settlement
+
+
+def adjust_for_refund(session: Session, refund_id: int, *, now: datetime) -> Settlement | None:
+    """Take a refund of a settled order out of the shares: shares of the net after, less shares of the net before.
+
+    Everybody gives back his part, so the sum of all settlements is again the exact sharing of what remains. None when the
+    refund was granted before settlement, or was taken back already.
+    """
+    refund = session.execute(select(Refund).where(Refund.id == refund_id)).scalar_one()
+    order = locked_order_by_id(session, refund.order_id)
+    done = session.scalar(select(Settlement.id).where(Settlement.refund_id == refund_id))
+    if order.status is not OrderStatus.SETTLED or done is not None:
+        return None
+    # A refund granted before settlement was booked against the advances then, and the settlement left it out.
+    if session.scalar(select(Journal.id).where(Journal.source_type == "refunds", Journal.source_id == refund_id)):
+        return None
+    refunded = refunded_by_line(session, order.id)
+    back = dict(
+        session.execute(
+            select(RefundLine.order_line_id, RefundLine.amount_fen).where(RefundLine.refund_id == refund_id)
+        ).all()
+    )
+    change = Shares()
+    for line in lines_of(session, order.id):
+        after = _line_net(order, line, refunded.get(line.id, 0))
+        of = _rates(session, order, line)
+        change += shares_of(after, of) - shares_of(after + back.get(line.id, 0), of)
+    return _book(session, order, change, refund=refund, now=now)
+
+
+def _line_net(order: Order, line: OrderLine, refunded_fen: int) -> int:
+    if order.payment_terms is PaymentTerms.ON_INVOICE:
+        return line.accepted_fen or 0
+    return line.amount_fen - refunded_fen
+
+
+def _rates(session: Session, order: Order, line: OrderLine) -> Rates:
+    """The rates that held on the day of the order, by the reward axis of its channel."""
+    commission = session.scalar(select(Occasion.commission_bp).where(Occasion.id == order.occasion_id)) or 0
+    category = select(Product.category).where(Product.id == line.product_id).scalar_subquery()
+    fee = session.scalar(
+        select(FeeRate.rate_bp)
+        .where(
+            FeeRate.partner_id == order.partner_id,
+            FeeRate.valid_from <= order.placed_on,
+            FeeRate.category.is_(None) | (FeeRate.category == category),
+        )
+        .order_by(FeeRate.category.is_(None), FeeRate.valid_from.desc())
+        .limit(1)
+    )
+    return rates(POLICIES[order.channel_kind].reward, commission_bp=commission, fee_bp=fee or 0)
+
+
+def _book(session: Session, order: Order, shares: Shares, *, refund: Refund | None, now: datetime) -> Settlement:
+    settlement = Settlement(
+        order_id=order.id, refund_id=refund.id if refund else None, net_fen=shares.total_fen, settled_at=now,
+        month=beijing_month(now),
+    )  # fmt: skip
+    session.add(settlement)
+    session.flush()
+    firm_party = session.execute(select(Firm.party_id).where(Firm.id == order.firm_id)).scalar_one()
+    partner_party = session.execute(select(Partner.party_id).where(Partner.id == order.partner_id)).scalar_one()
+    parts = [
+        (ShareKind.FIRM, A.FIRM, firm_party, shares.firm_fen),
+        (ShareKind.HOST, A.HOST, partner_party, shares.host_fen),
+        (ShareKind.PLATFORM, A.PLATFORM, partner_party, shares.platform_fen),
+    ]
+    legs = []
+    for kind, account_kind, party_id, fen in parts:
+        if fen == 0 and kind is not ShareKind.FIRM:
+            continue
+        rate = divide_half_up(abs(fen) * BP_WHOLE, abs(shares.total_fen)) if shares.total_fen else 0
+        session.add(Share(settlement_id=settlement.id, kind=kind, party_id=party_id, rate_bp=rate, amount_fen=fen))
+        legs.append((account(session, account_kind, party_id), -fen))
+    if shares.total_fen:
+        other = _other_side(session, order, refund)
+        kind = "refund" if refund else "settlement"
+        source = ("refunds", refund.id) if refund else ("orders", order.id)
+        legs.append((other, shares.total_fen))
+        settlement.journal_id = post(session, *source, kind, legs, booked_at=now)
+    session.flush()
+    return settlement
+
+
+def _other_side(session: Session, order: Order, refund: Refund | None) -> int:
+    if refund is not None:
+        return account(session, A.REFUNDS_DUE)
+    if order.payment_terms is PaymentTerms.ON_INVOICE:
+        return account(session, A.RECEIVABLE, order.buyer_party_id)
+    return account(session, A.ADVANCES)

@@ -1,0 +1,312 @@
+"""Lots in, holds, picks out, what expires. Every race is decided by one guarded statement, rows locked by rising id."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shop.catalog.models import BATCH_PAPERS, Firm, Product, RequiredPaper
+from shop.farmers.models import Delivery
+from shop.kit.states import record
+from shop.stock.errors import BatchPaperMissing, DeliveryNotFree, NotEnoughStock
+from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind
+
+
+def open_pool(session: Session, product_id: int, occasion_id: int | None = None) -> int:
+    """The id of a product's pool: the open one, or that of an occasion; made empty when it is new."""
+    kind = PoolKind.OPEN if occasion_id is None else PoolKind.SET_ASIDE
+    session.execute(
+        insert(Pool).values(kind=kind, product_id=product_id, occasion_id=occasion_id).on_conflict_do_nothing()
+    )
+    same = Pool.occasion_id.is_(None) if occasion_id is None else Pool.occasion_id == occasion_id
+    return session.execute(select(Pool.id).where(Pool.product_id == product_id, same)).scalar_one()
+
+
+def open_lot(
+    session: Session, firm: Firm, product: Product, *, harvested_on: date, certificate_number: str | None,
+    delivery_codes: Sequence[str] = (), made_g: int = 0, actor_id: int | None, now: datetime,
+) -> Lot:  # fmt: skip
+    """A lot of deliveries (`delivery_codes`), or of what the firm made itself (`made_g` grams), into open stock.
+
+    Raises BatchPaperMissing, DeliveryNotFree; then nothing is changed.
+    """
+    needs_paper = session.scalar(
+        select(RequiredPaper.kind).where(RequiredPaper.product_id == product.id, RequiredPaper.kind.in_(BATCH_PAPERS))
+    )
+    if needs_paper and not certificate_number:
+        raise BatchPaperMissing(sku=product.sku)
+    deliveries = _free_deliveries(session, firm, product, delivery_codes)
+    weight_g = sum(weight for _, weight in deliveries) if deliveries else made_g
+    number = session.scalar(select(func.count()).select_from(Lot).where(Lot.product_id == product.id)) or 0
+    lot = Lot(
+        code=f"{product.sku}-{harvested_on:%y%m%d}-{number + 1:03d}",
+        firm_id=firm.id,
+        product_id=product.id,
+        harvested_on=harvested_on,
+        expires_on=harvested_on + timedelta(days=product.shelf_life_days),
+        certificate_number=certificate_number,
+        opened_at=now,
+        received_g=weight_g,
+        dispatched_g=0,
+        withdrawn_g=0,
+    )
+    session.add(lot)
+    session.flush()
+    session.add_all(LotDelivery(delivery_id=delivery_id, lot_id=lot.id) for delivery_id, _ in deliveries)
+    pool_id = open_pool(session, product.id)
+    _add(session, pool_id, weight_g)
+    session.add(Movement(pool_id=pool_id, lot_id=lot.id, kind=MovementKind.RECEIVE, weight_g=weight_g, at=now))
+    record(session, lot, "open", person_id=actor_id, now=now)
+    session.flush()
+    return lot
+
+
+def _free_deliveries(session: Session, firm: Firm, product: Product, codes: Sequence[str]) -> list[tuple[int, int]]:
+    """(id, grams) of the deliveries, locked. Raises DeliveryNotFree unless all are this firm's, this product's, unused."""
+    rows = session.execute(
+        select(Delivery.id, Delivery.weight_g, Delivery.code)
+        .outerjoin(LotDelivery, LotDelivery.delivery_id == Delivery.id)
+        .where(
+            Delivery.code.in_(codes),
+            Delivery.firm_id == firm.id,
+            Delivery.product_id == product.id,
+            LotDelivery.delivery_id.is_(None),
+        )
+        .order_by(Delivery.id)
+        .with_for_update(of=Delivery)
+    ).all()
+    missing = sorted(set(codes) - {row.code for row in rows})
+    if missing:
+        raise DeliveryNotFree(codes=", ".join(missing))
+    return [(row.id, row.weight_g) for row in rows]
+
+
+def _add(session: Session, pool_id: int, weight_g: int) -> None:
+    """Put grams into a pool (negative takes available ones out; the caller made sure there are)."""
+    session.execute(
+        update(Pool)
+        .where(Pool.id == pool_id)
+        .values(received_g=Pool.received_g + weight_g, available_g=Pool.available_g + weight_g)
+    )
+
+
+def set_aside(session: Session, product_id: int, occasion_id: int, weight_g: int, *, now: datetime) -> int:
+    """Move available grams from open stock into an occasion's own pool; returns its id. Raises NotEnoughStock."""
+    source, target = open_pool(session, product_id), open_pool(session, product_id, occasion_id)
+    _move(session, source, target, weight_g, now)
+    return target
+
+
+def return_set_aside(session: Session, occasion_id: int, *, now: datetime) -> int:
+    """Move what an occasion did not sell or hold back into open stock; returns the grams."""
+    back = 0
+    pools = session.execute(
+        select(Pool.id, Pool.product_id, Pool.available_g).where(Pool.occasion_id == occasion_id).order_by(Pool.id)
+    ).all()
+    for pool_id, product_id, _ in pools:
+        left = session.execute(select(Pool.available_g).where(Pool.id == pool_id).with_for_update()).scalar_one()
+        if left:
+            _move(session, pool_id, open_pool(session, product_id), left, now)
+            back += left
+    return back
+
+
+def _move(session: Session, source: int, target: int, weight_g: int, now: datetime) -> None:
+    for pool_id in sorted((source, target)):
+        session.execute(select(Pool.id).where(Pool.id == pool_id).with_for_update())
+    left, product_id = session.execute(select(Pool.available_g, Pool.product_id).where(Pool.id == source)).one()
+    if left < weight_g:
+        sku = session.execute(select(Product.sku).where(Product.id == product_id)).scalar_one()
+        raise NotEnoughStock([{"sku": sku, "asked_g": weight_g, "left_g": left}])
+    for pool_id, signed in ((source, -weight_g), (target, weight_g)):
+        _add(session, pool_id, signed)
+        session.add(Movement(pool_id=pool_id, kind=MovementKind.TRANSFER, weight_g=signed, at=now))
+    session.flush()
+
+
+#: The guard of every hold: takes all asked weights or not all rows come back. Pools are locked by rising id first, so
+#: that two orders of the same products in opposite order wait for each other instead of dying together.
+TAKE_CTE = """
+    asked AS (
+        SELECT pools.id AS pool_id, wanted.product_id, wanted.weight_g
+        FROM unnest(CAST(:product_ids AS bigint[]), CAST(:weights AS bigint[])) AS wanted (product_id, weight_g)
+        JOIN pools ON pools.product_id = wanted.product_id AND pools.occasion_id IS NOT DISTINCT FROM :pool_occasion
+    ), locked AS MATERIALIZED (
+        SELECT id FROM pools WHERE id IN (SELECT pool_id FROM asked) ORDER BY id FOR UPDATE
+    ), taken AS (
+        UPDATE pools SET available_g = available_g - asked.weight_g, reserved_g = reserved_g + asked.weight_g
+        FROM asked JOIN locked ON locked.id = asked.pool_id
+        WHERE pools.id = asked.pool_id AND pools.available_g >= asked.weight_g
+        RETURNING pools.id AS pool_id, asked.product_id, asked.weight_g
+    ), enough AS (
+        SELECT 1 WHERE (SELECT count(*) FROM taken) = cardinality(CAST(:product_ids AS bigint[]))
+    )
+"""
+
+_RESERVE = text(
+    f"""
+    WITH {TAKE_CTE}
+    INSERT INTO reservations (pool_id, weight_g, held_g, created_at, expires_at)
+    SELECT pool_id, weight_g, weight_g, :now, :expires_at FROM taken, enough
+    RETURNING id, (SELECT product_id FROM pools WHERE pools.id = pool_id) AS product_id
+    """
+)
+
+
+def reserve(
+    session: Session, wanted: dict[int, int], *, occasion_id: int | None, expires_at: datetime | None, now: datetime
+) -> dict[int, int]:
+    """Hold grams by product id; returns the reservation id of each product. All or nothing.
+
+    Raises NotEnoughStock; the caller's transaction then ends, so nothing is changed.
+    """
+    rows = session.execute(
+        _RESERVE,
+        {
+            "product_ids": list(wanted),
+            "weights": list(wanted.values()),
+            "pool_occasion": occasion_id,
+            "now": now,
+            "expires_at": expires_at,
+        },
+    ).all()
+    if len(rows) != len(wanted):
+        raise shortage(session, wanted, occasion_id)
+    return {row.product_id: row.id for row in rows}
+
+
+def shortage(session: Session, wanted: dict[int, int], occasion_id: int | None) -> NotEnoughStock:
+    """The refusal that says which product is short, and by how much."""
+    left = {
+        row.id: (row.sku, row.left_g or 0)
+        for row in session.execute(
+            text(
+                "SELECT products.id, sku, (SELECT available_g FROM pools WHERE pools.product_id = products.id"
+                " AND pools.occasion_id IS NOT DISTINCT FROM :occasion) AS left_g"
+                " FROM products WHERE products.id = ANY(:ids) ORDER BY sku"
+            ),
+            {"ids": list(wanted), "occasion": occasion_id},
+        )
+    }
+    rows: list[dict[str, object]] = [
+        {"sku": sku, "asked_g": wanted[product_id], "left_g": left_g}
+        for product_id, (sku, left_g) in left.items()
+        if left_g < wanted[product_id]
+    ]
+    return NotEnoughStock(rows)
+
+
+_RELEASE = text(
+    """
+    WITH freed AS (
+        UPDATE reservations SET held_g = 0, released_g = released_g + held_g
+        FROM (SELECT id, held_g AS was FROM reservations WHERE id = ANY(:ids) AND held_g > 0 ORDER BY id FOR UPDATE) AS r
+        WHERE reservations.id = r.id RETURNING pool_id, r.was
+    ), sums AS (SELECT pool_id, sum(was) AS weight_g FROM freed GROUP BY pool_id),
+    locked AS MATERIALIZED (SELECT id FROM pools WHERE id IN (SELECT pool_id FROM sums) ORDER BY id FOR UPDATE)
+    UPDATE pools SET available_g = available_g + sums.weight_g, reserved_g = reserved_g - sums.weight_g
+    FROM sums JOIN locked ON locked.id = sums.pool_id WHERE pools.id = sums.pool_id
+    """
+)
+
+
+def release(session: Session, reservation_ids: Sequence[int]) -> None:
+    """Give back what these reservations still hold; releasing twice gives back once."""
+    session.execute(_RELEASE, {"ids": sorted(reservation_ids)})
+
+
+@dataclass(frozen=True)
+class Picked:
+    """Grams taken from a lot."""
+
+    lot_id: int
+    weight_g: int
+
+
+def pick(session: Session, reservation_id: int, weight_g: int, *, now: datetime, day: date) -> list[Picked]:
+    """Take `weight_g` grams of a hold out of lots: oldest harvest first, expired ones never.
+
+    Locks the product's lots in pick order. Raises NotEnoughStock when the lots hold less than the counters say
+    (something perished and the sweep has not run yet); the caller's transaction then ends.
+    """
+    pool_id, product_id, sku = session.execute(
+        text(
+            "SELECT pools.id, products.id, products.sku FROM reservations JOIN pools ON pools.id = pool_id"
+            " JOIN products ON products.id = product_id WHERE reservations.id = :id"
+        ),
+        {"id": reservation_id},
+    ).one()
+    lots = session.execute(
+        text(
+            "SELECT id, received_g - dispatched_g - withdrawn_g AS left_g FROM lots WHERE product_id = :product"
+            " AND expires_on > :day AND received_g > dispatched_g + withdrawn_g"
+            " ORDER BY harvested_on, id FOR UPDATE"
+        ),
+        {"product": product_id, "day": day},
+    ).all()
+    picks, missing = [], weight_g
+    for lot in lots:
+        if not missing:
+            break
+        take = min(missing, lot.left_g)
+        picks.append(Picked(lot.id, take))
+        missing -= take
+    if missing:
+        raise NotEnoughStock([{"sku": sku, "asked_g": weight_g, "left_g": weight_g - missing}])
+    session.execute(
+        text("UPDATE lots SET dispatched_g = dispatched_g + :take WHERE id = :id"),
+        [{"id": p.lot_id, "take": p.weight_g} for p in picks],
+    )
+    session.execute(
+        text("UPDATE reservations SET held_g = held_g - :w, sold_g = sold_g + :w WHERE id = :id"),
+        {"id": reservation_id, "w": weight_g},
+    )
+    session.execute(
+        text("UPDATE pools SET reserved_g = reserved_g - :w, sold_g = sold_g + :w WHERE id = :id"),
+        {"id": pool_id, "w": weight_g},
+    )
+    session.add_all(
+        Movement(pool_id=pool_id, lot_id=p.lot_id, kind=MovementKind.DISPATCH, weight_g=-p.weight_g, at=now)
+        for p in picks
+    )
+    session.flush()
+    return picks
+
+
+def retire_lots(session: Session, *, day: date, now: datetime) -> int:
+    """Take expired lots out of open stock; returns the grams. Never takes what is held for somebody.
+
+    A lot whose grams are all held stays until the holds are dispatched or released; the daily sweep comes again.
+    """
+    lots = session.execute(
+        select(Lot.id, Lot.product_id, Lot.received_g - Lot.dispatched_g - Lot.withdrawn_g)
+        .where(Lot.expires_on <= day, Lot.received_g > Lot.dispatched_g + Lot.withdrawn_g)
+        .order_by(Lot.product_id, Lot.id)
+        .with_for_update()
+    ).all()
+    gone = 0
+    for lot_id, product_id, left_g in lots:
+        gone += withdraw(session, lot_id, product_id, left_g, reason="expired", now=now)
+    return gone
+
+
+def withdraw(session: Session, lot_id: int, product_id: int, weight_g: int, *, reason: str, now: datetime) -> int:
+    """Take up to `weight_g` available grams of a lot out of open stock (loss, expiry); returns what was taken."""
+    pool_id = open_pool(session, product_id)
+    available = session.execute(select(Pool.available_g).where(Pool.id == pool_id).with_for_update()).scalar_one()
+    taken = min(available, weight_g)
+    if taken:
+        session.execute(
+            update(Pool)
+            .where(Pool.id == pool_id)
+            .values(available_g=Pool.available_g - taken, withdrawn_g=Pool.withdrawn_g + taken)
+        )
+        session.execute(update(Lot).where(Lot.id == lot_id).values(withdrawn_g=Lot.withdrawn_g + taken))
+        session.add(
+            Movement(pool_id=pool_id, lot_id=lot_id, kind=MovementKind.WITHDRAW, weight_g=-taken, at=now, reason=reason)
+        )
+        session.flush()
+    return taken
