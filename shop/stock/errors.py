@@ -10,15 +10,18 @@ class NotEnoughStock(DomainError):
 
     code = "not-enough-stock"
     title_zh, title_en = "库存不足", "Not enough stock"
-    zh = "库存不足：{list_zh}。"
-    en = "Not enough stock: {list_en}."
+    zh = "{sku} 需 {asked_g} 克，仅余 {left_g} 克"
+    en = "{sku}: {asked_g} g asked, {left_g} g left"
 
     def __init__(self, short: list[dict[str, object]]) -> None:
-        super().__init__(
-            short=short,
-            list_zh="；".join(f"{row['sku']} 需 {row['asked_g']} 克，仅余 {row['left_g']} 克" for row in short),
-            list_en="; ".join(f"{row['sku']} asked {row['asked_g']} g, left {row['left_g']} g" for row in short),
-        )
+        self.short = short
+        super().__init__(short=short)
+
+    def sentence(self, language: str) -> str:
+        """One clause for each short product."""
+        if language == "zh":
+            return "库存不足：" + "；".join(self.zh.format(**row) for row in self.short) + "。"
+        return "Not enough stock: " + "; ".join(self.en.format(**row) for row in self.short) + "."
 
 
 class DeliveryNotFree(DomainError):

@@ -1,0 +1,257 @@
+"""Orders over HTTP: place, approve, dispatch, accept, cancel, and calling off agreements."""
+
+from typing import Any, assert_never
+
+from flask import Response
+from flask_smorest import Blueprint
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.access.actions import normal_phone
+from shop.access.errors import PhoneNotValid
+from shop.access.guard import ALL, Role, allow, current_actor, must_own, reference_version
+from shop.agreements import errors as agreement_errors
+from shop.agreements.actions import agreement_by_code, call_off
+from shop.catalog.actions import product_by_sku
+from shop.catalog.models import Firm
+from shop.catalog.reference import catalog
+from shop.channels.models import Partner
+from shop.channels.policies import Approval
+from shop.channels.reference import selling
+from shop.kit.db import db
+from shop.kit.errors import ForbiddenError, MoveRefusedError, NotFoundError
+from shop.kit.http import documented, json_bytes, now
+from shop.kit.idempotency import idempotent
+from shop.kit.schemas import cursor_key, page
+from shop.orders import actions, errors, queries, schemas
+from shop.orders.locks import locked_order
+from shop.orders.models import Order
+from shop.orders.place import Asked, Called, Placed, Request, place_call_off, place_order
+from shop.stock.errors import NotEnoughStock
+
+blueprint = Blueprint("orders", __name__, url_prefix="/api/v1", description="订单 · Orders")
+
+PLACING = [
+    errors.CampaignClosed, errors.PartnerDoesNotFit, errors.OccasionRequired, errors.OccasionNotOpen,
+    errors.NotForSale, errors.OutOfSeason, errors.PaperMissing, errors.NotForThisChannel, errors.OneSellerPerOrder,
+    errors.PerBuyerCap, errors.OrderTooLarge, NotEnoughStock, NotFoundError, PhoneNotValid,
+]  # fmt: skip
+READERS = (Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER, Role.CUSTOMER, Role.HOST, Role.CADRE)
+
+
+def _shown(placed: Placed) -> Response:
+    """The placed order straight from what was written: no statement more."""
+    body = {
+        "number": placed.number,
+        "status": placed.status.value,
+        "channel": placed.way.policy.kind.value,
+        "partner": placed.way.partner.code,
+        "total_fen": placed.total_fen,
+        "expires_at": placed.expires_at.isoformat() if placed.expires_at else None,
+        "lines": [
+            {
+                "sku": line.sku, "name_zh": line.name_zh, "quantity": line.quantity, "weight_g": line.weight_g,
+                "price_basis": line.price_basis.value, "price_fen": line.price_fen, "amount_fen": line.amount_fen,
+            }
+            for line in placed.lines
+        ],
+    }  # fmt: skip
+    response = json_bytes(body, 201)
+    response.headers["Location"] = f"/api/v1/orders/{placed.number}"
+    return response
+
+
+@blueprint.route("/orders", methods=["POST"])
+@allow(Role.CUSTOMER, Role.BUYER)
+@idempotent
+@blueprint.arguments(schemas.PlaceOrder)
+@blueprint.alt_response(201, schema=schemas.PlacedOut, success=True)
+@documented(
+    errors=PLACING,
+    example={
+        "partner": "S01",
+        "lines": [{"sku": "PL001", "quantity": 2}],
+        "recipient": {"name": "张三（示例）", "phone": "13800000000", "address": "山西省运城市平陆县（示例）"},
+    },
+)
+def place(body: dict[str, Any]) -> Response:
+    """下单 · Place an order; the same Idempotency-Key takes effect once."""
+    session, actor = db.session(), current_actor()
+    recipient = body["recipient"]
+    if recipient is not None:
+        recipient = {**recipient, "phone": normal_phone(recipient["phone"])}
+    request = Request(
+        lines=[Asked(line["sku"], line["quantity"]) for line in body["lines"]],
+        buyer_party_id=actor.parties(Role.CUSTOMER, Role.BUYER)[0],
+        link=body["link"],
+        channel=body["channel"],
+        partner=body["partner"],
+        occasion=body["occasion"],
+        recipient=recipient,
+        note=body["note"],
+    )
+    version = reference_version()
+    placed = place_order(
+        session, request, goods=catalog(session, version), selling=selling(session, version),
+        actor_id=actor.person_id, now=now(),
+    )  # fmt: skip
+    return _shown(placed)
+
+
+@blueprint.route("/agreements/<string:code>/call-offs", methods=["POST"])
+@allow(Role.BUYER)
+@idempotent
+@blueprint.arguments(schemas.CallOffAsked)
+@blueprint.alt_response(201, schema=schemas.PlacedOut, success=True)
+@documented(
+    errors=[
+        agreement_errors.AgreementNotRunning, agreement_errors.OutsideTerm, agreement_errors.ProductNotPromised,
+        agreement_errors.PromiseExceeded, *PLACING,
+    ],
+    example={"sku": "PL001", "weight_g": 100_000, "due_on": "2025-07-17"},
+)  # fmt: skip
+def call(body: dict[str, Any], code: str) -> Response:
+    """要货 · Call off under an agreement: draws on its promise and places the order."""
+    session, actor = db.session(), current_actor()
+    agreement = agreement_by_code(session, code)
+    buyer_party = _party_of_partner(session, agreement.partner_id)
+    must_own(actor, {Role.BUYER: buyer_party}, what=code)
+    product = product_by_sku(session, body["sku"])
+    called = call_off(
+        session, code, product, body["weight_g"], body["due_on"], scheduled=False, actor_id=actor.person_id, now=now()
+    )
+    version = reference_version()
+    placed = place_call_off(
+        session, Called(called.id, code, product.sku, called.weight_g, called.price_fen_per_kg), buyer_party,
+        goods=catalog(session, version), selling=selling(session, version), actor_id=actor.person_id, now=now(),
+    )  # fmt: skip
+    return _shown(placed)
+
+
+def _party_of_partner(session: Session, partner_id: int) -> int:
+    return session.execute(select(Partner.party_id).where(Partner.id == partner_id)).scalar_one()
+
+
+@blueprint.route("/orders", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.OrderFilter, location="query")
+@blueprint.response(200, schemas.OrderPage)
+def list_orders(query: dict[str, Any]) -> dict[str, object]:
+    """订单列表 · Orders that concern you, newest first."""
+    filters = []
+    if query["status"]:
+        filters.append(Order.status == query["status"])
+    if query["channel"]:
+        filters.append(Order.channel_kind == query["channel"])
+    rows = queries.orders(
+        db.session(), current_actor(), limit=query["limit"] + 1, before_id=cursor_key(query["cursor"]),
+        filters=tuple(filters),
+    )  # fmt: skip
+    return page(rows, query["limit"], lambda row: row["id"])
+
+
+@blueprint.route("/orders/<string:number>", methods=["GET"])
+@allow(*READERS)
+@blueprint.response(200, schemas.OrderOut)
+@documented(errors=[NotFoundError])
+def show(number: str) -> dict[str, Any]:
+    """订单详情 · One order."""
+    return queries.order(db.session(), current_actor(), number)
+
+
+def _locked(number: str, *roles: Role) -> Order:
+    """The order, locked, if one of `roles` owns it. Raises NotFoundError otherwise."""
+    session = db.session()
+    order = locked_order(session, number)
+    firm_party = session.execute(select(Firm.party_id).where(Firm.id == order.firm_id)).scalar_one()
+    owners = {
+        Role.OPERATOR: ALL, Role.FIRM_STAFF: firm_party, Role.BUYER: order.buyer_party_id,
+        Role.CUSTOMER: order.buyer_party_id,
+    }  # fmt: skip
+    must_own(current_actor(), {role: owners[role] for role in roles}, what=number)
+    return order
+
+
+@blueprint.route("/orders/<string:number>/approval", methods=["POST"])
+@allow(Role.BUYER, Role.FIRM_STAFF)
+@idempotent
+@blueprint.response(200, schemas.OrderOut)
+@documented(errors=[NotFoundError, ForbiddenError, MoveRefusedError, errors.NotApprovedByYou, NotEnoughStock])
+def approve(number: str) -> dict[str, Any]:
+    """审批 · Approve: the unit's organiser, or the firm for a call-off. Stock is held from now on."""
+    order, actor = _locked(number, Role.BUYER, Role.FIRM_STAFF), current_actor()
+    match actions.policy_of(order).approval:
+        case Approval.BUYER:
+            allowed = order.buyer_party_id in actor.parties(Role.BUYER)
+        case Approval.FIRM:
+            allowed = actor.has(Role.FIRM_STAFF)
+        case Approval.NONE:
+            allowed = True  # the action refuses it with its own reason
+        case other:
+            assert_never(other)
+    if not allowed:
+        raise ForbiddenError
+    actions.approve(db.session(), order, actor_id=actor.person_id, now=now())
+    return queries.order(db.session(), actor, number)
+
+
+@blueprint.route("/orders/<string:number>/dispatches", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@idempotent
+@blueprint.arguments(schemas.DispatchAsked)
+@blueprint.response(201, schemas.DispatchList)
+@documented(
+    errors=[NotFoundError, MoveRefusedError, errors.DispatchBeyondOrder, NotEnoughStock],
+    example={"carrier_zh": "顺丰冷链", "tracking_number": "SF0000000001"},
+)
+def dispatch(body: dict[str, Any], number: str) -> dict[str, Any]:
+    """发货 · Send a parcel: lots are picked oldest first."""
+    order = _locked(number, Role.FIRM_STAFF)
+    weights = None if body["lines"] is None else {line["sku"]: line["weight_g"] for line in body["lines"]}
+    actions.dispatch(
+        db.session(), order, weights, carrier_zh=body["carrier_zh"], tracking_number=body["tracking_number"],
+        actor_id=current_actor().person_id, now=now(),
+    )  # fmt: skip
+    return {"items": queries.dispatches(db.session(), order.id)}
+
+
+@blueprint.route("/orders/<string:number>/dispatches", methods=["GET"])
+@allow(*READERS)
+@blueprint.response(200, schemas.DispatchList)
+@documented(errors=[NotFoundError])
+def list_dispatches(number: str) -> dict[str, Any]:
+    """发货记录 · The parcels of an order and the lots they came from."""
+    found = queries.order(db.session(), current_actor(), number)
+    return {"items": queries.dispatches(db.session(), found["id"])}
+
+
+@blueprint.route("/orders/<string:number>/acceptance", methods=["POST"])
+@allow(Role.BUYER, Role.CUSTOMER)
+@idempotent
+@blueprint.arguments(schemas.AcceptanceAsked)
+@blueprint.response(200, schemas.OrderOut)
+@documented(
+    errors=[NotFoundError, MoveRefusedError, errors.AcceptanceDoesNotFit],
+    example={"lines": [{"sku": "PL001", "accepted_g": 4500, "refused_reason": "压伤 500 克"}]},
+)
+def accept(body: dict[str, Any], number: str) -> dict[str, Any]:
+    """验收 · Accept by weight; what is refused needs a reason. Settlement follows by itself."""
+    order = _locked(number, Role.BUYER, Role.CUSTOMER)
+    verdicts = None
+    if body["lines"] is not None:
+        verdicts = {line["sku"]: actions.Verdict(line["accepted_g"], line["refused_reason"]) for line in body["lines"]}
+    actions.accept(db.session(), order, verdicts, actor_id=current_actor().person_id, now=now())
+    return queries.order(db.session(), current_actor(), number)
+
+
+@blueprint.route("/orders/<string:number>/cancellation", methods=["POST"])
+@allow(Role.BUYER, Role.CUSTOMER, Role.FIRM_STAFF, Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.Cancellation)
+@blueprint.response(200, schemas.OrderOut)
+@documented(errors=[NotFoundError, MoveRefusedError, errors.AlreadyOnTheWay], example={"reason": "不需要了"})
+def cancel(body: dict[str, Any], number: str) -> dict[str, Any]:
+    """取消 · Cancel before anything was dispatched; what was paid goes back by itself."""
+    order = _locked(number, Role.BUYER, Role.CUSTOMER, Role.FIRM_STAFF, Role.OPERATOR)
+    actions.cancel(db.session(), order, actor_id=current_actor().person_id, now=now(), reason=body["reason"])
+    return queries.order(db.session(), current_actor(), number)

@@ -1,0 +1,123 @@
+"""Reading orders: one statement for orders, one for all their lines."""
+
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from shop.access.guard import ALL, Actor, Owner, Role, scope
+from shop.catalog.models import Firm, Product
+from shop.channels.models import Occasion, Partner
+from shop.channels.policies import POLICIES
+from shop.kit.errors import NotFoundError
+from shop.orders.models import Dispatch, Order, OrderLine, Pick
+from shop.orders.states import STATE_ZH
+from shop.stock.models import Lot
+
+#: Whose an order is, by role. The needed joins are in `_orders`.
+OWNERS: dict[Role, Owner] = {
+    Role.OPERATOR: ALL,
+    Role.FIRM_STAFF: Firm.party_id,
+    Role.BUYER: Order.buyer_party_id,
+    Role.CUSTOMER: Order.buyer_party_id,
+    Role.HOST: Partner.party_id,
+    Role.CADRE: Partner.party_id,
+}
+#: Roles that need to know where the goods go.
+SEES_RECIPIENT = (Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER, Role.CUSTOMER)
+
+
+def orders(
+    session: Session, actor: Actor, *, limit: int, before_id: int | None = None,
+    filters: tuple[ColumnElement[bool], ...] = (),
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Orders that `actor` sees, newest first, `limit` at most, older than `before_id`."""
+    query = (
+        select(Order, Firm.code, Firm.name_zh, Partner.code, Partner.name_zh, Occasion.code)
+        .join(Firm, Firm.id == Order.firm_id)
+        .join(Partner, Partner.id == Order.partner_id)
+        .outerjoin(Occasion, Occasion.id == Order.occasion_id)
+        .where(scope(actor, OWNERS), *filters)
+        .order_by(Order.id.desc())
+        .limit(limit)
+    )
+    if before_id is not None:
+        query = query.where(Order.id < before_id)
+    rows = session.execute(query).all()
+    lines = _lines(session, [row[0].id for row in rows])
+    with_recipient = actor.has(*SEES_RECIPIENT)
+    return [
+        {
+            **{column.key: getattr(order, column.key) for column in Order.__table__.columns},
+            "status": order.status.value,
+            "status_zh": STATE_ZH[order.status],
+            "channel": order.channel_kind.value,
+            "channel_zh": POLICIES[order.channel_kind].name_zh,
+            "payment_terms": order.payment_terms.value,
+            "firm": firm,
+            "firm_name_zh": firm_name,
+            "partner": partner,
+            "partner_name_zh": partner_name,
+            "occasion": occasion,
+            "lines": lines[order.id],
+            "recipient": masked(order.recipient) if with_recipient else None,
+        }
+        for order, firm, firm_name, partner, partner_name, occasion in rows
+    ]
+
+
+def order(session: Session, actor: Actor, number: str) -> dict[str, Any]:
+    """One order. Raises NotFoundError for a missing and for a foreign one."""
+    found = orders(session, actor, limit=1, filters=(Order.number == number,))
+    if not found:
+        raise NotFoundError(what=number)
+    return found[0]
+
+
+def masked(recipient: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The recipient with the phone as 138****5678."""
+    if recipient is None:
+        return None
+    phone = str(recipient["phone"]).removeprefix("+86")
+    return {**recipient, "phone": f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 8 else "****"}
+
+
+def _lines(session: Session, order_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
+    lines: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    rows = session.execute(
+        select(OrderLine, Product.sku)
+        .join(Product, Product.id == OrderLine.product_id)
+        .where(OrderLine.order_id.in_(order_ids))
+        .order_by(OrderLine.order_id, OrderLine.position)
+    )
+    for line, sku in rows:
+        shown = {column.key: getattr(line, column.key) for column in OrderLine.__table__.columns}
+        lines[line.order_id].append(shown | {"sku": sku, "price_basis": line.price_basis.value})
+    return lines
+
+
+def dispatches(session: Session, order_id: int) -> list[dict[str, Any]]:
+    """The parcels of an order with the lots picked: from a sale towards the households."""
+    parcels: dict[int, dict[str, Any]] = {
+        parcel.id: {
+            "position": parcel.position,
+            "dispatched_at": parcel.dispatched_at,
+            "carrier_zh": parcel.carrier_zh,
+            "tracking_number": parcel.tracking_number,
+            "picks": [],
+        }
+        for parcel in session.scalars(select(Dispatch).where(Dispatch.order_id == order_id).order_by(Dispatch.position))
+    }
+    rows = session.execute(
+        select(Pick.dispatch_id, Lot.code, Product.sku, Pick.weight_g, Lot.certificate_number)
+        .join(Lot, Lot.id == Pick.lot_id)
+        .join(Product, Product.id == Lot.product_id)
+        .where(Pick.dispatch_id.in_(parcels))
+        .order_by(Pick.id)
+    )
+    for parcel_id, lot, sku, weight_g, certificate in rows:
+        parcels[parcel_id]["picks"].append(
+            {"lot": lot, "sku": sku, "weight_g": weight_g, "certificate_number": certificate}
+        )
+    return list(parcels.values())

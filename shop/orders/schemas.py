@@ -1,0 +1,172 @@
+"""Shapes of orders on the wire. Money in fen, weights in grams, quantities in packs."""
+
+from marshmallow import Schema, fields, validate
+
+from shop.channels.models import ChannelKind
+from shop.kit.schemas import MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
+from shop.orders.models import OrderStatus
+
+#: Packs of one product in one order.
+MAX_PACKS = 10_000
+MAX_LINES = 50
+
+
+class Recipient(StrictSchema):
+    """Where the goods go. Never in reports, logs or exports."""
+
+    name = Text(required=True, high=40)
+    phone = Text(required=True, high=20)
+    address = Text(required=True, high=200)
+
+
+class LineAsked(StrictSchema):
+    """One product, in packs."""
+
+    sku = Code(required=True)
+    quantity = Whole(low=1, high=MAX_PACKS, required=True)
+
+
+class PlaceOrder(StrictSchema):
+    """A new order: `link` names partner and occasion, else `partner` (and `occasion`) do. Prices are the server's."""
+
+    lines = fields.List(fields.Nested(LineAsked), required=True, validate=validate.Length(min=1, max=MAX_LINES))
+    link = Code(load_default=None)
+    channel = fields.Enum(ChannelKind, by_value=True, load_default=None)
+    partner = Code(load_default=None)
+    occasion = Code(load_default=None)
+    recipient = fields.Nested(Recipient, load_default=None)
+    note = Text(high=200, load_default=None)
+
+
+class CallOffAsked(StrictSchema):
+    """Grams of a promised product for a day."""
+
+    sku = Code(required=True)
+    weight_g = Whole(low=1, high=MAX_GRAMS, required=True)
+    due_on = Day(required=True)
+
+
+class WeightAsked(StrictSchema):
+    """Grams of a product."""
+
+    sku = Code(required=True)
+    weight_g = Whole(low=1, high=MAX_GRAMS, required=True)
+
+
+class DispatchAsked(StrictSchema):
+    """A parcel or load; without `lines` everything that is left."""
+
+    lines = fields.List(fields.Nested(WeightAsked), load_default=None, validate=validate.Length(min=1, max=MAX_LINES))
+    carrier_zh = Text(high=40, load_default=None)
+    tracking_number = Code(load_default=None)
+
+
+class VerdictAsked(StrictSchema):
+    """What is accepted of a line, and why the rest is refused."""
+
+    sku = Code(required=True)
+    accepted_g = Whole(low=0, high=MAX_GRAMS, required=True)
+    refused_reason = Text(high=200, load_default=None)
+
+
+class AcceptanceAsked(StrictSchema):
+    """An acceptance; without `lines` everything as dispatched."""
+
+    lines = fields.List(fields.Nested(VerdictAsked), load_default=None, validate=validate.Length(min=1, max=MAX_LINES))
+
+
+class Cancellation(StrictSchema):
+    """Why."""
+
+    reason = Text(high=200, load_default=None)
+
+
+class OrderFilter(PageQuery):
+    """Narrow the list of orders."""
+
+    status = fields.Enum(OrderStatus, by_value=True, load_default=None)
+    channel = fields.Enum(ChannelKind, by_value=True, load_default=None)
+
+
+class LineOut(Schema):
+    """A line as it was sold."""
+
+    sku = fields.String()
+    name_zh = fields.String()
+    quantity = fields.Integer(allow_none=True, metadata={"description": "packs; null when sold by weight"})
+    unit_zh = fields.String()
+    weight_g = fields.Integer()
+    price_basis = fields.String(metadata={"description": "pack or kg: what price_fen is for"})
+    price_fen = fields.Integer()
+    amount_fen = fields.Integer()
+    dispatched_g = fields.Integer()
+    accepted_g = fields.Integer(allow_none=True)
+    refused_g = fields.Integer(allow_none=True)
+    refused_reason = fields.String(allow_none=True)
+    accepted_fen = fields.Integer(allow_none=True)
+    refunded_fen = fields.Integer()
+
+
+class OrderOut(Schema):
+    """An order."""
+
+    number = fields.String()
+    status = fields.String()
+    status_zh = fields.String()
+    channel = fields.String()
+    channel_zh = fields.String()
+    partner = fields.String()
+    partner_name_zh = fields.String()
+    occasion = fields.String(allow_none=True)
+    firm = fields.String()
+    firm_name_zh = fields.String()
+    payment_terms = fields.String()
+    placed_at = fields.DateTime()
+    expires_at = fields.DateTime(allow_none=True)
+    confirmed_at = fields.DateTime(allow_none=True)
+    accepted_at = fields.DateTime(allow_none=True)
+    settled_at = fields.DateTime(allow_none=True)
+    due_on = fields.Date(allow_none=True)
+    goods_fen = fields.Integer()
+    freight_fen = fields.Integer()
+    discount_fen = fields.Integer()
+    total_fen = fields.Integer()
+    paid_fen = fields.Integer()
+    refunded_fen = fields.Integer()
+    lines = fields.List(fields.Nested(LineOut))
+    recipient = fields.Dict(allow_none=True, metadata={"description": "for buyer, firm and operator; phone masked"})
+
+
+class OrderPage(Schema):
+    """A page of orders, newest first."""
+
+    items = fields.List(fields.Nested(OrderOut))
+    next = fields.String(allow_none=True)
+
+
+class DispatchOut(Schema):
+    """A parcel, and the lots that went into it."""
+
+    position = fields.Integer()
+    dispatched_at = fields.DateTime()
+    carrier_zh = fields.String(allow_none=True)
+    tracking_number = fields.String(allow_none=True)
+    picks = fields.List(fields.Dict())
+
+
+class DispatchList(Schema):
+    """All parcels of an order."""
+
+    items = fields.List(fields.Nested(DispatchOut))
+
+
+class PlacedOut(Schema):
+    """An order as it was placed."""
+
+    number = fields.String()
+    status = fields.String()
+    channel = fields.String()
+    partner = fields.String()
+    total_fen = fields.Integer()
+    expires_at = fields.String(allow_none=True, metadata={"description": "pay until then"})
+    lines = fields.List(fields.Dict())
