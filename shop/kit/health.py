@@ -41,20 +41,20 @@ def metrics_page() -> Response:
 
 
 def _database_ready() -> bool:
-    try:
-        return db.session.execute(text("SELECT 1")).scalar() == 1
-    except SQLAlchemyError:
-        db.session.rollback()
-        return False
+    return _ask("SELECT 1") == [1]
 
 
 def _migrated() -> bool:
+    return _ask("SELECT version_num FROM alembic_version ORDER BY 1") == sorted(_heads())
+
+
+def _ask(question: str) -> list[object] | None:
+    """The first column of the answer on a connection of its own, None when there is no answer."""
     try:
-        at = db.session.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+        with db.engine.connect() as connection:
+            return list(connection.execute(text(question)).scalars())
     except SQLAlchemyError:
-        db.session.rollback()
-        return False
-    return sorted(at) == sorted(_heads())
+        return None
 
 
 def _heads() -> list[str]:

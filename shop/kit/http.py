@@ -149,7 +149,8 @@ def _strict_body() -> None:
     if not raw:
         return
     charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
+    encoded = request.headers.get("Content-Encoding", "identity") != "identity"
+    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8") or encoded:
         raise UnsupportedMediaType("send application/json in UTF-8")
     try:
         parsed = parse_json(raw)

@@ -2,6 +2,8 @@
 
 import re
 import traceback
+from importlib import import_module
+from pkgutil import walk_packages
 from typing import Any
 
 import structlog
@@ -258,8 +260,18 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, on_unexpected)
 
 
+def load_errors() -> None:
+    """Import every `errors` module of the project, so that the list of refusals does not depend on who asks."""
+    package = import_module("shop")
+    for module in walk_packages(package.__path__, "shop."):
+        if module.name.endswith(".errors"):
+            import_module(module.name)
+    import_module("shop.kit.idempotency")
+
+
 def _rows() -> list[tuple[str, int, str, str]]:
     """Every refusal there is: code, status, Chinese and English sentence; those of the business first."""
+    load_errors()
     own = [(kind.code, kind.status, kind.zh, kind.en) for kind in all_errors()]
     known = {code for code, *_ in own}
     return own + [(code, status, zh, en) for status, (code, _, _, zh, en) in HTTP_CODES.items() if code not in known]

@@ -19,6 +19,11 @@ MAX_PAGE = 100
 _REFUSED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
+def _refuse_unprintable(text: str) -> None:
+    if any(unicodedata.category(char) in _REFUSED for char in text):
+        raise ValidationError("Control characters are not allowed.")
+
+
 class StrictSchema(Schema):
     """A request's shape: unknown fields are refused, never ignored."""
 
@@ -43,13 +48,12 @@ class Text(fields.String):
         if text is None:
             return text
         text = unicodedata.normalize("NFC", str(text)).strip()
-        if any(unicodedata.category(char) in _REFUSED for char in text):
-            raise ValidationError("Control characters are not allowed.")
+        _refuse_unprintable(text)
         return text
 
 
 class Secret(fields.String):
-    """A password: taken as typed, 1 to `high` characters, only refused where it cannot be UTF-8 or holds a NUL."""
+    """A password: taken as typed, 1 to `high` printable characters."""
 
     def __init__(self, high: int = 200, **kwargs: Any) -> None:
         super().__init__(load_only=True, **kwargs)
@@ -57,8 +61,7 @@ class Secret(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = str(super()._deserialize(value, attr, data, **kwargs))
-        if any(char == "\x00" or unicodedata.category(char) == "Cs" for char in text):
-            raise ValidationError("Control characters are not allowed.")
+        _refuse_unprintable(text)
         return text
 
 

@@ -1,4 +1,4 @@
-"""One counter that triggers raise when reference data change: processes compare it and reload what they keep in memory."""
+"""One counter that triggers raise when reference data change: processes compare it and reload what they keep."""
 
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped
