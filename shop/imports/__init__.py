@@ -1,5 +1,6 @@
-"""The county's files in: eleven CSV files, all or nothing.
+"""The county's files in: all or nothing, twice is once, every bad row reported, none silently mended.
 
-Promises: a second import of the same files changes nothing; a bad row is reported with file, line, column and reason and
-is never silently fixed; import adds and never edits: what is recorded already must be the same, or it is an error.
+`files.import_directory` and `files.import_files` are the way in. An import only adds: a code that is known with the
+same content is left alone, with other content it is an error. Facts it adds are booked by the rooms that own them
+(income, agreements), never by rows written here.
 """

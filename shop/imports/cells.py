@@ -1,0 +1,235 @@
+"""What may stand in one cell: text in, value out, or a Refusal that a clerk understands. Nothing is mended."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import date
+from enum import StrEnum
+from itertools import pairwise
+from typing import TypeVar
+
+from shop.agreements.models import PriceRule
+from shop.agreements.schedule import parse as parse_schedule
+from shop.catalog.models import PaperKind
+from shop.kit.schemas import MAX_FEN, MAX_GRAMS
+
+E = TypeVar("E", bound=StrEnum)
+T = TypeVar("T")
+
+
+class Refusal(ValueError):
+    """A cell cannot be taken, with the reason in Chinese and English."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.zh, self.en = zh, en
+
+
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s\-·.]+(?=\d)")
+_PHONE = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
+_CARD = re.compile(r"(?<!\d)\d{15,19}[Xx]?(?!\d)")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+#: Control, format, surrogate and line-separating characters: no name or code needs them.
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def clean(cell: str) -> str:
+    """The cell, if it may be looked at further.
+
+    Refuses unseen characters, blanks around the value, other than Unicode form NFC, what a spreadsheet would run as a
+    formula, and anything that looks like a phone, identity or bank card number: such numbers are never kept.
+    """
+    if any(unicodedata.category(char) in _UNSEEN for char in cell):
+        raise Refusal("含有换行或不可见字符", "holds a line break or an unseen character")
+    if cell != cell.strip():
+        raise Refusal("前后有空格", "has blanks around the value")
+    if cell != unicodedata.normalize("NFC", cell):
+        raise Refusal("文字编码不规范（须为 Unicode NFC）", "is not in Unicode form NFC")
+    if cell[:1] in ("=", "+", "@") or (cell[:1] == "-" and len(cell) > 1):
+        raise Refusal("不能以 = + - @ 开头", "may not start with = + - or @")
+    plain = unicodedata.normalize("NFKC", cell)
+    digits = plain if _DAY.fullmatch(plain) else _BETWEEN_DIGITS.sub("", plain)
+    if _PHONE.search(digits) or _CARD.search(digits):
+        raise Refusal("像电话、身份证或银行卡号码，不得导入", "looks like a phone, identity or card number")
+    return cell
+
+
+def text(high: int = 120) -> Callable[[str], str]:
+    """A name of 1 to `high` characters."""
+
+    def parse(cell: str) -> str:
+        if not 1 <= len(cell) <= high:
+            raise Refusal(f"须填 1 至 {high} 个字", f"must have 1 to {high} characters")
+        return cell
+
+    return parse
+
+
+def code(cell: str) -> str:
+    """A code as printed on papers: capitals, digits, Chinese, - and _; 40 at most."""
+    if not re.fullmatch(r"[0-9A-Z_\-\u4e00-\u9fff]{1,40}", cell):
+        raise Refusal("编号只能用大写字母、数字、汉字、- 和 _", "a code is capitals, digits, Chinese, - and _")
+    return cell
+
+
+def digits(length: int) -> Callable[[str], str]:
+    """A statistical code of exactly `length` digits."""
+
+    def parse(cell: str) -> str:
+        if not re.fullmatch(rf"[0-9]{{{length}}}", cell):
+            raise Refusal(f"须为 {length} 位数字", f"must be {length} digits")
+        return cell
+
+    return parse
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A whole number in `low..high`, without sign, leading zero or thousands mark."""
+
+    def parse(cell: str) -> int:
+        if not re.fullmatch(r"0|[1-9][0-9]{0,11}", cell):
+            raise Refusal("须为整数", "must be a whole number")
+        if not low <= int(cell) <= high:
+            raise Refusal(f"须在 {low} 至 {high} 之间", f"must lie in {low} to {high}")
+        return int(cell)
+
+    return parse
+
+
+fen = whole(0, MAX_FEN)
+fen_above_zero = whole(1, MAX_FEN)
+
+
+def tenths(low: int, high: int) -> Callable[[str], int]:
+    """A number with at most one decimal, as tenths in `low..high`."""
+
+    def parse(cell: str) -> int:
+        found = re.fullmatch(r"(0|[1-9][0-9]{0,11})(?:\.([0-9]))?", cell)
+        if not found:
+            raise Refusal("须为数字，最多一位小数", "must be a number with at most one decimal")
+        value = int(found[1]) * 10 + int(found[2] or 0)
+        if not low <= value <= high:
+            raise Refusal(f"须在 {low / 10:g} 至 {high / 10:g} 之间", f"must lie in {low / 10:g} to {high / 10:g}")
+        return value
+
+    return parse
+
+
+_kg_tenths = tenths(1, MAX_GRAMS // 100)
+mu = tenths(0, 100_000)
+
+
+def kg(cell: str) -> int:
+    """Kilograms with at most one decimal, above zero, as grams."""
+    return _kg_tenths(cell) * 100
+
+
+def percent(low: int, high: int) -> Callable[[str], int]:
+    """Whole percent in `low..high`, as basis points."""
+    number = whole(low, high)
+
+    def parse(cell: str) -> int:
+        return number(cell) * 100
+
+    return parse
+
+
+def blank_or(parse: Callable[[str], T]) -> Callable[[str], T | None]:
+    """An empty cell is None."""
+
+    def parse_or_none(cell: str) -> T | None:
+        return parse(cell) if cell else None
+
+    return parse_or_none
+
+
+def day(cell: str) -> date:
+    """A calendar day YYYY-MM-DD in 2000..2100."""
+    try:
+        if not (_DAY.fullmatch(cell) and cell.isascii()):
+            raise ValueError
+        found = date.fromisoformat(cell)
+    except ValueError:
+        raise Refusal("日期须写作 YYYY-MM-DD", "must be a day as YYYY-MM-DD") from None
+    if not 2000 <= found.year <= 2100:
+        raise Refusal("年份须在 2000 至 2100 之间", "must lie in 2000 to 2100")
+    return found
+
+
+def one_of(kind: type[E]) -> Callable[[str], E]:
+    """One of the values of `kind`."""
+
+    def parse(cell: str) -> E:
+        try:
+            return kind(cell)
+        except ValueError:
+            known = " | ".join(member.value for member in kind)
+            raise Refusal(f"须为以下之一：{known}", f"must be one of {known}") from None
+
+    return parse
+
+
+def yes_no(cell: str) -> bool:
+    """1 or 0."""
+    if cell not in ("0", "1"):
+        raise Refusal("须为 0 或 1", "must be 0 or 1")
+    return cell == "1"
+
+
+def tiers(cell: str) -> tuple[tuple[int, int], ...]:
+    """`min_qty:price_fen;...` as pairs: quantities from 2 on rise, prices fall. An empty cell has no tiers."""
+    pairs = [part.partition(":") for part in cell.split(";")] if cell else []
+    quantity = whole(2, 1_000_000)
+    found = tuple((quantity(many), fen_above_zero(price)) for many, _, price in pairs)
+    for (many, price), (more, cheaper) in pairwise(found):
+        if more <= many or cheaper >= price:
+            raise Refusal("阶梯数量须递增、单价须递减", "quantities must rise and prices must fall")
+    return found
+
+
+#: How the files name the papers; a claimed mark is no paper.
+PAPERS = {
+    "conformity_certificate": PaperKind.CONFORMITY_CERTIFICATE,
+    "quarantine_certificate": PaperKind.QUARANTINE_CERTIFICATE,
+    "food_production_licence": PaperKind.FOOD_PRODUCTION_LICENCE,
+    "workshop_licence": PaperKind.WORKSHOP_LICENCE,
+}
+GI_CLAIMED = "gi_claimed"
+
+
+def papers(cell: str) -> frozenset[str]:
+    """Papers that must accompany a product, and `gi_claimed`; `none` alone for no paper."""
+    names = cell.split(";")
+    if names == ["none"]:
+        return frozenset()
+    if len(set(names)) != len(names) or not set(names) <= {*PAPERS, GI_CLAIMED}:
+        known = " | ".join([*PAPERS, GI_CLAIMED, "none"])
+        raise Refusal(
+            f"须为以下各项（以 ; 分隔，不重复）：{known}", f"must be a list, by ;, without repeats, of {known}"
+        )
+    return frozenset(names)
+
+
+def price_rule(cell: str) -> tuple[PriceRule, int]:
+    """FIXED, FLOOR_OR_MARKET or MARKET_PLUS:n, with n in basis points (0 for the others)."""
+    name, colon, margin = cell.partition(":")
+    if cell in (PriceRule.FIXED, PriceRule.FLOOR_OR_MARKET):
+        return PriceRule(cell), 0
+    if name == PriceRule.MARKET_PLUS and colon:
+        return PriceRule.MARKET_PLUS, whole(0, 10_000)(margin)
+    raise Refusal(
+        "须为 FIXED、FLOOR_OR_MARKET 或 MARKET_PLUS:n（n 为基点）",
+        "must be FIXED, FLOOR_OR_MARKET or MARKET_PLUS:n (n in basis points)",
+    )
+
+
+def schedule(cell: str) -> str:
+    """A delivery schedule as the contract writes it: daily, weekly:1,4, monthly:5,20, once:2026-01-20."""
+    try:
+        parse_schedule(cell)
+    except ValueError:
+        raise Refusal(
+            "须为 daily、weekly:1,4（1 为周一）、monthly:5,20 或 once:2026-01-20",
+            "must be daily, weekly:1,4 (1 = Monday), monthly:5,20 or once:2026-01-20",
+        ) from None
+    return text(120)(cell)

@@ -1,0 +1,23 @@
+"""Why an import is refused."""
+
+from shop.kit.errors import DomainError
+
+
+class ImportRefused(DomainError):
+    """Some rows cannot be taken; nothing was imported. `rows` lists them by file, line and column."""
+
+    code = "import-refused"
+    status = 422
+    title_zh, title_en = "导入未通过", "Import refused"
+    zh = "共有 {errors_total} 处错误，没有导入任何内容；请按 rows 逐行改正后重新提交。"
+    en = "{errors_total} errors, nothing was imported; correct the rows listed and send the files again."
+
+
+class ArchiveRefused(DomainError):
+    """The upload is not a set of CSV files or a plain zip of them."""
+
+    code = "archive-refused"
+    status = 422
+    title_zh, title_en = "上传文件不符合要求", "Upload refused"
+    zh = "上传的文件不能接受：{reason_zh}。"
+    en = "The upload is not acceptable: {reason_en}."

@@ -1,0 +1,32 @@
+"""Reading places."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.places.gazetteer import Gazetteer, VillageName, build
+from shop.places.models import PlaceAlias, Township, Village
+
+
+def gazetteer(session: Session) -> Gazetteer:
+    """All places of the database by every name they may be given: three statements, a few hundred rows."""
+    townships = session.execute(select(Township.code, Township.name_zh)).tuples().all()
+    villages = session.execute(
+        select(Village.code, Township.code, Village.name_zh, Village.short_zh).join(
+            Township, Township.id == Village.township_id
+        )
+    ).tuples()
+    aliases = (
+        session.execute(
+            select(PlaceAlias.alias, Township.code, Village.code)
+            .outerjoin(Township, Township.id == PlaceAlias.township_id)
+            .outerjoin(Village, Village.id == PlaceAlias.village_id)
+        )
+        .tuples()
+        .all()
+    )
+    return build(
+        townships,
+        [VillageName(*row) for row in villages],
+        {alias: town for alias, town, _ in aliases if town},
+        {alias: village for alias, _, village in aliases if village},
+    )
