@@ -20,7 +20,7 @@ def upgrade() -> None:
     op.create_table(
         "agreement_rollup",
         sa.Column("line_id", sa.BigInteger(), nullable=False),
-        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=False),
         sa.Column("agreement_id", sa.BigInteger(), nullable=False),
         sa.Column("due_g", sa.BigInteger(), nullable=False),
         sa.Column("called_g", sa.BigInteger(), nullable=False),
@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("accepted_g", sa.BigInteger(), nullable=False),
         sa.Column("refused_g", sa.BigInteger(), nullable=False),
         sa.Column("executed_fen", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("line_id", "month", name=op.f("pk_agreement_rollup")),
+        sa.PrimaryKeyConstraint("line_id", "due_on", name=op.f("pk_agreement_rollup")),
     )
     op.create_index(op.f("ix_agreement_rollup_agreement_id"), "agreement_rollup", ["agreement_id"], unique=False)
     op.create_table(
@@ -199,9 +199,18 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("dead_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("attempts >= 0", name=op.f("ck_outbox_attempts_counted")),
+        sa.CheckConstraint("done_at IS NULL OR dead_at IS NULL", name=op.f("ck_outbox_done_or_dead")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+    )
+    op.create_index(
+        "ix_outbox_undone",
+        "outbox",
+        ["sent_at"],
+        unique=False,
+        postgresql_where=sa.text("sent_at IS NOT NULL AND done_at IS NULL AND dead_at IS NULL"),
     )
     op.create_index(
         "ix_outbox_unsent",
@@ -309,6 +318,8 @@ def upgrade() -> None:
         sa.Column("platform_fen", sa.BigInteger(), nullable=False),
         sa.Column("carrier_fen", sa.BigInteger(), nullable=False),
         sa.Column("open_fen", sa.BigInteger(), nullable=False),
+        sa.Column("held_fen", sa.BigInteger(), nullable=False),
+        sa.Column("due_fen", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("day", "firm_id", "channel_id", name=op.f("pk_sales_rollup")),
     )
     op.create_index(op.f("ix_sales_rollup_firm_id_day"), "sales_rollup", ["firm_id", "day"], unique=False)
@@ -1808,6 +1819,11 @@ def downgrade() -> None:
     op.drop_table("parties")
     op.drop_index(
         "ix_outbox_unsent", table_name="outbox", postgresql_where=sa.text("sent_at IS NULL AND dead_at IS NULL")
+    )
+    op.drop_index(
+        "ix_outbox_undone",
+        table_name="outbox",
+        postgresql_where=sa.text("sent_at IS NOT NULL AND done_at IS NULL AND dead_at IS NULL"),
     )
     op.drop_table("outbox")
     op.drop_table("notifications")

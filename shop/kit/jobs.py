@@ -34,12 +34,22 @@ def all_jobs() -> list[str]:
 
 
 class Outbox(Model):
-    """A message to be sent once its transaction is committed. Sent at least once; `dead_at` marks one given up on."""
+    """A job to be done once its transaction is committed: sent at least once, done once.
+
+    `done_at` is written in the transaction of the job's effect, so that a repeated message finds it and stops.
+    `attempts` counts starts, each committed before the work begins; `dead_at` marks a job given up on, for a person to see.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_unsent", "id", postgresql_where=text("sent_at IS NULL AND dead_at IS NULL")),
+        Index(
+            "ix_outbox_undone",
+            "sent_at",
+            postgresql_where=text("sent_at IS NOT NULL AND done_at IS NULL AND dead_at IS NULL"),
+        ),
         CheckConstraint("attempts >= 0", name="attempts_counted"),
+        CheckConstraint("done_at IS NULL OR dead_at IS NULL", name="done_or_dead"),
     )
 
     id: Mapped[Id]
@@ -48,6 +58,7 @@ class Outbox(Model):
     created_at: Mapped[Instant]
     sent_at: Mapped[Instant | None]
     attempts: Mapped[Small] = mapped_column(server_default="0")
+    done_at: Mapped[Instant | None]
     dead_at: Mapped[Instant | None]
 
 

@@ -27,8 +27,10 @@ class Rollup(StrEnum):
 class SalesRollup(Model):
     """Per day of placing, firm and channel, over orders that were confirmed.
 
-    paid/refunded: money that moved. net = what was settled (paid - refunded, or the accepted invoice) = firm + host +
-    platform + carrier. `open_fen`: total of confirmed orders not yet settled.
+    `orders`, `weight_g` (accepted, else ordered grams) and `open_fen` (total of orders not yet settled) leave cancelled
+    orders out. paid/refunded: money that moved. net = what was settled = firm + host + platform + carrier.
+    held = paid for orders not yet settled, or on its way back; due = accepted on invoice and not yet paid, so that
+    paid - refunded + due = net + held, always.
     """
 
     __tablename__ = "sales_rollup"
@@ -48,10 +50,15 @@ class SalesRollup(Model):
     platform_fen: Mapped[Fen]
     carrier_fen: Mapped[Fen]
     open_fen: Mapped[Fen]
+    held_fen: Mapped[Fen]
+    due_fen: Mapped[Fen]
 
 
 class ProductSalesRollup(Model):
-    """Per day of placing, firm, channel and product, over confirmed orders: packs' goods amounts before freight."""
+    """Per day of placing, firm, channel and product, over confirmed orders that were not cancelled.
+
+    `weight_g` accepted, else ordered; `amount_fen` goods as ordered, before freight, refunds beside it.
+    """
 
     __tablename__ = "product_sales_rollup"
     __table_args__ = (Index(None, "product_id", "day"),)
@@ -99,13 +106,17 @@ class ReachRollup(Model):
 
 
 class AgreementRollup(Model):
-    """Per agreement line and month: due by schedule, called off, dispatched, accepted, refused; executed amount."""
+    """Per agreement line and due day: due by schedule, called off, dispatched, accepted, refused; executed amount.
+
+    What was called off and delivered stands on the day it was called for, so that "due to a day" and "accepted" of the
+    same row speak of the same promise.
+    """
 
     __tablename__ = "agreement_rollup"
     __table_args__ = (Index(None, "agreement_id"),)
 
     line_id: Mapped[Ref] = mapped_column(primary_key=True)
-    month: Mapped[date] = mapped_column(primary_key=True)
+    due_on: Mapped[date] = mapped_column(primary_key=True)
     agreement_id: Mapped[Ref]
     due_g: Mapped[Grams]
     called_g: Mapped[Grams]
@@ -116,7 +127,10 @@ class AgreementRollup(Model):
 
 
 class JobRun(Model):
-    """One run of a job for a period: claimed by inserting the row, so two schedulers do it once."""
+    """One run of a job for a period: claimed by inserting the row, so two schedulers do it once.
+
+    Rollups keep one row each of period `latest`: when they last took in everything that was marked.
+    """
 
     __tablename__ = "job_runs"
     __table_args__ = (UniqueConstraint("job", "period"),)
