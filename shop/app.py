@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app = Flask("shop", root_path=str(ROOT / "shop"), template_folder="web/templates", static_folder="web/static")
     app.config.update(_config(settings, engine))
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
     app.extensions["settings"] = settings
     app.extensions["clock"] = clock or SystemClock()

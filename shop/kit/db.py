@@ -94,3 +94,8 @@ def transaction() -> Iterator[Session]:
         raise
     finally:
         session.info["in_transaction"] = False
+
+
+def release() -> None:
+    """End a read outside `transaction()`: the connection goes back before something slow, or before writing."""
+    db.session.rollback()

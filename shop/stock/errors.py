@@ -10,8 +10,8 @@ class NotEnoughStock(DomainError):
 
     code = "not-enough-stock"
     title_zh, title_en = "库存不足", "Not enough stock"
-    zh = "{sku} 需 {asked_g} 克，仅余 {left_g} 克"
-    en = "{sku}: {asked_g} g asked, {left_g} g left"
+    zh = "{sku} 需 {asked_g} 克，仅余 {left_g} 克。"
+    en = "{sku}: {asked_g} g asked, {left_g} g left."
 
     def __init__(self, short: list[dict[str, object]]) -> None:
         self.short = short
@@ -20,8 +20,8 @@ class NotEnoughStock(DomainError):
     def sentence(self, language: str) -> str:
         """One clause for each short product."""
         if language == "zh":
-            return "库存不足：" + "；".join(self.zh.format(**row) for row in self.short) + "。"
-        return "Not enough stock: " + "; ".join(self.en.format(**row) for row in self.short) + "."
+            return "库存不足：" + "；".join(self.zh.format(**row).rstrip("。") for row in self.short) + "。"
+        return "Not enough stock: " + "; ".join(self.en.format(**row).rstrip(".") for row in self.short) + "."
 
 
 class DeliveryNotFree(DomainError):

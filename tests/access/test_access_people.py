@@ -22,8 +22,8 @@ def make(session: Session, login: str, phone: str | None = None) -> Person:
 
 @pytest.mark.parametrize(
     "written",
-    ["13800001111", "+86 138 0000 1111", "0086 138-0000-1111", "86 13800001111", "＋８６１３８００００１１１１", "١٣٨٠٠٠٠١١١١",
-     " 138-0000-1111 "],
+    ["13800001111", "+86 138 0000 1111", "0086 138-0000-1111", "86 13800001111", " 138-0000-1111 ",
+     "＋８６１３８００００１１１１", "١٣٨٠٠٠٠١١١١"],
 )  # fmt: skip
 def test_t59_a_phone_has_one_form_however_it_is_written(written: str) -> None:
     assert actions.normal_phone(written) == "+8613800001111"
