@@ -1,0 +1,250 @@
+"""Two of everything: side A, on which every actor of a test stands, and side B, which is none of his business.
+
+Rows are written as the tables allow them, not by the actions: who may see a thing must not depend on how it came to be.
+Codes of side A are those of the worked examples in the documentation, so that an example can be sent as it stands.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.access.models import Party, PartyKind, Role
+from shop.agreements.models import Agreement, AgreementLine, AgreementStatus, CallOff, CallOffStatus, PriceRule
+from shop.catalog.models import Category, Firm, FirmKind, FirmStatus, PriceTier, Product, ProductStatus
+from shop.channels.models import (
+    Campaign,
+    Channel,
+    ChannelKind,
+    Occasion,
+    OccasionKind,
+    OccasionStatus,
+    Offer,
+    Partner,
+    PartnerKind,
+    SaleLink,
+)
+from shop.farmers.models import Delivery, Grade, Household, Membership, Relation
+from shop.kit.db import Base, transaction
+from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
+from shop.payments.models import Payment, PaymentStatus, Provider
+from shop.places.models import Township, TownshipKind, Village, VillageKind
+from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind
+from tests.factories.access import headers_of, person
+
+NOW = datetime(2025, 7, 15, 2, 0, tzinfo=UTC)
+TODAY = date(2025, 7, 15)
+COUNTY = "140829"
+
+#: Who asks. Each stands on side A; the operator and the county manager stand above both.
+ACTORS: dict[str, tuple[Role, PartyKind]] = {
+    "operator": (Role.OPERATOR, PartyKind.COUNTY),
+    "county_manager": (Role.MANAGER, PartyKind.COUNTY),
+    "township_manager": (Role.MANAGER, PartyKind.TOWNSHIP),
+    "firm_staff": (Role.FIRM_STAFF, PartyKind.FIRM),
+    "buyer": (Role.BUYER, PartyKind.BUYER),
+    "cadre": (Role.CADRE, PartyKind.CADRE),
+    "host": (Role.HOST, PartyKind.HOST),
+    "household": (Role.HOUSEHOLD, PartyKind.HOUSEHOLD),
+    "customer": (Role.CUSTOMER, PartyKind.CUSTOMER),
+}
+
+Row = TypeVar("Row", bound=Base)
+
+
+@dataclass
+class Side:
+    """Names of the things of one side, as they stand in addresses."""
+
+    parties: dict[PartyKind, int] = field(default_factory=dict)
+    things: dict[str, str | int] = field(default_factory=dict)
+
+
+@dataclass
+class World:
+    """Both sides, and the headers of everybody who asks."""
+
+    app: Flask
+    a: Side
+    b: Side
+    headers: dict[str, dict[str, str]]
+
+
+def build(app: Flask) -> World:
+    """Write both sides and sign everybody in."""
+    with app.app_context(), transaction() as session:
+        writer = _Writer(session)
+        campaign = writer.add(
+            Campaign(code="C2025", name_zh="活动（示例）", name_en="Campaign (example)",
+                     starts_on=date(2025, 1, 1), ends_on=date(2025, 12, 31))
+        )  # fmt: skip
+        county = writer.party(PartyKind.COUNTY, COUNTY)
+        sides = [_side(writer, number, campaign) for number in (1, 2)]
+    for side in sides:
+        side.parties[PartyKind.COUNTY] = county
+    a, b = sides
+    headers = {"anonymous": {}} | {
+        name: headers_of(app, person(app, (role, a.parties[kind]))) for name, (role, kind) in ACTORS.items()
+    }
+    return World(app, a, b, headers)
+
+
+class _Writer:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.channels = dict(session.execute(select(Channel.kind, Channel.id)).all())  # type: ignore[arg-type]
+
+    def add(self, row: Row) -> Row:
+        self.session.add(row)
+        self.session.flush()
+        return row
+
+    def party(self, kind: PartyKind, code: str) -> int:
+        return self.add(Party(kind=kind, code=code, name_zh=f"{code}（示例）")).id
+
+    def partner(self, kind: PartnerKind, code: str, party_id: int) -> Partner:
+        return self.add(
+            Partner(kind=kind, code=code, party_id=party_id, name_zh=f"{code}（示例）", profile={}, admitted_at=NOW,
+                    payment_term_days=30)
+        )  # fmt: skip
+
+    def occasion(self, kind: OccasionKind, code: str, campaign: Campaign, partner: Partner, bp: int = 0) -> Occasion:
+        return self.add(
+            Occasion(
+                code=code, kind=kind, status=OccasionStatus.OPEN, campaign_id=campaign.id, partner_id=partner.id,
+                partner_kind=partner.kind, title_zh=f"{code}（示例）", starts_at=datetime(2025, 7, 1, tzinfo=UTC),
+                ends_at=datetime(2025, 12, 1, tzinfo=UTC), commission_bp=bp,
+            )
+        )  # fmt: skip
+
+    def order(
+        self, number: str, channel: ChannelKind, campaign: Campaign, partner: Partner, product: Product, buyer: int,
+        occasion: Occasion | None = None, **more: Any,
+    ) -> Order:  # fmt: skip
+        invoiced = channel in (ChannelKind.UNIT, ChannelKind.ENTERPRISE)
+        order = self.add(
+            Order(
+                number=number, status=OrderStatus.PLACED, channel_id=self.channels[channel], channel_kind=channel,
+                campaign_id=campaign.id, partner_id=partner.id, partner_kind=partner.kind,
+                occasion_id=occasion.id if occasion else None, occasion_kind=occasion.kind if occasion else None,
+                firm_id=product.firm_id, buyer_party_id=buyer, placed_at=NOW, placed_on=TODAY,
+                payment_terms=PaymentTerms.ON_INVOICE if invoiced else PaymentTerms.IN_ADVANCE,
+                goods_fen=2 * 3_000, total_fen=2 * 3_000,
+                recipient={"name": "张三（示例）", "phone": "+8613800000000", "address": "平陆县（示例）"}, **more,
+            )
+        )  # fmt: skip
+        self.add(
+            OrderLine(
+                order_id=order.id, firm_id=product.firm_id, position=1, product_id=product.id, name_zh=product.name_zh,
+                unit_zh=product.unit_zh, unit_weight_g=product.net_weight_g, quantity=2, weight_g=5_000,
+                price_basis=PriceBasis.PACK, price_fen=3_000, amount_fen=6_000,
+            )
+        )  # fmt: skip
+        return order
+
+
+def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
+    """Everything of side `n`: place, firm, product, household, delivery, lot, partners, occasions, orders."""
+    side = Side({kind: writer.party(kind, f"{kind.value}-{n}") for kind in PartyKind if kind is not PartyKind.COUNTY})
+    parties = side.parties
+    township = writer.add(
+        Township(code=f"14082910{n}", name_zh=f"{n}镇（示例）", kind=TownshipKind.TOWN,
+                 party_id=parties[PartyKind.TOWNSHIP])
+    )  # fmt: skip
+    village = writer.add(
+        Village(code=f"14082910{n}001", name_zh=f"{n}村委会（示例）", short_zh=f"{n}村", kind=VillageKind.VILLAGE,
+                township_id=township.id)
+    )  # fmt: skip
+    firm = writer.add(
+        Firm(code=f"F0{n}", party_id=parties[PartyKind.FIRM], name_zh=f"{n}社（示例）", kind=FirmKind.COOPERATIVE,
+             status=FirmStatus.ADMITTED, village_id=village.id, reserve_bp=1_000, member_return_bp=6_000)
+    )  # fmt: skip
+    product = _product(writer, n, firm, village)
+    household = writer.add(
+        Household(code=f"H000{n}", party_id=parties[PartyKind.HOUSEHOLD], village_id=village.id, persons=3,
+                  land_mu_tenths=50, leased_out_mu_tenths=0, is_assisted=True)
+    )  # fmt: skip
+    lot, delivery = _stock(writer, n, firm, product, household)
+    host = writer.partner(PartnerKind.HOST, f"L0{n}", parties[PartyKind.HOST])
+    cadre = writer.partner(PartnerKind.CADRE, f"G0{n}", parties[PartyKind.CADRE])
+    unit = writer.partner(PartnerKind.UNIT, f"U0{n}", parties[PartyKind.BUYER])
+    enterprise = writer.partner(PartnerKind.ENTERPRISE, f"B0{n}", parties[PartyKind.BUYER])
+    shop = writer.partner(PartnerKind.SHOP, f"S0{n}", parties[PartyKind.SHOP])
+    session = writer.occasion(OccasionKind.SESSION, f"LIVE-{n}", campaign, host, bp=800)
+    writer.add(Offer(occasion_id=session.id, product_id=product.id, price_fen=2_800, set_aside_g=0))
+    link = writer.add(
+        SaleLink(code=f"link{n}", campaign_id=campaign.id, partner_id=host.id, partner_kind=host.kind,
+                 occasion_id=session.id, product_id=product.id, created_at=NOW)
+    )  # fmt: skip
+    agreement = _agreement(writer, n, campaign, enterprise, firm, product)
+    customer = parties[PartyKind.CUSTOMER]
+    live = writer.order(f"LIVE{n}", ChannelKind.LIVESTREAM, campaign, host, product, customer, session)
+    helped = writer.order(f"CADRE{n}", ChannelKind.CADRE, campaign, cadre, product, customer)
+    bulk = writer.order(f"UNIT{n}", ChannelKind.UNIT, campaign, unit, product, parties[PartyKind.BUYER])
+    payment = writer.add(
+        Payment(number=f"P000{n}", order_id=live.id, provider=Provider.SIMULATED, status=PaymentStatus.PENDING,
+                amount_fen=6_000, created_at=NOW)
+    )  # fmt: skip
+    side.things = {
+        "township": township.code, "village": village.code, "firm": firm.code, "product": product.sku,
+        "household": household.code, "delivery": delivery.code, "lot": lot.code, "partner": host.code,
+        "session": session.code, "link": link.code, "agreement": agreement.code, "payment": payment.number,
+        "order": live.number, "cadre_order": helped.number, "unit_order": bulk.number, "shop": shop.code,
+    }  # fmt: skip
+    return side
+
+
+def _product(writer: _Writer, n: int, firm: Firm, village: Village) -> Product:
+    product = writer.add(
+        Product(
+            sku=f"PL00{n}", firm_id=firm.id, name_zh=f"苹果{n}（示例）", name_en=f"Apples {n}", category=Category.FRUIT,
+            status=ProductStatus.LISTED, spec_zh="2.5 kg", net_weight_g=2_500, unit_zh="箱",
+            origin_village_id=village.id, farm_gate_fen_per_kg=400, harvest_start_month=1, harvest_end_month=12,
+            shelf_life_days=60, storage_zh="冷藏", is_fresh=True,
+        )
+    )  # fmt: skip
+    writer.add(PriceTier(product_id=product.id, valid_from=date(2025, 1, 1), min_quantity=1, price_fen=3_000))
+    return product
+
+
+def _stock(writer: _Writer, n: int, firm: Firm, product: Product, household: Household) -> tuple[Lot, Delivery]:
+    writer.add(Membership(household_id=household.id, firm_id=firm.id, relation=Relation.MEMBER, share_units=1))
+    delivery = writer.add(
+        Delivery(code=f"D0000{n}", household_id=household.id, firm_id=firm.id, product_id=product.id,
+                 delivered_on=TODAY, weight_g=100_000, grade=Grade.FIRST, price_fen_per_kg=400, amount_fen=40_000,
+                 recorded_at=NOW)
+    )  # fmt: skip
+    lot = writer.add(
+        Lot(code=f"LOT-{n}", firm_id=firm.id, product_id=product.id, harvested_on=TODAY,
+            expires_on=date(2025, 9, 15), opened_at=NOW, received_g=100_000)
+    )  # fmt: skip
+    writer.add(LotDelivery(delivery_id=delivery.id, lot_id=lot.id))
+    pool = writer.add(Pool(kind=PoolKind.OPEN, product_id=product.id, received_g=100_000, available_g=100_000))
+    writer.add(Movement(pool_id=pool.id, lot_id=lot.id, kind=MovementKind.RECEIVE, weight_g=100_000, at=NOW))
+    return lot, delivery
+
+
+def _agreement(
+    writer: _Writer, n: int, campaign: Campaign, enterprise: Partner, firm: Firm, product: Product
+) -> Agreement:
+    occasion = writer.occasion(OccasionKind.AGREEMENT, f"A0{n}", campaign, enterprise)
+    agreement = writer.add(
+        Agreement(
+            code=f"A0{n}", status=AgreementStatus.EXECUTING, occasion_id=occasion.id, occasion_kind=occasion.kind,
+            partner_id=enterprise.id, partner_kind=enterprise.kind, firm_id=firm.id, starts_on=date(2025, 7, 1),
+            ends_on=date(2025, 12, 1), signed_on=date(2025, 6, 1), deposit_bp=1_000, penalty_bp=500,
+            payment_term_days=30, schedule="weekly:1",
+        )
+    )  # fmt: skip
+    line = writer.add(
+        AgreementLine(agreement_id=agreement.id, product_id=product.id, committed_g=1_000_000, floor_fen_per_kg=500,
+                      price_rule=PriceRule.FIXED)
+    )  # fmt: skip
+    writer.add(
+        CallOff(agreement_id=agreement.id, line_id=line.id, status=CallOffStatus.REQUESTED, due_on=date(2025, 7, 21),
+                weight_g=10_000, price_fen_per_kg=500, scheduled=False, requested_at=NOW)
+    )  # fmt: skip
+    return agreement
