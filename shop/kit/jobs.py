@@ -37,7 +37,8 @@ class Outbox(Model):
     """A job to be done once its transaction is committed: sent at least once, done once.
 
     `done_at` is written in the transaction of the job's effect, so that a repeated message finds it and stops.
-    `attempts` counts starts, each committed before the work begins; `dead_at` marks a job given up on, for a person to see.
+    `attempts` counts starts, each committed before the work begins; `dead_at` marks a job given up on, for a person to
+    see.
     """
 
     __tablename__ = "outbox"
@@ -65,3 +66,11 @@ class Outbox(Model):
 def enqueue(session: Session, job: Job, *ids: int, now: datetime) -> None:
     """Ask for `job(*ids)` after this transaction commits; nothing leaves if it does not."""
     session.add(Outbox(job=job.name, ids=list(ids), created_at=now))
+
+
+#: Every second: committed jobs leave for the broker.
+RELAY_OUTBOX = Job("kit.relay_outbox")
+#: Every half minute: jobs that were sent and not done leave again.
+RESEND_LOST = Job("kit.resend_lost")
+#: Nightly: done jobs and used idempotency keys are forgotten after a week.
+FORGET_OLD = Job("kit.forget_old")

@@ -1,7 +1,7 @@
 """Rollup tables: each row is a pure function of the facts under its key, recomputed whole, never added to.
 
-Days and months are Beijing's. Dirty keys (`kit.dirty`): sales (on_day, firm, channel), income and reach (month, household),
-agreements (agreement).
+Days and months are Beijing's. Dirty keys (`kit.dirty`): sales (on_day, firm, channel), income and reach (month,
+household), agreements (agreement).
 """
 
 from datetime import date

@@ -61,4 +61,4 @@ def test_a_job_is_named_after_its_place_and_verb(name: str) -> None:
 
 def test_the_timetable_asks_for_known_jobs_only() -> None:
     timetable = import_module("tasks.schedule").TIMETABLE
-    assert {row["task"] for row in timetable.values()} <= set(declared())
+    assert {entry.job.name for entry in timetable} <= set(declared())

@@ -1,0 +1,54 @@
+"""Calling off by schedule: what agreements ask for on a day becomes orders."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from shop.agreements.actions import DueCall, call_off, due_calls
+from shop.catalog.actions import product_by_sku
+from shop.catalog.reference import Catalog, catalog
+from shop.channels.reference import Selling, selling
+from shop.kit.errors import DomainError
+from shop.kit.reference import current_version
+from shop.orders.place import Called, place_call_off
+
+
+@dataclass
+class Scheduled:
+    """Orders placed, and (agreement, code of the refusal) of those that could not be."""
+
+    placed: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+def place_due(session: Session, day: date, *, now: datetime) -> Scheduled:
+    """Call off and order what is due on `day` and was not called yet: run twice, the second time finds none.
+
+    Each line has a savepoint of its own, so one that is refused (out of season, a paper expired) stops no other; it is
+    named in the result and tried again by whoever runs the day again.
+    """
+    version = current_version(session)
+    goods, channels = catalog(session, version), selling(session, version)
+    result = Scheduled()
+    for due in due_calls(session, day):
+        try:
+            with session.begin_nested():
+                _place(session, due, day, goods, channels, now)
+        except DomainError as refusal:
+            result.refused.append((due.agreement_code, refusal.code))
+        else:
+            result.placed += 1
+    return result
+
+
+def _place(session: Session, due: DueCall, day: date, goods: Catalog, channels: Selling, now: datetime) -> None:
+    called = call_off(
+        session, due.agreement_code, product_by_sku(session, due.sku), due.weight_g, day,
+        scheduled=True, actor_id=None, now=now,
+    )  # fmt: skip
+    buyer = channels.partners_by_id[channels.occasions_by_code[due.agreement_code].partner_id]
+    place_call_off(
+        session, Called(called.id, due.agreement_code, due.sku, called.weight_g, called.price_fen_per_kg),
+        buyer.party_id, goods=goods, selling=channels, actor_id=None, now=now,
+    )  # fmt: skip

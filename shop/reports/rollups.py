@@ -1,0 +1,303 @@
+"""Keeping rollups: whole keys recomputed, set-based, for the keys that were marked dirty. Never `+=`, never a loop.
+
+One SELECT for each table says what its rows are. Refreshing runs it for each dirty key, rebuilding and comparing run it
+for all: the three cannot disagree about what a row is.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shop.reports.models import Rollup
+
+#: Dirty marks answered for in one transaction.
+BATCH = 20_000
+#: A rebuild of years, or a first batch after a long pause, may take longer than a job's usual minute.
+_LONG = "SET LOCAL statement_timeout = '15min'"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A rollup table. `rows` selects `key` and `figures` from the facts, with `{only}` where a key's condition goes."""
+
+    name: str
+    key: tuple[str, ...]
+    figures: tuple[str, ...]
+    rows: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a rollup is kept. `mark` names the columns of a dirty mark that are its key; `only` restricts facts to one.
+
+    `whose`: the columns of the tables by which a row belongs to a key.
+    """
+
+    mark: tuple[str, ...]
+    whose: tuple[str, ...]
+    only: str
+    tables: tuple[Table, ...]
+
+
+_SALES = Plan(
+    mark=("on_day", "a_id", "b_id"),
+    whose=("day", "firm_id", "channel_id"),
+    only="AND placed_on = keys.on_day AND orders.firm_id = keys.a_id AND orders.channel_id = keys.b_id",
+    tables=(
+        Table(
+            "sales_rollup",
+            ("day", "firm_id", "channel_id"),
+            (
+                "orders", "settled_orders", "weight_g", "paid_fen", "refunded_fen", "net_fen", "firm_fen", "host_fen",
+                "platform_fen", "carrier_fen", "open_fen", "held_fen", "due_fen",
+            ),
+            """
+            SELECT placed_on AS day, firm_id, channel_id,
+                count(*) FILTER (WHERE status <> 'cancelled') AS orders,
+                count(*) FILTER (WHERE status = 'settled') AS settled_orders,
+                coalesce(sum(sold.weight_g) FILTER (WHERE status <> 'cancelled'), 0)::bigint AS weight_g,
+                sum(paid_fen)::bigint AS paid_fen, sum(refunded_fen)::bigint AS refunded_fen,
+                sum(shared.net_fen)::bigint AS net_fen, sum(shared.firm_fen)::bigint AS firm_fen,
+                sum(shared.host_fen)::bigint AS host_fen, sum(shared.platform_fen)::bigint AS platform_fen,
+                sum(shared.carrier_fen)::bigint AS carrier_fen,
+                coalesce(sum(total_fen) FILTER (WHERE status NOT IN ('settled', 'cancelled')), 0)::bigint AS open_fen,
+                sum(greatest(paid_fen - refunded_fen - shared.net_fen, 0))::bigint AS held_fen,
+                sum(greatest(shared.net_fen - paid_fen + refunded_fen, 0))::bigint AS due_fen
+            FROM orders
+            CROSS JOIN LATERAL (
+                SELECT sum(coalesce(accepted_g, order_lines.weight_g)) AS weight_g
+                FROM order_lines WHERE order_lines.order_id = orders.id) AS sold
+            CROSS JOIN LATERAL (
+                SELECT coalesce(sum(amount_fen), 0) AS net_fen,
+                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'firm'), 0) AS firm_fen,
+                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'host'), 0) AS host_fen,
+                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'platform'), 0) AS platform_fen,
+                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'carrier'), 0) AS carrier_fen
+                FROM settlements JOIN settlement_shares ON settlement_id = settlements.id
+                WHERE settlements.order_id = orders.id) AS shared
+            WHERE confirmed_at IS NOT NULL {only}
+            GROUP BY placed_on, firm_id, channel_id
+            """,
+        ),
+        Table(
+            "product_sales_rollup",
+            ("day", "firm_id", "channel_id", "product_id"),
+            ("lines", "weight_g", "amount_fen", "refunded_fen"),
+            """
+            SELECT placed_on AS day, orders.firm_id, channel_id, product_id, count(*) AS lines,
+                sum(coalesce(accepted_g, weight_g))::bigint AS weight_g, sum(amount_fen)::bigint AS amount_fen,
+                sum(order_lines.refunded_fen)::bigint AS refunded_fen
+            FROM orders JOIN order_lines ON order_lines.order_id = orders.id
+            WHERE confirmed_at IS NOT NULL AND status <> 'cancelled' {only}
+            GROUP BY placed_on, orders.firm_id, channel_id, product_id
+            """,
+        ),
+    ),
+)  # fmt: skip
+
+_INCOME = Plan(
+    mark=("on_day", "a_id"),
+    whose=("month", "household_id"),
+    only="WHERE month = keys.on_day AND household_id = keys.a_id",
+    tables=(
+        Table(
+            "income_rollup",
+            ("month", "household_id", "firm_id", "product_id", "kind"),
+            ("entries", "weight_g", "amount_fen"),
+            """
+            SELECT month, household_id, firm_id, coalesce(product_id, 0) AS product_id, kind, count(*) AS entries,
+                sum(weight_g)::bigint AS weight_g, sum(amount_fen)::bigint AS amount_fen
+            FROM income_entries {only}
+            GROUP BY month, household_id, firm_id, coalesce(product_id, 0), kind
+            """,
+        ),
+    ),
+)
+
+_REACH = Plan(
+    mark=("on_day", "a_id"),
+    whose=("month", "household_id"),
+    only="WHERE month = keys.on_day AND household_id = keys.a_id",
+    tables=(
+        Table(
+            "reach_rollup",
+            ("month", "household_id", "firm_id", "product_id", "channel_id"),
+            ("lines", "weight_g", "amount_fen"),
+            """
+            SELECT month, household_id, firm_id, product_id, channel_id, count(DISTINCT order_line_id) AS lines,
+                sum(weight_g)::bigint AS weight_g, sum(amount_fen)::bigint AS amount_fen
+            FROM sales_reach {only}
+            GROUP BY month, household_id, firm_id, product_id, channel_id
+            """,
+        ),
+    ),
+)
+
+_AGREEMENTS = Plan(
+    mark=("a_id",),
+    whose=("agreement_id",),
+    only="WHERE agreement_id = keys.a_id",
+    tables=(
+        Table(
+            "agreement_rollup",
+            ("line_id", "due_on"),
+            ("agreement_id", "due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen"),
+            """
+            SELECT line_id, due_on, agreement_id, sum(due_g)::bigint AS due_g, sum(called_g)::bigint AS called_g,
+                sum(dispatched_g)::bigint AS dispatched_g, sum(accepted_g)::bigint AS accepted_g,
+                sum(refused_g)::bigint AS refused_g, sum(executed_fen)::bigint AS executed_fen
+            FROM (
+                SELECT line_id, due_on, agreement_id, weight_g AS due_g, 0 AS called_g, 0 AS dispatched_g,
+                    0 AS accepted_g, 0 AS refused_g, 0 AS executed_fen
+                FROM due_weights JOIN agreement_lines ON agreement_lines.id = line_id
+                UNION ALL
+                SELECT line_id, due_on, agreement_id, 0, call_offs.weight_g, coalesce(order_lines.dispatched_g, 0),
+                    coalesce(order_lines.accepted_g, 0), coalesce(order_lines.refused_g, 0),
+                    coalesce(order_lines.accepted_fen, 0)
+                FROM call_offs
+                LEFT JOIN orders ON orders.call_off_id = call_offs.id
+                LEFT JOIN order_lines ON order_lines.order_id = orders.id
+                WHERE call_offs.status <> 'cancelled'
+            ) AS facts {only}
+            GROUP BY line_id, due_on, agreement_id
+            """,
+        ),
+    ),
+)
+
+PLANS: dict[Rollup, Plan] = {
+    Rollup.SALES: _SALES,
+    Rollup.INCOME: _INCOME,
+    Rollup.REACH: _REACH,
+    Rollup.AGREEMENTS: _AGREEMENTS,
+}
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh did: marks answered for, keys recomputed, seconds it took."""
+
+    marks: int
+    keys: int
+    seconds: float
+
+
+def refresh(session: Session, rollup: Rollup, *, limit: int = BATCH) -> Refreshed:
+    """Answer for up to `limit` dirty marks, oldest first: recompute their keys, drop rows that are no more.
+
+    One statement on one snapshot: marks and facts are committed together, so a fact that it does not see leaves a mark
+    that it does not delete. One refresh of a rollup at a time (advisory lock).
+    """
+    began = time.perf_counter()
+    _alone(session, rollup)
+    marks, keys = session.execute(text(_refresh_sql(PLANS[rollup])), {"rollup": rollup.value, "limit": limit}).one()
+    return Refreshed(marks, keys, time.perf_counter() - began)
+
+
+def rebuild(session: Session, rollup: Rollup) -> int:
+    """Make a rollup from zero and return its rows: the same bytes as refreshing gives."""
+    _alone(session, rollup)
+    # Marks first: a fact committed from here on leaves a mark, whether the recount below sees it or not.
+    session.execute(text("DELETE FROM dirty_keys WHERE rollup = :rollup"), {"rollup": rollup.value})
+    rows = 0
+    for table in PLANS[rollup].tables:
+        session.execute(text(f"DELETE FROM {table.name}"))
+        columns = ", ".join(table.key + table.figures)
+        made = session.execute(
+            text(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({_all_rows(table)}) AS fresh")
+        )
+        rows += made.rowcount  # type: ignore[attr-defined]
+    return rows
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row of a rollup that a recount makes otherwise: `kept` in the table, or `recounted` from the facts."""
+
+    table: str
+    side: str
+    row: dict[str, Any]
+
+    def __str__(self) -> str:
+        facts = " ".join(f"{name}={value}" for name, value in self.row.items())
+        return f"{self.table} {self.side}: {facts}"
+
+
+def compare(session: Session, rollup: Rollup, *, limit: int = 20) -> list[Difference]:
+    """Recount a rollup from its facts and return where it differs, at most `limit` rows of each table.
+
+    One snapshot for each table; keys with a mark still waiting are left out, for nobody has answered for them yet.
+    """
+    session.execute(text(_LONG))
+    found: list[Difference] = []
+    for table in PLANS[rollup].tables:
+        rows = session.execute(
+            text(_compare_sql(PLANS[rollup], table)), {"rollup": rollup.value, "limit": limit}
+        ).mappings()
+        for row in rows:
+            facts = dict(row)
+            found.append(Difference(table.name, facts.pop("side"), facts))
+    return found
+
+
+def _alone(session: Session, rollup: Rollup) -> None:
+    session.execute(text(_LONG))
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"rollup {rollup.value}"})
+
+
+def _all_rows(table: Table) -> str:
+    return table.rows.format(only="")
+
+
+def _refresh_sql(plan: Plan) -> str:
+    """Take marks, and for each table: recount their keys, delete what is no more, write what changed.
+
+    LATERAL with its own GROUP BY: one index scan for each key, whatever the planner thinks of the number of keys, so
+    the cost follows the keys and not the history.
+    """
+    mark = ", ".join(plan.mark)
+    parts = [
+        "taken AS (DELETE FROM dirty_keys WHERE id IN (SELECT id FROM dirty_keys WHERE rollup = :rollup"
+        f" ORDER BY id LIMIT :limit) RETURNING {mark})",
+        f"keys AS MATERIALIZED (SELECT DISTINCT {mark} FROM taken)",
+    ]
+    for table in plan.tables:
+        columns = ", ".join(table.key + table.figures)
+        kept = ", ".join(f"kept.{figure}" for figure in table.figures)
+        excluded = ", ".join(f"excluded.{figure}" for figure in table.figures)
+        parts += [
+            f"fresh_{table.name} AS MATERIALIZED (SELECT fresh.* FROM keys CROSS JOIN LATERAL ("
+            f"{table.rows.format(only=plan.only)}) AS fresh)",
+            f"gone_{table.name} AS (DELETE FROM {table.name} AS kept USING keys"
+            f" WHERE {_same('kept', plan.whose, 'keys', plan.mark)}"
+            f" AND NOT EXISTS (SELECT FROM fresh_{table.name} AS fresh"
+            f" WHERE {_same('kept', table.key, 'fresh', table.key)}))",
+            f"put_{table.name} AS (INSERT INTO {table.name} AS kept ({columns}) SELECT {columns}"
+            f" FROM fresh_{table.name} ON CONFLICT ({', '.join(table.key)}) DO UPDATE"
+            f" SET ({', '.join(table.figures)}) = ROW ({excluded}) WHERE ({kept}) IS DISTINCT FROM ({excluded}))",
+        ]
+    return "WITH " + ", ".join(parts) + " SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM keys)"
+
+
+def _compare_sql(plan: Plan, table: Table) -> str:
+    columns = ", ".join(table.key + table.figures)
+    quiet = (
+        "NOT EXISTS (SELECT FROM dirty_keys WHERE rollup = :rollup AND "
+        f"{_same('dirty_keys', plan.mark, 'some', plan.whose)})"
+    )
+    return f"""
+        WITH recounted AS (SELECT {columns} FROM ({_all_rows(table)}) AS some WHERE {quiet}),
+        kept AS (SELECT {columns} FROM {table.name} AS some WHERE {quiet})
+        (SELECT 'recounted' AS side, * FROM (TABLE recounted EXCEPT TABLE kept) AS missing LIMIT :limit)
+        UNION ALL
+        (SELECT 'kept' AS side, * FROM (TABLE kept EXCEPT TABLE recounted) AS wrong LIMIT :limit)
+    """
+
+
+def _same(left: str, left_columns: Sequence[str], right: str, right_columns: Sequence[str]) -> str:
+    pairs = zip(left_columns, right_columns, strict=True)
+    return " AND ".join(f"{left}.{one} = {right}.{other}" for one, other in pairs)

@@ -1,0 +1,39 @@
+"""Which job ran for which period: claimed by a row, so that two schedulers, or one that comes back, do it once."""
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shop.reports.models import JobRun
+
+#: The one row of a job that runs all the time: when it last did all there was to do.
+LATEST = "latest"
+
+
+def claim(session: Session, job: str, period: str, *, now: datetime) -> int | None:
+    """The id of the new run, or None when the period has one. A rival waits for this transaction and then sees it."""
+    return session.execute(
+        insert(JobRun).values(job=job, period=period, started_at=now).on_conflict_do_nothing().returning(JobRun.id)
+    ).scalar()
+
+
+def close(session: Session, run_id: int, *, rows: int, outcome: str, now: datetime) -> None:
+    """Write down what a claimed run did."""
+    session.execute(update(JobRun).where(JobRun.id == run_id).values(finished_at=now, rows=rows, outcome=outcome))
+
+
+def touch(session: Session, job: str, *, rows: int, now: datetime) -> None:
+    """Remember that `job` had done everything at `now`."""
+    values = {"started_at": now, "finished_at": now, "rows": rows}
+    session.execute(
+        insert(JobRun)
+        .values(job=job, period=LATEST, **values)
+        .on_conflict_do_update(index_elements=["job", "period"], set_=values)
+    )
+
+
+def last_done(session: Session, job: str) -> datetime | None:
+    """When `job` had last done everything, or None if never."""
+    return session.scalar(select(JobRun.finished_at).where(JobRun.job == job, JobRun.period == LATEST))

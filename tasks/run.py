@@ -1,0 +1,128 @@
+"""How work is done safely: tries counted, effect and mark in one transaction, each day once. Knows no Celery."""
+
+import random
+import time as wall
+from datetime import date, datetime, time, timedelta
+
+import structlog
+from prometheus_client import Counter
+from sqlalchemy.exc import DBAPIError
+
+from shop.kit import outbox
+from shop.kit.clock import BEIJING, Clock
+from shop.kit.db import transaction
+from shop.kit.pause import time_is_played
+from shop.reports import runs
+from tasks.registry import Done, Kind, Work
+from tasks.schedule import DAILY_TIMES
+
+log = structlog.get_logger()
+JOBS = Counter("shop_jobs", "Jobs run", ["job", "outcome"])
+
+#: Serialization failure and deadlock: nothing happened, the same work may simply be done again.
+_AGAIN = {"40001", "40P01"}
+_TRIES_AT_ONCE = 3
+#: A sweep stops after so many transactions and goes on at its next turn: others want the worker too.
+_ROUNDS = 200
+
+
+class TryAgain(Exception):
+    """The work failed and may be tried again after `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"again in {seconds} s")
+        self.seconds = seconds
+
+
+def run_asked(work: Work, outbox_id: int, clock: Clock) -> None:
+    """Do what an outbox row asks for, once. Raises TryAgain; after `MAX_ATTEMPTS` the row is given up on.
+
+    A row that is done, given up on, or not of this job is left alone, so a forged or doubled message does nothing.
+    """
+    name = work.job.name
+    with transaction() as session:
+        if work.by_the_clock and time_is_played(session):
+            # The relay sends it again when the player is done.
+            outbox.take_back(session, outbox_id)
+            return
+        started = outbox.start(session, name, outbox_id, now=clock.now())
+    if started is None:
+        JOBS.labels(name, "nothing to do").inc()
+        return
+    attempts, ids = started
+    try:
+        _act(work, outbox_id, ids, clock)
+    except Exception as error:  # noqa: BLE001  whatever went wrong, the row remembers it and the worker lives
+        _failed(name, outbox_id, attempts, error, clock)
+    else:
+        JOBS.labels(name, "done").inc()
+
+
+def _act(work: Work, outbox_id: int, ids: list[int], clock: Clock) -> None:
+    if work.kind is Kind.ERRAND:
+        work.act(*ids, now=clock.now())
+        with transaction() as session:
+            outbox.finish(session, outbox_id, now=clock.now())
+        return
+    for tries_left in reversed(range(_TRIES_AT_ONCE)):
+        try:
+            with transaction() as session:
+                if outbox.finish(session, outbox_id, now=clock.now()):
+                    work.act(session, *ids, now=clock.now())
+            return
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in _AGAIN or not tries_left:
+                raise
+            wall.sleep(random.uniform(0.01, 0.1))  # noqa: S311  only spreads two rivals
+
+
+def _failed(name: str, outbox_id: int, attempts: int, error: Exception, clock: Clock) -> None:
+    last = attempts >= outbox.MAX_ATTEMPTS
+    # The type only: a message may hold a person's data.
+    log.error("job failed", job=name, outbox_id=outbox_id, attempts=attempts, error=type(error).__name__, dead=last)
+    JOBS.labels(name, "dead" if last else "failed").inc()
+    if not last:
+        raise TryAgain(min(2.0 ** (attempts - 1), 30.0))
+    with transaction() as session:
+        outbox.give_up(session, outbox_id, now=clock.now())
+
+
+def run_sweep(work: Work, clock: Clock) -> int:
+    """Do a sweep in fresh transactions until nothing is left; returns how much was done."""
+    total = 0
+    for _ in range(_ROUNDS):
+        with transaction() as session:
+            if work.by_the_clock and time_is_played(session):
+                break
+            done = work.act(session, now=clock.now())
+        total += done
+        if not done:
+            break
+    if total:
+        JOBS.labels(work.job.name, "done").inc()
+    return total
+
+
+def run_daily(work: Work, clock: Clock) -> Done | None:
+    """Do a daily job for the last day that is due, unless it was done; claim, work and result are one transaction.
+
+    A worker that dies in it leaves no claim, so the next look does it; a day missed by a stopped beat is made up for.
+    """
+    now = clock.now()
+    day = due_day(now, DAILY_TIMES[work.job.name])
+    with transaction() as session:
+        if work.by_the_clock and time_is_played(session):
+            return None
+        run_id = runs.claim(session, work.job.name, str(day), now=now)
+        if run_id is None:
+            return None
+        done: Done = work.act(session, day, now=now)
+        runs.close(session, run_id, rows=done.rows, outcome=done.outcome, now=clock.now())
+    JOBS.labels(work.job.name, "done").inc()
+    return done
+
+
+def due_day(now: datetime, at: time) -> date:
+    """The last Beijing day whose `at` has passed."""
+    local = now.astimezone(BEIJING)
+    return local.date() if local.time() >= at else local.date() - timedelta(days=1)

@@ -1,0 +1,55 @@
+"""The whole timetable, in one table. Beat only says "look": what is to be done, the database decides."""
+
+from dataclasses import dataclass
+from datetime import time, timedelta
+
+from shop.income.jobs import FIND_UNSETTLED
+from shop.kit.jobs import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
+from shop.orders.jobs import CALL_OFF_DUE, EXPIRE_UNPAID
+from shop.payments.jobs import NOTIFY_AGAIN
+from shop.reports.jobs import COMPARE_ROLLUPS, REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_REACH, REFRESH_SALES
+from shop.stock.jobs import RETIRE_EXPIRED
+
+
+@dataclass(frozen=True)
+class Every:
+    """Look again after `period`."""
+
+    job: Job
+    period: timedelta
+
+
+@dataclass(frozen=True)
+class DailyAt:
+    """Once for each Beijing day, from this time of the day on."""
+
+    job: Job
+    at: time
+
+
+#: How often beat looks whether a daily job is due: also how soon one is made up for that was missed.
+DAILY_LOOK = timedelta(minutes=1)
+
+TIMETABLE: tuple[Every | DailyAt, ...] = (
+    Every(RELAY_OUTBOX, timedelta(seconds=1)),
+    Every(RESEND_LOST, timedelta(seconds=30)),
+    Every(REFRESH_SALES, timedelta(seconds=5)),
+    Every(REFRESH_INCOME, timedelta(seconds=5)),
+    Every(REFRESH_REACH, timedelta(seconds=5)),
+    Every(REFRESH_AGREEMENTS, timedelta(seconds=5)),
+    Every(EXPIRE_UNPAID, timedelta(seconds=30)),
+    Every(FIND_UNSETTLED, timedelta(minutes=1)),
+    Every(NOTIFY_AGAIN, timedelta(minutes=1)),
+    DailyAt(RETIRE_EXPIRED, time(0, 30)),
+    DailyAt(CALL_OFF_DUE, time(6, 0)),
+    DailyAt(COMPARE_ROLLUPS, time(2, 30)),
+    DailyAt(FORGET_OLD, time(3, 30)),
+)
+
+#: When each daily job is due.
+DAILY_TIMES: dict[str, time] = {entry.job.name: entry.at for entry in TIMETABLE if isinstance(entry, DailyAt)}
+
+
+def look_after(entry: Every | DailyAt) -> timedelta:
+    """How often beat says "look" for an entry."""
+    return entry.period if isinstance(entry, Every) else DAILY_LOOK
