@@ -97,6 +97,7 @@ class OrderTooLarge(DomainError):
     """Above the largest order the shop takes."""
 
     code = "order-too-large"
+    status = 422
     title_zh, title_en = "订单金额过大", "Order too large"
     zh = "单张订单最多 {limit_fen} 分。"
     en = "An order is at most {limit_fen} fen."

@@ -9,17 +9,20 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from marshmallow import fields
+from marshmallow import Schema, fields, validate
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from shop.access.models import Role
 from shop.kit.clock import WalkingClock
+from shop.kit.db import transaction
 from shop.kit.http import query_names
 from shop.kit.schemas import Day, Month, PageQuery, QueryWhole
 from tests.conftest import A_DAY_IN_JULY, fresh_app
 from tests.factories.access import signed_in
 from tests.factories.routes import Route, routes
 from tests.factories.tables import contents
+from tests.factories.world import World, build
 
 MIB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}
@@ -110,10 +113,13 @@ def objects(value: Any, path: Path = ()) -> Iterator[Path]:
 def each_leaf(caller: Caller, kind: type, values: list[Any], *statuses: int) -> None:
     """Put each of `values` in the place of every leaf of `kind`, in every body."""
     for route in writing(caller.app):
-        for path, leaf in leaves(route.example):
+        body = filled(route.example, schema_of(route))
+        for path, leaf in leaves(body):
             if type(leaf) is kind:
                 for value in values:
-                    data = json.dumps(changed(route.example, path, value)).encode()
+                    if value is None and field_at(route, path).allow_none:
+                        continue
+                    data = json.dumps(changed(body, path, value)).encode()
                     caller.refused(route, caller.send(route, data=data), *statuses)
     caller.nothing_changed()
 
@@ -186,19 +192,51 @@ def test_t08_t14_t50_an_unknown_field_is_refused_wherever_it_stands(caller: Call
     caller.nothing_changed()
 
 
-def _takes(route: Route, path: Path, name: str) -> bool:
-    """Whether the schema at `path` knows a field `name`."""
+def schema_of(route: Route) -> Schema:
     schema = next(p["schema"] for p in route.view._apidoc["arguments"]["parameters"] if p["in"] == "json")  # type: ignore[attr-defined]
-    schema = schema() if isinstance(schema, type) else schema
+    return schema() if isinstance(schema, type) else schema
+
+
+def inner_of(field: fields.Field[Any]) -> fields.Field[Any]:
+    """What a list holds, or the field itself."""
+    return inner_of(field.inner) if isinstance(field, fields.List) else field
+
+
+def field_at(route: Route, path: Path) -> fields.Field[Any]:
+    """The field that reads the value at `path` of a body."""
+    schema = schema_of(route)
+    names = [step for step in path if isinstance(step, str)]
+    for step in names[:-1]:
+        schema = inner_of(schema.load_fields[step]).schema  # type: ignore[attr-defined]
+    return inner_of(schema.load_fields[names[-1]])
+
+
+def _takes(route: Route, path: Path, name: str) -> bool:
+    """Whether the schema at `path` knows a field `name`; a free-form object knows every one."""
+    schema = schema_of(route)
     for step in path:
         if isinstance(step, str):
-            field = schema.load_fields[step]
-            while isinstance(field, fields.List):
-                field = field.inner
+            field = inner_of(schema.load_fields[step])
             if not isinstance(field, fields.Nested):
                 return True
             schema = field.schema
     return name in schema.load_fields
+
+
+def filled(example: Any, schema: Schema) -> Any:
+    """The example with a value for every field it left out, so that each field is tried."""
+    whole = dict(example)
+    for name, field in schema.load_fields.items():
+        inner = inner_of(field)
+        if isinstance(inner, fields.Nested):
+            given = whole.get(name) or ([{}] if inner is not field else {})
+            whole[name] = (
+                [filled(one, inner.schema) for one in given] if inner is not field else filled(given, inner.schema)
+            )
+        elif name not in whole:
+            plain: Any = 1 if isinstance(inner, fields.Integer) else "2025-07-15" if isinstance(inner, Day) else "X"
+            whole[name] = [plain] if inner is not field else plain
+    return whole
 
 
 @pytest.mark.parametrize("body", [[], [1], "text", 1, None, True])
@@ -296,10 +334,11 @@ def test_t09_a_list_never_holds_more_than_a_hundred_rows(app: Flask) -> None:
 
 def test_t10_a_day_in_a_body_is_written_one_way(caller: Caller) -> None:
     for route in writing(caller.app):
-        for path, leaf in leaves(route.example):
+        body = filled(route.example, schema_of(route))
+        for path, leaf in leaves(body):
             if isinstance(leaf, str) and len(leaf) == 10 and leaf[4] == leaf[7] == "-":
                 for wrong in ("0001-01-01", "20261123", "2026-W47-1", "1999-12-31", "2025-02-30", "9999-12-31"):
-                    data = json.dumps(changed(route.example, path, wrong)).encode()
+                    data = json.dumps(changed(body, path, wrong)).encode()
                     caller.refused(route, caller.send(route, data=data), 422)
     caller.nothing_changed()
 
@@ -329,3 +368,84 @@ def test_t11_a_header_cannot_change_the_method(caller: Caller) -> None:
         response = caller.send(route, data=b"", X_HTTP_Method_Override="DELETE")
         assert response.status_code not in (204, 405), route.name
     caller.nothing_changed()
+
+
+def bounds_of(route: Route, path: Path) -> tuple[int, int]:
+    """The least and the largest whole number that the field at `path` takes."""
+    limits = next(check for check in field_at(route, path).validators if isinstance(check, validate.Range))
+    return limits.min, limits.max
+
+
+def test_t12_t13_a_number_beyond_its_bounds_is_refused_and_every_number_has_bounds(caller: Caller) -> None:
+    for route in writing(caller.app):
+        body = filled(route.example, schema_of(route))
+        for path, leaf in leaves(body):
+            if type(leaf) is int:
+                least, most = bounds_of(route, path)
+                assert least > -(2**62)
+                assert most < 2**62
+                for value in (least - 1, most + 1, -(2**63), 2**63 - 1, 2**63):
+                    data = json.dumps(changed(body, path, value)).encode()
+                    caller.refused(route, caller.send(route, data=data), 422)
+    caller.nothing_changed()
+
+
+@pytest.fixture
+def world(urls: tuple[str, str], template: str, tmp_path: Any) -> Iterator[World]:
+    with fresh_app(urls, template, tmp_path, WalkingClock(A_DAY_IN_JULY)) as made:
+        yield build(made)
+
+
+ORDER = {
+    "partner": "S01",
+    "lines": [{"sku": "PL001", "quantity": 2}],
+    "recipient": {"name": "张三（示例）", "phone": "13800000000", "address": "平陆县（示例）"},
+}
+
+
+def place(world: World, body: dict[str, Any]) -> TestResponse:
+    headers = world.headers["customer"] | {"Idempotency-Key": "abuse"}
+    return world.app.test_client().post("/api/v1/orders", json=body, headers=headers)
+
+
+@pytest.mark.parametrize("quantity", [0, -1, 10_001, 1.5, "2"])
+def test_t12_an_order_is_for_a_positive_whole_number_of_packs_under_the_cap(world: World, quantity: object) -> None:
+    before = contents(world.app)
+    refused = place(world, ORDER | {"lines": [{"sku": "PL001", "quantity": quantity}]})
+    assert (refused.status_code, refused.get_json(force=True)["type"]) == (422, "/docs/errors#invalid")
+    assert contents(world.app) == before
+
+
+def test_t13_an_order_above_the_largest_amount_is_refused(world: World) -> None:
+    with world.app.app_context(), transaction() as session:
+        session.execute(text("UPDATE price_tiers SET price_fen = 9000000000000000"))
+    before = contents(world.app)
+    refused = place(world, ORDER | {"lines": [{"sku": "PL001", "quantity": 10_000}]})
+    assert (refused.status_code, refused.get_json(force=True)["type"]) == (422, "/docs/errors#order-too-large")
+    assert contents(world.app) == before
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "value"),
+    [
+        ("order", "total_fen", 1),
+        ("order", "discount_fen", 5_999),
+        ("order", "freight_fen", 0),
+        ("order", "commission_bp", 0),
+        ("order", "buyer_party_id", 1),
+        ("order", "status", "confirmed"),
+        ("line", "price_fen", 1),
+        ("line", "amount_fen", 1),
+        ("line", "household_id", 1),
+        ("recipient", "person_id", 1),
+    ],
+)
+def test_t14_prices_and_shares_are_the_server_s(world: World, where: str, name: str, value: object) -> None:
+    body = copy.deepcopy(ORDER)
+    target: dict[str, Any] = {"order": body, "line": body["lines"][0], "recipient": body["recipient"]}[where]
+    target[name] = value
+    before = contents(world.app)
+    assert place(world, body).status_code == 422
+    assert contents(world.app) == before
+    placed = place(world, ORDER)
+    assert (placed.status_code, placed.get_json()["total_fen"]) == (201, 6_000)
