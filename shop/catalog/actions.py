@@ -1,15 +1,27 @@
 """Admission, listing, prices, papers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from itertools import pairwise
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from shop.catalog.errors import NotFoundError, PriceListNotOrdered, SkuTaken
+from shop.access.actions import ensure_party
+from shop.access.models import PartyKind
+from shop.catalog.errors import (
+    CertificateTaken,
+    FirmTaken,
+    NotFoundError,
+    NothingToSell,
+    PriceListInThePast,
+    PriceListNotOrdered,
+    SkuTaken,
+)
 from shop.catalog.models import (
     Certificate,
     Firm,
+    FirmKind,
     FirmStatus,
     PaperKind,
     PriceTier,
@@ -18,12 +30,14 @@ from shop.catalog.models import (
     RequiredPaper,
 )
 from shop.catalog.states import FIRM_LIFE, LISTING_LIFE
+from shop.kit.clock import beijing_day
 from shop.kit.states import advance, record
 
 
-def firm_by_code(session: Session, code: str) -> Firm:
-    """The firm. Raises NotFoundError."""
-    firm = session.scalar(select(Firm).where(Firm.code == code))
+def firm_by_code(session: Session, code: str, *, lock: bool = False) -> Firm:
+    """The firm, locked if it is to be changed. Raises NotFoundError."""
+    query = select(Firm).where(Firm.code == code)
+    firm = session.scalar(query.with_for_update() if lock else query)
     if firm is None:
         raise NotFoundError(what=code)
     return firm
@@ -38,9 +52,28 @@ def product_by_sku(session: Session, sku: str, *, lock: bool = False) -> Product
     return product
 
 
-def move_firm(session: Session, firm: Firm, event: str, *, actor_id: int | None, now: datetime) -> FirmStatus:
-    """Admit or suspend a firm. Raises MoveRefusedError."""
-    return advance(session, firm, FIRM_LIFE, event, person_id=actor_id, now=now)
+def apply_firm(
+    session: Session, code: str, name_zh: str, kind: FirmKind, village_id: int, *, reserve_bp: int | None,
+    member_return_bp: int | None, actor_id: int | None, now: datetime,
+) -> Firm:  # fmt: skip
+    """A firm asks to take part: it and its party are recorded, nothing is for sale yet. Raises FirmTaken."""
+    if session.scalar(select(Firm.id).where(Firm.code == code)):
+        raise FirmTaken(firm=code)
+    firm = Firm(
+        code=code, party_id=ensure_party(session, PartyKind.FIRM, code, name_zh), name_zh=name_zh, kind=kind,
+        status=FirmStatus.APPLIED, village_id=village_id, reserve_bp=reserve_bp, member_return_bp=member_return_bp,
+    )  # fmt: skip
+    session.add(firm)
+    session.flush()
+    record(session, firm, "apply", person_id=actor_id, now=now, to_state=FirmStatus.APPLIED)
+    return firm
+
+
+def move_firm(
+    session: Session, firm: Firm, event: str, *, actor_id: int | None, now: datetime, reason: str | None = None
+) -> FirmStatus:
+    """Admit or suspend a firm; a suspended one sells nothing. Raises MoveRefusedError."""
+    return advance(session, firm, FIRM_LIFE, event, person_id=actor_id, now=now, reason=reason)
 
 
 def draft_product(
@@ -58,10 +91,32 @@ def draft_product(
     return product
 
 
+def edit_product(
+    session: Session, product: Product, values: dict[str, object], required: Iterable[PaperKind] | None, *,
+    actor_id: int | None, now: datetime,
+) -> None:  # fmt: skip
+    """Change a draft, or a withdrawn listing, which becomes a draft again. The history keeps what it was before.
+
+    Raises MoveRefusedError for a product that is submitted or on sale: people rely on what was approved.
+    """
+    before = {name: getattr(product, name) for name in values}
+    facts = {name: [str(before[name]), str(value)] for name, value in values.items() if before[name] != value}
+    advance(session, product, LISTING_LIFE, "edit", person_id=actor_id, now=now, facts={"changed": facts})
+    for name, value in values.items():
+        setattr(product, name, value)
+    if required is not None:
+        session.execute(delete(RequiredPaper).where(RequiredPaper.product_id == product.id))
+        session.add_all(RequiredPaper(product_id=product.id, kind=kind) for kind in required)
+    session.flush()
+
+
 def move_listing(
     session: Session, product: Product, event: str, *, actor_id: int | None, now: datetime, reason: str | None = None
 ) -> ProductStatus:
-    """Submit, approve, send back or withdraw a listing. Raises MoveRefusedError."""
+    """Submit, approve, send back or withdraw a listing. Raises MoveRefusedError, NothingToSell (no price yet)."""
+    priced = select(PriceTier.id).where(PriceTier.product_id == product.id).limit(1)
+    if event == "submit" and session.scalar(priced) is None:
+        raise NothingToSell(sku=product.sku)
     return advance(session, product, LISTING_LIFE, event, person_id=actor_id, now=now, reason=reason)
 
 
@@ -71,18 +126,19 @@ def set_prices(
 ) -> None:  # fmt: skip
     """A new price list from a day on: (min quantity, fen per pack). Replaces one of the same day, ends the one before.
 
-    Raises PriceListNotOrdered unless it starts at one pack, quantities rise and prices fall.
+    Raises PriceListNotOrdered unless it starts at one pack, quantities rise and prices fall; PriceListInThePast.
     """
-    rising = all(a[0] < b[0] and a[1] > b[1] for a, b in zip(tiers, tiers[1:], strict=False))
+    rising = all(few < many and price > cheaper for (few, price), (many, cheaper) in pairwise(tiers))
     if not tiers or tiers[0][0] != 1 or not rising:
         raise PriceListNotOrdered
-    same_day = select(PriceTier).where(PriceTier.product_id == product.id, PriceTier.valid_from == valid_from)
-    for old in session.scalars(same_day):
-        session.delete(old)
-    session.flush()
+    today = beijing_day(now)
+    if valid_from < today:
+        raise PriceListInThePast(today=str(today))
+    of_product = PriceTier.product_id == product.id
+    session.execute(delete(PriceTier).where(of_product, PriceTier.valid_from == valid_from))
     session.execute(
         update(PriceTier)
-        .where(PriceTier.product_id == product.id, PriceTier.valid_from < valid_from, PriceTier.valid_until.is_(None))
+        .where(of_product, PriceTier.valid_from < valid_from, PriceTier.valid_until.is_(None))
         .values(valid_until=valid_from)
     )
     session.add_all(
@@ -94,11 +150,22 @@ def set_prices(
     session.flush()
 
 
+def certificate_of(session: Session, product: Product, kind: PaperKind, number: str) -> Certificate | None:
+    """A paper of a product by its kind and number."""
+    return session.scalar(
+        select(Certificate).where(
+            Certificate.product_id == product.id, Certificate.kind == kind, Certificate.number == number
+        )
+    )
+
+
 def add_certificate(
     session: Session, product: Product, kind: PaperKind, number: str, issued_on: date, expires_on: date, *,
     actor_id: int | None, now: datetime,
 ) -> Certificate:  # fmt: skip
-    """Register a paper: only claimed until somebody of the county verifies it."""
+    """Register a paper: only claimed until somebody of the county verifies it. Raises CertificateTaken."""
+    if certificate_of(session, product, kind, number) is not None:
+        raise CertificateTaken(number=number)
     paper = Certificate(product_id=product.id, kind=kind, number=number, issued_on=issued_on, expires_on=expires_on)
     session.add(paper)
     session.flush()
@@ -107,7 +174,9 @@ def add_certificate(
 
 
 def verify_certificate(session: Session, paper: Certificate, *, actor_id: int | None, now: datetime) -> None:
-    """The county saw the paper: from now on it is shown as held while it is valid."""
+    """The county saw the paper: from now on it is shown as held while it is valid. Done twice it stays as it was."""
+    if paper.verified_at is not None:
+        return
     paper.verified_at = now
     record(session, paper, "verify", person_id=actor_id, now=now)
     session.flush()

@@ -55,7 +55,7 @@ class Category(StrEnum):
 class PaperKind(StrEnum):
     """Papers that must accompany a product, or marks it may carry.
 
-    Batch papers (conformity, quarantine) belong to a lot; licences and marks to a firm and product, with number and expiry.
+    Batch papers (conformity, quarantine) belong to a lot; licences and marks to a product, with number and expiry.
     """
 
     CONFORMITY_CERTIFICATE = "conformity_certificate"

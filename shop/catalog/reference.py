@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import groupby
-from operator import attrgetter
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +13,7 @@ from shop.catalog.models import (
     Category,
     Certificate,
     Firm,
+    FirmKind,
     FirmStatus,
     PaperKind,
     PriceTier,
@@ -65,6 +65,31 @@ class Paper:
 
 
 @dataclass(frozen=True)
+class CatalogFirm:
+    """A firm as everybody may see it, and the party it is."""
+
+    firm_id: int
+    code: str
+    party_id: int
+    name_zh: str
+    kind: FirmKind
+    status: FirmStatus
+    township_zh: str
+    village_zh: str
+
+    def card(self) -> dict[str, object]:
+        """What everybody may see of it."""
+        return {
+            "code": self.code,
+            "name_zh": self.name_zh,
+            "kind": self.kind.value,
+            "status": self.status.value,
+            "township_zh": self.township_zh,
+            "village_zh": self.village_zh,
+        }
+
+
+@dataclass(frozen=True)
 class CatalogProduct:
     """A product with its firm, prices and papers."""
 
@@ -88,6 +113,7 @@ class CatalogProduct:
     storage_zh: str
     is_fresh: bool
     is_food: bool
+    status: ProductStatus
     for_sale: bool
     tiers: tuple[Tier, ...]
     required: frozenset[PaperKind]
@@ -122,10 +148,18 @@ class CatalogProduct:
         missing = sorted(self.required - BATCH_PAPERS - held)
         return missing[0] if missing else None
 
+    def _priced(self, tier: Tier) -> dict[str, int]:
+        return {
+            "min_quantity": tier.min_quantity,
+            "price_fen": tier.price_fen,
+            "price_per_jin_fen": per_jin(tier.price_fen, self.net_weight_g),
+            "price_per_kg_fen": per_kg(tier.price_fen, self.net_weight_g),
+        }
+
     def card(self, day: date) -> dict[str, object]:
-        """What everybody may see of it on `day`."""
-        tiers = self.tiers_on(day)
-        base = tiers[0].price_fen if tiers else None
+        """What everybody may see of it on `day`: each price with its unit, and only marks that are held on that day."""
+        tiers = [self._priced(tier) for tier in self.tiers_on(day)]
+        base = tiers[0] if tiers else {"price_fen": None, "price_per_jin_fen": None, "price_per_kg_fen": None}
         return {
             "sku": self.sku,
             "name_zh": self.name_zh,
@@ -137,10 +171,10 @@ class CatalogProduct:
             "spec_zh": self.spec_zh,
             "unit_zh": self.unit_zh,
             "net_weight_g": self.net_weight_g,
-            "price_fen": base,
-            "price_per_jin_fen": per_jin(base, self.net_weight_g) if base else None,
-            "price_per_kg_fen": per_kg(base, self.net_weight_g) if base else None,
-            "tiers": [{"min_quantity": t.min_quantity, "price_fen": t.price_fen} for t in tiers],
+            "price_fen": base["price_fen"],
+            "price_per_jin_fen": base["price_per_jin_fen"],
+            "price_per_kg_fen": base["price_per_kg_fen"],
+            "tiers": tiers,
             "harvest_months": [self.harvest_start_month, self.harvest_end_month],
             "in_season": self.in_season(day),
             "shelf_life_days": self.shelf_life_days,
@@ -156,27 +190,53 @@ class CatalogProduct:
         }
 
 
+#: Ready answers kept of one version: some for each product and list a page of the shop asks for.
+MOST_ANSWERS = 2_000
+
+
 @dataclass(frozen=True)
 class Catalog:
-    """All products at one version of the reference data. `bytes_kept` keeps ready answers of this version."""
+    """All firms and products at one version of the reference data, and ready answers made of them."""
 
     version: int
+    firms: tuple[CatalogFirm, ...]
     products: tuple[CatalogProduct, ...]
     by_sku: dict[str, CatalogProduct]
     by_id: dict[int, CatalogProduct]
-    bytes_kept: dict[object, bytes] = field(default_factory=dict)
+    answers: dict[tuple[object, ...], bytes] = field(default_factory=dict)
+
+    def keep(self, key: tuple[object, ...], answer: bytes) -> None:
+        """Keep an answer; when there are too many all are dropped, so that nobody can fill the memory with queries."""
+        if len(self.answers) >= MOST_ANSWERS:
+            self.answers.clear()
+        self.answers[key] = answer
 
     def listed(self) -> Iterable[CatalogProduct]:
         """Products on sale, by SKU."""
         return (product for product in self.products if product.for_sale)
 
 
+class _OfProduct(Protocol):
+    product_id: Any
+
+
+P = TypeVar("P", bound=_OfProduct)
+
+
+def _by_product(rows: Iterable[P]) -> dict[int, list[P]]:
+    groups: dict[int, list[P]] = {}
+    for row in rows:
+        groups.setdefault(row.product_id, []).append(row)
+    return groups
+
+
 def _load(session: Session, version: int) -> Catalog:
-    tiers = _grouped(session, PriceTier, PriceTier.min_quantity)
-    required = _grouped(session, RequiredPaper, RequiredPaper.kind)
-    papers = _grouped(session, Certificate, Certificate.id)
+    """Six statements, whatever the number of products."""
+    tiers = _by_product(session.scalars(select(PriceTier).order_by(PriceTier.min_quantity)))
+    required = _by_product(session.scalars(select(RequiredPaper)))
+    papers = _by_product(session.scalars(select(Certificate).order_by(Certificate.id)))
     rows = session.execute(
-        select(Product, Firm, Village, Township)
+        select(Product, Firm, Village.short_zh, Township.id, Township.name_zh)
         .join(Firm, Firm.id == Product.firm_id)
         .join(Village, Village.id == Product.origin_village_id)
         .join(Township, Township.id == Village.township_id)
@@ -190,46 +250,53 @@ def _load(session: Session, version: int) -> Catalog:
             firm_code=firm.code,
             firm_name_zh=firm.name_zh,
             firm_party_id=firm.party_id,
-            township_id=township.id,
+            township_id=township_id,
             name_zh=product.name_zh,
             name_en=product.name_en,
             category=product.category,
             spec_zh=product.spec_zh,
             net_weight_g=product.net_weight_g,
             unit_zh=product.unit_zh,
-            origin_zh=f"{township.name_zh}{village.short_zh}",
+            origin_zh=f"{township_zh}{village_zh}",
             harvest_start_month=product.harvest_start_month,
             harvest_end_month=product.harvest_end_month,
             shelf_life_days=product.shelf_life_days,
             storage_zh=product.storage_zh,
             is_fresh=product.is_fresh,
             is_food=product.is_food,
+            status=product.status,
             for_sale=product.status is ProductStatus.LISTED and firm.status is FirmStatus.ADMITTED,
-            tiers=tuple(Tier(t.valid_from, t.valid_until, t.min_quantity, t.price_fen) for t in tiers[product.id]),
-            required=frozenset(paper.kind for paper in required[product.id]),
+            tiers=tuple(
+                Tier(tier.valid_from, tier.valid_until, tier.min_quantity, tier.price_fen)
+                for tier in tiers.get(product.id, ())
+            ),
+            required=frozenset(paper.kind for paper in required.get(product.id, ())),
             papers=tuple(
-                Paper(p.kind, p.number, p.issued_on, p.expires_on, p.verified_at is not None)
-                for p in papers[product.id]
+                Paper(paper.kind, paper.number, paper.issued_on, paper.expires_on, paper.verified_at is not None)
+                for paper in papers.get(product.id, ())
             ),
         )
-        for product, firm, village, township in rows
+        for product, firm, village_zh, township_id, township_zh in rows
     )
     return Catalog(
         version=version,
+        firms=_firms(session),
         products=products,
         by_sku={product.sku: product for product in products},
         by_id={product.product_id: product for product in products},
     )
 
 
-class _Groups(dict[int, list[object]]):
-    def __missing__(self, key: int) -> list[object]:
-        return []
-
-
-def _grouped(session: Session, model: type, order: object) -> "dict[int, list]":  # type: ignore[type-arg]
-    rows = session.scalars(select(model).order_by(model.product_id, order))  # type: ignore[attr-defined, call-overload]
-    return _Groups({key: list(group) for key, group in groupby(rows, attrgetter("product_id"))})
+def _firms(session: Session) -> tuple[CatalogFirm, ...]:
+    rows = session.execute(
+        select(
+            Firm.id, Firm.code, Firm.party_id, Firm.name_zh, Firm.kind, Firm.status, Township.name_zh, Village.short_zh
+        )
+        .join(Village, Village.id == Firm.village_id)
+        .join(Township, Township.id == Village.township_id)
+        .order_by(Firm.code)
+    )
+    return tuple(CatalogFirm(*row) for row in rows)
 
 
 kept = Kept(_load)

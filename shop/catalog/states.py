@@ -12,8 +12,11 @@ FIRM_LIFE: Life[F] = Life(
     }
 )
 
+#: Who sells a listed product knows what was approved: to change it, withdraw it first.
 LISTING_LIFE: Life[P] = Life(
     {
+        (P.DRAFT, "edit"): P.DRAFT,
+        (P.WITHDRAWN, "edit"): P.DRAFT,
         (P.DRAFT, "submit"): P.SUBMITTED,
         (P.SUBMITTED, "approve"): P.LISTED,
         (P.SUBMITTED, "send_back"): P.DRAFT,

@@ -8,8 +8,15 @@ from sqlalchemy.orm import Session
 
 from shop.catalog.models import Firm, Product
 from shop.catalog.season import in_harvest
-from shop.farmers.errors import DeliveryCodeTaken, NotADeliveredProduct, NotFoundError, NotOfThisFirm
+from shop.farmers.errors import (
+    DeliveredInTheFuture,
+    DeliveryCodeTaken,
+    NotADeliveredProduct,
+    NotFoundError,
+    NotOfThisFirm,
+)
 from shop.farmers.models import Delivery, Grade, Household, Membership
+from shop.kit.clock import beijing_day
 from shop.kit.money import price_of
 from shop.kit.states import record
 
@@ -20,6 +27,13 @@ def household_by_code(session: Session, code: str) -> Household:
     if household is None:
         raise NotFoundError(what=code)
     return household
+
+
+def see_assisted(session: Session, household_id: int, need: str, *, actor_id: int | None, now: datetime) -> bool:
+    """Whether the household is assisted, for somebody who needs to know: that he looked, and why, is kept."""
+    household = session.get_one(Household, household_id)
+    record(session, household, "see_assisted", person_id=actor_id, now=now, reason=need)
+    return household.is_assisted
 
 
 def normal_slip(code: str) -> str:
@@ -33,9 +47,11 @@ def record_delivery(
 ) -> Delivery:  # fmt: skip
     """One slip: amount = weight x price, half up. Booking the income is the caller's (room income).
 
-    Raises NotOfThisFirm, NotADeliveredProduct, DeliveryCodeTaken; then nothing is changed.
+    Raises DeliveredInTheFuture, NotOfThisFirm, NotADeliveredProduct, DeliveryCodeTaken; then nothing is changed.
     """
     slip = normal_slip(code)
+    if delivered_on > beijing_day(now):
+        raise DeliveredInTheFuture(day=str(delivered_on))
     related = session.scalar(
         select(Membership.id).where(Membership.household_id == household.id, Membership.firm_id == firm.id)
     )

@@ -2,7 +2,17 @@
 
 from shop.kit.errors import DomainError, NotFoundError
 
-__all__ = ["DeliveryCodeTaken", "NotADeliveredProduct", "NotFoundError", "NotOfThisFirm"]
+__all__ = ["DeliveredInTheFuture", "DeliveryCodeTaken", "NotADeliveredProduct", "NotFoundError", "NotOfThisFirm"]
+
+
+class DeliveredInTheFuture(DomainError):
+    """Nothing was weighed tomorrow."""
+
+    code = "delivered-in-the-future"
+    status = 422
+    title_zh, title_en = "交售日期未到", "Delivered in the future"
+    zh = "交售日期 {day} 还没有到。"
+    en = "{day} is still to come."
 
 
 class NotOfThisFirm(DomainError):

@@ -36,12 +36,17 @@ class History(Model):
     reason: Mapped[Prose | None]
 
 
-class HasStatus(Protocol):
-    """A row with a life."""
+class HasHistory(Protocol):
+    """A row about which something can be recorded."""
 
     id: Any
-    status: Any
     __tablename__: Any
+
+
+class HasStatus(HasHistory, Protocol):
+    """A row with a life."""
+
+    status: Any
 
 
 S = TypeVar("S", bound=StrEnum)
@@ -67,7 +72,7 @@ class Life(Generic[S]):
 
 def record(
     session: Session,
-    entity: HasStatus,
+    entity: HasHistory,
     event: str,
     *,
     person_id: int | None,

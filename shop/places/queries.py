@@ -3,6 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from shop.kit.errors import NotFoundError
 from shop.places.gazetteer import Gazetteer, VillageName, build
 from shop.places.models import PlaceAlias, Township, Village
 
@@ -30,3 +31,12 @@ def gazetteer(session: Session) -> Gazetteer:
         {alias: town for alias, town, _ in aliases if town},
         {alias: village for alias, _, village in aliases if village},
     )
+
+
+def village_named(session: Session, named: str) -> int:
+    """The id of the village that a code, a name or a known misprint means. Raises NotFoundError: never a guess."""
+    code = gazetteer(session).village(named)
+    found = session.scalar(select(Village.id).where(Village.code == code)) if code else None
+    if found is None:
+        raise NotFoundError(what=named)
+    return found

@@ -1,0 +1,271 @@
+"""Shapes of firms, products, prices and papers on the wire. Prices in fen per pack, weights in grams, rates in bp."""
+
+from enum import StrEnum
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from shop.catalog.models import BATCH_PAPERS, Category, FirmKind, PaperKind
+from shop.kit.schemas import MAX_FEN, Code, Day, PageQuery, StrictSchema, Text, Whole
+
+MAX_TIERS = 10
+MAX_PACKS = 1_000_000
+#: Papers of a batch belong to its lot.
+OF_PRODUCT = validate.NoneOf(BATCH_PAPERS, error="A paper of a batch belongs to its lot.")
+CO_OPERATIVES = (FirmKind.COOPERATIVE, FirmKind.VILLAGE_COLLECTIVE)
+
+
+class FirmEvent(StrEnum):
+    """What the county may decide about a firm."""
+
+    ADMIT = "admit"
+    SUSPEND = "suspend"
+
+
+class ListingEvent(StrEnum):
+    """What may happen to a listing."""
+
+    SUBMIT = "submit"
+    APPROVE = "approve"
+    SEND_BACK = "send_back"
+    WITHDRAW = "withdraw"
+
+
+class Flag(fields.Boolean):
+    """true or false, and nothing that resembles them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, bool):
+            raise ValidationError("Not a valid boolean.")
+        return value
+
+
+class ApplyFirm(StrictSchema):
+    """A firm that asks to take part. `village`: code or name. Rates only for co-operatives and collectives."""
+
+    code = Code(required=True)
+    name_zh = Text(required=True)
+    kind = fields.Enum(FirmKind, by_value=True, required=True)
+    village = Text(required=True, high=40)
+    reserve_bp = Whole(low=0, high=10_000, load_default=None)
+    member_return_bp = Whole(
+        low=6_000, high=10_000, load_default=None, metadata={"description": "of the surplus; 60 % at least by law"}
+    )
+
+    @validates_schema
+    def shares_surplus_or_not(self, data: dict[str, Any], **_: Any) -> None:
+        """Co-operatives say how they share their surplus, others have none to share."""
+        shares = data["kind"] in CO_OPERATIVES
+        for name in ("reserve_bp", "member_return_bp"):
+            if shares != (data[name] is not None):
+                raise ValidationError("Only for co-operatives and collectives, and needed there.", name)
+
+
+class FirmDecision(StrictSchema):
+    """Admit or suspend, and why."""
+
+    event = fields.Enum(FirmEvent, by_value=True, required=True)
+    reason = Text(high=200, load_default=None)
+
+
+class FirmFilter(PageQuery):
+    """All firms."""
+
+
+class FirmOut(Schema):
+    """A firm."""
+
+    code = fields.String()
+    name_zh = fields.String()
+    kind = fields.Enum(FirmKind, by_value=True)
+    status = fields.String()
+    township_zh = fields.String()
+    village_zh = fields.String()
+
+
+class FirmPage(Schema):
+    """A page of firms."""
+
+    items = fields.List(fields.Nested(FirmOut))
+    next = fields.String(allow_none=True)
+
+
+class FirmState(Schema):
+    """A firm's admission after the decision."""
+
+    code = fields.String()
+    status = fields.String()
+
+
+class TierAsked(StrictSchema):
+    """A price per pack from a number of packs on."""
+
+    min_quantity = Whole(low=1, high=MAX_PACKS, required=True)
+    price_fen = Whole(low=1, high=MAX_FEN, required=True)
+
+
+class PriceListAsked(StrictSchema):
+    """A price list from a day on: from 1 pack, quantities rise, prices fall."""
+
+    valid_from = Day(required=True)
+    tiers = fields.List(fields.Nested(TierAsked), required=True, validate=validate.Length(min=1, max=MAX_TIERS))
+
+
+class ProductFields(StrictSchema):
+    """What a firm says of a product. `origin_village`: code or name. An end month below the start means next year."""
+
+    name_zh = Text(required=True)
+    name_en = Text(required=True)
+    category = fields.Enum(Category, by_value=True, required=True)
+    spec_zh = Text(required=True)
+    net_weight_g = Whole(low=1, high=1_000_000, required=True)
+    unit_zh = Text(required=True, high=8)
+    origin_village = Text(required=True, high=40)
+    farm_gate_fen_per_kg = Whole(
+        low=1, required=True, allow_none=True, metadata={"description": "grade 一级; null where the firm makes it"}
+    )
+    harvest_start_month = Whole(low=1, high=12, required=True)
+    harvest_end_month = Whole(low=1, high=12, required=True)
+    shelf_life_days = Whole(low=1, high=3_650, required=True)
+    storage_zh = Text(required=True)
+    is_fresh = Flag(required=True)
+    is_food = Flag(required=True, metadata={"description": "false: a medicinal material, never for canteens"})
+    required_papers = fields.List(
+        fields.Enum(PaperKind, by_value=True), required=True, validate=validate.Length(max=len(PaperKind))
+    )
+
+
+class DraftProduct(ProductFields):
+    """A new listing of a firm."""
+
+    sku = Code(required=True)
+    firm = Code(required=True)
+
+
+class ProductFilter(PageQuery):
+    """Products by firm, category, season and words; `on`: as seen on a day, today unless given."""
+
+    firm = Code(load_default=None)
+    category = fields.Enum(Category, by_value=True, load_default=None)
+    in_season = fields.Boolean(load_default=None)
+    q = Text(high=40, load_default=None, metadata={"description": "part of a name or SKU"})
+    on = Day(load_default=None)
+
+
+class ProductOn(StrictSchema):
+    """`on`: as seen on a day, today unless given."""
+
+    on = Day(load_default=None)
+
+
+class TierOut(Schema):
+    """A price per pack, with the price per 斤 (500 g) and per kg beside it."""
+
+    min_quantity = fields.Integer()
+    price_fen = fields.Integer()
+    price_per_jin_fen = fields.Integer()
+    price_per_kg_fen = fields.Integer()
+
+
+class CertificateOut(Schema):
+    """A paper held on the day: verified and not expired."""
+
+    kind = fields.String()
+    name_zh = fields.String()
+    number = fields.String()
+    expires_on = fields.String()
+
+
+class ProductOut(Schema):
+    """A product as seen on a day. `status` only for its firm and the county."""
+
+    sku = fields.String()
+    name_zh = fields.String()
+    name_en = fields.String()
+    category = fields.String()
+    firm = fields.String()
+    firm_name_zh = fields.String()
+    origin_zh = fields.String()
+    spec_zh = fields.String()
+    unit_zh = fields.String()
+    net_weight_g = fields.Integer()
+    price_fen = fields.Integer(allow_none=True, metadata={"description": "of one pack; null without a price list"})
+    price_per_jin_fen = fields.Integer(allow_none=True)
+    price_per_kg_fen = fields.Integer(allow_none=True)
+    tiers = fields.List(fields.Nested(TierOut))
+    harvest_months = fields.List(fields.Integer(), metadata={"description": "first and last month, both included"})
+    in_season = fields.Boolean()
+    shelf_life_days = fields.Integer()
+    storage_zh = fields.String()
+    is_fresh = fields.Boolean()
+    is_food = fields.Boolean()
+    returns_zh = fields.String()
+    certificates = fields.List(fields.Nested(CertificateOut))
+    status = fields.String()
+
+
+class ProductPage(Schema):
+    """A page of products."""
+
+    items = fields.List(fields.Nested(ProductOut))
+    next = fields.String(allow_none=True)
+
+
+class ListingMove(StrictSchema):
+    """Submit and withdraw (the firm), approve, send back and withdraw (the county)."""
+
+    event = fields.Enum(ListingEvent, by_value=True, required=True)
+    reason = Text(high=200, load_default=None)
+
+
+class ListingState(Schema):
+    """A listing's state."""
+
+    sku = fields.String()
+    status = fields.String()
+
+
+class PriceListOut(Schema):
+    """A price list as recorded."""
+
+    sku = fields.String()
+    valid_from = fields.Date()
+    tiers = fields.List(fields.Nested(TierOut(only=("min_quantity", "price_fen"))))
+
+
+class CertificateAsked(StrictSchema):
+    """A licence or mark as printed."""
+
+    kind = fields.Enum(PaperKind, by_value=True, required=True, validate=OF_PRODUCT)
+    number = Code(required=True)
+    issued_on = Day(required=True)
+    expires_on = Day(required=True)
+
+    @validates_schema
+    def ends_after_it_began(self, data: dict[str, Any], **_: Any) -> None:
+        """The dates are in order."""
+        if data["expires_on"] < data["issued_on"]:
+            raise ValidationError("Must not be before the day of issue.", "expires_on")
+
+
+class CertificateNamed(StrictSchema):
+    """Which paper the county has seen."""
+
+    kind = fields.Enum(PaperKind, by_value=True, required=True, validate=OF_PRODUCT)
+    number = Code(required=True)
+
+
+class CertificateState(Schema):
+    """A paper as registered: only claimed until verified."""
+
+    kind = fields.String()
+    number = fields.String()
+    issued_on = fields.Date()
+    expires_on = fields.Date()
+    verified = fields.Boolean()
+
+
+class CertificateList(Schema):
+    """All papers of a product, also claimed and expired ones."""
+
+    items = fields.List(fields.Nested(CertificateState))

@@ -1,0 +1,91 @@
+"""Reading households, each reader only his own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import Session
+
+from shop.access.guard import ALL, Actor, Role, scope
+from shop.catalog.models import Firm
+from shop.farmers.models import Household, Membership, Relation
+from shop.places.models import Township, Village
+
+
+@dataclass(frozen=True)
+class MembershipSeen:
+    """A household's relation to a firm."""
+
+    firm: str
+    firm_name_zh: str
+    relation: Relation
+    share_units: int
+
+
+@dataclass(frozen=True)
+class HouseholdSeen:
+    """A household as its readers see it: never whether it is assisted."""
+
+    household_id: int
+    code: str
+    village_zh: str
+    township_zh: str
+    persons: int
+    land_mu_tenths: int
+    leased_out_mu_tenths: int
+    memberships: tuple[MembershipSeen, ...]
+
+
+def visible_to(actor: Actor) -> ColumnElement[bool]:
+    """The county sees all, a township its own, a firm its members and growers, a household itself."""
+    return scope(
+        actor,
+        {
+            Role.OPERATOR: ALL,
+            Role.MANAGER: Township.party_id,
+            Role.FIRM_STAFF: Firm.party_id,
+            Role.HOUSEHOLD: Household.party_id,
+        },
+    )
+
+
+def _joined(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    return (
+        query.select_from(Household)
+        .join(Village, Village.id == Household.village_id)
+        .join(Township, Township.id == Village.township_id)
+        .join(Membership, Membership.household_id == Household.id)
+        .join(Firm, Firm.id == Membership.firm_id)
+    )
+
+
+def households(session: Session, *wanted: ColumnElement[bool], limit: int) -> list[HouseholdSeen]:
+    """Up to `limit` households by id, each with those of its memberships that `wanted` lets through. One statement."""
+    ids = _joined(select(Household.id)).where(*wanted).distinct().order_by(Household.id).limit(limit)
+    rows = session.execute(
+        _joined(select(Household, Village.short_zh, Township.name_zh, Membership, Firm.code, Firm.name_zh))
+        .where(Household.id.in_(ids), *wanted)
+        .order_by(Household.id, Membership.id)
+    )
+    return list(_seen(rows))
+
+
+def _seen(rows: Any) -> Iterator[HouseholdSeen]:
+    for _, group in groupby(rows, key=lambda row: row[0].id):
+        own = list(group)
+        household, village_zh, township_zh = own[0][:3]
+        yield HouseholdSeen(
+            household.id,
+            household.code,
+            village_zh,
+            township_zh,
+            household.persons,
+            household.land_mu_tenths,
+            household.leased_out_mu_tenths,
+            tuple(
+                MembershipSeen(firm, firm_name, membership.relation, membership.share_units)
+                for _, _, _, membership, firm, firm_name in own
+            ),
+        )

@@ -1,0 +1,73 @@
+"""Importing over HTTP."""
+
+from typing import Any
+
+from flask import request
+from flask_smorest import Blueprint
+
+from shop.access.guard import Role, allow, current_actor
+from shop.imports import schemas
+from shop.imports.errors import ArchiveRefused, ImportRefused
+from shop.imports.files import ImportResult, import_files
+from shop.imports.table import RowError
+from shop.imports.upload import MAX_UPLOAD, named_files
+from shop.kit.db import transaction
+from shop.kit.http import accepts_upload, documented, language, now
+
+blueprint = Blueprint("imports", __name__, url_prefix="/api/v1", description="导入 · Imports")
+
+#: Errors listed in one answer; the rest is counted.
+MAX_LISTED = 500
+
+_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}},
+            "example": {"firms": "firms.csv", "products": "products.csv"},
+        }
+    },
+}
+
+
+@blueprint.route("/imports", methods=["POST"])
+@allow(Role.OPERATOR)
+@accepts_upload(MAX_UPLOAD)
+@blueprint.arguments(schemas.ImportQuery, location="query")
+@blueprint.response(200, schemas.ImportOut)
+@blueprint.doc(requestBody=_BODY)
+@documented(
+    errors=[ImportRefused, ArchiveRefused],
+    answer={
+        "dry_run": False,
+        "files": [{"file": "deliveries.csv", "new": 120, "unchanged": 2000}],
+        "income_entries": {"sale": 120},
+    },
+)
+def import_upload(query: dict[str, Any]) -> dict[str, object]:
+    """导入数据文件 · Import CSV files (one part each, or one zip): all or nothing; sent twice it changes nothing."""
+    parts = [part for _, part in request.files.items(multi=True)]
+    files = named_files((part.filename or "", part.read()) for part in parts)
+    with transaction() as session:
+        result = import_files(
+            files, session=session, now=now(), actor_id=current_actor().person_id, dry_run=query["dry_run"]
+        )
+        if result.errors:
+            raise ImportRefused(errors_total=len(result.errors), rows=_listed(result.errors))
+    return _shown(result, dry_run=query["dry_run"])
+
+
+def _listed(errors: list[RowError]) -> list[dict[str, object]]:
+    zh = language() == "zh"
+    return [
+        {"file": row.file, "line": row.line, "column": row.column, "reason": row.zh if zh else row.en}
+        for row in errors[:MAX_LISTED]
+    ]
+
+
+def _shown(result: ImportResult, *, dry_run: bool) -> dict[str, object]:
+    return {
+        "dry_run": dry_run,
+        "files": [{"file": file, "new": c.new, "unchanged": c.unchanged} for file, c in result.counts.items()],
+        "income_entries": result.booked,
+    }

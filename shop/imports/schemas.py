@@ -1,0 +1,29 @@
+"""Shapes of an import."""
+
+from marshmallow import Schema, fields
+
+from shop.kit.schemas import StrictSchema
+
+
+class ImportQuery(StrictSchema):
+    """`dry_run`: check everything and tell what would be added, write nothing."""
+
+    dry_run = fields.Boolean(load_default=False)
+
+
+class FileCount(Schema):
+    """Rows of one file."""
+
+    file = fields.String()
+    new = fields.Integer()
+    unchanged = fields.Integer(metadata={"description": "recorded before with the same content"})
+
+
+class ImportOut(Schema):
+    """What was added; with `dry_run` what would be."""
+
+    dry_run = fields.Boolean()
+    files = fields.List(fields.Nested(FileCount))
+    income_entries = fields.Dict(
+        keys=fields.String(), values=fields.Integer(), metadata={"description": "entries booked, by kind of income"}
+    )
