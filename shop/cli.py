@@ -231,3 +231,11 @@ def check_migrations() -> None:
             upgrade(directory=folder)
             db.engine.dispose()
     click.echo("迁移与模型一致，往返皆可 · migrations match the models, both ways")
+
+
+@main.command("errors-doc")
+def errors_doc() -> None:
+    """Print docs/errors.md: every refusal with its code, status and sentences."""
+    from shop.kit.problems import errors_markdown
+
+    click.echo(errors_markdown(), nl=False)

@@ -7,7 +7,7 @@ nesting, repeated keys and parameters) hold for views that are not written yet.
 import functools
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -96,8 +96,11 @@ def guard_request() -> None:
     _bounded_body(upload_limit)
     if view is None or not request.path.startswith(API_PREFIX):
         return
-    _known_query(view)
-    _clean_text({**(request.view_args or {}), **request.args})
+    if request.query_string:
+        _known_query(view)
+        _clean_text(request.args)
+    if request.view_args:
+        _clean_text(request.view_args)
     if request.method in _WITH_BODY and not (upload_limit and request.mimetype == "multipart/form-data"):
         _strict_body()
 
@@ -133,7 +136,7 @@ def query_names(view: Callable[..., Any]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _clean_text(values: dict[str, Any]) -> None:
+def _clean_text(values: Mapping[str, Any]) -> None:
     """PostgreSQL refuses NUL, and no code, name or number holds a control character."""
     unclean = {name for name, value in values.items() if isinstance(value, str) and not _printable(value)}
     if unclean:
