@@ -90,7 +90,7 @@ def _signature(secret: str, timestamp: str, nonce: str, body: bytes) -> str:
 def verify(body: bytes, timestamp: str, nonce: str, signature: str, secret: str, *, now: datetime) -> None:
     """Check the raw bytes and the five-minute window. Raises SignatureRefused."""
     try:
-        age = now.timestamp() - int(timestamp)
+        age = int(now.timestamp()) - int(timestamp)
     except ValueError:
         raise SignatureRefused from None
     good = hmac.compare_digest(_signature(secret, timestamp, nonce, body).encode(), signature.encode())

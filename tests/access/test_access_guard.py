@@ -1,13 +1,27 @@
 """Which rows an actor sees: decided in one place."""
 
 import pytest
-from flask import Flask
+from flask import Flask, jsonify
+from flask_smorest import Blueprint
 from sqlalchemy import column, literal_column, select, values
 from sqlalchemy.orm import Session
 
-from shop.access.guard import ALL, Actor, All, Grant, assert_guarded, may_see, must_own, scope
+from shop.access.guard import (
+    ALL,
+    SIGNED_IN,
+    Actor,
+    All,
+    Grant,
+    allow,
+    assert_guarded,
+    current_actor,
+    may_see,
+    must_own,
+    scope,
+)
 from shop.access.models import PartyKind, Role
 from shop.kit.errors import NotFoundError
+from tests.factories.access import headers_of, party, person
 
 FIRM_STAFF = Actor(1, (Grant(Role.FIRM_STAFF, 10, PartyKind.FIRM), Grant(Role.FIRM_STAFF, 11, PartyKind.FIRM)))
 OPERATOR = Actor(2, (Grant(Role.OPERATOR, 1, PartyKind.COUNTY),))
@@ -80,3 +94,27 @@ def test_a_route_that_does_not_say_who_may_call_it_stops_the_start() -> None:
     app.add_url_rule("/api/v1/open", "open", lambda: "open")
     with pytest.raises(RuntimeError, match="does not say who may call it"):
         assert_guarded(app)
+
+
+def test_in_a_view_for_certain_roles_the_others_do_not_count(committed: Flask) -> None:
+    room = Blueprint("probe", __name__, url_prefix="/api/v1/probe")
+
+    @room.route("/buyers")
+    @allow(Role.BUYER)
+    def buyers() -> object:
+        return jsonify([grant.role.value for grant in current_actor().grants])
+
+    @room.route("/all")
+    @allow(SIGNED_IN)
+    def everybody() -> object:
+        return jsonify([grant.role.value for grant in current_actor().grants])
+
+    committed.register_blueprint(room)
+    both = person(
+        committed,
+        (Role.BUYER, party(committed, PartyKind.BUYER)),
+        (Role.HOST, party(committed, PartyKind.HOST)),
+    )
+    headers, client = headers_of(committed, both), committed.test_client()
+    assert client.get("/api/v1/probe/buyers", headers=headers).get_json() == ["buyer"]
+    assert client.get("/api/v1/probe/all", headers=headers).get_json() == ["buyer", "host"]
