@@ -23,6 +23,7 @@ from shop.orders.models import Order, OrderStatus, PaymentTerms
 from shop.orders.states import ORDER_LIFE
 from shop.payments import simulated
 from shop.payments.errors import NothingToPay, NotificationRefused, RefundBeyondPaid, TransferBooked
+from shop.payments.jobs import TAKE_BACK
 from shop.payments.models import (
     Notification,
     Payment,
@@ -137,7 +138,8 @@ def request_refund(
 ) -> Refund:  # fmt: skip
     """Grant a refund, to the payment it came from; shared over the lines (or the named ones) by what is left of them.
 
-    The journal of a settled order's refund is written by room settlement. Raises RefundBeyondPaid; the caller holds the
+    Of a settled order everybody gives back his part: use
+    `income.actions.grant_refund`, which does both. Raises RefundBeyondPaid; the caller holds the
     order's lock, so two refunds at once cannot give back more than was paid.
     """
     left_by_line = {
@@ -165,7 +167,9 @@ def request_refund(
         if part
     )
     record(session, refund, "grant", person_id=actor_id, now=now, to_state=RefundStatus.PENDING, reason=reason)
-    if order.status is not OrderStatus.SETTLED:
+    if order.status is OrderStatus.SETTLED:
+        enqueue(session, TAKE_BACK, refund.id, now=now)
+    else:
         legs = [(account(session, A.ADVANCES), amount_fen), (account(session, A.REFUNDS_DUE), -amount_fen)]
         post(session, "refunds", refund.id, "refund", legs, booked_at=now)
     asked = simulated.charge(session, "refund", refund.number, amount_fen, now=now)

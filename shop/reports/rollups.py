@@ -155,7 +155,8 @@ _AGREEMENTS = Plan(
                     0 AS accepted_g, 0 AS refused_g, 0 AS executed_fen
                 FROM due_weights JOIN agreement_lines ON agreement_lines.id = line_id
                 UNION ALL
-                SELECT line_id, due_on, agreement_id, 0, call_offs.weight_g, coalesce(order_lines.dispatched_g, 0),
+                SELECT line_id, call_offs.due_on, agreement_id, 0, call_offs.weight_g,
+                    coalesce(order_lines.dispatched_g, 0),
                     coalesce(order_lines.accepted_g, 0), coalesce(order_lines.refused_g, 0),
                     coalesce(order_lines.accepted_fen, 0)
                 FROM call_offs
@@ -287,11 +288,11 @@ def _compare_sql(plan: Plan, table: Table) -> str:
     columns = ", ".join(table.key + table.figures)
     quiet = (
         "NOT EXISTS (SELECT FROM dirty_keys WHERE rollup = :rollup AND "
-        f"{_same('dirty_keys', plan.mark, 'some', plan.whose)})"
+        f"{_same('dirty_keys', plan.mark, 'odd', plan.whose)})"
     )
     return f"""
-        WITH recounted AS (SELECT {columns} FROM ({_all_rows(table)}) AS some WHERE {quiet}),
-        kept AS (SELECT {columns} FROM {table.name} AS some WHERE {quiet})
+        WITH recounted AS (SELECT {columns} FROM ({_all_rows(table)}) AS odd WHERE {quiet}),
+        kept AS (SELECT {columns} FROM {table.name} AS odd WHERE {quiet})
         (SELECT 'recounted' AS side, * FROM (TABLE recounted EXCEPT TABLE kept) AS missing LIMIT :limit)
         UNION ALL
         (SELECT 'kept' AS side, * FROM (TABLE kept EXCEPT TABLE recounted) AS wrong LIMIT :limit)

@@ -55,7 +55,11 @@ def adjust_for_refund(session: Session, refund_id: int, *, now: datetime) -> Set
     if order.status is not OrderStatus.SETTLED or done is not None:
         return None
     # A refund granted before settlement was booked against the advances then, and the settlement left it out.
-    if session.scalar(select(Journal.id).where(Journal.source_type == "refunds", Journal.source_id == refund_id)):
+    # (Its being paid back is another journal, and may come before or after this.)
+    granted_before = select(Journal.id).where(
+        Journal.source_type == "refunds", Journal.source_id == refund_id, Journal.kind == "refund"
+    )
+    if session.scalar(granted_before):
         return None
     refunded = refunded_by_line(session, order.id)
     back = dict(
