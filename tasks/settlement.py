@@ -5,9 +5,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from shop.income import actions, sweeps
-from shop.income.jobs import FIND_UNSETTLED
+from shop.income.jobs import FIND_UNSETTLED, TAKE_BACK
 from shop.orders.jobs import SETTLE_ORDER
-from shop.payments.jobs import TAKE_BACK
 from tasks.registry import Kind, runs
 
 

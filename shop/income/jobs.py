@@ -2,5 +2,8 @@
 
 from shop.kit.jobs import Job
 
+#: A refund of a settled order is taken out of the shares and of the sales that reached households: refund id.
+TAKE_BACK = Job("income.take_back")
+
 #: Every minute, the guarantee: accepted orders not settled yet, refunds of settled orders not taken back yet.
 FIND_UNSETTLED = Job("income.find_unsettled")

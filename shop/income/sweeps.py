@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from shop.income.jobs import TAKE_BACK
 from shop.kit.outbox import ask_again
 from shop.orders.jobs import SETTLE_ORDER
 from shop.orders.models import Order, OrderStatus
-from shop.payments.jobs import TAKE_BACK
 
 #: The messages get so long to do it by themselves.
 PATIENCE = timedelta(minutes=2)

@@ -23,7 +23,6 @@ from shop.orders.models import Order, OrderStatus, PaymentTerms
 from shop.orders.states import ORDER_LIFE
 from shop.payments import simulated
 from shop.payments.errors import NothingToPay, NotificationRefused, RefundBeyondPaid, TransferBooked
-from shop.payments.jobs import TAKE_BACK
 from shop.payments.models import (
     Notification,
     Payment,
@@ -167,9 +166,7 @@ def request_refund(
         if part
     )
     record(session, refund, "grant", person_id=actor_id, now=now, to_state=RefundStatus.PENDING, reason=reason)
-    if order.status is OrderStatus.SETTLED:
-        enqueue(session, TAKE_BACK, refund.id, now=now)
-    else:
+    if order.status is not OrderStatus.SETTLED:
         legs = [(account(session, A.ADVANCES), amount_fen), (account(session, A.REFUNDS_DUE), -amount_fen)]
         post(session, "refunds", refund.id, "refund", legs, booked_at=now)
     asked = simulated.charge(session, "refund", refund.number, amount_fen, now=now)

@@ -7,6 +7,3 @@ NOTIFY = Job("payments.notify")
 
 #: Every minute: charges that are done at the provider and of which we were not told are told again.
 NOTIFY_AGAIN = Job("payments.notify_again")
-
-#: A refund of a settled order is taken out of the shares and of the sales that reached households: refund id.
-TAKE_BACK = Job("income.take_back")
