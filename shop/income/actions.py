@@ -1,5 +1,6 @@
 """Booking income: one journal and one entry for each source event, set-based."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import text
@@ -7,7 +8,9 @@ from sqlalchemy.orm import Session
 
 from shop.income.models import CATEGORY_OF, IncomeKind
 from shop.income.reach import write_reach
-from shop.payments.actions import refund_excess
+from shop.orders.models import Order
+from shop.payments.actions import refund_excess, request_refund
+from shop.payments.models import Refund
 from shop.settlement.actions import adjust_for_refund, settle_order
 from shop.settlement.models import Settlement
 
@@ -125,6 +128,19 @@ def settle_and_reach(session: Session, order_id: int, *, now: datetime) -> Settl
     if settlement is not None:
         write_reach(session, settlement, now=now)
     return settlement
+
+
+def grant_refund(
+    session: Session, order: Order, amount_fen: int, reason: str, *, line_ids: Sequence[int] | None, actor_id: int | None,
+    now: datetime,
+) -> Refund:  # fmt: skip
+    """Give money back, at any time: before settlement out of the advances, afterwards out of everybody's share.
+
+    The caller holds the order's lock. Raises RefundBeyondPaid.
+    """
+    refund = request_refund(session, order, amount_fen, reason, line_ids=line_ids, actor_id=actor_id, now=now)
+    take_back(session, refund.id, now=now)
+    return refund
 
 
 def take_back(session: Session, refund_id: int, *, now: datetime) -> Settlement | None:

@@ -4,8 +4,8 @@ from shop.kit.errors import DomainError, NotFoundError
 
 __all__ = [
     "NotFoundError",
-    "NotificationRefused",
     "NothingToPay",
+    "NotificationRefused",
     "RefundBeyondPaid",
     "SignatureRefused",
     "TransferBooked",

@@ -1,0 +1,135 @@
+"""A household's statement, and deliveries."""
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shop.access.guard import ALL, Actor, Owner, Role, may_see, scope
+from shop.catalog.models import Firm, Product
+from shop.channels.models import Channel
+from shop.channels.policies import POLICIES
+from shop.farmers.models import Delivery, Household
+from shop.income.models import CATEGORY_OF, IncomeEntry, IncomeKind, SalesReach
+from shop.kit.errors import NotFoundError
+from shop.places.models import Township, Village
+from shop.stock.models import Lot, LotDelivery
+
+KIND_ZH = {
+    IncomeKind.SALE: "交售收入（未扣成本）",
+    IncomeKind.PATRONAGE: "交易量返还",
+    IncomeKind.WAGE: "务工工资",
+    IncomeKind.LAND_RENT: "土地流转租金",
+    IncomeKind.DIVIDEND: "按股分红",
+    IncomeKind.SUBSIDY: "补贴",
+}
+
+
+def statement(session: Session, actor: Actor, code: str, first: date, last: date) -> dict[str, Any]:
+    """What a household received from `first` to `last` (both months' days included), and which sales it reached.
+
+    Two measures that are never added: cash received, and sales of what it had delivered. The household itself, managers of
+    its area and the operator see it. Raises NotFoundError for a missing and for a foreign one.
+    """
+    found = session.execute(
+        select(Household.id, Household.party_id, Village.short_zh, Township.name_zh, Township.party_id)
+        .join(Village, Village.id == Household.village_id)
+        .join(Township, Township.id == Village.township_id)
+        .where(Household.code == code)
+    ).first()
+    owners = {Role.OPERATOR: ALL, Role.HOUSEHOLD: found[1], Role.MANAGER: found[4]} if found else {}
+    if found is None or not may_see(actor, owners):
+        raise NotFoundError(what=code)
+    entries = session.execute(
+        select(
+            IncomeEntry.earned_on, IncomeEntry.kind, IncomeEntry.amount_fen, IncomeEntry.weight_g, Firm.name_zh,
+            Product.name_zh, Delivery.code,
+        )
+        .join(Firm, Firm.id == IncomeEntry.firm_id)
+        .outerjoin(Product, Product.id == IncomeEntry.product_id)
+        .outerjoin(Delivery, (IncomeEntry.source_type == "deliveries") & (Delivery.id == IncomeEntry.source_id))
+        .where(IncomeEntry.household_id == found[0], IncomeEntry.month.between(first, last))
+        .order_by(IncomeEntry.earned_on, IncomeEntry.id)
+    ).all()  # fmt: skip
+    by_kind: dict[IncomeKind, int] = {}
+    for row in entries:
+        by_kind[row.kind] = by_kind.get(row.kind, 0) + row.amount_fen
+    return {
+        "household": code,
+        "township_zh": found[3],
+        "village_zh": found[2],
+        "from": first,
+        "to": last,
+        "received_fen": sum(by_kind.values()),
+        "by_kind": [
+            {"kind": kind.value, "name_zh": KIND_ZH[kind], "category": CATEGORY_OF[kind].value, "amount_fen": fen}
+            for kind, fen in sorted(by_kind.items())
+        ],
+        "entries": [
+            {
+                "day": day, "kind": kind.value, "amount_fen": fen, "weight_g": grams, "firm_name_zh": firm,
+                "product_name_zh": product, "slip": slip,
+            }
+            for day, kind, fen, grams, firm, product, slip in entries
+        ],
+        "sales_reached": _reached(session, found[0], first, last),
+        "note_zh": "“收到”与“带动销售”是两个口径，不相加；交售收入未扣除成本。",
+        "note_en": "Received and sales reached are two measures, never added; sales are gross of costs.",
+    }  # fmt: skip
+
+
+def _reached(session: Session, household_id: int, first: date, last: date) -> list[dict[str, Any]]:
+    rows = session.execute(
+        select(Channel.kind, func.sum(SalesReach.amount_fen), func.sum(SalesReach.weight_g))
+        .join(Channel, Channel.id == SalesReach.channel_id)
+        .where(SalesReach.household_id == household_id, SalesReach.month.between(first, last))
+        .group_by(Channel.kind, Channel.position)
+        .order_by(Channel.position)
+    )
+    return [
+        {"channel": kind.value, "channel_zh": POLICIES[kind].name_zh, "amount_fen": int(fen), "weight_g": int(grams)}
+        for kind, fen, grams in rows
+    ]
+
+
+#: Whose deliveries are whose.
+DELIVERY_OWNERS: dict[Role, Owner] = {
+    Role.OPERATOR: ALL,
+    Role.FIRM_STAFF: Firm.party_id,
+    Role.HOUSEHOLD: Household.party_id,
+}
+
+
+def deliveries(
+    session: Session, actor: Actor, *, limit: int, before_id: int | None = None, household: str | None = None,
+    sku: str | None = None, unlotted: bool = False,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Slips that `actor` sees, newest first; `unlotted`: only those in no lot yet."""
+    query = (
+        select(Delivery, Household.code, Firm.code, Product.sku, Lot.code)
+        .join(Household, Household.id == Delivery.household_id)
+        .join(Firm, Firm.id == Delivery.firm_id)
+        .join(Product, Product.id == Delivery.product_id)
+        .outerjoin(LotDelivery, LotDelivery.delivery_id == Delivery.id)
+        .outerjoin(Lot, Lot.id == LotDelivery.lot_id)
+        .where(scope(actor, DELIVERY_OWNERS))
+        .order_by(Delivery.id.desc())
+        .limit(limit)
+    )
+    if before_id is not None:
+        query = query.where(Delivery.id < before_id)
+    if household is not None:
+        query = query.where(Household.code == household)
+    if sku is not None:
+        query = query.where(Product.sku == sku)
+    if unlotted:
+        query = query.where(LotDelivery.delivery_id.is_(None))
+    return [
+        {
+            "id": slip.id, "code": slip.code, "delivered_on": slip.delivered_on, "household": owner, "firm": firm,
+            "sku": sold, "weight_g": slip.weight_g, "grade": slip.grade.value, "price_fen_per_kg": slip.price_fen_per_kg,
+            "amount_fen": slip.amount_fen, "lot": lot,
+        }
+        for slip, owner, firm, sold, lot in session.execute(query)
+    ]  # fmt: skip

@@ -1,0 +1,80 @@
+"""Shapes of deliveries, statements and refunds. Money in fen, weights in grams."""
+
+from marshmallow import Schema, fields, validate
+
+from shop.farmers.models import Grade
+from shop.kit.schemas import MAX_GRAMS, Code, Day, Month, PageQuery, StrictSchema, Text, Whole
+
+
+class DeliveryAsked(StrictSchema):
+    """A slip: what a household handed in."""
+
+    code = Code(required=True)
+    household = Code(required=True)
+    sku = Code(required=True)
+    delivered_on = Day(required=True)
+    weight_g = Whole(low=1, high=MAX_GRAMS, required=True)
+    grade = fields.Enum(Grade, by_value=True, required=True)
+    price_fen_per_kg = Whole(low=1, high=10_000_000, required=True)
+
+
+class DeliveryFilter(PageQuery):
+    """Narrow the list of slips."""
+
+    household = Code(load_default=None)
+    sku = Code(load_default=None)
+    unlotted = fields.Boolean(load_default=False)
+
+
+class DeliveryOut(Schema):
+    """A slip. amount = weight x price per kg, half up."""
+
+    code = fields.String()
+    delivered_on = fields.Date()
+    household = fields.String()
+    firm = fields.String()
+    sku = fields.String()
+    weight_g = fields.Integer()
+    grade = fields.String()
+    price_fen_per_kg = fields.Integer()
+    amount_fen = fields.Integer()
+    lot = fields.String(allow_none=True)
+
+
+class DeliveryPage(Schema):
+    """A page of slips, newest first."""
+
+    items = fields.List(fields.Nested(DeliveryOut))
+    next = fields.String(allow_none=True)
+
+
+class Period(StrictSchema):
+    """A month, or a span of months; the present month by default."""
+
+    month = Month(load_default=None)
+    first = Month(load_default=None, data_key="from")
+    last = Month(load_default=None, data_key="to")
+
+
+class Statement(Schema):
+    """A household's statement: cash received by kind, the entries behind it, and the sales its produce reached."""
+
+    household = fields.String()
+    township_zh = fields.String()
+    village_zh = fields.String()
+    from_ = Month(attribute="from", data_key="from")
+    to = Month()
+    received_fen = fields.Integer()
+    by_kind = fields.List(fields.Dict())
+    entries = fields.List(fields.Dict())
+    sales_reached = fields.List(fields.Dict())
+    note_zh = fields.String()
+    note_en = fields.String()
+
+
+class RefundAsked(StrictSchema):
+    """Give money back: an amount, over all lines or the named ones."""
+
+    amount_fen = Whole(low=1, required=True)
+    reason = Text(high=200, required=True)
+    skus = fields.List(Code(), load_default=None, validate=validate.Length(min=1, max=50))
