@@ -14,7 +14,17 @@ from sqlalchemy.orm import Session
 
 from shop.access.models import Party, PartyKind, Role
 from shop.agreements.models import Agreement, AgreementLine, AgreementStatus, CallOff, CallOffStatus, PriceRule
-from shop.catalog.models import Category, Firm, FirmKind, FirmStatus, PriceTier, Product, ProductStatus
+from shop.catalog.models import (
+    Category,
+    Certificate,
+    Firm,
+    FirmKind,
+    FirmStatus,
+    PaperKind,
+    PriceTier,
+    Product,
+    ProductStatus,
+)
 from shop.channels.models import (
     Campaign,
     Channel,
@@ -51,6 +61,9 @@ ACTORS: dict[str, tuple[Role, PartyKind]] = {
     "household": (Role.HOUSEHOLD, PartyKind.HOUSEHOLD),
     "customer": (Role.CUSTOMER, PartyKind.CUSTOMER),
 }
+
+#: Villages that the worked examples name.
+VILLAGES = {1: "西太村", 2: "杜村"}
 
 Row = TypeVar("Row", bound=Base)
 
@@ -155,8 +168,8 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
                  party_id=parties[PartyKind.TOWNSHIP])
     )  # fmt: skip
     village = writer.add(
-        Village(code=f"14082910{n}001", name_zh=f"{n}村委会（示例）", short_zh=f"{n}村", kind=VillageKind.VILLAGE,
-                township_id=township.id)
+        Village(code=f"14082910{n}001", name_zh=f"{n}村委会（示例）", short_zh=VILLAGES[n],
+                kind=VillageKind.VILLAGE, township_id=township.id)
     )  # fmt: skip
     firm = writer.add(
         Firm(code=f"F0{n}", party_id=parties[PartyKind.FIRM], name_zh=f"{n}社（示例）", kind=FirmKind.COOPERATIVE,
@@ -205,6 +218,10 @@ def _product(writer: _Writer, n: int, firm: Firm, village: Village) -> Product:
             origin_village_id=village.id, farm_gate_fen_per_kg=400, harvest_start_month=1, harvest_end_month=12,
             shelf_life_days=60, storage_zh="冷藏", is_fresh=True,
         )
+    )  # fmt: skip
+    writer.add(
+        Certificate(product_id=product.id, kind=PaperKind.FOOD_PRODUCTION_LICENCE, number="SC10114082900001",
+                    issued_on=date(2024, 6, 1), expires_on=date(2029, 5, 31))
     )  # fmt: skip
     writer.add(PriceTier(product_id=product.id, valid_from=date(2025, 1, 1), min_quantity=1, price_fen=3_000))
     return product

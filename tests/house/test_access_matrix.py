@@ -22,43 +22,74 @@ from tests.factories.world import ACTORS, Side, World, build
 
 EVERYBODY = ("anonymous", *ACTORS)
 PEOPLE = tuple(ACTORS)
-#: Path parameters that name nobody's thing.
-NOBODYS = ""
 
 
 @dataclass(frozen=True)
 class Access:
-    """One row: `who` is let in; `names` says what thing a path parameter names; `both` see things of both sides."""
+    """One row: `who` is let in; `names` says what thing a path parameter names; `both` see things of both sides.
+
+    `bodies`: what an actor sends instead of the worked example, where the example is another role's.
+    """
 
     who: tuple[str, ...]
     names: dict[str, str]
     both: tuple[str, ...]
-    body: dict[str, Any] | None = None
+    bodies: dict[str, dict[str, Any]]
 
 
-def row(who: str, *, both: str = "", body: dict[str, Any] | None = None, **names: str) -> Access:
-    """`who` and `both` are names of actors, separated by blanks; `everybody` and `people` stand for all of them."""
+def actors(words: str) -> tuple[str, ...]:
+    """Names of actors, separated by blanks; `everybody` and `people` stand for all of them."""
     groups = {"everybody": EVERYBODY, "people": PEOPLE}
-    return Access(
-        tuple(name for word in who.split() for name in groups.get(word, (word,))), names, tuple(both.split()), body
-    )
+    return tuple(name for word in words.split() for name in groups.get(word, (word,)))
 
+
+def row(who: str, *, both: str = "", bodies: dict[str, dict[str, Any]] | None = None, **names: str) -> Access:
+    """Who is let in, who sees both sides, and what each path parameter names."""
+    return Access(actors(who), names, actors(both), bodies or {})
+
+
+READERS = "operator firm_staff buyer customer host cadre"
+PAYING = "buyer customer firm_staff operator"
+TRANSFER = {"bank_reference": "T1", "amount_fen": 1}
 
 MATRIX: dict[str, Access] = {
     "access.sign_in": row("everybody"),
     "access.sign_out": row("people"),
     "access.me": row("people"),
+    "catalog.list_firms": row("everybody"),
+    "catalog.apply_firm": row("operator"),
+    "catalog.show_firm": row("everybody", code="firm", both="everybody"),
+    "catalog.decide_firm": row("operator", code="firm", both="operator"),
+    "catalog.list_products": row("everybody"),
+    "catalog.show_product": row("everybody", sku="product", both="everybody"),
+    "catalog.draft_product": row("firm_staff"),
+    "catalog.edit_product": row("firm_staff", sku="product"),
+    "catalog.move_listing": row("firm_staff operator", sku="product", both="operator",
+                                bodies={"operator": {"event": "approve"}}),
+    "catalog.set_prices": row("firm_staff", sku="product"),
+    "catalog.list_certificates": row("firm_staff operator", sku="product", both="operator"),
+    "catalog.add_certificate": row("firm_staff", sku="product"),
+    "catalog.verify_certificate": row("operator", sku="product", both="operator"),
+    "farmers.list_households": row("operator county_manager township_manager firm_staff household"),
+    "farmers.show_household": row("operator county_manager township_manager firm_staff household", code="household",
+                                  both="operator county_manager"),
     "imports.import_upload": row("operator"),
     "orders.place": row("customer buyer"),
-    "orders.list_orders": row("operator firm_staff buyer customer host cadre"),
-    "orders.show": row("operator firm_staff buyer customer host cadre", number="order", both="operator"),
+    "orders.list_orders": row(READERS),
+    "orders.show": row(READERS, number="order", both="operator"),
     "orders.approve": row("buyer firm_staff", number="order"),
-    "orders.dispatch": row("firm_staff", number="order", body={}),
-    "orders.list_dispatches": row("operator firm_staff buyer customer host cadre", number="order", both="operator"),
-    "orders.accept": row("buyer customer", number="order", body={}),
+    "orders.dispatch": row("firm_staff", number="order", bodies={"firm_staff": {}}),
+    "orders.list_dispatches": row(READERS, number="order", both="operator"),
+    "orders.accept": row("buyer customer", number="order", bodies={"buyer": {}, "customer": {}}),
     "orders.cancel": row("buyer customer firm_staff operator", number="order", both="operator"),
     "orders.call": row("buyer", code="agreement"),
-}
+    "payments.pay": row(PAYING, number="order", both="operator",
+                        bodies={"firm_staff": TRANSFER, "operator": TRANSFER}),
+    "payments.list_payments": row(PAYING, number="order", both="operator"),
+    "payments.refund": row("firm_staff operator", number="order", both="operator"),
+    "payments.list_refunds": row(PAYING, number="order", both="operator"),
+    "payments.notification": row("everybody"),
+}  # fmt: skip
 
 #: Whose order is whose: cadres and units have their own.
 OWN: dict[tuple[str, str], str] = {("order", "cadre"): "cadre_order", ("order", "buyer"): "unit_order"}
@@ -78,11 +109,9 @@ def known(app: Flask) -> list[Route]:
 def ask(world: World, route: Route, actor: str, side: Side | None, key: str = "matrix") -> TestResponse:
     """Call `route` as `actor` on the things of `side`, or on missing ones."""
     access = MATRIX[route.name]
-    things = {
-        name: side.things[OWN.get((thing, actor), thing)] for name, thing in access.names.items() if side and thing
-    }
+    things = {name: side.things[OWN.get((thing, actor), thing)] for name, thing in access.names.items() if side}
     headers = world.headers[actor] | ({"Idempotency-Key": f"{key}-{route.name}-{actor}"} if route.keyed else {})
-    body = route.example if access.body is None else access.body
+    body = access.bodies.get(actor, route.example)
     return world.app.test_client().open(
         route.url(**things),
         method=route.method,
@@ -124,10 +153,10 @@ def test_a_foreign_thing_reads_exactly_like_a_missing_one(world: World) -> None:
     wrong = []
     for route in known(world.app):
         access = MATRIX[route.name]
-        if not any(access.names.values()):
+        if not access.names:
             continue
         for actor in set(access.who) - set(access.both):
-            names = {world.b.things[OWN.get((thing, actor), thing)] for thing in access.names.values() if thing}
+            names = {world.b.things[OWN.get((thing, actor), thing)] for thing in access.names.values()}
             foreign, missing = ask(world, route, actor, world.b), ask(world, route, actor, None)
             told = said(foreign, names.pop()), said(missing, "NONE-999")
             if foreign.status_code != 404 or told[0] != told[1]:
@@ -140,7 +169,7 @@ def test_a_missing_thing_is_missing_for_everybody(world: World) -> None:
     wrong = [
         (route.name, actor, status)
         for route in known(world.app)
-        if any(MATRIX[route.name].names.values())
+        if MATRIX[route.name].names
         for actor in MATRIX[route.name].who
         if (status := ask(world, route, actor, None).status_code) != 404
     ]
