@@ -158,11 +158,16 @@ class ProductOn(StrictSchema):
     on = Day(load_default=None)
 
 
-class TierOut(Schema):
-    """A price per pack, with the price per 斤 (500 g) and per kg beside it."""
+class BareTier(Schema):
+    """A price per pack from a number of packs on."""
 
     min_quantity = fields.Integer()
     price_fen = fields.Integer()
+
+
+class TierOut(BareTier):
+    """A price per pack, with the price per 斤 (500 g) and per kg beside it."""
+
     price_per_jin_fen = fields.Integer()
     price_per_kg_fen = fields.Integer()
 
@@ -230,7 +235,7 @@ class PriceListOut(Schema):
 
     sku = fields.String()
     valid_from = fields.Date()
-    tiers = fields.List(fields.Nested(TierOut(only=("min_quantity", "price_fen"))))
+    tiers = fields.List(fields.Nested(BareTier))
 
 
 class CertificateAsked(StrictSchema):

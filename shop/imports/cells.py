@@ -28,6 +28,8 @@ class Refusal(ValueError):
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s\-·.]+(?=\d)")
 _PHONE = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
 _CARD = re.compile(r"(?<!\d)\d{15,19}[Xx]?(?!\d)")
+#: A mobile number has eleven digits.
+_SHORTEST_PERSONAL = 11
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 #: Control, format, surrogate and line-separating characters: no name or code needs them.
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -39,19 +41,24 @@ def clean(cell: str) -> str:
     Refuses unseen characters, blanks around the value, other than Unicode form NFC, what a spreadsheet would run as a
     formula, and anything that looks like a phone, identity or bank card number: such numbers are never kept.
     """
-    if any(unicodedata.category(char) in _UNSEEN for char in cell):
+    if any(unicodedata.category(char) in _UNSEEN for char in cell if not " " <= char <= "~"):
         raise Refusal("含有换行或不可见字符", "holds a line break or an unseen character")
     if cell != cell.strip():
         raise Refusal("前后有空格", "has blanks around the value")
-    if cell != unicodedata.normalize("NFC", cell):
+    if not unicodedata.is_normalized("NFC", cell):
         raise Refusal("文字编码不规范（须为 Unicode NFC）", "is not in Unicode form NFC")
     if cell[:1] in ("=", "+", "@") or (cell[:1] == "-" and len(cell) > 1):
         raise Refusal("不能以 = + - @ 开头", "may not start with = + - or @")
-    plain = unicodedata.normalize("NFKC", cell)
-    digits = plain if _DAY.fullmatch(plain) else _BETWEEN_DIGITS.sub("", plain)
-    if _PHONE.search(digits) or _CARD.search(digits):
+    if len(cell) >= _SHORTEST_PERSONAL and _looks_personal(cell):
         raise Refusal("像电话、身份证或银行卡号码，不得导入", "looks like a phone, identity or card number")
     return cell
+
+
+def _looks_personal(cell: str) -> bool:
+    """A phone, identity or card number, also in full-width digits or with blanks, dots or hyphens between them."""
+    plain = unicodedata.normalize("NFKC", cell)
+    digits = _BETWEEN_DIGITS.sub("", plain)
+    return bool(_PHONE.search(digits) or _CARD.search(digits))
 
 
 def text(high: int = 120) -> Callable[[str], str]:

@@ -66,7 +66,7 @@ class Writing:
     ) -> dict[str, int]:
         """Keys of the rows whose code is `among` those."""
         wanted = literal(sorted(set(among)), ARRAY(String))
-        return dict(self.session.execute(select(code, id_).where(code == any_(wanted))).tuples().all())
+        return dict(self.session.execute(select(code, id_).where(code == any_(wanted))).all())
 
     def parties(self, kind: PartyKind, named: Sequence[tuple[str, str]]) -> dict[str, int]:
         """Ids of the parties `(code, name)` of `kind`, made where they are new."""
@@ -74,7 +74,7 @@ class Writing:
             rows = [{"kind": kind, "code": code, "name_zh": name} for code, name in named]
             self.session.execute(upsert(Party).on_conflict_do_nothing(), rows)
         found = select(Party.code, Party.id).where(Party.kind == kind)
-        return dict(self.session.execute(found).tuples().all())
+        return dict(self.session.execute(found).all())
 
 
 def write(writing: Writing, progress: Callable[[str], None]) -> dict[str, int]:

@@ -10,21 +10,17 @@ from shop.places.models import PlaceAlias, Township, Village
 
 def gazetteer(session: Session) -> Gazetteer:
     """All places of the database by every name they may be given: three statements, a few hundred rows."""
-    townships = session.execute(select(Township.code, Township.name_zh)).tuples().all()
+    townships = session.execute(select(Township.code, Township.name_zh)).all()
     villages = session.execute(
         select(Village.code, Township.code, Village.name_zh, Village.short_zh).join(
             Township, Township.id == Village.township_id
         )
-    ).tuples()
-    aliases = (
-        session.execute(
-            select(PlaceAlias.alias, Township.code, Village.code)
-            .outerjoin(Township, Township.id == PlaceAlias.township_id)
-            .outerjoin(Village, Village.id == PlaceAlias.village_id)
-        )
-        .tuples()
-        .all()
     )
+    aliases = session.execute(
+        select(PlaceAlias.alias, Township.code, Village.code)
+        .outerjoin(Township, Township.id == PlaceAlias.township_id)
+        .outerjoin(Village, Village.id == PlaceAlias.village_id)
+    ).all()
     return build(
         townships,
         [VillageName(*row) for row in villages],
