@@ -1,0 +1,144 @@
+"""From the outbox to the broker: what is committed leaves, once or more, never not at all."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.kit import outbox
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, transaction
+from shop.kit.jobs import Outbox, enqueue
+from shop.kit.retention import forget_old
+from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
+
+
+class Broker:
+    """Takes messages until it is full: a switchable broker of the test's own."""
+
+    def __init__(self, room: int = 1_000) -> None:
+        self.room = room
+        self.got: list[tuple[str, int]] = []
+
+    def send(self, job: str, outbox_id: int) -> None:
+        if len(self.got) >= self.room:
+            raise outbox.BrokerDown
+        self.got.append((job, outbox_id))
+
+
+def ask(session: Session, clock: WalkingClock, *ids: int) -> list[int]:
+    """Rows that ask for orders to be settled; their ids."""
+    for order_id in ids:
+        enqueue(session, SETTLE_ORDER, order_id, now=clock.now())
+    session.flush()
+    return list(session.scalars(select(Outbox.id).order_by(Outbox.id)))
+
+
+def unsent(session: Session) -> list[int]:
+    return list(session.scalars(select(Outbox.id).where(Outbox.sent_at.is_(None)).order_by(Outbox.id)))
+
+
+def test_what_was_asked_leaves_in_order_and_is_marked(session: Session, clock: WalkingClock) -> None:
+    rows, broker = ask(session, clock, 7, 8), Broker()
+    assert outbox.relay(session, broker.send, now=clock.now()) == 2
+    assert broker.got == [(SETTLE_ORDER.name, rows[0]), (SETTLE_ORDER.name, rows[1])]
+    assert unsent(session) == []
+    assert outbox.relay(session, broker.send, now=clock.now()) == 0
+    assert len(broker.got) == 2
+
+
+def test_a_broker_that_fails_half_way_leaves_the_rest_for_the_next_second(
+    session: Session, clock: WalkingClock
+) -> None:
+    rows, broker = ask(session, clock, 1, 2, 3), Broker(room=1)
+    assert outbox.relay(session, broker.send, now=clock.now()) == 1
+    assert unsent(session) == rows[1:]
+    broker.room = 1_000
+    assert outbox.relay(session, broker.send, now=clock.now()) == 2
+    assert [outbox_id for _, outbox_id in broker.got] == rows
+
+
+def test_a_row_that_commits_late_with_a_low_id_is_not_skipped(committed: Flask, clock: WalkingClock) -> None:
+    broker = Broker()
+    slow = Session(db.engine)
+    enqueue(slow, SETTLE_ORDER, 1, now=clock.now())
+    slow.flush()
+    low = slow.scalar(select(Outbox.id))
+    with transaction() as quick:
+        enqueue(quick, SETTLE_ORDER, 2, now=clock.now())
+    with transaction() as session:
+        assert outbox.relay(session, broker.send, now=clock.now()) == 1
+    slow.commit()
+    slow.close()
+    with transaction() as session:
+        assert outbox.relay(session, broker.send, now=clock.now()) == 1
+    assert broker.got[1] == (SETTLE_ORDER.name, low)
+
+
+def test_two_relays_at_once_share_the_rows(committed: Flask, clock: WalkingClock) -> None:
+    with transaction() as session:
+        ask(session, clock, *range(6))
+    broker, other = Broker(), Broker()
+    rival = Session(db.engine)
+    assert outbox.relay(rival, other.send, now=clock.now(), limit=4) == 4
+    with transaction() as session:
+        assert outbox.relay(session, broker.send, now=clock.now()) == 2
+    rival.commit()
+    rival.close()
+    assert len({row for _, row in broker.got + other.got}) == 6
+
+
+def test_a_lost_message_leaves_again_until_its_work_is_done(session: Session, clock: WalkingClock) -> None:
+    (row,), broker = ask(session, clock, 5), Broker()
+    outbox.relay(session, broker.send, now=clock.now())
+    assert outbox.resend(session, broker.send, now=clock.walk(outbox.LOST_AFTER)) == 0
+    assert outbox.resend(session, broker.send, now=clock.walk(timedelta(seconds=1))) == 1
+    assert outbox.resend(session, broker.send, now=clock.now()) == 0
+    assert outbox.finish(session, row, now=clock.now())
+    assert outbox.resend(session, broker.send, now=clock.walk(timedelta(days=1))) == 0
+    assert broker.got == [(SETTLE_ORDER.name, row)] * 2
+
+
+def test_a_try_is_counted_before_the_work_and_the_sixth_gives_up(session: Session, clock: WalkingClock) -> None:
+    (row,) = ask(session, clock, 5)
+    tries = [outbox.start(session, SETTLE_ORDER.name, row, now=clock.now()) for _ in range(7)]
+    assert tries == [(1, [5]), (2, [5]), (3, [5]), (4, [5]), (5, [5]), None, None]
+    session.expire_all()
+    kept = session.get_one(Outbox, row)
+    assert (kept.attempts, kept.dead_at, kept.done_at) == (6, clock.now(), None)
+
+
+def test_work_is_finished_once(session: Session, clock: WalkingClock) -> None:
+    (row,) = ask(session, clock, 5)
+    assert outbox.finish(session, row, now=clock.now())
+    assert not outbox.finish(session, row, now=clock.now())
+    assert outbox.start(session, SETTLE_ORDER.name, row, now=clock.now()) is None
+
+
+@pytest.mark.parametrize("forged", ["orders.expire_unpaid", "no.such_job", ""])
+def test_a_message_under_another_name_starts_nothing(session: Session, clock: WalkingClock, forged: str) -> None:
+    (row,) = ask(session, clock, 5)
+    assert outbox.start(session, forged, row, now=clock.now()) is None
+    assert session.get_one(Outbox, row).attempts == 0
+
+
+def test_a_sweep_asks_again_only_where_no_row_speaks_of_it(session: Session, clock: WalkingClock) -> None:
+    _, dead, done = ask(session, clock, 1, 2, 3)
+    outbox.give_up(session, dead, now=clock.now())
+    outbox.finish(session, done, now=clock.now())
+    assert outbox.ask_again(session, SETTLE_ORDER, [1, 2, 3, 4], now=clock.now()) == 2
+    session.flush()
+    rows = session.scalars(select(Outbox).where(Outbox.id > done).order_by(Outbox.id))
+    assert [row.ids for row in rows] == [[3], [4]]
+    assert outbox.ask_again(session, REFUND_EXCESS, [1], now=clock.now()) == 1
+
+
+def test_done_jobs_are_forgotten_after_a_week_and_dead_ones_are_kept(session: Session, clock: WalkingClock) -> None:
+    done, dead, young = ask(session, clock, 1, 2, 3)
+    outbox.finish(session, done, now=clock.now())
+    outbox.give_up(session, dead, now=clock.now())
+    outbox.finish(session, young, now=clock.walk(timedelta(days=7)))
+    assert forget_old(session, now=clock.walk(timedelta(seconds=1))) == 1
+    assert list(session.scalars(select(Outbox.id).order_by(Outbox.id))) == [dead, young]
