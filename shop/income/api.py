@@ -4,12 +4,14 @@ from typing import Any
 
 from flask_smorest import Blueprint
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from shop.access.guard import Role, allow, current_actor, must_own
 from shop.catalog.actions import product_by_sku
 from shop.catalog.models import Firm, Product
-from shop.farmers.actions import household_by_code, record_delivery
-from shop.farmers.errors import DeliveryCodeTaken, NotADeliveredProduct, NotOfThisFirm
+from shop.farmers.actions import record_delivery
+from shop.farmers.errors import DeliveryCodeTaken, NotADeliveredProduct
+from shop.farmers.models import Household, Membership
 from shop.income import actions, queries, schemas
 from shop.kit.clock import beijing_month
 from shop.kit.db import db
@@ -33,7 +35,7 @@ blueprint = Blueprint("income", __name__, url_prefix="/api/v1", description="交
 @blueprint.arguments(schemas.DeliveryAsked)
 @blueprint.response(201, schemas.DeliveryOut)
 @documented(
-    errors=[NotFoundError, NotOfThisFirm, NotADeliveredProduct, DeliveryCodeTaken],
+    errors=[NotFoundError, NotADeliveredProduct, DeliveryCodeTaken],
     example={
         "code": "D90001", "household": "农户-0001", "sku": "PL001", "delivered_on": "2025-07-15", "weight_g": 52_500,
         "grade": "一级", "price_fen_per_kg": 480,
@@ -46,12 +48,21 @@ def deliver(body: dict[str, Any]) -> dict[str, Any]:
     firm = session.execute(select(Firm).where(Firm.id == product.firm_id)).scalar_one()
     must_own(actor, {Role.FIRM_STAFF: firm.party_id}, what=body["sku"])
     slip = record_delivery(
-        session, firm, household_by_code(session, body["household"]), product, code=body["code"],
+        session, firm, _grower(session, firm, body["household"]), product, code=body["code"],
         delivered_on=body["delivered_on"], weight_g=body["weight_g"], grade=body["grade"],
         price_fen_per_kg=body["price_fen_per_kg"], actor_id=actor.person_id, now=now(),
     )  # fmt: skip
     actions.book_pending(session, now=now())
     return queries.deliveries(session, actor, limit=1, before_id=slip.id + 1)[0]
+
+
+def _grower(session: Session, firm: Firm, code: str) -> Household:
+    """A household that delivers to `firm`. Raises NotFoundError, also for another firm's: who grows there is theirs."""
+    query = select(Household).join(Membership, Membership.household_id == Household.id)
+    household = session.scalar(query.where(Household.code == code, Membership.firm_id == firm.id))
+    if household is None:
+        raise NotFoundError(what=code)
+    return household
 
 
 @blueprint.route("/deliveries", methods=["GET"])

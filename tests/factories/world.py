@@ -177,7 +177,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
     )  # fmt: skip
     product = _product(writer, n, firm, village)
     household = writer.add(
-        Household(code=f"H000{n}", party_id=parties[PartyKind.HOUSEHOLD], village_id=village.id, persons=3,
+        Household(code=f"农户-000{n}", party_id=parties[PartyKind.HOUSEHOLD], village_id=village.id, persons=3,
                   land_mu_tenths=50, leased_out_mu_tenths=0, is_assisted=True)
     )  # fmt: skip
     lot, delivery = _stock(writer, n, firm, product, household)
