@@ -1,0 +1,504 @@
+"""Plays 2025 day by day. What a day holds follows from the seed and the day; what is left to do follows from the states in
+the database, so a season that was cut off goes on where it was.
+"""
+
+import random
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+
+from flask import Flask
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from shop.access.models import PartyKind
+from shop.agreements.actions import record_quote
+from shop.agreements.models import Agreement, AgreementLine, MarketQuote
+from shop.catalog.models import Firm, Product
+from shop.catalog.reference import Catalog, CatalogProduct, catalog
+from shop.catalog.season import in_harvest
+from shop.channels.actions import (
+    OfferTerms,
+    create_link,
+    move_occasion,
+    occasion_by_code,
+    open_link,
+    partner_by_code,
+    plan_occasion,
+)
+from shop.channels.models import Campaign, Occasion, OccasionKind, OccasionStatus, Partner, PartnerKind
+from shop.channels.reference import Selling, selling
+from shop.demo import cast
+from shop.farmers.models import Delivery
+from shop.income.actions import grant_refund, settle_and_reach
+from shop.kit import outbox
+from shop.kit.clock import at_beijing
+from shop.kit.db import db, release, transaction
+from shop.kit.errors import DomainError
+from shop.kit.jobs import Outbox
+from shop.kit.pause import playing_time
+from shop.kit.reference import current_version
+from shop.orders import actions as orders
+from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
+from shop.orders.locks import locked_order_by_id
+from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms
+from shop.orders.place import Asked, Request, place_order
+from shop.orders.scheduled import place_due
+from shop.payments import simulated
+from shop.payments.actions import owed_fen, receive_notification, record_bank_transfer, refund_excess, start_payment
+from shop.payments.jobs import NOTIFY
+from shop.payments.models import SimulatedCharge
+from shop.reports import runs
+from shop.stock import actions as stock
+from shop.stock.models import Lot, LotDelivery, Pool
+
+SEED = "平陆-2025"
+FIRST, LAST = date(2025, 1, 1), date(2025, 12, 31)
+#: Lots gather the deliveries of so many days.
+LOT_DAYS = 3
+MARKER = "demo.season"
+
+Step = Callable[[Session, Order], None]
+
+
+def ensure_played(app: Flask, *, orders: int) -> bool:
+    """Play the season once. False when this database has orders that are not the demo's: then nothing is touched."""
+    session = db.session()
+    played = session.scalar(text("SELECT finished_at IS NOT NULL FROM job_runs WHERE job = :job"), {"job": MARKER})
+    has_orders = session.scalar(select(func.count()).select_from(Order))
+    release()
+    if played:
+        return True
+    if played is None and has_orders:
+        return False
+    with playing_time(db.engine):
+        _Season(app, orders).play()
+    return True
+
+
+class _Season:
+    """The player: a clock that walks the year, and what it does each day."""
+
+    def __init__(self, app: Flask, wanted: int) -> None:
+        self.secret: str = app.extensions["settings"].payment_secret
+        self.per_day = wanted / 365
+        self.now = at_beijing(FIRST, 8)
+
+    def play(self) -> None:
+        """From the first day that was not finished to the last, then mark the season played."""
+        with transaction() as session:
+            runs.claim(session, MARKER, "2025", now=self.now)
+            cast.sign_up(session, now=self.now)
+        with transaction() as session:
+            self.customers = list(cast.parties(session, PartyKind.CUSTOMER).values())
+            self.shops = self._links(session, PartnerKind.SHOP)
+            self.cadres = self._links(session, PartnerKind.CADRE)
+            self.hosts = [code for code, _ in cast.HOSTS]
+            self.units = list(
+                session.execute(
+                    select(Partner.code, Partner.party_id)
+                    .where(Partner.kind == PartnerKind.UNIT)
+                    .order_by(Partner.code)
+                ).tuples()
+            )
+            first = session.scalar(select(func.max(Order.placed_on))) or FIRST
+        bar = Progress(
+            TextColumn("  演示季 2025 · demo season"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
+        )
+        with bar:
+            task = bar.add_task("", total=365, completed=(first - FIRST).days)
+            for day in _days(first, LAST):
+                self.day(day)
+                bar.update(task, advance=1, description=f"{day:%m-%d}")
+            self.wind_up()
+        with transaction() as session:
+            session.execute(
+                text("UPDATE job_runs SET finished_at = :now, outcome = 'played' WHERE job = :job"),
+                {"now": self.now, "job": MARKER},
+            )
+
+    def _links(self, session: Session, kind: PartnerKind) -> list[str]:
+        rows = session.execute(
+            text(
+                "SELECT sale_links.code FROM sale_links JOIN partners ON partners.id = partner_id"
+                " WHERE partners.kind = :kind AND occasion_id IS NULL ORDER BY partners.code"
+            ),
+            {"kind": kind.value},
+        )
+        return [code for (code,) in rows]
+
+    # -- a day ---------------------------------------------------------------------------------------------------------
+
+    def day(self, day: date) -> None:
+        """Morning: lots and quotes. Day: orders. Evening: a live session. Night: what was left is moved on."""
+        rng = random.Random(f"{SEED} {day}")
+        self.now = at_beijing(day, 7)
+        self._retire(day)
+        self._lots(day)
+        self._made_goods(day)
+        self._quotes(day, rng)
+        self.now = at_beijing(day, 8)
+        self._move_on(day, rng)
+        with transaction() as session:
+            place_due(session, day, now=self.now)
+        done = self._placed_today(day)
+        wanted = int(self.per_day * 0.62) + (rng.random() < (self.per_day * 0.62) % 1)
+        for n in range(done, wanted):
+            self.now = at_beijing(day, 9 + n % 9, rng.randrange(60))
+            self._consumer_order(day, random.Random(f"{SEED} {day} {n}"))
+        if day.isoweekday() in (2, 4):
+            self.now = at_beijing(day, 15)
+            self._unit_order(day, rng)
+        if day.isoweekday() == 6 and day.month >= 3:
+            self._live_session(day, rng)
+        self._drain()
+
+    def _placed_today(self, day: date) -> int:
+        with transaction() as session:
+            count = session.scalar(
+                select(func.count()).where(
+                    Order.placed_on == day, Order.occasion_id.is_(None), Order.payment_terms == PaymentTerms.IN_ADVANCE
+                )
+            )
+        return int(count or 0)
+
+    def _retire(self, day: date) -> None:
+        with transaction() as session:
+            stock.retire_lots(session, day=day, now=self.now)
+
+    def _lots(self, day: date) -> None:
+        """Firms open lots of what was handed in, every third day (and on the last)."""
+        if (day - FIRST).days % LOT_DAYS != LOT_DAYS - 1 and day != LAST:
+            return
+        with transaction() as session:
+            slips = session.execute(
+                select(Firm, Product, Delivery.code)
+                .join(Firm, Firm.id == Delivery.firm_id)
+                .join(Product, Product.id == Delivery.product_id)
+                .outerjoin(LotDelivery, LotDelivery.delivery_id == Delivery.id)
+                .where(Delivery.delivered_on <= day, LotDelivery.delivery_id.is_(None))
+                .order_by(Product.sku, Delivery.code)
+            ).all()
+            by_product: dict[str, tuple[Firm, Product, list[str]]] = {}
+            for firm, product, code in slips:
+                by_product.setdefault(product.sku, (firm, product, []))[2].append(code)
+            for sku, (firm, product, codes) in by_product.items():
+                stock.open_lot(
+                    session, firm, product, harvested_on=day, certificate_number=f"示例-{sku}-{day:%y%m%d}",
+                    delivery_codes=codes, actor_id=None, now=self.now,
+                )  # fmt: skip
+
+    def _made_goods(self, day: date) -> None:
+        """On the first of each month firms pack what they make themselves, in its making season."""
+        if day.day != 1:
+            return
+        with transaction() as session:
+            made = session.execute(
+                select(Firm, Product)
+                .join(Firm, Firm.id == Product.firm_id)
+                .where(Product.farm_gate_fen_per_kg.is_(None))
+                .order_by(Product.sku)
+            ).all()
+            for firm, product in made:
+                known = session.scalar(select(Lot.id).where(Lot.product_id == product.id, Lot.harvested_on == day))
+                making = in_harvest(product.harvest_start_month, product.harvest_end_month, day)
+                if known or not (making or day == FIRST):
+                    continue
+                weight = 150 * product.net_weight_g if product.net_weight_g < 3_000 else 1_200_000
+                if _called_for(session, product.id):
+                    weight = 6_000_000
+                stock.open_lot(
+                    session, firm, product, harvested_on=day, certificate_number=None, made_g=weight, actor_id=None,
+                    now=self.now,
+                )  # fmt: skip
+
+    def _quotes(self, day: date, rng: random.Random) -> None:
+        """Every fifth day a wholesale market is noted for what agreements follow."""
+        if day.toordinal() % 5:
+            return
+        with transaction() as session:
+            lines = session.execute(
+                select(AgreementLine.product_id, AgreementLine.floor_fen_per_kg)
+                .join(Agreement, Agreement.id == AgreementLine.agreement_id)
+                .order_by(AgreementLine.product_id)
+            ).tuples()
+            for product_id, floor in dict(lines.all()).items():
+                swing = rng.randrange(88, 122)
+                known = select(MarketQuote.id).where(
+                    MarketQuote.product_id == product_id, MarketQuote.quoted_on == day
+                )
+                if session.scalar(known) is None:
+                    record_quote(session, product_id, day, "批发市场行情（示例）", floor * swing // 100, now=self.now)
+
+    # -- orders --------------------------------------------------------------------------------------------------------
+
+    def _reference(self) -> tuple[Catalog, Selling]:
+        session = db.session()
+        version = current_version(session)
+        found = catalog(session, version), selling(session, version)
+        release()
+        return found
+
+    def _on_shelf(self, day: date, least_packs: int, *, food_only: bool = False) -> list[tuple[CatalogProduct, int]]:
+        """Products that can be sold today with at least so many packs in open stock."""
+        goods, _ = self._reference()
+        with transaction() as session:
+            left = session.execute(
+                select(Pool.product_id, Pool.available_g).where(Pool.occasion_id.is_(None))
+            ).tuples()
+            packs = {product_id: grams // goods.by_id[product_id].net_weight_g for product_id, grams in left.all()}
+        return [
+            (product, packs[product.product_id])
+            for product in goods.listed()
+            if packs.get(product.product_id, 0) >= least_packs
+            and product.missing_paper(day) is None
+            and product.sellable_on(day)
+            and (product.is_food or not food_only)
+        ]
+
+    def _consumer_order(self, day: date, rng: random.Random) -> None:
+        """Somebody opens a link of a shop or a cadre, orders, and mostly pays."""
+        shelf = self._on_shelf(day, 30)
+        if not shelf:
+            return
+        links = self.shops if rng.random() < 0.58 else self.cadres
+        link, customer = rng.choice(links), rng.choice(self.customers)
+        first = rng.choice(shelf)[0]
+        same_firm = [product for product, _ in shelf if product.firm_id == first.firm_id and product is not first]
+        basket = [first, *rng.sample(same_firm, k=min(len(same_firm), rng.choice((0, 0, 1, 2))))]
+        lines = [Asked(product.sku, rng.choice((1, 1, 2, 2, 3, 5))) for product in basket]
+        with transaction() as session:
+            open_link(session, link, f"visitor {customer}", self.secret, now=self.now)
+        self._buy(Request(lines=lines, buyer_party_id=customer, link=link), pays=rng.random() > 0.05)
+
+    def _buy(self, request: Request, *, pays: bool) -> None:
+        goods, channels = self._reference()
+        try:
+            with transaction() as session:
+                placed = place_order(session, request, goods=goods, selling=channels, actor_id=None, now=self.now)
+        except DomainError:
+            return  # sold out meanwhile: the visitor goes away
+        if not pays:
+            return
+        self.now += timedelta(minutes=2)
+        with transaction() as session:
+            payment = start_payment(session, locked_order_by_id(session, placed.order_id), now=self.now)
+            txn = str(payment.pay_url).rsplit("/", 1)[-1]
+        with transaction() as session:
+            simulated.complete(session, txn, now=self.now)
+        self._drain()
+
+    def _unit_order(self, day: date, rng: random.Random) -> None:
+        """A canteen or a union orders in bulk; its organiser approves."""
+        shelf = self._on_shelf(day, 60, food_only=True)
+        if not shelf:
+            return
+        code, party = rng.choice(self.units)
+        product, packs = rng.choice(shelf)
+        quantity = min(packs - 30, rng.choice((20, 40, 60, 100, 200)))
+        request = Request(lines=[Asked(product.sku, quantity)], buyer_party_id=party, partner=code)
+        goods, channels = self._reference()
+        with transaction() as session:
+            placed = place_order(session, request, goods=goods, selling=channels, actor_id=None, now=self.now)
+        with transaction() as session:
+            orders.approve(session, locked_order_by_id(session, placed.order_id), actor_id=None, now=self.now)
+
+    def _live_session(self, day: date, rng: random.Random) -> None:
+        """Saturday night: a host sells three products at the session's price from stock set aside."""
+        code = f"LIVE-{day:%y%m%d}"
+        shelf = self._on_shelf(day, 40)
+        if len(shelf) < 3:
+            return
+        chosen = rng.sample(shelf, 3)
+        self.now = at_beijing(day, 18)
+        host = rng.choice(self.hosts)
+        with transaction() as session:
+            link = self._open_session(session, code, host, chosen, day, rng.choice((300, 500, 800)))
+        if link is not None:
+            for n in range(rng.randrange(9, 16)):
+                self.now = at_beijing(day, 19, 2 + 3 * n)
+                product = rng.choice(chosen)[0]
+                with transaction() as session:
+                    open_link(session, link, f"viewer {n}", self.secret, now=self.now)
+                asked = [Asked(product.sku, rng.choice((1, 1, 2, 3)))]
+                request = Request(lines=asked, buyer_party_id=rng.choice(self.customers), link=link)
+                self._buy(request, pays=rng.random() > 0.08)
+        self.now = at_beijing(day, 21, 30)
+        with transaction() as session:
+            orders.expire_unpaid(session, now=self.now)
+            occasion = occasion_by_code(session, code, lock=True)
+            if occasion.status is OccasionStatus.OPEN:
+                move_occasion(session, occasion, "close", actor_id=None, now=self.now)
+                stock.return_set_aside(session, occasion.id, now=self.now)
+
+    def _open_session(
+        self, session: Session, code: str, host: str, chosen: Iterable[tuple[CatalogProduct, int]], day: date, rate: int
+    ) -> str | None:
+        """Plan and open a session, set its stock aside; its link, or None when it was held already."""
+        if session.scalar(select(Occasion.id).where(Occasion.code == code)):
+            return None
+        campaign_id = session.execute(
+            select(Campaign.id).where(Campaign.starts_on <= day, Campaign.ends_on >= day).limit(1)
+        ).scalar_one()
+        offers = [
+            OfferTerms(
+                product.product_id, (product.price_for(1, day) or 0) * 92 // 100,
+                min(packs // 2, 60) * product.net_weight_g, per_buyer_cap=5,
+            )
+            for product, packs in chosen
+        ]  # fmt: skip
+        partner = partner_by_code(session, host)
+        occasion = plan_occasion(
+            session, OccasionKind.SESSION, code, campaign_id, partner, f"{day:%m月%d日}助农直播（示例）",
+            at_beijing(day, 19), at_beijing(day, 21, 30), offers, actor_id=None, now=self.now, commission_bp=rate,
+        )  # fmt: skip
+        for offer in offers:
+            stock.set_aside(session, offer.product_id, occasion.id, offer.set_aside_g, now=self.now)
+        move_occasion(session, occasion, "open", actor_id=None, now=self.now)
+        return create_link(session, partner, campaign_id, occasion_id=occasion.id, now=self.now).code
+
+    # -- what is left of the days before ---------------------------------------------------------------------------------
+
+    def _move_on(self, day: date, rng: random.Random) -> None:
+        """Every order goes one step on: expire, approve, dispatch, accept; now and then a claim, a cancellation."""
+        with transaction() as session:
+            orders.expire_unpaid(session, now=self.now)
+        for order_id, status, terms, placed_on in self._open_orders(day):
+            age = (day - placed_on).days
+            if status is OrderStatus.PLACED and terms is PaymentTerms.ON_INVOICE and age >= 0:
+                self._try(order_id, self._approve)
+            elif status is OrderStatus.CONFIRMED and age >= 1:
+                self._try(order_id, self._cancel if rng.random() < 0.02 else self._dispatch)
+            elif status is OrderStatus.DISPATCHED and age >= 3:
+                self._accept(order_id, rng)
+        self._claims(day, rng)
+        self._transfers(day)
+        self._drain()
+
+    def _open_orders(self, day: date) -> list[tuple[int, OrderStatus, PaymentTerms, date]]:
+        with transaction() as session:
+            rows = session.execute(
+                select(Order.id, Order.status, Order.payment_terms, Order.placed_on)
+                .where(
+                    Order.status.in_([OrderStatus.PLACED, OrderStatus.CONFIRMED, OrderStatus.DISPATCHED]),
+                    Order.placed_on <= day,
+                )
+                .order_by(Order.id)
+            )
+            return list(rows.tuples())
+
+    def _try(self, order_id: int, step: Step) -> None:
+        """Do a step; when the goods are not there (spoiled, or promised too early), the order is called off instead."""
+        try:
+            with transaction() as session:
+                step(session, locked_order_by_id(session, order_id))
+        except DomainError:
+            with transaction() as session:
+                self._cancel(session, locked_order_by_id(session, order_id))
+
+    def _approve(self, session: Session, order: Order) -> None:
+        orders.approve(session, order, actor_id=None, now=self.now)
+
+    def _cancel(self, session: Session, order: Order) -> None:
+        orders.cancel(session, order, actor_id=None, now=self.now, reason="货源不足或买家取消（示例）")
+
+    def _dispatch(self, session: Session, order: Order) -> None:
+        orders.dispatch(
+            session, order, None, carrier_zh="冷链快递（示例）", tracking_number=f"YS{order.id:010d}", actor_id=None,
+            now=self.now,
+        )  # fmt: skip
+
+    def _accept(self, order_id: int, rng: random.Random) -> None:
+        with transaction() as session:
+            order = locked_order_by_id(session, order_id)
+            verdicts = None
+            if rng.random() < 0.06:
+                sku, sent = session.execute(
+                    select(Product.sku, OrderLine.dispatched_g)
+                    .join(Product, Product.id == OrderLine.product_id)
+                    .where(OrderLine.order_id == order.id, OrderLine.position == 1)
+                ).one()
+                verdicts = {sku: orders.Verdict(sent - sent // 10, "运输压伤（示例）")}
+            orders.accept(session, order, verdicts, actor_id=None, now=self.now)
+
+    def _claims(self, day: date, rng: random.Random) -> None:
+        """A few consumers claim spoiled fruit after the order was settled."""
+        with transaction() as session:
+            settled = session.scalars(
+                select(Order.id).where(
+                    Order.status == OrderStatus.SETTLED, Order.payment_terms == PaymentTerms.IN_ADVANCE,
+                    Order.placed_on == day - timedelta(days=4), Order.refunded_fen == 0,
+                ).order_by(Order.id)
+            ).all()  # fmt: skip
+        for order_id in settled:
+            if rng.random() < 0.05:
+                with transaction() as session:
+                    order = locked_order_by_id(session, order_id)
+                    amount = order.total_fen * rng.choice((5, 10, 20)) // 100
+                    grant_refund(session, order, amount, "坏果包赔（示例）", line_ids=None, actor_id=None, now=self.now)
+
+    def _transfers(self, day: date) -> None:
+        """Invoices are paid twenty days after acceptance; some buyers are late."""
+        with transaction() as session:
+            due = session.scalars(
+                select(Order.id).where(
+                    Order.status == OrderStatus.SETTLED, Order.payment_terms == PaymentTerms.ON_INVOICE,
+                    Order.paid_fen == 0, Order.accepted_at < at_beijing(day - timedelta(days=20)),
+                ).order_by(Order.id)
+            ).all()  # fmt: skip
+        for order_id in due:
+            if order_id % 11 == 0:
+                continue  # a late payer, for the overdue list
+            with transaction() as session:
+                order = locked_order_by_id(session, order_id)
+                owed = owed_fen(session, order)
+                if owed:
+                    record_bank_transfer(session, order, owed, f"示例-{order.number}", actor_id=None, now=self.now)
+
+    def wind_up(self) -> None:
+        """After New Year's Eve: what is on its way arrives; what was never paid lapses; invoices are paid."""
+        for day in _days(LAST + timedelta(days=1), LAST + timedelta(days=5)):
+            self.now = at_beijing(day, 8)
+            self._move_on(day, random.Random(f"{SEED} {day}"))
+
+    # -- the worker's part, by this clock ----------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        """Do what the outbox asks for, as a worker would, with the clock of the season."""
+        while True:
+            with transaction() as session:
+                waiting = session.execute(
+                    select(Outbox.id, Outbox.job, Outbox.ids)
+                    .where(Outbox.done_at.is_(None), Outbox.dead_at.is_(None))
+                    .order_by(Outbox.id)
+                ).all()
+            if not waiting:
+                return
+            for row in waiting:
+                with transaction() as session:
+                    if outbox.finish(session, row.id, now=self.now):
+                        self._act(session, row.job, row.ids[0])
+
+    def _act(self, session: Session, job: str, about: int) -> None:
+        if job == SETTLE_ORDER.name:
+            settle_and_reach(session, about, now=self.now)
+        elif job == REFUND_EXCESS.name:
+            refund_excess(session, about, now=self.now)
+        elif job == NOTIFY.name:
+            charge = session.get_one(SimulatedCharge, about)
+            signed = simulated.notification(charge, self.secret, now=self.now)
+            charge.notified_at = self.now
+            receive_notification(session, signed.body, signed.headers, self.secret, now=self.now)
+        else:
+            raise LookupError(f"the season does not know the job {job}")
+
+
+def _called_for(session: Session, product_id: int) -> bool:
+    return session.scalar(select(AgreementLine.id).where(AgreementLine.product_id == product_id)) is not None
+
+
+def _days(first: date, last: date) -> Iterable[date]:
+    day = first
+    while day <= last:
+        yield day
+        day += timedelta(days=1)
