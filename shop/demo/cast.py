@@ -39,7 +39,11 @@ LOGINS = (
     Login("customer", Role.CUSTOMER, PartyKind.CUSTOMER, "C001", "顾客一（示例）"),
 )
 
-SHOPS = (("S01", "平陆好物自营店（示例）", 60), ("S02", "帮扶产品平台店（示例）", 0), ("S03", "短视频平台店（示例）", 200))
+SHOPS = (
+    ("S01", "平陆好物自营店（示例）", 60),
+    ("S02", "帮扶产品平台店（示例）", 0),
+    ("S03", "短视频平台店（示例）", 200),
+)
 CADRES = tuple((f"G{n:02d}", f"帮扶干部{n:02d}（示例）") for n in range(1, 9))
 HOSTS = tuple((f"H{n:02d}", f"主播{n:02d}（示例）") for n in range(1, 5))
 CUSTOMERS = tuple((f"C{n:03d}", f"顾客{n:03d}（示例）") for n in range(1, 121))
@@ -79,5 +83,3 @@ def _partner(
 def parties(session: Session, kind: PartyKind) -> dict[str, int]:
     """Ids of the parties of a kind by code."""
     return dict(session.execute(select(Party.code, Party.id).where(Party.kind == kind)).tuples().all())
-
-

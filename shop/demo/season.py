@@ -103,7 +103,10 @@ class _Season:
             )
             first = session.scalar(select(func.max(Order.placed_on))) or FIRST
         bar = Progress(
-            TextColumn("  演示季 2025 · demo season"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
+            TextColumn("  演示季 2025 · demo season"),
+            BarColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
         )
         with bar:
             task = bar.add_task("", total=365, completed=(first - FIRST).days)
@@ -224,9 +227,7 @@ class _Season:
             ).tuples()
             for product_id, floor in dict(lines.all()).items():
                 swing = rng.randrange(88, 122)
-                known = select(MarketQuote.id).where(
-                    MarketQuote.product_id == product_id, MarketQuote.quoted_on == day
-                )
+                known = select(MarketQuote.id).where(MarketQuote.product_id == product_id, MarketQuote.quoted_on == day)
                 if session.scalar(known) is None:
                     record_quote(session, product_id, day, "批发市场行情（示例）", floor * swing // 100, now=self.now)
 
@@ -243,9 +244,7 @@ class _Season:
         """Products that can be sold today with at least so many packs in open stock."""
         goods, _ = self._reference()
         with transaction() as session:
-            left = session.execute(
-                select(Pool.product_id, Pool.available_g).where(Pool.occasion_id.is_(None))
-            ).tuples()
+            left = session.execute(select(Pool.product_id, Pool.available_g).where(Pool.occasion_id.is_(None))).tuples()
             packs = {product_id: grams // goods.by_id[product_id].net_weight_g for product_id, grams in left.all()}
         return [
             (product, packs[product.product_id])
