@@ -24,9 +24,21 @@ from shop.kit.http import now
 from shop.kit.reference import current_version
 
 __all__ = [
-    "ALL", "EVERYONE", "SIGNED_IN", "Actor", "Grant", "Role", "allow", "current_actor", "may_see", "must_own",
-    "reference_version", "scope",
-]  # fmt: skip
+    "ALL",
+    "EVERYONE",
+    "SIGNED_IN",
+    "Actor",
+    "Grant",
+    "Owned",
+    "Owner",
+    "Role",
+    "allow",
+    "current_actor",
+    "may_see",
+    "must_own",
+    "reference_version",
+    "scope",
+]
 
 
 class Audience(Enum):
@@ -167,7 +179,9 @@ def allow(*audience: Role | Audience) -> Callable[[Callable[..., Any]], Callable
     return guard
 
 
+#: Whose a row is: a column with a party id. Whose one object is: a party id. Or nobody in particular: ALL.
 Owner = ColumnElement[Any] | InstrumentedAttribute[Any] | All
+Owned = int | All | None
 
 
 def scope(actor: Actor, owners: Mapping[Role, Owner]) -> ColumnElement[bool]:
@@ -185,7 +199,7 @@ def scope(actor: Actor, owners: Mapping[Role, Owner]) -> ColumnElement[bool]:
     return or_(*visible) if visible else false()
 
 
-def may_see(actor: Actor, owners: Mapping[Role, int | All | None]) -> bool:
+def may_see(actor: Actor, owners: Mapping[Role, Owned]) -> bool:
     """Whether one object, whose owners are given by role, belongs to `actor`."""
     return any(
         actor.has(role)
@@ -194,7 +208,7 @@ def may_see(actor: Actor, owners: Mapping[Role, int | All | None]) -> bool:
     )
 
 
-def must_own(actor: Actor, owners: Mapping[Role, int | All | None], what: str) -> None:
+def must_own(actor: Actor, owners: Mapping[Role, Owned], what: str) -> None:
     """Raise NotFoundError unless the object belongs to `actor`: foreign looks like missing."""
     if not may_see(actor, owners):
         raise NotFoundError(what=what)

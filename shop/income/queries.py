@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shop.access.guard import ALL, Actor, Owner, Role, may_see, scope
+from shop.access.guard import ALL, Actor, Owned, Owner, Role, may_see, scope
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
 from shop.channels.policies import POLICIES
@@ -38,7 +38,9 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
         .join(Township, Township.id == Village.township_id)
         .where(Household.code == code)
     ).first()
-    owners = {Role.OPERATOR: ALL, Role.HOUSEHOLD: found[1], Role.MANAGER: found[4]} if found else {}
+    owners: dict[Role, Owned] = {}
+    if found:
+        owners = {Role.OPERATOR: ALL, Role.HOUSEHOLD: found[1], Role.MANAGER: found[4]}
     if found is None or not may_see(actor, owners):
         raise NotFoundError(what=code)
     entries = session.execute(

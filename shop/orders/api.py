@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from shop.access.actions import normal_phone
 from shop.access.errors import PhoneNotValid
-from shop.access.guard import ALL, Role, allow, current_actor, must_own, reference_version
+from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own, reference_version
 from shop.agreements import errors as agreement_errors
 from shop.agreements.actions import agreement_by_code, call_off
 from shop.catalog.actions import product_by_sku
@@ -164,7 +164,7 @@ def _locked(number: str, *roles: Role) -> Order:
     session = db.session()
     order = locked_order(session, number)
     firm_party = session.execute(select(Firm.party_id).where(Firm.id == order.firm_id)).scalar_one()
-    owners = {
+    owners: dict[Role, Owned] = {
         Role.OPERATOR: ALL, Role.FIRM_STAFF: firm_party, Role.BUYER: order.buyer_party_id,
         Role.CUSTOMER: order.buyer_party_id,
     }  # fmt: skip

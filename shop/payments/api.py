@@ -6,7 +6,7 @@ from flask import current_app, request
 from flask_smorest import Blueprint
 from sqlalchemy import select
 
-from shop.access.guard import ALL, EVERYONE, Role, allow, current_actor, must_own
+from shop.access.guard import ALL, EVERYONE, Owned, Role, allow, current_actor, must_own
 from shop.catalog.models import Firm
 from shop.kit.db import db, transaction
 from shop.kit.errors import NotFoundError
@@ -33,7 +33,7 @@ SELLERS = (Role.FIRM_STAFF, Role.OPERATOR)
 def own_order(order: Order, *roles: Role) -> None:
     """Raise NotFoundError unless one of `roles` owns the order."""
     firm_party = db.session.execute(select(Firm.party_id).where(Firm.id == order.firm_id)).scalar_one()
-    owners = {
+    owners: dict[Role, Owned] = {
         Role.OPERATOR: ALL, Role.FIRM_STAFF: firm_party, Role.BUYER: order.buyer_party_id,
         Role.CUSTOMER: order.buyer_party_id,
     }  # fmt: skip
