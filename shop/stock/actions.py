@@ -9,9 +9,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shop.catalog.models import BATCH_PAPERS, Firm, Product, RequiredPaper
+from shop.channels.models import Occasion, OccasionStatus
 from shop.farmers.models import Delivery
+from shop.kit.clock import beijing_day
 from shop.kit.states import record
-from shop.stock.errors import BatchPaperMissing, DeliveryNotFree, NotEnoughStock
+from shop.stock.errors import BatchPaperMissing, DeliveryNotFree, NotEnoughStock, NotFresh, NotTheFirms
 from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind
 
 
@@ -31,8 +33,15 @@ def open_lot(
 ) -> Lot:  # fmt: skip
     """A lot of deliveries (`delivery_codes`), or of what the firm made itself (`made_g` grams), into open stock.
 
-    Raises BatchPaperMissing, DeliveryNotFree; then nothing is changed.
+    Locks the product, so that two lots of a day do not get one number. Raises NotTheFirms, NotFresh,
+    BatchPaperMissing, DeliveryNotFree; then nothing is changed.
     """
+    session.execute(select(Product.id).where(Product.id == product.id).with_for_update(key_share=True))
+    today, expires_on = beijing_day(now), harvested_on + timedelta(days=product.shelf_life_days)
+    if product.firm_id != firm.id:
+        raise NotTheFirms(sku=product.sku, firm=firm.code)
+    if not harvested_on <= today < expires_on:
+        raise NotFresh(harvested_on=str(harvested_on), expires_on=str(expires_on))
     needs_paper = session.scalar(
         select(RequiredPaper.kind).where(RequiredPaper.product_id == product.id, RequiredPaper.kind.in_(BATCH_PAPERS))
     )
@@ -46,7 +55,7 @@ def open_lot(
         firm_id=firm.id,
         product_id=product.id,
         harvested_on=harvested_on,
-        expires_on=harvested_on + timedelta(days=product.shelf_life_days),
+        expires_on=expires_on,
         certificate_number=certificate_number,
         opened_at=now,
         received_g=weight_g,
@@ -65,7 +74,7 @@ def open_lot(
 
 
 def _free_deliveries(session: Session, firm: Firm, product: Product, codes: Sequence[str]) -> list[tuple[int, int]]:
-    """(id, grams) of the deliveries, locked. Raises DeliveryNotFree unless all are this firm's, this product's, unused."""
+    """(id, grams) of the deliveries, locked. Raises DeliveryNotFree unless all are this firm's, this product's, free."""
     rows = session.execute(
         select(Delivery.id, Delivery.weight_g, Delivery.code)
         .outerjoin(LotDelivery, LotDelivery.delivery_id == Delivery.id)
@@ -103,20 +112,38 @@ def set_aside(session: Session, product_id: int, occasion_id: int, weight_g: int
 def return_set_aside(session: Session, occasion_id: int, *, now: datetime) -> int:
     """Move what an occasion did not sell or hold back into open stock; returns the grams."""
     back = 0
-    pools = session.execute(
-        select(Pool.id, Pool.product_id, Pool.available_g).where(Pool.occasion_id == occasion_id).order_by(Pool.id)
-    ).all()
-    for pool_id, product_id, _ in pools:
-        left = session.execute(select(Pool.available_g).where(Pool.id == pool_id).with_for_update()).scalar_one()
+    pools = session.execute(select(Pool.id, Pool.product_id).where(Pool.occasion_id == occasion_id).order_by(Pool.id))
+    for pool_id, product_id in pools.all():
+        target = open_pool(session, product_id)
+        left = _locked(session, pool_id, target)[pool_id]
         if left:
-            _move(session, pool_id, open_pool(session, product_id), left, now)
+            _move(session, pool_id, target, left, now)
             back += left
     return back
 
 
+def return_left_behind(session: Session, *, now: datetime) -> int:
+    """Return what came free in the pools of closed occasions (an unpaid order lapsed after the end); the grams."""
+    closed = session.scalars(
+        select(Pool.occasion_id)
+        .join(Occasion, Occasion.id == Pool.occasion_id)
+        .where(Occasion.status == OccasionStatus.CLOSED, Pool.available_g > 0)
+        .distinct()
+        .order_by(Pool.occasion_id)
+    ).all()
+    return sum(return_set_aside(session, occasion_id, now=now) for occasion_id in closed if occasion_id is not None)
+
+
+def _locked(session: Session, *pool_ids: int) -> dict[int, int]:
+    """Lock pools by rising id; the available grams of each."""
+    rows = session.execute(
+        select(Pool.id, Pool.available_g).where(Pool.id.in_(pool_ids)).order_by(Pool.id).with_for_update()
+    )
+    return dict(rows.tuples().all())
+
+
 def _move(session: Session, source: int, target: int, weight_g: int, now: datetime) -> None:
-    for pool_id in sorted((source, target)):
-        session.execute(select(Pool.id).where(Pool.id == pool_id).with_for_update())
+    _locked(session, source, target)
     left, product_id = session.execute(select(Pool.available_g, Pool.product_id).where(Pool.id == source)).one()
     if left < weight_g:
         sku = session.execute(select(Product.sku).where(Product.id == product_id)).scalar_one()
@@ -203,7 +230,9 @@ _RELEASE = text(
     """
     WITH freed AS (
         UPDATE reservations SET held_g = 0, released_g = released_g + held_g
-        FROM (SELECT id, held_g AS was FROM reservations WHERE id = ANY(:ids) AND held_g > 0 ORDER BY id FOR UPDATE) AS r
+        FROM (
+            SELECT id, held_g AS was FROM reservations WHERE id = ANY(:ids) AND held_g > 0 ORDER BY id FOR UPDATE
+        ) AS r
         WHERE reservations.id = r.id RETURNING pool_id, r.was
     ), sums AS (SELECT pool_id, sum(was) AS weight_g FROM freed GROUP BY pool_id),
     locked AS MATERIALIZED (SELECT id FROM pools WHERE id IN (SELECT pool_id FROM sums) ORDER BY id FOR UPDATE)
@@ -279,12 +308,14 @@ def pick(session: Session, reservation_id: int, weight_g: int, *, now: datetime,
 def retire_lots(session: Session, *, day: date, now: datetime) -> int:
     """Take expired lots out of open stock; returns the grams. Never takes what is held for somebody.
 
-    A lot whose grams are all held stays until the holds are dispatched or released; the daily sweep comes again.
+    What closed sessions left behind comes back to open stock first. Lots are locked in the order of `pick`. A lot
+    whose grams are all held stays until the holds are dispatched or released; the daily sweep comes again.
     """
+    return_left_behind(session, now=now)
     lots = session.execute(
         select(Lot.id, Lot.product_id, Lot.received_g - Lot.dispatched_g - Lot.withdrawn_g)
         .where(Lot.expires_on <= day, Lot.received_g > Lot.dispatched_g + Lot.withdrawn_g)
-        .order_by(Lot.product_id, Lot.id)
+        .order_by(Lot.product_id, Lot.harvested_on, Lot.id)
         .with_for_update()
     ).all()
     gone = 0
@@ -294,10 +325,15 @@ def retire_lots(session: Session, *, day: date, now: datetime) -> int:
 
 
 def withdraw(session: Session, lot_id: int, product_id: int, weight_g: int, *, reason: str, now: datetime) -> int:
-    """Take up to `weight_g` available grams of a lot out of open stock (loss, expiry); returns what was taken."""
+    """Take up to `weight_g` available grams of a lot out of open stock (loss, expiry); returns what was taken.
+
+    Locks the lot, then the pool: the order of `pick`.
+    """
+    in_lot = session.execute(
+        select(Lot.received_g - Lot.dispatched_g - Lot.withdrawn_g).where(Lot.id == lot_id).with_for_update()
+    ).scalar_one()
     pool_id = open_pool(session, product_id)
-    available = session.execute(select(Pool.available_g).where(Pool.id == pool_id).with_for_update()).scalar_one()
-    taken = min(available, weight_g)
+    taken = min(_locked(session, pool_id)[pool_id], in_lot, weight_g)
     if taken:
         session.execute(
             update(Pool)

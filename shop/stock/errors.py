@@ -2,7 +2,10 @@
 
 from shop.kit.errors import DomainError, NotFoundError
 
-__all__ = ["BatchPaperMissing", "DeliveryNotFree", "NotEnoughStock", "NotFoundError"]
+__all__ = [
+    "BatchPaperMissing", "DeliveryNotFree", "LotIsHeld", "NotEnoughStock", "NotFoundError",
+    "NotFresh", "NotTheFirms",
+]  # fmt: skip
 
 
 class NotEnoughStock(DomainError):
@@ -41,3 +44,32 @@ class BatchPaperMissing(DomainError):
     title_zh, title_en = "批次缺少合格证", "Batch paper missing"
     zh = "商品 {sku} 的每个批次都须有合格证或检疫证编号。"
     en = "Each batch of {sku} needs its certificate number."
+
+
+class NotFresh(DomainError):
+    """Harvested tomorrow, or expired today."""
+
+    code = "lot-not-fresh"
+    status = 422
+    title_zh, title_en = "采收日期不符", "Lot not fresh"
+    zh = "{harvested_on} 采收、{expires_on} 到期的批次今天不能入库。"
+    en = "A lot harvested on {harvested_on} that expires on {expires_on} cannot be received today."
+
+
+class NotTheFirms(DomainError):
+    """A firm makes lots of its own products."""
+
+    code = "not-the-firms-product"
+    status = 422
+    title_zh, title_en = "不是该企业的商品", "Not the firm's product"
+    zh = "{sku} 不是企业 {firm} 的商品。"
+    en = "{sku} is not a product of {firm}."
+
+
+class LotIsHeld(DomainError):
+    """Held for buyers, set aside, or gone already: that much cannot be withdrawn."""
+
+    code = "lot-is-held"
+    title_zh, title_en = "库存已被占用", "Lot is held"
+    zh = "批次 {lot} 现在最多可核减 {free_g} 克，要求 {asked_g} 克。"
+    en = "{free_g} g of lot {lot} can be withdrawn now, {asked_g} g were asked."

@@ -1,0 +1,62 @@
+"""Reading lots, each firm its own."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from shop.access.guard import ALL, Actor, Role, scope
+from shop.catalog.models import Firm, Product
+from shop.farmers.models import Delivery, Household
+from shop.kit.errors import NotFoundError
+from shop.stock.models import Lot, LotDelivery
+
+
+def lots(session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` lots that `actor` sees, newest first. One statement."""
+    rows = session.execute(
+        select(Lot, Firm.code, Product.sku, Product.name_zh)
+        .join(Firm, Firm.id == Lot.firm_id)
+        .join(Product, Product.id == Lot.product_id)
+        .where(scope(actor, {Role.OPERATOR: ALL, Role.FIRM_STAFF: Firm.party_id}), *wanted)
+        .order_by(Lot.id.desc())
+        .limit(limit)
+    )
+    return [
+        {column.key: getattr(lot, column.key) for column in Lot.__table__.columns}
+        | {
+            "firm": firm,
+            "sku": sku,
+            "name_zh": name_zh,
+            "left_g": lot.received_g - lot.dispatched_g - lot.withdrawn_g,
+        }
+        for lot, firm, sku, name_zh in rows
+    ]
+
+
+def lot(session: Session, actor: Actor, code: str) -> dict[str, Any]:
+    """One lot with the slips it is made of. Raises NotFoundError for a missing and for a foreign one."""
+    found = lots(session, actor, Lot.code == code, limit=1)
+    if not found:
+        raise NotFoundError(what=code)
+    return found[0] | {"deliveries": _deliveries(session, found[0]["id"])}
+
+
+def _deliveries(session: Session, lot_id: int) -> list[dict[str, Any]]:
+    rows = session.execute(
+        select(Delivery, Household.code)
+        .join(LotDelivery, LotDelivery.delivery_id == Delivery.id)
+        .join(Household, Household.id == Delivery.household_id)
+        .where(LotDelivery.lot_id == lot_id)
+        .order_by(Delivery.id)
+    )
+    return [
+        {
+            "code": slip.code,
+            "household": household,
+            "delivered_on": slip.delivered_on,
+            "weight_g": slip.weight_g,
+            "grade": slip.grade.value,
+        }
+        for slip, household in rows
+    ]
