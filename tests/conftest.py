@@ -105,9 +105,7 @@ def clock() -> WalkingClock:
 
 
 @pytest.fixture(scope="session")
-def shared_app(
-    urls: tuple[str, str], template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Flask]:
+def shared_app(urls: tuple[str, str], template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """One app for all tests that roll back."""
     with fresh_app(urls, template, tmp_path_factory.mktemp("shared"), WalkingClock(A_DAY_IN_JULY)) as app:
         yield app
