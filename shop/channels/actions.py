@@ -10,7 +10,14 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shop.channels.errors import CodeTaken, NotFoundError, RewardRefused
+from shop.channels.errors import (
+    AlreadyPartner,
+    CodeTaken,
+    FeeTaken,
+    NotFoundError,
+    OccasionOfAnother,
+    RewardRefused,
+)
 from shop.channels.models import (
     Campaign,
     FeeRate,
@@ -52,9 +59,11 @@ def register_partner(
     session: Session, kind: PartnerKind, code: str, party_id: int, name_zh: str, *, actor_id: int | None, now: datetime,
     payment_term_days: int | None = None, profile: dict[str, object] | None = None,
 ) -> Partner:  # fmt: skip
-    """Admit a partner. Raises CodeTaken."""
+    """Admit a partner. Raises CodeTaken, AlreadyPartner."""
     if session.scalar(select(Partner.id).where(Partner.code == code)):
         raise CodeTaken(taken=code)
+    if session.scalar(select(Partner.id).where(Partner.party_id == party_id, Partner.kind == kind)):
+        raise AlreadyPartner
     partner = Partner(
         kind=kind, code=code, party_id=party_id, name_zh=name_zh, payment_term_days=payment_term_days,
         profile=profile or {}, admitted_at=now,
@@ -77,9 +86,13 @@ def set_fee(
     session: Session, partner: Partner, rate_bp: int, valid_from: date, *, actor_id: int | None, now: datetime,
     category: str | None = None,
 ) -> None:  # fmt: skip
-    """The technical fee of a shop from a day on. Raises RewardRefused for a partner that earns no such fee."""
+    """The technical fee of a shop from a day on. Raises RewardRefused for a partner that earns none, FeeTaken."""
     if channel_of_partner(partner.kind).reward is not Reward.PLATFORM_FEE:
         raise RewardRefused(cap_bp=0)
+    same = FeeRate.category.is_(None) if category is None else FeeRate.category == category
+    of_day = select(FeeRate.id).where(FeeRate.partner_id == partner.id, FeeRate.valid_from == valid_from, same)
+    if session.scalar(of_day):
+        raise FeeTaken(partner=partner.code, valid_from=str(valid_from))
     session.add(
         FeeRate(
             partner_id=partner.id, partner_kind=partner.kind, category=category, valid_from=valid_from, rate_bp=rate_bp
@@ -148,7 +161,11 @@ def create_link(
     session: Session, partner: Partner, campaign_id: int, *, occasion_id: int | None = None,
     product_id: int | None = None, now: datetime,
 ) -> SaleLink:  # fmt: skip
-    """A short link of a partner: eight letters, 30^8 of them, drawn at random."""
+    """A short link of a partner: eight letters, 30^8 of them, drawn at random. Raises OccasionOfAnother."""
+    if occasion_id is not None:
+        host_id = session.execute(select(Occasion.partner_id).where(Occasion.id == occasion_id)).scalar_one()
+        if host_id != partner.id:
+            raise OccasionOfAnother(partner=partner.code)
     link = SaleLink(
         code="".join(secrets.choice(LINK_ALPHABET) for _ in range(8)), campaign_id=campaign_id, partner_id=partner.id,
         partner_kind=partner.kind, occasion_id=occasion_id, product_id=product_id, created_at=now,

@@ -2,7 +2,10 @@
 
 from shop.kit.errors import DomainError, MoveRefusedError, NotFoundError
 
-__all__ = ["CodeTaken", "MoveRefusedError", "NotFoundError", "RewardRefused"]
+__all__ = [
+    "AlreadyPartner", "CodeTaken", "FeeTaken", "MoveRefusedError", "NoCampaign", "NotFoundError", "OccasionOfAnother",
+    "RewardRefused",
+]  # fmt: skip
 
 
 class CodeTaken(DomainError):
@@ -22,3 +25,40 @@ class RewardRefused(DomainError):
     title_zh, title_en = "不得计酬", "Reward refused"
     zh = "该销售伙伴不得计酬，或超过上限 {cap_bp} 基点。"
     en = "This partner cannot be rewarded, or not above {cap_bp} basis points."
+
+
+class AlreadyPartner(DomainError):
+    """A party is partner of a kind once."""
+
+    code = "already-partner"
+    title_zh, title_en = "已是销售伙伴", "Already a partner"
+    zh = "该单位或个人已是同类销售伙伴。"
+    en = "This party is a partner of that kind already."
+
+
+class FeeTaken(DomainError):
+    """A rate that begins on a day is not replaced: orders may have been settled by it."""
+
+    code = "fee-taken"
+    title_zh, title_en = "该日费率已存在", "Fee taken"
+    zh = "{partner} 自 {valid_from} 起的费率已存在。"
+    en = "{partner} has a rate from {valid_from} on already."
+
+
+class NoCampaign(DomainError):
+    """No campaign is open today."""
+
+    code = "no-campaign"
+    title_zh, title_en = "没有进行中的活动", "No campaign"
+    zh = "今天没有进行中的活动。"
+    en = "No campaign is open today."
+
+
+class OccasionOfAnother(DomainError):
+    """A partner advertises his own sessions only."""
+
+    code = "occasion-of-another"
+    status = 422
+    title_zh, title_en = "不是该伙伴的场次", "Session of another"
+    zh = "该场次不属于伙伴 {partner}。"
+    en = "This session is not one of {partner}."

@@ -74,7 +74,7 @@ def open_lot(
 
 
 def _free_deliveries(session: Session, firm: Firm, product: Product, codes: Sequence[str]) -> list[tuple[int, int]]:
-    """(id, grams) of the deliveries, locked. Raises DeliveryNotFree unless all are this firm's, this product's, free."""
+    """(id, grams) of the deliveries, locked. Raises DeliveryNotFree unless all are the firm's, the product's, free."""
     rows = session.execute(
         select(Delivery.id, Delivery.weight_g, Delivery.code)
         .outerjoin(LotDelivery, LotDelivery.delivery_id == Delivery.id)

@@ -1,0 +1,252 @@
+"""Channels over HTTP: campaigns, the five channels, partners, sessions and links."""
+
+from typing import Any
+
+from flask_smorest import Blueprint
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.access.actions import ensure_party
+from shop.access.guard import ALL, EVERYONE, All, Role, allow, current_actor, must_own, reference_version
+from shop.access.models import PartyKind
+from shop.catalog.actions import product_by_sku
+from shop.channels import actions, errors, queries, schemas
+from shop.channels.models import Campaign, OccasionKind, Partner, PartnerKind, SaleLink
+from shop.channels.policies import POLICIES, ChannelPolicy, channel_of_partner
+from shop.channels.reference import selling
+from shop.kit.clock import beijing_day
+from shop.kit.db import db, transaction
+from shop.kit.errors import NotFoundError
+from shop.kit.http import documented, now
+from shop.kit.schemas import cursor_key, page
+
+blueprint = Blueprint(
+    "channels", __name__, url_prefix="/api/v1", description="活动、渠道与伙伴 · Campaigns and channels"
+)
+
+#: What kind of party a partner of a kind is.
+PARTY_OF: dict[PartnerKind, PartyKind] = {
+    PartnerKind.SHOP: PartyKind.SHOP,
+    PartnerKind.UNIT: PartyKind.BUYER,
+    PartnerKind.CADRE: PartyKind.CADRE,
+    PartnerKind.ENTERPRISE: PartyKind.BUYER,
+    PartnerKind.HOST: PartyKind.HOST,
+}
+SHARING = (Role.OPERATOR, Role.HOST, Role.CADRE)
+
+
+def _campaign(campaign: Campaign) -> dict[str, Any]:
+    return {
+        "code": campaign.code,
+        "name_zh": campaign.name_zh,
+        "name_en": campaign.name_en,
+        "starts_on": campaign.starts_on,
+        "ends_on": campaign.ends_on,
+        "is_open": campaign.starts_on <= beijing_day(now()) <= campaign.ends_on,
+    }
+
+
+def _channel(policy: ChannelPolicy) -> dict[str, Any]:
+    return {
+        "kind": policy.kind.value,
+        "name_zh": policy.name_zh,
+        "name_en": policy.name_en,
+        "partner_kind": policy.partner.value,
+        "occasion_kind": policy.occasion.value if policy.occasion else None,
+        "occasion_required": policy.occasion_required,
+        "price": policy.price.value,
+        "approval": policy.approval.value,
+        "payment": policy.payment.value,
+        "term_days": policy.term_days,
+        "hold": policy.hold.value,
+        "reward": policy.reward.value,
+    }
+
+
+@blueprint.route("/campaigns", methods=["GET"])
+@allow(EVERYONE)
+@blueprint.response(200, schemas.CampaignList)
+def list_campaigns() -> dict[str, Any]:
+    """活动列表 · Campaigns, the youngest first."""
+    found = db.session.scalars(select(Campaign).order_by(Campaign.starts_on.desc(), Campaign.id.desc()))
+    return {"items": [_campaign(campaign) for campaign in found]}
+
+
+@blueprint.route("/campaigns", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.CampaignAsked)
+@blueprint.response(201, schemas.CampaignOut)
+@documented(
+    errors=[errors.CodeTaken],
+    example={
+        "code": "C2026", "name_zh": "2026 年五销活动（示例）", "name_en": "Five-channel campaign 2026",
+        "starts_on": "2026-01-01", "ends_on": "2026-12-31",
+    },
+)  # fmt: skip
+def add_campaign(body: dict[str, Any]) -> dict[str, Any]:
+    """新建活动 · Open a campaign."""
+    with transaction() as session:
+        campaign = actions.open_campaign(session, **body, actor_id=current_actor().person_id, now=now())
+        return _campaign(campaign)
+
+
+@blueprint.route("/channels", methods=["GET"])
+@allow(EVERYONE)
+@blueprint.response(200, schemas.ChannelList)
+def list_channels() -> dict[str, Any]:
+    """渠道列表 · The five channels and how each of them sells."""
+    return {"items": [_channel(policy) for policy in POLICIES.values()]}
+
+
+@blueprint.route("/partners", methods=["GET"])
+@allow(EVERYONE)
+@blueprint.arguments(schemas.PartnerFilter, location="query")
+@blueprint.response(200, schemas.PartnerPage)
+def list_partners(query: dict[str, Any]) -> dict[str, object]:
+    """伙伴列表 · Admitted partners."""
+    after = cursor_key(query["cursor"]) or 0
+    known = selling(db.session(), reference_version()).partners_by_id
+    wanted = [
+        {
+            "id": partner.partner_id,
+            "code": partner.code,
+            "kind": partner.kind.value,
+            "channel": channel_of_partner(partner.kind).kind.value,
+            "name_zh": partner.name_zh,
+        }
+        for partner in sorted(known.values(), key=lambda partner: partner.partner_id)
+        if partner.partner_id > after and query["kind"] in (None, partner.kind)
+    ]
+    return page(wanted[: query["limit"] + 1], query["limit"], key=lambda partner: int(partner["id"]))
+
+
+@blueprint.route("/partners", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.PartnerAsked)
+@blueprint.response(201, schemas.PartnerOut)
+@documented(
+    errors=[errors.CodeTaken, errors.AlreadyPartner],
+    example={"kind": "unit", "code": "U90", "name_zh": "示范中学（示例）", "payment_term_days": 30},
+)
+def add_partner(body: dict[str, Any]) -> dict[str, Any]:
+    """准入伙伴 · Admit a partner."""
+    kind: PartnerKind = body["kind"]
+    with transaction() as session:
+        party_id = ensure_party(session, PARTY_OF[kind], body["code"], body["name_zh"])
+        partner = actions.register_partner(
+            session, kind, body["code"], party_id, body["name_zh"], payment_term_days=body["payment_term_days"],
+            actor_id=current_actor().person_id, now=now(),
+        )  # fmt: skip
+        return {
+            "code": partner.code,
+            "kind": kind.value,
+            "channel": channel_of_partner(kind).kind.value,
+            "name_zh": partner.name_zh,
+        }
+
+
+@blueprint.route("/partners/<string:code>/fees", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.FeeAsked)
+@blueprint.response(201, schemas.FeeAsked)
+@documented(
+    errors=[NotFoundError, errors.RewardRefused, errors.FeeTaken],
+    example={"rate_bp": 200, "valid_from": "2025-08-01"},
+)
+def set_fee(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """技术服务费率 · The fee of an online shop from a day on. Others cannot have one."""
+    with transaction() as session:
+        partner = actions.partner_by_code(session, code)
+        actions.set_fee(
+            session, partner, body["rate_bp"], body["valid_from"], actor_id=current_actor().person_id, now=now()
+        )
+        return body
+
+
+def _own_partner(session: Session, code: str, *roles: Role) -> Partner:
+    """The partner, if the actor is it in one of `roles`. Raises NotFoundError otherwise."""
+    partner = actions.partner_by_code(session, code)
+    owners: dict[Role, int | All | None] = {role: ALL if role is Role.OPERATOR else partner.party_id for role in roles}
+    must_own(current_actor(), owners, what=code)
+    return partner
+
+
+def _campaign_now(session: Session) -> int:
+    found = selling(session, reference_version()).campaign_on(beijing_day(now()))
+    if found is None:
+        raise errors.NoCampaign
+    return found
+
+
+@blueprint.route("/sessions", methods=["POST"])
+@allow(Role.HOST, Role.OPERATOR)
+@blueprint.arguments(schemas.SessionAsked)
+@blueprint.response(201, schemas.SessionOut)
+@documented(
+    errors=[NotFoundError, errors.CodeTaken, errors.RewardRefused, errors.NoCampaign],
+    example={
+        "code": "LIVE-900", "partner": "L01", "title_zh": "鲜桃专场（示例）", "starts_at": "2025-07-16T19:00:00+08:00",
+        "ends_at": "2025-07-16T21:30:00+08:00", "commission_bp": 500,
+        "offers": [{"sku": "PL001", "price_fen": 2_800, "set_aside_g": 5_000, "per_buyer_cap": 5}],
+    },
+)  # fmt: skip
+def plan_session(body: dict[str, Any]) -> dict[str, Any]:
+    """策划直播 · Plan a session; it sells when the county has opened it."""
+    with transaction() as session:
+        actor = current_actor()
+        partner = _own_partner(session, body["partner"], Role.OPERATOR, Role.HOST)
+        terms = [
+            actions.OfferTerms(
+                product_by_sku(session, offer["sku"]).id, offer["price_fen"], offer["set_aside_g"],
+                offer["per_buyer_cap"],
+            )
+            for offer in body["offers"]
+        ]  # fmt: skip
+        occasion = actions.plan_occasion(
+            session, OccasionKind.SESSION, body["code"], _campaign_now(session), partner, body["title_zh"],
+            body["starts_at"], body["ends_at"], terms, commission_bp=body["commission_bp"], actor_id=actor.person_id,
+            now=now(),
+        )  # fmt: skip
+        return queries.live_session(session, actor, occasion.code)
+
+
+@blueprint.route("/sessions/<string:code>", methods=["GET"])
+@allow(Role.HOST, Role.OPERATOR)
+@blueprint.response(200, schemas.SessionOut)
+@documented(errors=[NotFoundError])
+def show_session(code: str) -> dict[str, Any]:
+    """直播场次 · One session with its shelf."""
+    return queries.live_session(db.session(), current_actor(), code)
+
+
+@blueprint.route("/links", methods=["POST"])
+@allow(*SHARING)
+@blueprint.arguments(schemas.LinkAsked)
+@blueprint.response(201, schemas.LinkOut)
+@documented(
+    errors=[NotFoundError, errors.OccasionOfAnother, errors.NoCampaign],
+    example={"partner": "L01", "session": "LIVE-1", "sku": "PL001"},
+)
+def add_link(body: dict[str, Any]) -> dict[str, Any]:
+    """推广链接 · A short link: who orders through it is counted for its partner."""
+    with transaction() as session:
+        partner = _own_partner(session, body["partner"], *SHARING)
+        occasion = actions.occasion_by_code(session, body["session"]) if body["session"] else None
+        product = product_by_sku(session, body["sku"]) if body["sku"] else None
+        link = actions.create_link(
+            session, partner, occasion.campaign_id if occasion else _campaign_now(session),
+            occasion_id=occasion.id if occasion else None, product_id=product.id if product else None, now=now(),
+        )  # fmt: skip
+        return queries.links(session, current_actor(), SaleLink.id == link.id, limit=1)[0]
+
+
+@blueprint.route("/links", methods=["GET"])
+@allow(*SHARING)
+@blueprint.arguments(schemas.LinkFilter, location="query")
+@blueprint.response(200, schemas.LinkPage)
+def list_links(query: dict[str, Any]) -> dict[str, object]:
+    """我的链接 · Your links, newest first, and how often they were opened."""
+    before = cursor_key(query["cursor"])
+    wanted = [] if before is None else [SaleLink.id < before]
+    rows = queries.links(db.session(), current_actor(), *wanted, limit=query["limit"] + 1)
+    return page(rows, query["limit"], key=lambda row: int(row["id"]))

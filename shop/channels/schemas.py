@@ -1,0 +1,201 @@
+"""Shapes of campaigns, channels, partners, sessions and links on the wire."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from shop.channels.models import PartnerKind
+from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
+
+
+class Moment(fields.AwareDateTime):
+    """An instant with its zone, `2025-07-15T19:00:00+08:00`, in 2000..2100."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})"
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValidationError("Must be YYYY-MM-DDTHH:MM:SS with a zone.")
+        moment: datetime = super()._deserialize(value, attr, data, **kwargs)
+        if not 2000 <= moment.year <= 2100:
+            raise ValidationError("Must lie in 2000 to 2100.")
+        return moment
+
+
+class CampaignAsked(StrictSchema):
+    """A campaign, both days included."""
+
+    code = Code(required=True)
+    name_zh = Text(required=True)
+    name_en = Text(required=True)
+    starts_on = Day(required=True)
+    ends_on = Day(required=True)
+
+    @validates_schema
+    def ends_after_it_began(self, data: dict[str, Any], **_: Any) -> None:
+        """The days are in order."""
+        if data["ends_on"] < data["starts_on"]:
+            raise ValidationError("Must not be before the first day.", "ends_on")
+
+
+class CampaignOut(Schema):
+    """A campaign and whether it is open today."""
+
+    code = fields.String()
+    name_zh = fields.String()
+    name_en = fields.String()
+    starts_on = fields.Date()
+    ends_on = fields.Date()
+    is_open = fields.Boolean()
+
+
+class CampaignList(Schema):
+    """All campaigns, the youngest first."""
+
+    items = fields.List(fields.Nested(CampaignOut))
+
+
+class ChannelOut(Schema):
+    """One of the five channels: the axes of its policy. `term_days`: invoices are due that long after acceptance."""
+
+    kind = fields.String()
+    name_zh = fields.String()
+    name_en = fields.String()
+    partner_kind = fields.String()
+    occasion_kind = fields.String(allow_none=True)
+    occasion_required = fields.Boolean()
+    price = fields.String()
+    approval = fields.String()
+    payment = fields.String()
+    term_days = fields.Integer()
+    hold = fields.String()
+    reward = fields.String()
+
+
+class ChannelList(Schema):
+    """The five channels."""
+
+    items = fields.List(fields.Nested(ChannelOut))
+
+
+class PartnerFilter(PageQuery):
+    """Partners of a kind."""
+
+    kind = fields.Enum(PartnerKind, by_value=True, load_default=None)
+
+
+class PartnerAsked(StrictSchema):
+    """A partner to be admitted. `payment_term_days`: of invoices, where it is not the channel's."""
+
+    kind = fields.Enum(PartnerKind, by_value=True, required=True)
+    code = Code(required=True)
+    name_zh = Text(required=True)
+    payment_term_days = Whole(low=0, high=60, load_default=None, allow_none=True)
+
+
+class PartnerOut(Schema):
+    """What everybody may know of a partner."""
+
+    code = fields.String()
+    kind = fields.String()
+    channel = fields.String()
+    name_zh = fields.String()
+
+
+class PartnerPage(Schema):
+    """A page of partners."""
+
+    items = fields.List(fields.Nested(PartnerOut))
+    next = fields.String(allow_none=True)
+
+
+class FeeAsked(StrictSchema):
+    """The technical fee of an online shop from a day on."""
+
+    rate_bp = Whole(low=0, high=3_000, required=True)
+    valid_from = Day(required=True)
+
+
+class OfferAsked(StrictSchema):
+    """What the session sells: fen per pack, packs per buyer at most, grams set aside."""
+
+    sku = Code(required=True)
+    price_fen = Whole(low=1, high=MAX_FEN, required=True)
+    set_aside_g = Whole(low=0, high=MAX_GRAMS, required=True)
+    per_buyer_cap = Whole(low=1, high=10_000, load_default=None, allow_none=True)
+
+
+class SessionAsked(StrictSchema):
+    """A live session of a host. Commission is capped at 10 % in a public-help campaign."""
+
+    code = Code(required=True)
+    partner = Code(required=True)
+    title_zh = Text(required=True)
+    starts_at = Moment(required=True)
+    ends_at = Moment(required=True)
+    commission_bp = Whole(low=0, high=1_000, load_default=0)
+    offers = fields.List(fields.Nested(OfferAsked), required=True, validate=validate.Length(min=1, max=100))
+
+    @validates_schema
+    def makes_sense(self, data: dict[str, Any], **_: Any) -> None:
+        """The hours are in order and no product is offered twice."""
+        if data["ends_at"] <= data["starts_at"]:
+            raise ValidationError("Must be after the start.", "ends_at")
+        skus = [offer["sku"] for offer in data["offers"]]
+        if len(set(skus)) != len(skus):
+            raise ValidationError("A product is offered twice.", "offers")
+
+
+class OfferOut(Schema):
+    """An offer of a session."""
+
+    sku = fields.String()
+    name_zh = fields.String()
+    price_fen = fields.Integer()
+    per_buyer_cap = fields.Integer(allow_none=True)
+    set_aside_g = fields.Integer()
+
+
+class SessionOut(Schema):
+    """A session as its host and the county see it."""
+
+    code = fields.String()
+    status = fields.String()
+    partner = fields.String()
+    title_zh = fields.String()
+    starts_at = fields.AwareDateTime()
+    ends_at = fields.AwareDateTime()
+    commission_bp = fields.Integer()
+    offers = fields.List(fields.Nested(OfferOut))
+
+
+class LinkAsked(StrictSchema):
+    """A link of a partner, to a session and a product if it leads there."""
+
+    partner = Code(required=True)
+    session = Code(load_default=None, allow_none=True)
+    sku = Code(load_default=None, allow_none=True)
+
+
+class LinkFilter(PageQuery):
+    """Your links."""
+
+
+class LinkOut(Schema):
+    """A link. `visitors`: different people a day, as far as a keyed hash that changes daily can tell."""
+
+    code = fields.String()
+    path = fields.String()
+    partner = fields.String()
+    session = fields.String(allow_none=True)
+    sku = fields.String(allow_none=True)
+    clicks = fields.Integer()
+    visitors = fields.Integer()
+
+
+class LinkPage(Schema):
+    """A page of links."""
+
+    items = fields.List(fields.Nested(LinkOut))
+    next = fields.String(allow_none=True)
