@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from shop.catalog.models import (
@@ -300,6 +300,11 @@ def _firms(session: Session) -> tuple[CatalogFirm, ...]:
 
 
 kept = Kept(_load)
+
+
+def catalog_held(database: Engine, version: int) -> Catalog | None:
+    """The catalogue if the process holds it at `version`: no session is needed to look."""
+    return kept.held(database, version)
 
 
 def catalog(session: Session, version: int) -> Catalog:

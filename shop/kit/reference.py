@@ -6,10 +6,11 @@ never older. Who changes reference data does not read the kept copy in the same 
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import text
+import psycopg
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 T = TypeVar("T")
@@ -20,6 +21,26 @@ def current_version(session: Session) -> int:
     return int(session.execute(text("SELECT version FROM reference_version")).scalar_one())
 
 
+def committed_version(engine: Engine) -> int:
+    """The version as committed, in one round trip: the only statement of a hot read needs no BEGIN and ROLLBACK.
+
+    A broken connection is thrown away; the next way in tells the caller as any other statement would.
+    """
+    pooled = engine.raw_connection()
+    connection = cast("psycopg.Connection[tuple[int]]", pooled.driver_connection)
+    try:
+        connection.autocommit = True
+        row = connection.execute("SELECT version FROM reference_version").fetchone()
+        connection.autocommit = False
+    except psycopg.Error:
+        pooled.invalidate()
+        with Session(engine) as session:
+            return current_version(session)
+    finally:
+        pooled.close()
+    return row[0] if row else 0
+
+
 class Kept(Generic[T]):
     """A frozen value of each database, by version."""
 
@@ -27,6 +48,11 @@ class Kept(Generic[T]):
         self._load = load
         self._lock = Lock()
         self._values: WeakKeyDictionary[object, tuple[int, T]] = WeakKeyDictionary()
+
+    def held(self, database: Engine, version: int) -> T | None:
+        """The value at `version` if it is the one kept."""
+        kept = self._values.get(database)
+        return kept[1] if kept is not None and kept[0] == version else None
 
     def get(self, session: Session, version: int) -> T:
         """The value at `version`; loads it when the kept one is another."""
