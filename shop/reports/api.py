@@ -1,0 +1,113 @@
+"""Reports over HTTP: sales by channel, purchase agreements, household income. Each answers from rollups."""
+
+from typing import Any
+
+from flask_smorest import Blueprint
+
+from shop.access.guard import allow, current_actor
+from shop.kit.clock import beijing_day
+from shop.kit.db import db
+from shop.kit.http import documented, language, now
+from shop.reports import agreement_report, income_report, queries, schemas
+from shop.reports.area import READERS
+from shop.reports.gain import gain
+
+blueprint = Blueprint("reports", __name__, url_prefix="/api/v1", description="报表 · Reports")
+
+
+@blueprint.route("/reports/channels", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.ChannelsFilter, location="query")
+@blueprint.response(200, schemas.ChannelsReport)
+@documented(
+    answer={
+        "from": "2025-07-01", "to": "2025-07-31", "as_of": "2025-08-01T00:30:05+00:00", "source": "…", "basis": "…",
+        "items": [{
+            "period": None, "channel": "livestream", "name": "直播网销", "orders": 1, "settled_orders": 1,
+            "weight_g": 5000, "paid_fen": 6000, "refunded_fen": 0, "net_fen": 6000, "firm_fen": 5520, "host_fen": 480,
+            "platform_fen": 0, "carrier_fen": 0, "open_fen": 0, "held_fen": 0, "due_fen": 0,
+        }],
+        "total": {
+            "orders": 1, "settled_orders": 1, "weight_g": 5000, "paid_fen": 6000, "refunded_fen": 0, "net_fen": 6000,
+            "firm_fen": 5520, "host_fen": 480, "platform_fen": 0, "carrier_fen": 0, "open_fen": 0, "held_fen": 0,
+            "due_fen": 0,
+        },
+    }
+)  # fmt: skip
+def channels(query: dict[str, Any]) -> dict[str, Any]:
+    """渠道报表 · Sales by channel: orders, weight, paid, refunded, net, and everybody's share.
+
+    All five channels are always shown. Managers see the firms of their area, firms themselves.
+    """
+    return queries.sales_by_channel(
+        db.session(), current_actor(), query["first"], query["last"], query["by"], language()
+    )
+
+
+@blueprint.route("/reports/agreements", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.AgreementsFilter, location="query")
+@blueprint.response(200, schemas.AgreementsReport)
+@documented(
+    answer={
+        "by": "agreement", "day": "2025-07-31", "as_of": "2025-08-01T00:30:05+00:00", "source": "…", "basis": "…",
+        "items": [{
+            "key": "A001", "name": "运城市区连锁超市乙（示例）", "agreements": 1, "signed_g": 9_700_000,
+            "signed_fen": 5_587_200, "due_g": 2_238_462, "called_g": 20_000, "dispatched_g": 20_000,
+            "accepted_g": 19_000, "refused_g": 1_000, "shortfall_g": 2_219_462, "executed_fen": 10_944, "rate_bp": 85,
+        }],
+        "next": "A001",
+        "total": {
+            "agreements": 12, "signed_g": 93_900_000, "signed_fen": 51_811_450, "due_g": 33_183_161,
+            "called_g": 20_000, "dispatched_g": 20_000, "accepted_g": 19_000, "refused_g": 1_000,
+            "shortfall_g": 33_164_161, "executed_fen": 10_944, "rate_bp": 6,
+        },
+    }
+)  # fmt: skip
+def agreements(query: dict[str, Any]) -> dict[str, Any]:
+    """采购协议报表 · Agreements: signed (签约) and executed (履约), due, called off, accepted, short, and the rate."""
+    return agreement_report.agreements_report(
+        db.session(), current_actor(), query["by"], query["day"] or beijing_day(now()), language(),
+        limit=query["limit"], after=query["after"],
+    )  # fmt: skip
+
+
+@blueprint.route("/reports/income", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.IncomeFilter, location="query")
+@blueprint.response(200, schemas.IncomeReport)
+@documented(
+    answer={
+        "by": "township", "from": "2025-01", "to": "2025-12", "as_of": "2026-01-01T00:30:05+00:00", "source": "…",
+        "basis": "…",
+        "items": [{
+            "key": "140829101", "name": "常乐镇", "cash_fen": 50_363_563,
+            "cash": {
+                "sale_gross_fen": 41_298_485, "patronage_fen": 1_751_837, "wage_fen": 5_527_000,
+                "land_rent_fen": 730_170, "dividend_fen": 1_056_071, "subsidy_fen": 0,
+            },
+            "categories": {
+                "wage_fen": 5_527_000, "business_gross_fen": 43_050_322, "property_fen": 1_786_241, "transfer_fen": 0,
+            },
+            "weight_g": 114_982_500, "households": 28, "assisted_households": 8, "sales_reached_fen": 0,
+            "sales_reached_g": 0,
+        }],
+        "next": None,
+        "gain": {"status": "no_base", "reason": "period_not_over", "reason_text": "期间尚未结束，不作比较"},
+    }
+)  # fmt: skip
+def income(query: dict[str, Any]) -> dict[str, Any]:
+    """增收报表 · Household income: cash by kind, households reached, sales reached beside it, gain per household.
+
+    By township all nine are shown. The gain compares only what both periods record in the same way, and names the rest.
+    """
+    months = (
+        income_report.whole_year(query["year"])
+        if query["year"] is not None
+        else income_report.span(query["first"], query["last"])
+    )
+    session, actor = db.session(), current_actor()
+    report = income_report.income_report(
+        session, actor, query["by"], months, language(), limit=query["limit"], after=query["after"]
+    )
+    return {**report, "gain": gain(session, actor, months, language(), now=now())}

@@ -1,0 +1,251 @@
+"""Household income over places, firms, products, months; sales reached beside it, never added to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, literal, select, union
+from sqlalchemy.orm import Session
+
+from shop.access.guard import Actor
+from shop.catalog.models import Firm, Product
+from shop.channels.models import Channel
+from shop.farmers.models import Household
+from shop.income.models import CATEGORY_OF, Category, IncomeKind
+from shop.kit.clock import month_of
+from shop.places.models import Township, TownshipKind, Village
+from shop.reports.area import area, as_of, sees_households, township_area
+from shop.reports.jobs import REFRESH_INCOME, REFRESH_REACH
+from shop.reports.models import IncomeRollup, ReachRollup
+from shop.reports.wording import BY_CHANNEL, INCOME, SOURCE
+
+#: Kinds as the report names them: a sale is always called gross.
+KIND_NAMES: dict[IncomeKind, str] = {
+    IncomeKind.SALE: "sale_gross_fen",
+    IncomeKind.PATRONAGE: "patronage_fen",
+    IncomeKind.WAGE: "wage_fen",
+    IncomeKind.LAND_RENT: "land_rent_fen",
+    IncomeKind.DIVIDEND: "dividend_fen",
+    IncomeKind.SUBSIDY: "subsidy_fen",
+}
+CATEGORY_NAMES: dict[Category, str] = {
+    Category.WAGE: "wage_fen",
+    Category.BUSINESS: "business_gross_fen",
+    Category.PROPERTY: "property_fen",
+    Category.TRANSFER: "transfer_fen",
+}
+
+
+#: Fewer households than this are counted without saying how many of them are assisted.
+FEW = 3
+_NO_CASH = {"cash": None, "categories": None, "cash_fen": None, "weight_g": None}
+
+
+class IncomeBy(StrEnum):
+    """What a row of the report is."""
+
+    TOWNSHIP = "township"
+    VILLAGE = "village"
+    FIRM = "firm"
+    PRODUCT = "product"
+    CHANNEL = "channel"
+    MONTH = "month"
+    HOUSEHOLD = "household"
+
+
+@dataclass(frozen=True)
+class Months:
+    """From the first to the last month, both included, each as its first day."""
+
+    first: date
+    last: date
+
+    def each(self) -> list[date]:
+        """All of them."""
+        count = (self.last.year - self.first.year) * 12 + self.last.month - self.first.month + 1
+        return [
+            date(self.first.year + (self.first.month - 1 + i) // 12, (self.first.month - 1 + i) % 12 + 1, 1)
+            for i in range(count)
+        ]
+
+
+def income_report(
+    session: Session, actor: Actor, by: IncomeBy, months: Months, language: str, *, limit: int, after: str | None
+) -> dict[str, Any]:
+    """Cash by kind and category, weight, households reached, and sales reached, for each row and in total.
+
+    At most `limit` rows with a key above `after`; the total is always of all. All nine townships, all five channels and
+    all months are kept, at zero if need be.
+    """
+    names = _names(session, actor, by, months, language)
+    # The five channels come in their own order; they always fit.
+    keys = list(names) if by is IncomeBy.CHANNEL else sorted(key for key in names if after is None or key > after)
+    shown = keys[:limit]
+    cash = {} if by is IncomeBy.CHANNEL else _cash(session, actor, months, _INCOME_KEYS[by], shown)
+    reached = _reached(session, actor, months, _REACH_KEYS[by], shown)
+    households = (
+        _people(session, actor, months, ReachRollup, _REACH_KEYS[by], shown)
+        if by is IncomeBy.CHANNEL
+        else _people(session, actor, months, IncomeRollup, _INCOME_KEYS[by], shown)
+    )
+    whole = literal("").label("key")
+    total = _row(
+        _cash(session, actor, months, whole, None).get("", {}),
+        _people(session, actor, months, IncomeRollup, whole, None).get("", (0, 0)),
+        _reached(session, actor, months, whole, None).get("", (0, 0)),
+        assisted=sees_households(actor),
+    )
+    if by is IncomeBy.CHANNEL:
+        total |= _NO_CASH
+    items = []
+    for key in shown:
+        people = households.get(key, (0, 0))
+        # A row of very few households would tell which of them is an assisted one.
+        assisted = sees_households(actor) and (people[0] >= FEW or not people[0])
+        row = _row(cash.get(key, {}), people, reached.get(key, (0, 0)), assisted=assisted)
+        if by is IncomeBy.CHANNEL:
+            row |= _NO_CASH
+        items.append({"key": key, "name": names[key], **row})
+    basis = INCOME.in_(language) + (BY_CHANNEL.in_(language) if by is IncomeBy.CHANNEL else "")
+    return {
+        "by": by.value,
+        "from": months.first,
+        "to": months.last,
+        "as_of": as_of(session, REFRESH_INCOME.name, REFRESH_REACH.name),
+        "source": SOURCE.in_(language),
+        "basis": basis,
+        "items": items,
+        "next": shown[-1] if len(keys) > len(shown) else None,
+        "total": total,
+    }
+
+
+_NO_PRODUCT = "-"
+_INCOME_KEYS: dict[IncomeBy, ColumnElement[str]] = {
+    IncomeBy.TOWNSHIP: Township.code.expression,
+    IncomeBy.VILLAGE: Village.code.expression,
+    IncomeBy.FIRM: Firm.code.expression,
+    IncomeBy.PRODUCT: func.coalesce(Product.sku, _NO_PRODUCT),
+    IncomeBy.MONTH: func.to_char(IncomeRollup.month, "YYYY-MM"),
+    IncomeBy.HOUSEHOLD: Household.code.expression,
+}
+_REACH_KEYS: dict[IncomeBy, ColumnElement[str]] = _INCOME_KEYS | {
+    IncomeBy.CHANNEL: Channel.kind.expression,
+    IncomeBy.MONTH: func.to_char(ReachRollup.month, "YYYY-MM"),
+}
+
+
+def _within(query: Select[Any], actor: Actor, rollup: type[IncomeRollup] | type[ReachRollup], months: Months) -> Any:
+    """Join a rollup to household, place, firm and product; keep the reader's area and the months."""
+    query = (
+        query.select_from(rollup)
+        .join(Household, Household.id == rollup.household_id)
+        .join(Village, Village.id == Household.village_id)
+        .join(Township, Township.id == Village.township_id)
+        .join(Firm, Firm.id == rollup.firm_id)
+        .outerjoin(Product, Product.id == rollup.product_id)
+        .where(rollup.month.between(months.first, months.last), area(actor))
+    )
+    return query.join(Channel, Channel.id == ReachRollup.channel_id) if rollup is ReachRollup else query
+
+
+def _only(query: Any, key: ColumnElement[str], shown: Sequence[str] | None) -> Any:
+    """Group by `key`, for the rows that are shown; `shown` None = one row of everything."""
+    if shown is not None:
+        query = query.where(key.in_(shown))
+    return query.group_by(key)
+
+
+def _cash(
+    session: Session, actor: Actor, months: Months, key: ColumnElement[str], shown: Sequence[str] | None
+) -> dict[str, dict[IncomeKind, tuple[int, int]]]:
+    """(fen, grams) by key and kind."""
+    query = select(key, IncomeRollup.kind, func.sum(IncomeRollup.amount_fen), func.sum(IncomeRollup.weight_g))
+    query = _only(_within(query, actor, IncomeRollup, months), key, shown).group_by(IncomeRollup.kind)
+    found: dict[str, dict[IncomeKind, tuple[int, int]]] = {}
+    for name, kind, fen, grams in session.execute(query):
+        found.setdefault(str(name), {})[kind] = (int(fen), int(grams))
+    return found
+
+
+def _people(
+    session: Session, actor: Actor, months: Months, rollup: type[IncomeRollup] | type[ReachRollup],
+    key: ColumnElement[str], shown: Sequence[str] | None,
+) -> dict[str, tuple[int, int]]:  # fmt: skip
+    """(distinct households, assisted among them) by key."""
+    distinct = func.count(Household.id.distinct())
+    query = select(key, distinct, distinct.filter(Household.is_assisted))
+    rows = session.execute(_only(_within(query, actor, rollup, months), key, shown))
+    return {str(name): (int(all_), int(assisted)) for name, all_, assisted in rows}
+
+
+def _reached(
+    session: Session, actor: Actor, months: Months, key: ColumnElement[str], shown: Sequence[str] | None
+) -> dict[str, tuple[int, int]]:
+    """(fen, grams) of sales that reached households, by key."""
+    query = select(key, func.sum(ReachRollup.amount_fen), func.sum(ReachRollup.weight_g))
+    rows = session.execute(_only(_within(query, actor, ReachRollup, months), key, shown))
+    return {str(name): (int(fen), int(grams)) for name, fen, grams in rows}
+
+
+def _row(
+    cash: dict[IncomeKind, tuple[int, int]], people: tuple[int, int], reached: tuple[int, int], *, assisted: bool
+) -> dict[str, Any]:
+    categories = dict.fromkeys(CATEGORY_NAMES.values(), 0)
+    for kind, (fen, _) in cash.items():
+        categories[CATEGORY_NAMES[CATEGORY_OF[kind]]] += fen
+    return {
+        "cash_fen": sum(fen for fen, _ in cash.values()),
+        "cash": {name: cash.get(kind, (0, 0))[0] for kind, name in KIND_NAMES.items()},
+        "categories": categories,
+        "weight_g": sum(grams for _, grams in cash.values()),
+        "households": people[0],
+        "assisted_households": people[1] if assisted else None,
+        "sales_reached_fen": reached[0],
+        "sales_reached_g": reached[1],
+    }
+
+
+def _names(session: Session, actor: Actor, by: IncomeBy, months: Months, language: str) -> dict[str, str]:
+    """Key and name of every row of the report."""
+    if by is IncomeBy.MONTH:
+        return {f"{month:%Y-%m}": f"{month:%Y-%m}" for month in months.each()}
+    if by is IncomeBy.CHANNEL:
+        channels = session.execute(select(Channel.kind, Channel.name_zh, Channel.name_en).order_by(Channel.position))
+        return {kind.value: zh if language == "zh" else en for kind, zh, en in channels}
+    name = {
+        IncomeBy.TOWNSHIP: Township.name_zh,
+        IncomeBy.VILLAGE: Village.short_zh,
+        IncomeBy.FIRM: Firm.name_zh,
+        IncomeBy.PRODUCT: Product.name_zh,
+        IncomeBy.HOUSEHOLD: Household.code,
+    }[by]
+    found = session.execute(
+        union(
+            _within(select(_INCOME_KEYS[by], name), actor, IncomeRollup, months),
+            _within(select(_REACH_KEYS[by], name), actor, ReachRollup, months),
+        )
+    )
+    none = "非产品收入" if language == "zh" else "not for produce"
+    names = {str(key): str(name or none) for key, name in found}
+    return names | (_townships(session, actor) if by is IncomeBy.TOWNSHIP else {})
+
+
+def _townships(session: Session, actor: Actor) -> dict[str, str]:
+    """The townships of the reader's area; the area of urban communities is none, and shows only when it has figures."""
+    query = select(Township.code, Township.name_zh).where(Township.kind != TownshipKind.COMMUNITY_AREA)
+    if sees_households(actor):
+        query = query.where(township_area(actor))
+    return dict(session.execute(query).all())  # type: ignore[arg-type]
+
+
+def whole_year(year: int) -> Months:
+    """January to December."""
+    return Months(date(year, 1, 1), date(year, 12, 1))
+
+
+def span(first: date, last: date) -> Months:
+    """The months of two days."""
+    return Months(month_of(first), month_of(last))

@@ -1,0 +1,234 @@
+"""Shapes of the reports. Money in fen, weights in grams, rates in basis points, months `YYYY-MM`, days `YYYY-MM-DD`."""
+
+from datetime import date
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from shop.kit.schemas import MAX_PAGE, Code, Day, Month, QueryWhole, StrictSchema
+from shop.reports.agreement_report import AgreementsBy
+from shop.reports.income_report import IncomeBy
+from shop.reports.queries import Period
+
+#: Rows for each day: a year at most. Anything: ten years.
+LONGEST_BY_DAY = 366
+LONGEST_DAYS = 3_660
+LONGEST_MONTHS = 120
+
+
+class ChannelsFilter(StrictSchema):
+    """Which days; `by` splits them."""
+
+    first = Day(required=True, data_key="from")
+    last = Day(required=True, data_key="to")
+    by = fields.Enum(Period, by_value=True, load_default=None)
+
+    @validates_schema
+    def ordered(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse days in the wrong order and spans without end."""
+        days = (data["last"] - data["first"]).days + 1
+        if days < 1:
+            raise ValidationError({"to": ["Must not be before `from`."]})
+        longest = LONGEST_BY_DAY if data["by"] is Period.DAY else LONGEST_DAYS
+        if days > longest:
+            raise ValidationError({"to": [f"At most {longest} days."]})
+
+
+class SalesFigures(Schema):
+    """Figures of confirmed orders. paid - refunded + due = net + held; net = firm + host + platform + carrier."""
+
+    orders = fields.Integer()
+    settled_orders = fields.Integer()
+    weight_g = fields.Integer()
+    paid_fen = fields.Integer()
+    refunded_fen = fields.Integer()
+    net_fen = fields.Integer()
+    firm_fen = fields.Integer()
+    host_fen = fields.Integer()
+    platform_fen = fields.Integer()
+    carrier_fen = fields.Integer()
+    open_fen = fields.Integer(metadata={"description": "Total of orders not yet settled"})
+    held_fen = fields.Integer(metadata={"description": "Paid for orders not yet settled, or on its way back"})
+    due_fen = fields.Integer(metadata={"description": "Accepted on invoice and not yet paid"})
+
+
+class ChannelRow(SalesFigures):
+    """A channel, of a day, a month or the whole span."""
+
+    period = fields.String(allow_none=True)
+    channel = fields.String()
+    name = fields.String()
+
+
+class ReportHead(Schema):
+    """What every report says of itself: the cut-off of its figures, where they come from, how they are counted."""
+
+    as_of = fields.DateTime(allow_none=True)
+    source = fields.String()
+    basis = fields.String()
+
+
+class ChannelsReport(ReportHead):
+    """Sales by channel."""
+
+    first = fields.Date(data_key="from", attribute="from")
+    last = fields.Date(data_key="to", attribute="to")
+    items = fields.List(fields.Nested(ChannelRow))
+    total = fields.Nested(SalesFigures)
+
+
+class Rows(StrictSchema):
+    """At most `limit` rows with a key above `after`."""
+
+    limit = QueryWhole(low=1, high=MAX_PAGE, load_default=MAX_PAGE)
+    after = Code(load_default=None)
+
+
+class AgreementsFilter(Rows):
+    """What a row is, and up to which day (today by default)."""
+
+    by = fields.Enum(AgreementsBy, by_value=True, load_default=AgreementsBy.AGREEMENT)
+    day = Day(load_default=None, data_key="as_of")
+
+
+class AgreementFigures(Schema):
+    """Signed (at the floor price) and kept (at the price of each call-off), never added."""
+
+    agreements = fields.Integer()
+    signed_g = fields.Integer()
+    signed_fen = fields.Integer()
+    due_g = fields.Integer()
+    called_g = fields.Integer()
+    dispatched_g = fields.Integer()
+    accepted_g = fields.Integer()
+    refused_g = fields.Integer()
+    shortfall_g = fields.Integer()
+    executed_fen = fields.Integer()
+    rate_bp = fields.Integer(allow_none=True, metadata={"description": "accepted of due; null while nothing is due"})
+
+
+class AgreementsRow(AgreementFigures):
+    """An agreement, a buyer, a firm, a product or a month."""
+
+    key = fields.String()
+    name = fields.String()
+
+
+class AgreementsReport(ReportHead):
+    """Purchase agreements. `day`: what was due up to it, included; `as_of`: when the figures were refreshed."""
+
+    by = fields.String()
+    day = fields.Date()
+    items = fields.List(fields.Nested(AgreementsRow))
+    next = fields.String(allow_none=True)
+    total = fields.Nested(AgreementFigures)
+
+
+class IncomeFilter(Rows):
+    """What a row is, and which months: `year`, or `from` and `to`."""
+
+    by = fields.Enum(IncomeBy, by_value=True, load_default=IncomeBy.TOWNSHIP)
+    year = QueryWhole(low=2000, high=2100, load_default=None)
+    first = Month(load_default=None, data_key="from")
+    last = Month(load_default=None, data_key="to")
+
+    @validates_schema
+    def one_span(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse no span, two spans, half a span, a reversed and an endless one."""
+        first, last = data["first"], data["last"]
+        if (data["year"] is None) == (first is None and last is None):
+            raise ValidationError({"year": ["Give `year`, or `from` and `to`."]})
+        if data["year"] is not None:
+            return
+        if first is None or last is None:
+            raise ValidationError({"to": ["Give both `from` and `to`."]})
+        if last < first:
+            raise ValidationError({"to": ["Must not be before `from`."]})
+        if _months(first, last) > LONGEST_MONTHS:
+            raise ValidationError({"to": [f"At most {LONGEST_MONTHS} months."]})
+
+
+def _months(first: date, last: date) -> int:
+    return (last.year - first.year) * 12 + last.month - first.month + 1
+
+
+class CashByKind(Schema):
+    """Cash by kind. `sale_gross_fen` is before the costs of growing: not net income."""
+
+    sale_gross_fen = fields.Integer()
+    patronage_fen = fields.Integer()
+    wage_fen = fields.Integer()
+    land_rent_fen = fields.Integer()
+    dividend_fen = fields.Integer()
+    subsidy_fen = fields.Integer()
+
+
+class CashByCategory(Schema):
+    """Cash by the four categories of the statistics office; business is gross."""
+
+    wage_fen = fields.Integer()
+    business_gross_fen = fields.Integer()
+    property_fen = fields.Integer()
+    transfer_fen = fields.Integer()
+
+
+class IncomeFigures(Schema):
+    """Cash that households received, how many, and beside it the sales that their produce reached."""
+
+    cash_fen = fields.Integer(allow_none=True)
+    cash = fields.Nested(CashByKind, allow_none=True)
+    categories = fields.Nested(CashByCategory, allow_none=True)
+    weight_g = fields.Integer(allow_none=True)
+    households = fields.Integer()
+    assisted_households = fields.Integer(allow_none=True)
+    sales_reached_fen = fields.Integer(metadata={"description": "Never income, never added to cash"})
+    sales_reached_g = fields.Integer()
+
+
+class IncomeRow(IncomeFigures):
+    """A place, firm, product, channel, month or household."""
+
+    key = fields.String()
+    name = fields.String()
+
+
+class GainCategory(Schema):
+    """A category of income in both periods, and why it is left out if it is."""
+
+    category = fields.String()
+    period_fen = fields.Integer(allow_none=True)
+    base_fen = fields.Integer(allow_none=True)
+    gross = fields.Boolean()
+    compared = fields.Boolean()
+    left_out = fields.String(allow_none=True)
+    left_out_text = fields.String(allow_none=True)
+
+
+class Gain(Schema):
+    """Gain per household over what both periods record in the same way, or (`no_base`) why there is none."""
+
+    status = fields.String(validate=validate.OneOf(["compared", "no_base"]))
+    reason = fields.String()
+    reason_text = fields.String()
+    base = fields.String()
+    households = fields.Integer()
+    households_new = fields.Integer()
+    households_without_income_now = fields.Integer()
+    base_fen = fields.Integer()
+    period_fen = fields.Integer()
+    change_fen = fields.Integer()
+    per_household_fen = fields.Integer()
+    note = fields.String()
+    categories = fields.List(fields.Nested(GainCategory))
+
+
+class IncomeReport(ReportHead):
+    """Household income."""
+
+    by = fields.String()
+    first = Month(data_key="from", attribute="from")
+    last = Month(data_key="to", attribute="to")
+    items = fields.List(fields.Nested(IncomeRow))
+    next = fields.String(allow_none=True)
+    total = fields.Nested(IncomeFigures)
+    gain = fields.Nested(Gain)

@@ -1,0 +1,91 @@
+"""What a figure means, said beside it: source and basis of each report, in Chinese and in English."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Said:
+    """A sentence in both languages."""
+
+    zh: str
+    en: str
+
+    def in_(self, language: str) -> str:
+        """The sentence in `language` ("zh" or "en")."""
+        return self.zh if language == "zh" else self.en
+
+
+SOURCE = Said(
+    "系统内订单、结算与入户记录自动汇总，不含手工填报",
+    "Summed by the system from its own orders, settlements and household entries; nothing is typed in",
+)
+
+CHANNELS = Said(
+    "按下单日（北京时间）统计已确认的订单；订单数与重量不含已取消的订单，重量以验收为准，未验收的以下单为准。"
+    "实收 - 退款 + 应收 = 结算净额 + 代管；结算净额 = 企业 + 主播 + 平台 + 承运。金额含税。"
+    "乡镇管理员看到的是在本乡镇的企业。",
+    "Confirmed orders by the Beijing day they were placed. Orders and weight leave cancelled ones out; weight is what"
+    " was accepted, else what was ordered. paid - refunded + due = net + held; net = firm + host + platform + carrier."
+    " Tax included. A township manager sees the firms of the township.",
+)
+
+AGREEMENTS = Said(
+    "签约金额按保底价计算，履约金额按验收重量和要货当日价格计算，两者不相加。截至日之前（含）到期的数量为应交；"
+    "履约率 = 验收 ÷ 应交。缺口按每个协议品种分别计算，多交的不抵少交的。",
+    "Signed amounts are at the floor price; executed amounts are accepted weight at the price of each call-off; the two"
+    " are never added. Due is what the schedules ask for up to the day, included; rate = accepted / due. Shortfall is"
+    " counted for each line: what one delivers too much makes up for no other.",
+)
+
+INCOME = Said(
+    "只含本系统各企业付给农户的现金；产品销售收入为毛额，未扣种养成本，不是净收入。"
+    "带动农户为期内有交售、工资、租金、返还或分红的农户，按户去重。"
+    "“触达农户的销售”是农户所交产品卖出的金额，不是农户收入，不与现金相加。",
+    "Only cash that the firms in this system paid to households. Sales of produce are gross, before the costs of"
+    " growing, and are not net income. Households reached: distinct households with a delivery, wage, rent, patronage"
+    " refund or dividend in the period. Sales reached are what the produce of households was sold for: not their"
+    " income, and never added to the cash.",
+)
+
+BY_CHANNEL = Said(
+    "现金收入按交售计，与销售渠道无关，因此按渠道只列触达农户的销售。",
+    "Cash is paid for deliveries and has no channel, so by channel only the sales reached are shown.",
+)
+
+#: Why there is no gain to show.
+NO_BASE: dict[str, Said] = {
+    "not_for_this_reader": Said(
+        "户均增收要看农户的全部收入，只向县、乡镇提供", "Gain needs all of a household's income: shown to managers only"
+    ),
+    "one_year_only": Said("户均增收只在同一年的月份内比较", "Gain compares months of one year"),
+    "period_not_over": Said("期间尚未结束，不作比较", "The period is not over yet"),
+    "part_of_a_year": Said(
+        "上年只有全年基数，不与不满一年的期间比较",
+        "The year before is known only as a whole; it is not compared with part of a year",
+    ),
+    "no_record": Said("上年没有记录，无基数", "No base: nothing is recorded of the year before"),
+    "nobody_in_both": Said("没有两期都有记录的农户，无基数", "No base: no household is recorded in both periods"),
+    "nothing_in_common": Said(
+        "两期没有口径相同的收入类别，无可比项", "The two periods record no kind of income in the same way"
+    ),
+}
+
+WIDER_BASE = Said(
+    "基数是入户调查的全部收入，本期只含本系统各企业所付；差额是下限，不等于农户减收",
+    "The base is all income by survey, this period only what the firms in this system paid: the difference is a lower"
+    " bound, not a loss of the households",
+)
+SAME_COVERAGE = Said(
+    "两期都只含本系统各企业付给农户的现金；产品销售为毛额",
+    "Both periods hold only what the firms in this system paid; sales of produce are gross",
+)
+
+#: Why a category of income is left out of the gain.
+LEFT_OUT: dict[str, Said] = {
+    "not_recorded_now": Said("本期没有记录", "not recorded in this period"),
+    "not_recorded_before": Said("基期没有记录", "not recorded in the base period"),
+    "gross_against_net": Said(
+        "本期是销售毛额（未扣成本），基期是净收入，口径不同",
+        "gross sales before costs in this period, net income in the base period: not the same measure",
+    ),
+}
