@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.errors import (
     AgreementNotRunning,
+    NotABulkBuyer,
     NotFoundError,
+    NotTheSellers,
     OutsideTerm,
     ProductNotPromised,
     PromiseExceeded,
@@ -30,6 +32,8 @@ from shop.agreements.schedule import due_weights, parse
 from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
 from shop.catalog.models import Product
 from shop.catalog.season import sellable
+from shop.channels.buyers import AGREEMENT_PARTNER
+from shop.channels.errors import CodeTaken
 from shop.channels.models import Occasion, OccasionKind, OccasionStatus, Partner
 from shop.kit.clock import at_beijing
 from shop.kit.states import advance, record
@@ -51,12 +55,22 @@ def sign(
     deposit_bp: int, penalty_bp: int, payment_term_days: int, schedule: str, promises: Sequence[Promise],
     signed_on: date, actor_id: int | None, now: datetime,
 ) -> Agreement:  # fmt: skip
-    """Record a signed agreement, its occasion, its lines, and what its schedule makes due. Raises ValueError for a bad schedule."""
+    """Record a signed agreement, its occasion, its lines, and what its schedule makes due.
+
+    Raises CodeTaken, NotABulkBuyer, NotTheSellers, ValueError for a schedule that cannot be read.
+    """
     parsed = parse(schedule)
+    if session.scalar(select(Occasion.id).where(Occasion.code == code)):
+        raise CodeTaken(taken=code)
+    if partner.kind is not AGREEMENT_PARTNER:
+        raise NotABulkBuyer(partner=partner.code)
+    for promise in promises:
+        if promise.product.firm_id != firm_id:
+            raise NotTheSellers(sku=promise.product.sku)
     occasion = Occasion(
         code=code, kind=OccasionKind.AGREEMENT, status=OccasionStatus.OPEN, campaign_id=campaign_id,
         partner_id=partner.id, partner_kind=partner.kind, title_zh=f"采购协议 {code}",
-        starts_at=at_beijing(starts_on), ends_at=at_beijing(ends_on, 23, 59), commission_bp=0,
+        starts_at=at_beijing(starts_on), ends_at=at_beijing(ends_on + timedelta(days=1)), commission_bp=0,
     )  # fmt: skip
     session.add(occasion)
     session.flush()

@@ -4,7 +4,9 @@ from shop.kit.errors import DomainError, NotFoundError
 
 __all__ = [
     "AgreementNotRunning",
+    "NotABulkBuyer",
     "NotFoundError",
+    "NotTheSellers",
     "OutsideTerm",
     "ProductNotPromised",
     "PromiseExceeded",
@@ -55,3 +57,23 @@ class QuoteExists(DomainError):
     title_zh, title_en = "该日已有报价", "Quote exists"
     zh = "{source} 当日已有报价。"
     en = "{source} has a quote for that day."
+
+
+class NotABulkBuyer(DomainError):
+    """Agreements are signed by enterprises and supermarkets."""
+
+    code = "not-a-bulk-buyer"
+    status = 422
+    title_zh, title_en = "不能签采购协议", "Not a bulk buyer"
+    zh = "伙伴 {partner} 不是可以签订采购协议的企业。"
+    en = "{partner} is not an enterprise that signs purchase agreements."
+
+
+class NotTheSellers(DomainError):
+    """A firm promises its own products only."""
+
+    code = "not-the-sellers-product"
+    status = 422
+    title_zh, title_en = "不是供方的商品", "Not the seller's product"
+    zh = "{sku} 不是供方的商品。"
+    en = "{sku} is not a product of the seller."

@@ -19,7 +19,10 @@ class Quote:
 
 
 def day_price(rule: PriceRule, floor_fen_per_kg: int, margin_bp: int, quote: Quote | None, day: date) -> int:
-    """Price of `day`: FIXED the floor itself, FLOOR_OR_MARKET the higher, MARKET_PLUS market plus margin, never below the floor."""
+    """Price of `day`, never below the floor.
+
+    FIXED: the floor itself; FLOOR_OR_MARKET: the higher; MARKET_PLUS: market plus margin, half up.
+    """
     usable = quote is not None and timedelta(0) <= day - quote.quoted_on <= QUOTE_LIFE
     market = quote.fen_per_kg if quote is not None and usable else 0
     match rule:

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
-from shop.access.guard import ALL, Role, allow, current_actor, must_own
+from shop.access.guard import ALL, All, Role, allow, current_actor, must_own
 from shop.catalog.actions import product_by_sku
 from shop.catalog.models import Firm, Product
 from shop.channels.actions import occasion_by_code
@@ -98,7 +98,7 @@ def _own_session(code: str, *roles: Role) -> Occasion:
     if occasion.kind is not OccasionKind.SESSION:
         raise NotFoundError(what=code)
     host = session.get_one(Partner, occasion.partner_id)
-    owners = {Role.OPERATOR: ALL, Role.HOST: host.party_id}
+    owners: dict[Role, int | All | None] = {Role.OPERATOR: ALL, Role.HOST: host.party_id}
     must_own(current_actor(), {role: owners[role] for role in roles}, what=code)
     return occasion
 

@@ -1,0 +1,119 @@
+"""Reading agreements, each side its own: one statement for agreements, one for all their lines."""
+
+from collections import defaultdict
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from shop.access.guard import ALL, Actor, Owner, Role, scope
+from shop.agreements.models import Agreement, AgreementLine, CallOff, CallOffStatus, DueWeight
+from shop.catalog.models import Firm, Product
+from shop.channels.models import Partner
+from shop.kit.errors import NotFoundError
+from shop.kit.money import price_of
+from shop.places.models import Township, Village
+
+#: Whose an agreement is: the buyer's, the firm's, and for a manager the township's where the firm is.
+OWNERS: dict[Role, Owner] = {
+    Role.OPERATOR: ALL,
+    Role.MANAGER: Township.party_id,
+    Role.FIRM_STAFF: Firm.party_id,
+    Role.BUYER: Partner.party_id,
+}
+
+
+def agreements(
+    session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: int, day: date
+) -> list[dict[str, Any]]:
+    """Up to `limit` agreements that `actor` sees, newest first; due counts up to `day`."""
+    rows = session.execute(
+        select(Agreement, Partner.code, Partner.name_zh, Firm.code, Firm.name_zh)
+        .join(Partner, Partner.id == Agreement.partner_id)
+        .join(Firm, Firm.id == Agreement.firm_id)
+        .join(Village, Village.id == Firm.village_id)
+        .join(Township, Township.id == Village.township_id)
+        .where(scope(actor, OWNERS), *wanted)
+        .order_by(Agreement.id.desc())
+        .limit(limit)
+    ).all()
+    lines = _lines(session, [row[0].id for row in rows], day)
+    return [
+        {column.key: getattr(agreement, column.key) for column in Agreement.__table__.columns}
+        | {
+            "status": agreement.status.value,
+            "partner": partner,
+            "partner_name_zh": partner_name,
+            "firm": firm,
+            "firm_name_zh": firm_name,
+            "lines": lines[agreement.id],
+            "signed_fen": sum(line["signed_fen"] for line in lines[agreement.id]),
+        }
+        for agreement, partner, partner_name, firm, firm_name in rows
+    ]
+
+
+def agreement(session: Session, actor: Actor, code: str, day: date) -> dict[str, Any]:
+    """One agreement with its call-offs. Raises NotFoundError for a missing and for a foreign one."""
+    found = agreements(session, actor, Agreement.code == code, limit=1, day=day)
+    if not found:
+        raise NotFoundError(what=code)
+    return found[0] | {"call_offs": _call_offs(session, found[0]["id"])}
+
+
+def _lines(session: Session, agreement_ids: list[int], day: date) -> dict[int, list[dict[str, Any]]]:
+    due = (
+        select(func.coalesce(func.sum(DueWeight.weight_g), 0))
+        .where(DueWeight.line_id == AgreementLine.id, DueWeight.due_on <= day)
+        .scalar_subquery()
+    )
+    called = (
+        select(func.coalesce(func.sum(CallOff.weight_g), 0))
+        .where(CallOff.line_id == AgreementLine.id, CallOff.status != CallOffStatus.CANCELLED)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(AgreementLine, Product.sku, Product.name_zh, due, called)
+        .join(Product, Product.id == AgreementLine.product_id)
+        .where(AgreementLine.agreement_id.in_(agreement_ids))
+        .order_by(AgreementLine.id)
+    )
+    lines: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for line, sku, name_zh, due_g, called_g in rows:
+        lines[line.agreement_id].append(
+            {
+                "sku": sku,
+                "name_zh": name_zh,
+                "price_rule": line.price_rule.value,
+                "floor_fen_per_kg": line.floor_fen_per_kg,
+                "margin_bp": line.margin_bp,
+                "committed_g": line.committed_g,
+                "signed_fen": price_of(line.committed_g, line.floor_fen_per_kg),
+                "due_g": int(due_g),
+                "called_g": int(called_g),
+                "left_g": line.committed_g - int(called_g),
+            }
+        )
+    return lines
+
+
+def _call_offs(session: Session, agreement_id: int) -> list[dict[str, Any]]:
+    rows = session.execute(
+        select(CallOff, Product.sku)
+        .join(AgreementLine, AgreementLine.id == CallOff.line_id)
+        .join(Product, Product.id == AgreementLine.product_id)
+        .where(CallOff.agreement_id == agreement_id)
+        .order_by(CallOff.due_on, CallOff.id)
+    )
+    return [
+        {
+            "sku": sku,
+            "status": call.status.value,
+            "due_on": call.due_on,
+            "weight_g": call.weight_g,
+            "price_fen_per_kg": call.price_fen_per_kg,
+            "scheduled": call.scheduled,
+        }
+        for call, sku in rows
+    ]
