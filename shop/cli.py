@@ -1,6 +1,7 @@
 """The command line. Each command imports what it needs itself, so that `up` starts quickly."""
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -10,15 +11,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shop.config import ConfigError, Settings, data_dir_from, port_from, redis_urls, sqlalchemy_url
+from shop.config import ConfigError, Settings, data_dir_from, redis_urls, sqlalchemy_url
 from shop.local import LocalError, servers
 from shop.local import supervisor as sup
+from shop.local.servers import socket_folder
 
 if TYPE_CHECKING:
     from flask import Flask
 
 ROOT = Path(__file__).resolve().parent.parent
 COUNTY = ROOT / "data" / "pinglu"
+REACH_SECONDS = 3
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,113 +30,168 @@ def main() -> None:
 
 
 @main.command()
-def up() -> None:
+@click.option("--bare", is_flag=True, help="no county data and no demo season: an empty shop")
+def up(bare: bool) -> None:
     """Start everything on this machine, play the demo season once, and serve."""
     sup.listen_for_stop()
-    steps = sup.Steps()
     try:
-        _up(steps)
+        _up(bare=bare)
     except sup.Stopped:
         print("\n  已全部停止 · everything stopped", flush=True)
     except (LocalError, ConfigError) as error:
         sys.exit(sup.fail(error))
 
 
-def _up(steps: sup.Steps) -> None:
-    host, port, data_dir = os.environ.get("HOST", "127.0.0.1"), port_from(os.environ), data_dir_from(os.environ)
-    given = {"database_url": os.environ.get("DATABASE_URL"), "redis_url": os.environ.get("REDIS_URL")}
-    _check_reachable(given["database_url"], given["redis_url"])
-    sup.check_port(host, port)
+def _up(*, bare: bool) -> None:
+    data_dir, given = data_dir_from(os.environ), _given_servers()
+    steps = sup.Steps()
     with servers(data_dir, durable=True, **given) as running:
-        steps.say("数据库与消息队列 · database and broker")
-        env = sup.child_env(os.environ, data_dir, running.database_url, running.redis_url)
+        env = sup.child_env(os.environ, data_dir, running.database_url, running.redis_url, running.mark)
         # The settings are read once here, so that a wrong one is told before anything is done.
         settings = Settings.from_env(env)
-        us = [sys.executable, "-m", "shop"]
-        fresh = not _imported(settings)
-        steps.run("数据表 · tables", lambda: sup.run_to_end([*us, "migrate", "--quiet"], env))
-        if fresh:
-            sup.run_to_end([*us, "import-data", str(COUNTY)], env)
+        sup.check_port(settings.host, settings.port)
+        steps.done("数据库与消息队列 · database and broker")
+        with sup.Supervisor(env, data_dir / "logs", running.processes) as supervisor:
+            try:
+                _run(supervisor, settings, steps, bare=bare)
+            except LocalError as error:
+                # Said at once: stopping the others may take a while.
+                sys.exit(sup.fail(error))
 
-        def once_ready() -> None:
-            print(f"\n  网址 · open   {settings.base_url}\n  文档 · docs   {settings.base_url}/docs\n", flush=True)
-            sup.run_to_end([*us, "demo"], env)
-            print(f"  服务中，Ctrl-C 停止 · serving at {settings.base_url}, Ctrl-C stops\n", flush=True)
 
-        sup.keep(
-            _children(settings), env=env, logs=data_dir / "logs", ready_url=f"{settings.base_url}/readyz",
-            steps=steps, once_ready=once_ready,
-        )  # fmt: skip
+def _run(supervisor: sup.Supervisor, settings: Settings, steps: sup.Steps, *, bare: bool) -> None:
+    us = (sys.executable, "-m", "shop")
+    version, imported = _database_state(settings)
+    if version != _head():
+        supervisor.run_to_end([*us, "migrate", "--quiet"])
+    steps.done("数据表 · tables")
+    if not imported and not bare:
+        supervisor.run_to_end([*us, "import-data", str(COUNTY)])
+        steps.done("县里的数据 · the county's data")
+    web, *others = _children(settings)
+    supervisor.start(web)
+    supervisor.wait_ready(f"{settings.base_url}/readyz", settings.trusted_hosts[0] if settings.trusted_hosts else None)
+    # After the web server, so that the first page does not wait for three programs that load at once.
+    for child in others:
+        supervisor.start(child)
+    steps.done("网站、任务与定时 · web, worker and beat")
+    print(f"\n  网址 · open  {settings.base_url}\n  文档 · docs  {settings.base_url}/docs\n", flush=True)
+    if not bare:
+        # Plays what is missing of the season: nothing at a second start, the rest of it after a kill.
+        supervisor.run_to_end([*us, "demo"])
+        steps.done("演示季 · the demo season")
+    print(f"\n  服务中，Ctrl-C 停止 · serving at {settings.base_url}, Ctrl-C stops\n", flush=True)
+    supervisor.serve()
 
 
 def _children(settings: Settings) -> list[sup.Child]:
     folder = Path(sys.executable).parent
+    celery = [str(folder / "celery"), "--quiet", "--workdir", str(ROOT), "-A", "tasks.app:celery"]
     return [
         sup.Child("web", [
             str(folder / "granian"), "--interface", "wsgi", "--host", settings.host, "--port", str(settings.port),
             "--workers", str(settings.web_workers), "--blocking-threads", "1", "--backlog", "1024", "--no-access-log",
-            "--log-level", "warning", "--working-dir", str(ROOT), "wsgi:app",
+            "--log-level", "warning", "--workers-kill-timeout", "20", "--working-dir", str(ROOT), "wsgi:app",
         ]),
         sup.Child("worker", [
-            str(folder / "celery"), "--workdir", str(ROOT), "-A", "tasks.app:celery", "worker", "--concurrency", "2",
-            "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING",
+            *celery, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat",
+            "--loglevel", "WARNING",
         ]),
         sup.Child("beat", [
-            str(folder / "celery"), "--workdir", str(ROOT), "-A", "tasks.app:celery", "beat", "--pidfile=",
-            "--schedule", str(settings.data_dir / "beat-schedule"), "--loglevel", "WARNING",
+            *celery, "beat", "--pidfile=", "--schedule", str(settings.data_dir / "beat-schedule"),
+            "--loglevel", "WARNING",
         ]),
     ]  # fmt: skip
 
 
-def _check_reachable(database_url: str | None, redis_url: str | None) -> None:
-    """Real servers that were named must answer. Raises LocalError with one line."""
-    if database_url:
-        import sqlalchemy
+def _given_servers() -> dict[str, str | None]:
+    """Real servers that were named, after they have answered. Raises LocalError and ConfigError."""
+    given = {"database_url": os.environ.get("DATABASE_URL"), "redis_url": os.environ.get("REDIS_URL")}
+    _check_reachable(given["database_url"], given["redis_url"])
+    return given
 
-        engine = sqlalchemy.create_engine(sqlalchemy_url(database_url), connect_args={"connect_timeout": 3})
+
+def _head() -> str:
+    """The revision that the code expects, read from the files: loading Alembic would cost half a second."""
+    revisions, earlier = set(), set()
+    for file in (ROOT / "migrations" / "versions").glob("*.py"):
+        text = file.read_text()
+        revisions |= set(re.findall(r'^revision = "(\w+)"', text, re.MULTILINE))
+        earlier |= set(re.findall(r'^down_revision = "(\w+)"', text, re.MULTILINE))
+    return ",".join(sorted(revisions - earlier))
+
+
+def _database_state(settings: Settings) -> tuple[str, bool]:
+    """The revision of the database, and whether the county's files are in: a second start need not do either again."""
+    import psycopg
+
+    with psycopg.connect(settings.database_url.replace("+psycopg", ""), autocommit=True) as connection:
+        tables = connection.execute("SELECT to_regclass('alembic_version'), to_regclass('baseline_incomes')").fetchone()
+        version = imported = None
+        if tables and tables[0]:
+            version = connection.execute("SELECT string_agg(version_num, ',') FROM alembic_version").fetchone()
+        if tables and tables[1]:
+            imported = connection.execute("SELECT EXISTS (SELECT FROM baseline_incomes)").fetchone()
+    return (version[0] or "" if version else ""), bool(imported and imported[0])
+
+
+def _check_reachable(database_url: str | None, redis_url: str | None) -> None:
+    """Raises LocalError with one line for each server that was named and does not answer."""
+    silent = []
+    if database_url:
+        import psycopg
+
         try:
-            engine.connect().close()
-        except sqlalchemy.exc.SQLAlchemyError:
-            raise LocalError("DATABASE_URL 指向的数据库连不上 · The database at DATABASE_URL does not answer.") from None
-        finally:
-            engine.dispose()
+            plain = sqlalchemy_url(database_url).replace("+psycopg", "")
+            psycopg.connect(plain, connect_timeout=REACH_SECONDS).close()
+        except psycopg.Error as error:
+            why = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            silent.append(f"DATABASE_URL 指向的数据库连不上 · The database at DATABASE_URL cannot be used: {why}")
     if redis_url:
         import redis
 
         try:
-            redis.Redis.from_url(redis_urls(redis_url).redis, socket_connect_timeout=3).ping()
-        except redis.RedisError:
-            raise LocalError("REDIS_URL 指向的服务连不上 · The broker at REDIS_URL does not answer.") from None
+            client = redis.Redis.from_url(redis_urls(redis_url).redis, socket_connect_timeout=REACH_SECONDS)
+            client.ping()
+            client.close()
+        except redis.RedisError as error:
+            why = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            silent.append(f"REDIS_URL 指向的服务连不上 · The broker at REDIS_URL cannot be used: {why}")
+    if silent:
+        raise LocalError("\n".join(silent))
 
 
-def _imported(settings: Settings) -> bool:
-    """Whether the county's files are in already: a second start need not read them again."""
-    import psycopg
-
-    with psycopg.connect(settings.database_url.replace("+psycopg", "")) as connection:
-        known = connection.execute("SELECT to_regclass('baseline_incomes')").fetchone()
-        if known is None or known[0] is None:
-            return False
-        found = connection.execute("SELECT EXISTS (SELECT FROM baseline_incomes)").fetchone()
-        return bool(found and found[0])
+def _check_running(database_url: str) -> None:
+    """A command needs a database. Raises LocalError with one line that says how to get one."""
+    if os.environ.get("DATABASE_URL"):
+        _check_reachable(database_url, None)
+        return
+    try:
+        _check_reachable(database_url, None)
+    except LocalError:
+        raise LocalError(
+            "没有运行中的数据库：请先 make run，或设置 DATABASE_URL · "
+            "No database is running: start `make run` first, or set DATABASE_URL."
+        ) from None
 
 
 @contextmanager
 def _app() -> Iterator["Flask"]:
     """The app, for one command. Uses DATABASE_URL and REDIS_URL, else the servers that `up` runs in DATA_DIR."""
-    from shop.app import configure_logging, create_app
-    from shop.local.servers import socket_folder
-
-    sockets = socket_folder(data_dir_from(os.environ))
-    environ = {
-        "DATABASE_URL": f"postgresql://shop@/postgres?host={sockets}",
-        "REDIS_URL": f"unix://{sockets}/valkey.sock",
-        **os.environ,
-    }
     try:
+        sockets = socket_folder(data_dir_from(os.environ))
+        environ = {
+            **os.environ,
+            "DATABASE_URL": os.environ.get("DATABASE_URL") or f"postgresql://shop@/postgres?host={sockets}",
+            "REDIS_URL": os.environ.get("REDIS_URL") or f"unix://{sockets}/valkey.sock",
+        }
+        _check_running(environ["DATABASE_URL"])
+
+        from shop.app import configure_logging, create_app
+
         configure_logging()
         app = create_app(Settings.from_env(environ), statement_timeout_ms=600_000)
-    except ConfigError as error:
+    except (ConfigError, LocalError) as error:
         sys.exit(sup.fail(error))
     with app.app_context():
         yield app
@@ -145,7 +203,7 @@ def migrate(quiet: bool) -> None:
     """Bring the database up to date; two at once do it once."""
     import logging
 
-    from flask_migrate import upgrade
+    from flask_migrate import upgrade  # type: ignore[import-untyped]
 
     with _app():
         logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -207,7 +265,9 @@ def check_books() -> None:
         violations = check_books(db.session())
         for violation in violations:
             click.echo(f"  ✗ {violation}", err=True)
-        click.echo(f"  {len(CHECKS)} 项检查，{len(violations)} 处不符 · {len(CHECKS)} checks, {len(violations)} violations")
+        click.echo(
+            f"  {len(CHECKS)} 项检查，{len(violations)} 处不符 · {len(CHECKS)} checks, {len(violations)} violations"
+        )
         sys.exit(1 if violations else 0)
 
 

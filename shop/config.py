@@ -2,10 +2,20 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
+
+T = TypeVar("T")
+
+#: Beginnings of keys that stand in manuals and examples; half the internet knows them.
+_FROM_MANUALS = (
+    "change", "please-change", "please_change", "replace", "your-", "your_", "django-insecure", "insecure", "secretkey",
+    "supersecret", "super-secret", "super_secret", "development", "example",
+)  # fmt: skip
+_SECRET_BYTES = 32
 
 
 class ConfigError(Exception):
@@ -30,31 +40,39 @@ class Settings:
     @property
     def base_url(self) -> str:
         """Where this server answers on its own machine."""
-        return f"http://{self.host}:{self.port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  every interface
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read and check. Raises ConfigError with one sentence for the first wrong value."""
+        """Read and check. Raises ConfigError with one sentence for each wrong value, a line each."""
+        wrong: list[str] = []
+
+        def read(work: Callable[[], T], instead: T) -> T:
+            try:
+                return work()
+            except ConfigError as error:
+                wrong.append(str(error))
+                return instead
+
         data_dir = data_dir_from(environ)
-        database_url = environ.get("DATABASE_URL", "")
-        redis_url = environ.get("REDIS_URL", "")
-        if not database_url or not redis_url:
-            raise ConfigError(
-                "缺少 DATABASE_URL 或 REDIS_URL；用 make run 启动会自带 · DATABASE_URL or REDIS_URL is missing; "
-                "`make run` brings its own."
-            )
-        return cls(
-            database_url=sqlalchemy_url(database_url),
-            redis_url=redis_url,
+        settings = cls(
+            database_url=read(lambda: sqlalchemy_url(_needed(environ, "DATABASE_URL")), ""),
+            redis_url=read(lambda: _redis_url(environ), ""),
             data_dir=data_dir,
-            host=environ.get("HOST", "127.0.0.1"),
-            port=_number(environ, "PORT", 8000, 1, 65535),
-            secret_key=_secret(environ, "SECRET_KEY", data_dir),
-            payment_secret=_secret(environ, "PAYMENT_SECRET", data_dir),
-            trusted_hosts=tuple(h for h in environ.get("TRUSTED_HOSTS", "").split(",") if h),
-            proxy_hops=_number(environ, "PROXY_HOPS", 0, 0, 5),
-            web_workers=_number(environ, "WEB_WORKERS", 2, 1, 64),
+            host=environ.get("HOST") or "127.0.0.1",
+            port=read(lambda: port_from(environ), 0),
+            secret_key=read(lambda: _secret(environ, "SECRET_KEY", data_dir), ""),
+            payment_secret=read(lambda: _secret(environ, "PAYMENT_SECRET", data_dir), ""),
+            trusted_hosts=tuple(h.strip() for h in environ.get("TRUSTED_HOSTS", "").split(",") if h.strip()),
+            proxy_hops=read(lambda: _number(environ, "PROXY_HOPS", 0, 0, 5), 0),
+            web_workers=read(lambda: _number(environ, "WEB_WORKERS", 2, 1, 64), 0),
         )
+        if settings.secret_key and settings.secret_key == settings.payment_secret:
+            wrong.append("SECRET_KEY 与 PAYMENT_SECRET 不能相同 · SECRET_KEY and PAYMENT_SECRET must differ.")
+        if wrong:
+            raise ConfigError("\n".join(wrong))
+        return settings
 
 
 def data_dir_from(environ: Mapping[str, str]) -> Path:
@@ -71,6 +89,7 @@ def sqlalchemy_url(url: str) -> str:
     """A PostgreSQL URL as SQLAlchemy wants it. Raises ConfigError for another database."""
     for prefix in ("postgres://", "postgresql://", "postgresql+psycopg://"):
         if url.startswith(prefix):
+            _port_readable("DATABASE_URL", url)
             return "postgresql+psycopg://" + url[len(prefix) :]
     raise ConfigError("DATABASE_URL 须是 postgresql:// 地址 · DATABASE_URL must be a postgresql:// address.")
 
@@ -86,18 +105,40 @@ class RedisUrls:
 
 def redis_urls(url: str, *, broker_db: int = 0, limits_db: int = 2) -> RedisUrls:
     """Spell `redis://host:port`, or `unix:///path`, for each library. Raises ConfigError for anything else."""
+    _port_readable("REDIS_URL", url)
     parts = urlsplit(url)
-    if parts.scheme == "unix":
+    if parts.scheme == "unix" and parts.path and not parts.netloc:
         path = parts.path
         return RedisUrls(
             kombu=f"redis+socket://{path}?virtual_host={broker_db}",
             redis=f"unix://{path}?db={limits_db}",
             limiter=f"redis+unix://{path}?db={limits_db}",
         )
-    if parts.scheme in ("redis", "rediss"):
-        bare = f"{parts.scheme}://{parts.netloc}"
-        return RedisUrls(kombu=f"{bare}/{broker_db}", redis=f"{bare}/{limits_db}", limiter=f"{bare}/{limits_db}")
-    raise ConfigError("REDIS_URL 须是 redis:// 或 unix:// 地址 · REDIS_URL must be a redis:// or unix:// address.")
+    if parts.scheme in ("redis", "rediss") and parts.hostname:
+        bare, query = f"{parts.scheme}://{parts.netloc}", f"?{parts.query}" if parts.query else ""
+        limits = f"{bare}/{limits_db}{query}"
+        return RedisUrls(kombu=f"{bare}/{broker_db}{query}", redis=limits, limiter=limits)
+    raise ConfigError("REDIS_URL 须是 redis://主机 或 unix:///路径 · REDIS_URL must be redis://host or unix:///path.")
+
+
+def _port_readable(name: str, url: str) -> None:
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise ConfigError(f"{name} 地址无法读懂 · {name} is not a readable address.") from None
+
+
+def _needed(environ: Mapping[str, str], name: str) -> str:
+    given = environ.get(name, "")
+    if not given:
+        raise ConfigError(f"缺少 {name}；用 make run 启动会自带 · {name} is missing; `make run` brings its own.")
+    return given
+
+
+def _redis_url(environ: Mapping[str, str]) -> str:
+    url = _needed(environ, "REDIS_URL")
+    redis_urls(url)
+    return url
 
 
 def _number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
@@ -113,23 +154,38 @@ def _secret(environ: Mapping[str, str], name: str, data_dir: Path) -> str:
     """From the environment, else made once and kept in `data_dir/secrets`, readable by its owner only."""
     given = environ.get(name)
     if given is not None:
-        if len(given.encode()) < 32:
-            raise ConfigError(f"{name} 太短，至少 32 字节 · {name} is too short: 32 bytes at least.")
-        return given
+        return _strong(name, given)
     file = data_dir / "secrets" / name.lower()
     try:
-        return file.read_text()
-    except FileNotFoundError:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = secrets.token_urlsafe(48)
-        draft = file.with_suffix(f".{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(fresh)
-        # A second process may have been faster: the first link wins and both read the same secret.
-        try:
-            os.link(draft, file)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-        return file.read_text()
+        if not file.exists():
+            _make_secret(file)
+        return _strong(str(file), file.read_text())
+    except OSError as error:
+        raise ConfigError(
+            f"{file} 不可读写：{error.strerror} · {file} cannot be read or written ({error.strerror})."
+        ) from None
+
+
+def _strong(name: str, secret: str) -> str:
+    if len(secret.encode()) < _SECRET_BYTES:
+        raise ConfigError(
+            f"{name} 太短，至少 {_SECRET_BYTES} 字节 · {name} is too short: {_SECRET_BYTES} bytes at least."
+        )
+    if len(set(secret)) < 8 or secret.casefold().startswith(_FROM_MANUALS):
+        raise ConfigError(f"{name} 太容易猜到，请换随机值 · {name} is easily guessed: use a random one.")
+    return secret
+
+
+def _make_secret(file: Path) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = file.with_suffix(f".{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(48))
+    # A second process may have been faster: the first link wins and both read the same secret.
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        draft.replace(file)
+    draft.unlink(missing_ok=True)

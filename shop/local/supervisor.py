@@ -3,21 +3,20 @@
 It restarts nothing in silence: when a child dies, it says which in one line, stops the rest and ends with status 1.
 """
 
+import errno
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from shop.local.process import start, stop
-from shop.local.servers import LocalError
+from shop.local.process import MARK, start, stop
+from shop.local.servers import LocalError, Processes
 
 READY_SECONDS = 60
 
@@ -31,113 +30,144 @@ class Child:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise LocalError when somebody listens there already."""
-    with socket.socket() as probe:
+    """Raise LocalError when nobody can listen there: taken, forbidden, or not an address of this machine."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError:
+        raise LocalError(f"HOST {host} 不是本机地址 · HOST {host} is not an address of this machine.") from None
+    with socket.socket(family, kind, proto) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
-        except OSError:
+            probe.bind(address)
+        except PermissionError:
             raise LocalError(
-                f"端口 {port} 已被占用，请用 PORT 换一个 · Port {port} is taken, set PORT to another one."
+                f"端口 {port} 不许使用，请用 PORT 换一个 · Port {port} is not allowed. Set PORT to another one."
+            ) from None
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise LocalError(f"HOST {host} 不是本机地址 · HOST {host} is not an address of this machine.") from None
+            raise LocalError(
+                f"端口 {port} 已被占用，请用 PORT 换一个 · Port {port} is taken. Set PORT to another one."
             ) from None
 
 
 class Steps:
-    """Calm output: one line a step, with the time it took."""
+    """Calm output: one numbered line a step, with the time it took."""
 
     def __init__(self) -> None:
-        self.began = time.monotonic()
+        self._number = 0
+        self._since = time.monotonic()
 
-    def run(self, label: str, work: Callable[[], object]) -> None:
-        """Do one step and say so."""
-        started = time.monotonic()
-        work()
-        self.say(label, time.monotonic() - started)
-
-    def say(self, label: str, seconds: float | None = None) -> None:
-        """One line."""
-        took = "" if seconds is None else f"  {seconds:.1f} s"
-        print(f"  ✓ {label}{took}", flush=True)
+    def done(self, label: str) -> None:
+        """Say that what was done since the last step is done."""
+        now = time.monotonic()
+        self._number += 1
+        print(f"  {self._number} ✓ {label}  {now - self._since:.1f} s", flush=True)
+        self._since = now
 
 
 class Stopped(Exception):
     """Somebody asked us to stop."""
 
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
 def _on_signal(number: int, _: object) -> None:
+    # Asked once is enough: a second Ctrl-C must not break off the stopping of the servers.
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
     raise Stopped
 
 
 def listen_for_stop() -> None:
-    """Ctrl-C and SIGTERM end the run cleanly, wherever it is."""
-    signal.signal(signal.SIGTERM, _on_signal)
-    signal.signal(signal.SIGINT, _on_signal)
+    """Ctrl-C, SIGTERM and a closed terminal end the run cleanly, wherever it is."""
+    for each in _SIGNALS:
+        signal.signal(each, _on_signal)
 
 
-def run_to_end(command: Sequence[str], env: Mapping[str, str]) -> None:
-    """Run one command of ours in the foreground. Raises LocalError with its last line when it fails."""
-    child = subprocess.Popen(command, env=dict(env), start_new_session=True)
-    try:
-        status = child.wait()
-    except Stopped:
-        stop(child)
-        raise
-    if status != 0:
-        raise LocalError(f"{' '.join(command[2:])} 失败 · failed with status {status}.")
+@dataclass
+class Supervisor:
+    """Everything that runs, by name in order of start. Used as a context: leaving it stops what it started."""
 
+    env: Mapping[str, str]
+    logs: Path
+    running: Processes
+    _stack: ExitStack = field(default_factory=ExitStack)
 
-def keep(
-    children: Sequence[Child], *, env: Mapping[str, str], logs: Path, ready_url: str, steps: Steps,
-    once_ready: Callable[[], None],
-) -> None:  # fmt: skip
-    """Start the children, wait until `ready_url` answers, do `once_ready`, and serve until Stopped.
+    def __enter__(self) -> "Supervisor":
+        self.logs.mkdir(parents=True, exist_ok=True)
+        return self
 
-    Raises LocalError when a child dies or nothing answers in time. All children are stopped in any case.
-    """
-    logs.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        started = time.monotonic()
-        running: dict[str, subprocess.Popen[bytes]] = {}
-        for child in children:
-            running[child.name] = start(child.command, log=logs / f"{child.name}.log", env=env)
-            stack.callback(stop, running[child.name])
-        _wait_ready(ready_url, running, logs)
-        steps.say("网站、任务与定时 · web, worker and beat", time.monotonic() - started)
-        once_ready()
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def start(self, child: Child) -> None:
+        """Start a child that is meant to stay."""
+        process = start(child.command, log=self.logs / f"{child.name}.log", env=self.env)
+        self._stack.callback(stop, process)
+        self.running[child.name] = process
+
+    def watch(self) -> None:
+        """Raise LocalError naming the first process that has ended."""
+        for name, process in self.running.items():
+            status = process.poll()
+            if status is not None:
+                log = self.logs / f"{name}.log"
+                raise LocalError(f"{name} 意外退出（{status}），见 {log} · {name} ended with {status}, see {log}.")
+
+    def run_to_end(self, command: Sequence[str]) -> None:
+        """Run one command of ours, its output on our terminal, its complaints in a log of its own.
+
+        Raises LocalError when it fails or a server ends meanwhile.
+        """
+        name = command[3]
+        log = self.logs / f"{name}.log"
+        log.write_bytes(b"")
+        child = start(command, log=log, env=self.env, output_to_terminal=True)
+        try:
+            while child.poll() is None:
+                self.watch()
+                time.sleep(0.05)
+        finally:
+            status = stop(child, grace_s=10)
+        if status != 0:
+            said = log.read_text(errors="replace").strip()
+            # What a command says to people is shown; a stack trace stays in the log.
+            shown = "" if "Traceback" in said else f"{said}\n"
+            raise LocalError(f"{shown}{name} 失败，见 {log} · {name} failed, see {log}.")
+
+    def wait_ready(self, url: str, host_header: str | None) -> None:
+        """Wait until `url` answers 200. Raises LocalError when a child ends or nothing answers in time."""
+        question = urllib.request.Request(url, headers={"Host": host_header} if host_header else {})  # noqa: S310
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            self.watch()
+            try:
+                with urllib.request.urlopen(question, timeout=2) as answer:  # noqa: S310  our own address
+                    if answer.status == 200:
+                        return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise LocalError(f"服务未能就绪，见 {self.logs} · The service did not become ready, see {self.logs}.")
+
+    def serve(self) -> None:
+        """Stay until Stopped. Raises LocalError when a process ends."""
         while True:
-            _say_who_died(running, logs)
+            self.watch()
             time.sleep(0.2)
 
 
-def _wait_ready(url: str, running: Mapping[str, subprocess.Popen[bytes]], logs: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        _say_who_died(running, logs)
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  our own address
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    raise LocalError(f"服务未能就绪，见 {logs} · The service did not become ready, see {logs}.")
-
-
-def _say_who_died(running: Mapping[str, subprocess.Popen[bytes]], logs: Path) -> None:
-    for name, process in running.items():
-        status = process.poll()
-        if status is not None:
-            log = logs / f"{name}.log"
-            raise LocalError(f"{name} 意外退出（{status}），见 {log} · {name} ended with {status}, see {log}.")
-
-
 def fail(error: Exception) -> int:
-    """One clear line and status 1."""
+    """One clear line for each thing that is wrong, and status 1."""
     sys.stdout.flush()
-    print(f"  ✗ {error}", file=sys.stderr, flush=True)
+    for line in str(error).splitlines():
+        print(f"  ✗ {line}", file=sys.stderr, flush=True)
     return 1
 
 
-def child_env(base: Mapping[str, str], data_dir: Path, database_url: str, redis_url: str) -> dict[str, str]:
+def child_env(base: Mapping[str, str], data_dir: Path, database_url: str, redis_url: str, mark: str) -> dict[str, str]:
     """The environment of our children: the two servers, and one folder for their metrics, empty at each start."""
     metrics = data_dir / "metrics"
     metrics.mkdir(parents=True, exist_ok=True)
@@ -145,6 +175,7 @@ def child_env(base: Mapping[str, str], data_dir: Path, database_url: str, redis_
         old.unlink()
     return {
         **base,
+        MARK: mark,
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "DATA_DIR": str(data_dir),
