@@ -47,7 +47,8 @@ def clean(cell: str) -> str:
         raise Refusal("前后有空格", "has blanks around the value")
     if not unicodedata.is_normalized("NFC", cell):
         raise Refusal("文字编码不规范（须为 Unicode NFC）", "is not in Unicode form NFC")
-    if cell[:1] in ("=", "+", "@") or (cell[:1] == "-" and len(cell) > 1):
+    first = unicodedata.normalize("NFKC", cell[:1])
+    if first in ("=", "+", "@") or (first == "-" and len(cell) > 1):
         raise Refusal("不能以 = + - @ 开头", "may not start with = + - or @")
     if len(cell) >= _SHORTEST_PERSONAL and _looks_personal(cell):
         raise Refusal("像电话、身份证或银行卡号码，不得导入", "looks like a phone, identity or card number")

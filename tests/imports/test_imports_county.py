@@ -1,9 +1,11 @@
 """The county's own files: what they add up to, and that a second import adds nothing."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
@@ -13,8 +15,11 @@ from shop.channels.models import Partner, PartnerKind
 from shop.farmers.models import Delivery, Household
 from shop.imports.files import Count, ImportResult, import_directory
 from shop.income.models import BaselineIncome, HouseholdPayment, IncomeEntry, PaymentKind, SurplusPlan, SurplusShare
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db
 from shop.kit.states import History
 from shop.places.models import PlaceAlias, Township, TownshipKind, Village
+from tests.conftest import fresh_app
 
 PINGLU = Path(__file__).resolve().parents[2] / "data" / "pinglu"
 NEW_YEAR = datetime(2025, 1, 1, tzinfo=UTC)
@@ -25,12 +30,18 @@ ROWS = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def imported(urls: tuple[str, str], county_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The county, imported once for all tests that only look."""
+    with fresh_app(urls, county_template, tmp_path_factory.mktemp("county"), WalkingClock(NEW_YEAR)) as app:
+        yield app
+
+
 @pytest.fixture
-def county(session: Session) -> Session:
-    """A session in which the county was imported."""
-    result = import_directory(PINGLU, session=session, now=NEW_YEAR)
-    assert result.errors == []
-    return session
+def county(imported: Flask) -> Iterator[Session]:
+    """A session in the imported county; what a test does is undone."""
+    with imported.app_context(), Session(db.engine) as session:
+        yield session
 
 
 def imported_again(session: Session) -> ImportResult:

@@ -12,6 +12,7 @@ from shop.access.models import Party
 from shop.catalog.models import Firm
 from shop.farmers.models import Delivery, Household
 from shop.imports.files import import_files
+from shop.imports.table import MAX_ROWS
 from shop.places.models import Township, Village
 
 PINGLU = Path(__file__).resolve().parents[2] / "data" / "pinglu"
@@ -56,16 +57,17 @@ def test_every_bad_row_of_every_file_is_reported_in_one_go(session: Session) -> 
 
 CASES: list[tuple[str, str, str, str, int, str]] = [
     ("a wrong header", "firms.csv", "code,name_zh", "code,name", 1, ""),
-    ("a column twice in the header", "buyers.csv", "region,payment", "region,region,payment", 1, ""),
+    ("T65 a column twice in the header", "buyers.csv", "region,payment", "region,region,payment", 1, ""),
     ("a cell too many", "buyers.csv", "平陆县,15", "平陆县,15,7", 2, ""),
-    ("an unclosed quote", "buyers.csv", "B24,", 'B24,"', 25, ""),
+    ("T65 an unclosed quote", "buyers.csv", "B24,", 'B24,"', 25, ""),
     ("an empty line", "buyers.csv", "B02,", "\nB02,", 3, ""),
     ("a code twice", "townships.csv", "140829101,", "140829100,", 3, "code"),
     ("a lower-case code", "buyers.csv", "B02,", "b02,", 3, "code"),
     ("blanks around a value", "buyers.csv", "平陆县,15", " 平陆县,15", 2, "region"),
     ("a zero-width space", "buyers.csv", "平陆县,15", "平陆\u200b县,15", 2, "region"),
     ("text not in form NFC", "products.csv", "Datong honey", "Dato\u0308ng honey", 2, "name_en"),
-    ("a formula", "buyers.csv", "平陆县,15", "=A1,15", 2, "region"),
+    ("T65 a formula", "buyers.csv", "平陆县,15", "=A1,15", 2, "region"),
+    ("T64 a formula with a full-width sign", "buyers.csv", "平陆县,15", "＝A1,15", 2, "region"),
     ("a phone number", "buyers.csv", "平陆县,15", "电话13812345678,15", 2, "region"),
     ("a phone number with blanks", "buyers.csv", "平陆县,15", "138 1234 5678,15", 2, "region"),
     ("a phone number in full-width digits", "buyers.csv", "平陆县,15", "１３８１２３４５６７８,15", 2, "region"),
@@ -110,6 +112,11 @@ CASES: list[tuple[str, str, str, str, int, str]] = [
     ("a second decimal of a kilogram", "deliveries.csv", "197.0", "197.05", 2, "kg"),
     ("no weight", "deliveries.csv", "197.0", "0.0", 2, "kg"),
     ("an amount that is not weight times price", "deliveries.csv", "846,166662", "846,166663", 2, "amount_fen"),
+    ("T37 a slip twice", "deliveries.csv", "D00002,2025-01-02,农户-0045,F11,PL063,241.5,一级,761,183782",
+     "D00001,2025-01-02,农户-0045,F11,PL063,197.0,特级,846,166662", 3, "code"),
+    ("T37 a slip in full-width digits", "deliveries.csv", "D00002,", "D００００１,", 3, "code"),
+    ("T37 a slip with a blank", "deliveries.csv", "D00002,", "D00001 ,", 3, "code"),
+    ("T37 a slip in lower case", "deliveries.csv", "D00002,", "d00001,", 3, "code"),
     ("an unknown grade", "deliveries.csv", "特级", "超级", 2, "grade"),
     ("an unknown household", "deliveries.csv", "2025-01-02,农户-0045", "2025-01-02,农户-9999", 2, "household_code"),
     ("an unknown product", "deliveries.csv", "PL063", "PL963", 2, "sku"),
@@ -140,7 +147,7 @@ def test_what_is_not_utf8_is_refused_with_its_line(session: Session) -> None:
     assert ("buyers.csv", 3, "") in places_of(errors)
 
 
-def test_chinese_in_the_national_encoding_is_refused(session: Session) -> None:
+def test_t65_chinese_in_the_national_encoding_is_refused(session: Session) -> None:
     errors = refused(session, COUNTY | {"buyers.csv": COUNTY["buyers.csv"].decode().encode("gb18030")})
     assert ("buyers.csv", 2, "") in places_of(errors)
 
@@ -148,6 +155,12 @@ def test_chinese_in_the_national_encoding_is_refused(session: Session) -> None:
 def test_a_file_of_an_unknown_name_and_an_empty_upload_are_refused(session: Session) -> None:
     assert places_of(refused(session, FIRMS | {"farms.csv": b""})) == [("farms.csv", 0, "")]
     assert places_of(refused(session, {})) == [("", 0, "")]
+
+
+def test_t65_a_million_rows_are_not_read_to_their_end(session: Session) -> None:
+    data = COUNTY["buyers.csv"].splitlines()[0] + b"\n" + b"x\n" * 1_000_000
+    errors = refused(session, PLACES | {"buyers.csv": data})
+    assert (len(errors), errors[-1].line) == (MAX_ROWS + 1, MAX_ROWS + 2)
 
 
 def test_an_empty_file_has_no_header(session: Session) -> None:

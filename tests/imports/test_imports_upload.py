@@ -95,7 +95,9 @@ def test_only_the_county_office_imports(committed: Flask, client: FlaskClient, r
     assert sent(client, {}, COUNTY).status_code == 401
 
 
-def test_an_upload_beyond_20_mib_is_too_large(committed: Flask, client: FlaskClient, operator: dict[str, str]) -> None:
+def test_t65_an_upload_beyond_20_mib_is_too_large(
+    committed: Flask, client: FlaskClient, operator: dict[str, str]
+) -> None:
     before = contents(committed)
     said = {"CONTENT_LENGTH": str(MAX_UPLOAD + 1)}
     kind = "multipart/form-data; boundary=b"
@@ -113,7 +115,7 @@ def test_an_upload_without_a_file_is_refused(client: FlaskClient, operator: dict
     "name",
     ["../firms.csv", "/etc/firms.csv", "a/../../firms.csv", "..\\firms.csv", "C:firms.csv"],
 )
-def test_a_path_that_leads_out_of_the_zip_is_refused(name: str) -> None:
+def test_t65_a_path_that_leads_out_of_the_zip_is_refused(name: str) -> None:
     with pytest.raises(ArchiveRefused):
         named_files([("county.zip", zipped({name: b"x"}))])
 
@@ -128,7 +130,7 @@ def test_a_link_in_a_zip_is_refused() -> None:
         named_files([("county.zip", packed.getvalue())])
 
 
-def test_a_bomb_is_not_unpacked_to_its_end() -> None:
+def test_t65_a_bomb_is_not_unpacked_to_its_end() -> None:
     bomb = zipped({"deliveries.csv": b"0" * (MAX_UNPACKED + 1)})
     assert len(bomb) < 100_000
     with pytest.raises(ArchiveRefused):
