@@ -1,8 +1,8 @@
 """Delivery schedules: pure calendar arithmetic.
 
 Written as in the contract: `daily` | `weekly:1,4` (1 = Monday) | `monthly:5,20` | `once:2026-01-20`. A monthly day that
-a month does not have means its last day. A day outside the product's harvest window, prolonged by its shelf life, asks for
-nothing: there is nothing to deliver then.
+a month does not have means its last day. A day outside the product's harvest window, prolonged by its shelf life, asks
+for nothing: there is nothing to deliver then.
 """
 
 from calendar import monthrange

@@ -74,7 +74,7 @@ class QuoteAsked(StrictSchema):
     fen_per_kg = Whole(low=1, high=MAX_FEN, required=True)
 
 
-class LineOut(Schema):
+class PromiseOut(Schema):
     """A promise and where it stands today: due by the schedule so far, called and not cancelled, left to call."""
 
     sku = fields.String()
@@ -117,7 +117,7 @@ class AgreementOut(Schema):
     payment_term_days = fields.Integer()
     schedule = fields.String()
     signed_fen = fields.Integer()
-    lines = fields.List(fields.Nested(LineOut))
+    lines = fields.List(fields.Nested(PromiseOut))
 
 
 class AgreementDetail(AgreementOut):

@@ -139,7 +139,7 @@ def _locked(session: Session, *pool_ids: int) -> dict[int, int]:
     rows = session.execute(
         select(Pool.id, Pool.available_g).where(Pool.id.in_(pool_ids)).order_by(Pool.id).with_for_update()
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _move(session: Session, source: int, target: int, weight_g: int, now: datetime) -> None:
