@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 from flask_migrate import Migrate  # type: ignore[import-untyped]
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -18,7 +19,7 @@ from shop.kit.clock import Clock, SystemClock
 from shop.kit.db import db, engine_options
 from shop.kit.http import guard_request
 from shop.kit.observe import configure_logging
-from shop.kit.openapi import document
+from shop.kit.openapi import document, schema_name
 
 __all__ = ["configure_logging", "create_app"]
 
@@ -62,7 +63,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.before_request(guard_request)
     app.teardown_appcontext(_no_transaction_left)
 
-    api = problems.ProblemApi(app)
+    plugin = MarshmallowPlugin(schema_name_resolver=schema_name)
+    api = problems.ProblemApi(app, spec_kwargs={"marshmallow_plugin": plugin})
     for room in ROOMS:
         if find_spec(f"{room}.api") is None:
             continue

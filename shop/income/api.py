@@ -109,7 +109,7 @@ def refund(body: dict[str, Any], number: str) -> Refund:
             .join(Product, Product.id == OrderLine.product_id)
             .where(OrderLine.order_id == order.id, Product.sku.in_(body["skus"]))
         )
-        by_sku = dict(rows.tuples().all())
+        by_sku = dict(rows.all())
         missing = sorted(set(body["skus"]) - set(by_sku))
         if missing:
             raise NotFoundError(what=", ".join(missing))

@@ -27,6 +27,17 @@ def _path(rule: str) -> str:
     return "/".join("{" + p[1:-1].split(":")[-1] + "}" if p.startswith("<") else p for p in pieces)
 
 
+def schema_name(schema: Any) -> str:
+    """`orders.LineOut`: two rooms may use the same word. A variant of a schema is named after what makes it one."""
+    kind = schema if isinstance(schema, type) else type(schema)
+    room = kind.__module__.split(".")[1]
+    name = kind.__name__.removesuffix("Schema")
+    variant = ""
+    if not isinstance(schema, type):
+        variant = "".join(f"-{field}" for field in sorted(schema.only or ())) + ("-partial" if schema.partial else "")
+    return ("" if room == "kit" else f"{room}.") + name + variant
+
+
 def document(app: Flask, api: Api) -> None:
     """Write what the views remember into the specification."""
     paths: dict[str, dict[str, Any]] = api.spec._paths
