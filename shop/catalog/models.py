@@ -19,6 +19,10 @@ class FirmKind(StrEnum):
     FAMILY_FARM = "family_farm"
 
 
+#: They have members, who share in the surplus; the others have contract growers, who get a price only.
+CO_OPERATIVES = frozenset({FirmKind.COOPERATIVE, FirmKind.VILLAGE_COLLECTIVE})
+
+
 class FirmStatus(StrEnum):
     """Admission of a firm to the campaign."""
 

@@ -5,14 +5,13 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from shop.catalog.models import BATCH_PAPERS, Category, FirmKind, PaperKind
+from shop.catalog.models import BATCH_PAPERS, CO_OPERATIVES, Category, FirmKind, PaperKind
 from shop.kit.schemas import MAX_FEN, Code, Day, PageQuery, StrictSchema, Text, Whole
 
 MAX_TIERS = 10
 MAX_PACKS = 1_000_000
 #: Papers of a batch belong to its lot.
 OF_PRODUCT = validate.NoneOf(BATCH_PAPERS, error="A paper of a batch belongs to its lot.")
-CO_OPERATIVES = (FirmKind.COOPERATIVE, FirmKind.VILLAGE_COLLECTIVE)
 
 
 class FirmEvent(StrEnum):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from shop.catalog.models import CO_OPERATIVES
 from shop.catalog.season import in_harvest
 from shop.channels.buyers import feeds_people
 from shop.farmers.models import Relation
@@ -105,7 +106,7 @@ def _agreement(row: sheets.AgreementRow, book: Book) -> Iterator[Problem]:
 def _household(row: sheets.HouseholdRow, book: Book) -> Iterator[Problem]:
     firm = yield from _refer(book, sheets.FIRMS, "firm_code", row.firm_code)
     member = row.relation is Relation.MEMBER
-    if firm and member != (firm.kind in sheets.CO_OPERATIVES):
+    if firm and member != (firm.kind in CO_OPERATIVES):
         yield (
             "relation",
             "合作社和集体的农户为社员，其他企业的为订单农户",
@@ -140,7 +141,7 @@ def _payment(row: sheets.PaymentRow, book: Book) -> Iterator[Problem]:
 
 def _surplus(row: sheets.SurplusRow, book: Book) -> Iterator[Problem]:
     firm = yield from _refer(book, sheets.FIRMS, "firm_code", row.firm_code)
-    if firm and firm.kind not in sheets.CO_OPERATIVES:
+    if firm and firm.kind not in CO_OPERATIVES:
         yield "firm_code", "只有合作社和集体分配盈余", "is no co-operative or collective"
 
 

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from shop.agreements.models import PriceRule
-from shop.catalog.models import Category, FirmKind, PaperKind
+from shop.catalog.models import CO_OPERATIVES, Category, FirmKind, PaperKind
 from shop.channels.buyers import BuyerKind
 from shop.farmers.models import Grade, Relation
 from shop.imports import cells
@@ -28,8 +28,6 @@ LAWFUL_DEPOSIT_PERCENT = 20
 HIGHEST_PENALTY_PERCENT = 30
 #: Public bodies and large enterprises pay small ones within 60 days at most (State Council Decree 802).
 LONGEST_TERM_DAYS = 60
-
-CO_OPERATIVES = (FirmKind.COOPERATIVE, FirmKind.VILLAGE_COLLECTIVE)
 
 
 @dataclass(frozen=True)
