@@ -279,10 +279,11 @@ def valkey(data_dir: Path, *, durable: bool, mark: str = "", processes: Processe
     folder.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     path = socket_folder(data_dir) / "valkey.sock"
+    # A title of its own would be written over the environment, and with it over the mark.
     command = [
         str(valkey_binary()), "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700",
         "--dir", str(folder), "--appendonly", "yes" if durable else "no", "--appendfsync", "everysec", "--save", "",
-        "--maxmemory-policy", "noeviction", "--loglevel", "warning",
+        "--maxmemory-policy", "noeviction", "--loglevel", "warning", "--set-proc-title", "no",
     ]  # fmt: skip
     path.unlink(missing_ok=True)
     child = start(command, log=log, env={**os.environ, MARK: mark})
