@@ -2,9 +2,9 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Date, Select, Subquery, and_, cast, func, literal_column, select
+from sqlalchemy import ColumnElement, Date, Select, Subquery, and_, cast, func, literal_column, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shop.access.guard import Actor
@@ -18,11 +18,15 @@ from shop.reports.jobs import REFRESH_AGREEMENTS
 from shop.reports.models import AgreementRollup
 from shop.reports.wording import AGREEMENTS, SOURCE
 
+AnySelect: TypeAlias = Select[*tuple[Any, ...]]
+
 SIGNED = ("agreements", "signed_g", "signed_fen")
 KEPT = ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen", "shortfall_g")
 
 #: The contract value of a line at its floor price, half up, as `kit.money.price_of` has it.
-_VALUE = literal_column("(agreement_lines.committed_g * agreement_lines.floor_fen_per_kg * 2 + 1000) / 2000")
+_VALUE: ColumnElement[int] = literal_column(
+    "(agreement_lines.committed_g * agreement_lines.floor_fen_per_kg * 2 + 1000) / 2000"
+)
 _ROLLED = ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen")
 
 
@@ -84,7 +88,7 @@ def _kept(day: date, *, monthly: bool) -> Subquery:
     )
 
 
-def _signed(query: Select[Any], actor: Actor, day: date) -> Select[Any]:
+def _signed(query: AnySelect, actor: Actor, day: date) -> AnySelect:
     """Restrict lines to agreements signed by `day` that the reader may see."""
     return (
         query.select_from(AgreementLine)

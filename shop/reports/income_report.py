@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, func, literal, select, union
 from sqlalchemy.orm import Session
@@ -20,6 +20,8 @@ from shop.reports.area import area, as_of, sees_households, township_area
 from shop.reports.jobs import REFRESH_INCOME, REFRESH_REACH
 from shop.reports.models import IncomeRollup, ReachRollup
 from shop.reports.wording import BY_CHANNEL, INCOME, SOURCE
+
+AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
 #: Kinds as the report names them: a sale is always called gross.
 KIND_NAMES: dict[IncomeKind, str] = {
@@ -137,7 +139,7 @@ _REACH_KEYS: dict[IncomeBy, ColumnElement[str]] = _INCOME_KEYS | {
 }
 
 
-def _within(query: Select[Any], actor: Actor, rollup: type[IncomeRollup] | type[ReachRollup], months: Months) -> Any:
+def _within(query: AnySelect, actor: Actor, rollup: type[IncomeRollup] | type[ReachRollup], months: Months) -> Any:
     """Join a rollup to household, place, firm and product; keep the reader's area and the months."""
     query = (
         query.select_from(rollup)
@@ -238,7 +240,7 @@ def _townships(session: Session, actor: Actor) -> dict[str, str]:
     query = select(Township.code, Township.name_zh).where(Township.kind != TownshipKind.COMMUNITY_AREA)
     if sees_households(actor):
         query = query.where(township_area(actor))
-    return dict(session.execute(query).all())  # type: ignore[arg-type]
+    return dict(session.execute(query).all())
 
 
 def whole_year(year: int) -> Months:

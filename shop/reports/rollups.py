@@ -245,6 +245,11 @@ def compare(session: Session, rollup: Rollup, *, limit: int = 20) -> list[Differ
     return found
 
 
+def proofs() -> list[tuple[Rollup, str, str]]:
+    """(rollup, table, SELECT of its differences) of every table: for check-books. Binds `rollup` and `limit`."""
+    return [(rollup, table.name, _compare_sql(plan, table)) for rollup, plan in PLANS.items() for table in plan.tables]
+
+
 def _alone(session: Session, rollup: Rollup) -> None:
     session.execute(text(_LONG))
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"rollup {rollup.value}"})

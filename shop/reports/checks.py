@@ -1,0 +1,382 @@
+"""What must always be true of the books, as SQL that returns the rows for which it is not.
+
+Each check is one statement. Many of the faults are refused by a constraint or a trigger as well: the check says whether
+anybody found a way around it. `docs/check-books.md` lists them, and the invariants of the design that do not apply.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
+from shop.kit.states import Life
+from shop.orders.states import ORDER_LIFE
+from shop.reports.rollups import proofs
+
+
+@dataclass(frozen=True)
+class Check:
+    """`sql` returns the violations, at most `:limit` of them; it may bind `:now` and `:rollup`."""
+
+    code: str
+    zh: str
+    en: str
+    sql: str
+    rollup: str | None = None
+
+
+def _broken_path(table: str, life: Life[Any], begins: str) -> str:
+    """Rows whose history is not an unbroken path of allowed moves that ends in their status."""
+    moves = ", ".join(f"('{state}', '{event}', '{after}')" for (state, event), after in life.moves.items())
+    return f"""
+        WITH steps AS (
+            SELECT entity_id, event, from_state, to_state,
+                lag(to_state) OVER (PARTITION BY entity_id ORDER BY id) AS before,
+                row_number() OVER (PARTITION BY entity_id ORDER BY id) AS place,
+                last_value(to_state) OVER (PARTITION BY entity_id ORDER BY id
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS ends
+            FROM history WHERE entity_type = '{table}' AND to_state IS NOT NULL
+        ), allowed (from_state, event, to_state) AS (VALUES {moves})
+        SELECT entity_id, event, from_state, to_state FROM steps
+        WHERE (place > 1 AND (from_state IS DISTINCT FROM before OR NOT EXISTS (
+                SELECT FROM allowed WHERE allowed.from_state = steps.from_state AND allowed.event = steps.event
+                    AND allowed.to_state = steps.to_state)))
+           OR (place = 1 AND (from_state IS NOT NULL OR to_state <> '{begins}'))
+        UNION ALL
+        SELECT {table}.id, 'status', ends, {table}.status FROM {table}
+        LEFT JOIN (SELECT DISTINCT entity_id, ends FROM steps) AS last ON last.entity_id = {table}.id
+        WHERE ends IS DISTINCT FROM {table}.status
+    """
+
+
+#: Balances of the ledger; `party` 0 = the account has none.
+_POSTED = """
+    SELECT accounts.kind, coalesce(party_id, 0) AS party, sum(amount_fen) AS fen
+    FROM accounts JOIN postings ON account_id = accounts.id GROUP BY accounts.kind, party_id
+"""
+
+
+def _ledger_says(kinds: str, facts: str) -> str:
+    """Accounts of `kinds` whose balance is not what `facts` (kind, party, fen) add up to."""
+    return f"""
+        SELECT kind, party, coalesce(posted.fen, 0) AS posted_fen, coalesce(facts.fen, 0) AS facts_fen
+        FROM (SELECT * FROM ({_POSTED}) AS every WHERE kind IN ({kinds})) AS posted
+        FULL JOIN ({facts}) AS facts USING (kind, party)
+        WHERE coalesce(posted.fen, 0) <> coalesce(facts.fen, 0)
+    """
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("I01", "库存数量不为负", "no stock number is negative", """
+        SELECT 'pool' AS what, id FROM pools WHERE least(received_g, available_g, reserved_g, sold_g, withdrawn_g) < 0
+        UNION ALL
+        SELECT 'lot', id FROM lots WHERE least(received_g, dispatched_g, withdrawn_g,
+                                               received_g - dispatched_g - withdrawn_g) < 0
+        UNION ALL
+        SELECT 'reservation', id FROM reservations WHERE least(held_g, sold_g, released_g) < 0"""),
+    Check("I02", "入库 = 可售 + 占用 + 售出 + 退出", "received = available + reserved + sold + withdrawn", """
+        SELECT id AS pool_id FROM pools WHERE received_g <> available_g + reserved_g + sold_g + withdrawn_g"""),
+    Check("I03", "库存池数字等于出入库流水", "a pool's numbers equal the log of movements", """
+        SELECT pools.id AS pool_id FROM pools LEFT JOIN (
+            SELECT pool_id, sum(weight_g) FILTER (WHERE kind IN ('receive', 'transfer')) AS received_g,
+                -sum(weight_g) FILTER (WHERE kind = 'dispatch') AS sold_g,
+                -sum(weight_g) FILTER (WHERE kind = 'withdraw') AS withdrawn_g
+            FROM movements GROUP BY pool_id) AS log ON log.pool_id = pools.id
+        WHERE (pools.received_g, pools.sold_g, pools.withdrawn_g)
+           <> (coalesce(log.received_g, 0), coalesce(log.sold_g, 0), coalesce(log.withdrawn_g, 0))"""),
+    Check("I03-lots", "批次数字等于出入库流水", "a lot's numbers equal the log of movements", """
+        SELECT lots.id AS lot_id FROM lots LEFT JOIN (
+            SELECT lot_id, sum(weight_g) FILTER (WHERE kind = 'receive') AS received_g,
+                -sum(weight_g) FILTER (WHERE kind = 'dispatch') AS dispatched_g,
+                -sum(weight_g) FILTER (WHERE kind = 'withdraw') AS withdrawn_g
+            FROM movements GROUP BY lot_id) AS log ON log.lot_id = lots.id
+        WHERE (lots.received_g, lots.dispatched_g, lots.withdrawn_g)
+           <> (coalesce(log.received_g, 0), coalesce(log.dispatched_g, 0), coalesce(log.withdrawn_g, 0))"""),
+    Check("I03-made", "批次等于组成它的交售", "a lot is what was delivered for it", """
+        SELECT lots.id AS lot_id FROM lots JOIN lot_deliveries ON lot_id = lots.id
+        JOIN deliveries ON deliveries.id = delivery_id GROUP BY lots.id
+        HAVING sum(weight_g) <> lots.received_g
+            OR bool_or(deliveries.firm_id <> lots.firm_id OR deliveries.product_id <> lots.product_id)"""),
+    Check("I04", "占用等于未了结的预留", "reserved = the holds that stand", """
+        SELECT pools.id AS pool_id FROM pools LEFT JOIN (
+            SELECT pool_id, sum(held_g) AS held_g FROM reservations GROUP BY pool_id) AS held ON held.pool_id = pools.id
+        WHERE pools.reserved_g <> coalesce(held.held_g, 0)"""),
+    Check("I04-lines", "预留与订单行一致", "a hold says what its order line says", """
+        SELECT order_lines.id AS order_line_id FROM order_lines JOIN orders ON orders.id = order_id
+        LEFT JOIN reservations ON reservations.id = reservation_id
+        WHERE (reservations.sold_g IS DISTINCT FROM dispatched_g AND reservation_id IS NOT NULL)
+           OR (status IN ('confirmed', 'partly_dispatched')
+               AND reservations.held_g IS DISTINCT FROM order_lines.weight_g - dispatched_g)
+           OR (status IN ('cancelled', 'expired') AND reservations.held_g > 0)"""),
+    Check("I05", "没有过期五分钟以上的占用", "no hold outlives its expiry by five minutes", """
+        SELECT id AS order_id FROM orders WHERE status = 'placed' AND expires_at < CAST(:now AS timestamptz)
+            - interval '5 minutes'"""),
+    Check("I06", "拣货等于批次与订单行的发货", "picks add up to what lots and lines dispatched", """
+        SELECT 'lot' AS what, lots.id FROM lots LEFT JOIN picks ON lot_id = lots.id GROUP BY lots.id
+        HAVING coalesce(sum(picks.weight_g), 0) <> lots.dispatched_g
+        UNION ALL
+        SELECT 'line', order_lines.id FROM order_lines LEFT JOIN picks ON order_line_id = order_lines.id
+        GROUP BY order_lines.id HAVING coalesce(sum(picks.weight_g), 0) <> order_lines.dispatched_g"""),
+    Check("I07", "订单金额 = 各行 + 运费 - 优惠", "an order's total = lines + freight - discount", """
+        SELECT orders.id AS order_id FROM orders LEFT JOIN order_lines ON order_id = orders.id GROUP BY orders.id
+        HAVING coalesce(sum(amount_fen), 0) <> goods_fen OR total_fen <> goods_fen + freight_fen - discount_fen
+            OR bool_or(amount_fen <> CASE price_basis WHEN 'pack' THEN quantity * price_fen
+                                     ELSE (weight_g * price_fen * 2 + 1000) / 2000 END)"""),
+    Check("I08", "订单已付、已退等于成功的收退款", "paid and refunded mirror payments and refunds", """
+        SELECT orders.id AS order_id FROM orders
+        WHERE paid_fen <> (SELECT coalesce(sum(amount_fen), 0) FROM payments
+                           WHERE payments.order_id = orders.id AND payments.status = 'succeeded')
+           OR refunded_fen <> (SELECT coalesce(sum(amount_fen), 0) FROM refunds
+                               WHERE refunds.order_id = orders.id AND refunds.status = 'succeeded')"""),
+    Check("I08-lines", "订单行已退等于成功退款的明细", "a line's refunds mirror the lines of refunds", """
+        SELECT order_lines.id AS order_line_id FROM order_lines
+        WHERE refunded_fen <> (SELECT coalesce(sum(refund_lines.amount_fen), 0) FROM refund_lines
+                               JOIN refunds ON refunds.id = refund_id AND refunds.status = 'succeeded'
+                               WHERE order_line_id = order_lines.id)"""),
+    Check("I09", "退款（含在途）不超过原付款", "refunds, done or under way, stay within their payment", """
+        SELECT payments.id AS payment_id FROM payments JOIN refunds ON payment_id = payments.id
+            AND refunds.status <> 'failed' GROUP BY payments.id
+        HAVING sum(refunds.amount_fen) > payments.amount_fen OR payments.status <> 'succeeded'
+            OR bool_or(refunds.order_id <> payments.order_id)"""),
+    Check("I09-lines", "退款明细合计等于退款", "the lines of a refund add up to it", """
+        SELECT refunds.id AS refund_id FROM refunds LEFT JOIN refund_lines ON refund_id = refunds.id GROUP BY refunds.id
+        HAVING coalesce(sum(refund_lines.amount_fen), 0) <> refunds.amount_fen"""),
+    Check("I10", "一笔渠道流水只记一次", "a provider's transaction is booked once", """
+        SELECT provider, provider_txn FROM payments WHERE provider_txn IS NOT NULL
+        GROUP BY provider, provider_txn HAVING count(*) > 1"""),
+    Check("I10-book", "支付方账本与我们的收退款一致", "the provider's own book is ours", """
+        SELECT txn FROM simulated_charges
+        LEFT JOIN payments ON kind = 'pay' AND payments.number = out_number
+        LEFT JOIN refunds ON kind = 'refund' AND refunds.number = out_number
+        WHERE coalesce(payments.amount_fen, refunds.amount_fen, 0) <> simulated_charges.amount_fen
+           OR (done_at IS NULL AND 'succeeded' IN (payments.status, refunds.status))
+           OR (notified_at IS NOT NULL AND coalesce(payments.status, refunds.status, '') <> 'succeeded')
+        UNION ALL
+        SELECT payments.number FROM payments WHERE provider = 'simulated' AND payments.status = 'succeeded'
+            AND NOT EXISTS (SELECT FROM simulated_charges WHERE kind = 'pay' AND out_number = payments.number)
+        UNION ALL
+        SELECT refunds.number FROM refunds JOIN payments ON payments.id = payment_id AND provider = 'simulated'
+        WHERE refunds.status = 'succeeded'
+            AND NOT EXISTS (SELECT FROM simulated_charges WHERE kind = 'refund' AND out_number = refunds.number)"""),
+    Check("I11", "每张凭证借贷相抵且至少两笔", "each journal sums to zero and has two legs or more", """
+        SELECT journals.id AS journal_id FROM journals LEFT JOIN postings ON journal_id = journals.id
+        GROUP BY journals.id HAVING coalesce(sum(amount_fen), 0) <> 0 OR count(postings.id) < 2"""),
+    Check("I12", "总账借贷相抵", "the whole ledger sums to zero", """
+        SELECT sum(amount_fen) AS fen FROM postings HAVING coalesce(sum(amount_fen), 0) <> 0"""),
+    Check("I13", "往来余额等于收款、退款、预收、应收的事实",
+        "clearing, refunds due, advances, receivables say what happened",
+        _ledger_says("'clearing', 'refunds_due', 'advances', 'receivable'", """
+            SELECT 'clearing' AS kind, 0 AS party,
+                (SELECT coalesce(sum(amount_fen), 0) FROM payments WHERE status = 'succeeded')
+                - (SELECT coalesce(sum(amount_fen), 0) FROM refunds WHERE status = 'succeeded') AS fen
+            UNION ALL
+            SELECT 'refunds_due', 0, -coalesce(sum(amount_fen), 0) FROM refunds WHERE status = 'pending'
+            UNION ALL
+            SELECT 'advances', 0, -coalesce(sum(paid_fen - (
+                SELECT coalesce(sum(amount_fen), 0) FROM refunds
+                WHERE refunds.order_id = orders.id AND refunds.status <> 'failed')), 0)
+            FROM orders WHERE payment_terms = 'in_advance' AND orders.status <> 'settled'
+            UNION ALL
+            SELECT 'receivable', buyer_party_id, sum((
+                SELECT coalesce(sum(net_fen), 0) FROM settlements WHERE settlements.order_id = orders.id) - paid_fen)
+            FROM orders WHERE payment_terms = 'on_invoice' GROUP BY buyer_party_id""")),
+    Check("I13-shares", "企业、主播、平台、承运账户等于结算份额",
+        "firms, hosts, platforms, carriers are owed their shares",
+        _ledger_says("'firm', 'host', 'platform', 'carrier'", """
+            SELECT kind, coalesce(party_id, 0) AS party, -sum(amount_fen) AS fen
+            FROM settlement_shares GROUP BY kind, party_id""")),
+    Check("I13-households", "农户账户等于入户记录", "households are owed what was recorded for them",
+        _ledger_says("'household'", """
+            SELECT 'household' AS kind, party_id AS party, -sum(amount_fen) AS fen
+            FROM income_entries JOIN households ON households.id = household_id GROUP BY party_id""")),
+    Check("I13-costs", "企业支出与公积金等于入户记录与分配方案", "firms' costs and reserves are what was recorded",
+        _ledger_says("'firm_costs', 'reserve'", """
+            SELECT 'firm_costs' AS kind, party_id AS party, sum(fen) AS fen FROM (
+                SELECT firm_id, amount_fen AS fen FROM income_entries
+                UNION ALL SELECT firm_id, reserve_fen FROM surplus_plans) AS spent
+            JOIN firms ON firms.id = firm_id GROUP BY party_id
+            UNION ALL
+            SELECT 'reserve', party_id, -sum(reserve_fen) FROM surplus_plans JOIN firms ON firms.id = firm_id
+            GROUP BY party_id""")),
+    Check("I14", "结算净额 = 各方份额", "a settlement's net = its shares", """
+        SELECT settlements.id AS settlement_id FROM settlements LEFT JOIN settlement_shares
+            ON settlement_id = settlements.id GROUP BY settlements.id
+        HAVING coalesce(sum(amount_fen), 0) <> net_fen
+            OR bool_or(sign(amount_fen) * sign(net_fen) < 0)"""),
+    Check("I14-orders", "已结算订单：净额 = 实付 - 退款，或验收金额",
+        "a settled order's net = paid - refunded, or what was accepted", """
+        SELECT orders.id AS order_id FROM orders WHERE status = 'settled' AND (
+            SELECT coalesce(sum(net_fen), 0) FROM settlements WHERE settlements.order_id = orders.id)
+          <> CASE payment_terms
+             WHEN 'in_advance' THEN paid_fen - (SELECT coalesce(sum(amount_fen), 0) FROM refunds
+                                                WHERE refunds.order_id = orders.id AND refunds.status <> 'failed')
+             ELSE (SELECT coalesce(sum(accepted_fen), 0) FROM order_lines
+                   WHERE order_lines.order_id = orders.id) END"""),
+    Check("I15", "一个事件一类凭证只记一次", "one journal for each source event and kind", """
+        SELECT source_type, source_id, kind FROM journals GROUP BY source_type, source_id, kind HAVING count(*) > 1"""),
+    Check("I16", "收款、退款、结算、入户都有凭证",
+        "no payment, refund, settlement or income without its journal", """
+        SELECT 'payment' AS what, payments.id FROM payments WHERE status = 'succeeded' AND NOT EXISTS (
+            SELECT FROM journals WHERE source_type = 'payments' AND source_id = payments.id AND kind = 'payment')
+        UNION ALL
+        SELECT 'refund', refunds.id FROM refunds WHERE status <> 'failed' AND NOT EXISTS (
+            SELECT FROM journals WHERE source_type = 'refunds' AND source_id = refunds.id AND kind = 'refund')
+        UNION ALL
+        SELECT 'paid back', refunds.id FROM refunds WHERE status = 'succeeded' AND NOT EXISTS (
+            SELECT FROM journals WHERE source_type = 'refunds' AND source_id = refunds.id AND kind = 'paid_back')
+        UNION ALL
+        SELECT 'settlement', settlements.id FROM settlements LEFT JOIN postings
+            ON postings.journal_id = settlements.journal_id AND amount_fen * sign(net_fen) > 0
+        WHERE net_fen <> 0 GROUP BY settlements.id HAVING coalesce(sum(amount_fen), 0) <> net_fen
+        UNION ALL
+        SELECT 'income', income_entries.id FROM income_entries LEFT JOIN (
+            postings JOIN accounts ON accounts.id = account_id AND accounts.kind = 'household'
+            JOIN households ON households.party_id = accounts.party_id)
+            ON postings.journal_id = income_entries.journal_id AND households.id = household_id
+        WHERE postings.amount_fen IS DISTINCT FROM -income_entries.amount_fen"""),
+    Check("I17", "没有人被多付", "nobody owes us who should be owed", f"""
+        SELECT kind, party, fen FROM ({_POSTED}) AS posted
+        WHERE kind IN ('firm', 'host', 'platform', 'carrier', 'household', 'reserve') AND fen > 0"""),
+    Check("I19", "要货不超过协议约定量", "no more is called off than was promised", """
+        SELECT agreement_lines.id AS line_id FROM agreement_lines JOIN call_offs
+            ON line_id = agreement_lines.id AND status <> 'cancelled' GROUP BY agreement_lines.id
+        HAVING sum(weight_g) > committed_g"""),
+    Check("I19-due", "应交排期合计等于约定量", "what the schedule asks for adds up to the promise", """
+        SELECT agreement_lines.id AS line_id FROM agreement_lines JOIN due_weights ON line_id = agreement_lines.id
+        GROUP BY agreement_lines.id HAVING sum(weight_g) <> committed_g"""),
+    Check("I20", "要货属于协议本身，并在期限之内",
+        "a call-off is of its agreement, within its term, and so is its order", """
+        SELECT call_offs.id AS call_off_id FROM call_offs JOIN agreements ON agreements.id = call_offs.agreement_id
+        JOIN agreement_lines ON agreement_lines.id = line_id
+        LEFT JOIN orders ON call_off_id = call_offs.id LEFT JOIN order_lines ON order_id = orders.id
+        WHERE call_offs.due_on NOT BETWEEN starts_on AND ends_on
+           OR agreement_lines.agreement_id <> call_offs.agreement_id
+           OR (orders.id IS NOT NULL AND (orders.occasion_id, orders.partner_id, orders.firm_id,
+                                          order_lines.product_id, order_lines.weight_g, order_lines.price_fen)
+               IS DISTINCT FROM (agreements.occasion_id, agreements.partner_id, agreements.firm_id,
+                                 agreement_lines.product_id, call_offs.weight_g, price_fen_per_kg))
+           OR (orders.status IN ('cancelled', 'expired')) <> (call_offs.status = 'cancelled')"""),
+    Check("I20-floor", "协议价不低于保底价", "no call-off is priced below its floor", """
+        SELECT call_offs.id AS call_off_id FROM call_offs JOIN agreement_lines ON agreement_lines.id = line_id
+        WHERE price_fen_per_kg < floor_fen_per_kg
+           OR (price_rule = 'FIXED' AND price_fen_per_kg <> floor_fen_per_kg)"""),
+    Check("I21", "一项收入只记一次", "an event of income counts once", """
+        SELECT source_type, source_id, kind FROM income_entries
+        GROUP BY source_type, source_id, kind HAVING count(*) > 1"""),
+    Check("I22", "交售、工资、租金、返还、分红与入户记录一一相符",
+        "every slip, wage, rent and share has its income, none is without", """
+        WITH events AS (
+            SELECT 'deliveries' AS source_type, id AS source_id, 'sale' AS kind, household_id, firm_id, amount_fen,
+                delivered_on AS day FROM deliveries
+            UNION ALL
+            SELECT 'household_payments', id, kind, household_id, firm_id, amount_fen, paid_on FROM household_payments
+            UNION ALL
+            SELECT 'surplus_shares', surplus_shares.id, kinds.kind, household_id, firm_id,
+                CASE kinds.kind WHEN 'patronage' THEN surplus_shares.patronage_fen
+                                ELSE surplus_shares.dividend_fen END, booked_on
+            FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id
+            CROSS JOIN (VALUES ('patronage'), ('dividend')) AS kinds (kind)
+        )
+        SELECT source_type, source_id, kind FROM (SELECT * FROM events WHERE amount_fen > 0) AS events
+        FULL JOIN (SELECT * FROM income_entries
+                   WHERE source_type IN ('deliveries', 'household_payments', 'surplus_shares')) AS entries
+            USING (source_type, source_id, kind)
+        WHERE (events.household_id, events.firm_id, events.amount_fen, events.day)
+           IS DISTINCT FROM (entries.household_id, entries.firm_id, entries.amount_fen, entries.earned_on)"""),
+    Check("I22-months", "收入记在发生的月份，类别按国家统计口径", "income stands in its month and category", """
+        SELECT id AS income_entry_id FROM income_entries
+        WHERE (corrects_id IS NULL AND month <> date_trunc('month', earned_on)::date)
+           OR category <> CASE kind WHEN 'wage' THEN 'wage' WHEN 'subsidy' THEN 'transfer'
+                          WHEN 'land_rent' THEN 'property' WHEN 'dividend' THEN 'property' ELSE 'business' END"""),
+    Check("I22-surplus", "盈余分配各份合计等于方案，返还不低于六成",
+        "surplus shares add up to their plan, the legal floor holds", """
+        SELECT surplus_plans.id AS plan_id FROM surplus_plans LEFT JOIN surplus_shares ON plan_id = surplus_plans.id
+        GROUP BY surplus_plans.id
+        HAVING coalesce(sum(surplus_shares.patronage_fen), 0) <> surplus_plans.patronage_fen
+            OR coalesce(sum(surplus_shares.dividend_fen), 0) <> surplus_plans.dividend_fen
+            OR surplus_plans.patronage_fen * 10000 < distributable_fen * 6000
+            OR distributable_fen + reserve_fen <> greatest(surplus_fen - prior_loss_fen, 0)"""),
+    *(
+        Check(
+            f"I23-{table.removesuffix('_rollup').replace('_', '-')}", f"汇总表 {table} 等于从事实重算",
+            f"{table} equals a recount of its facts", sql, rollup=rollup.value,
+        )
+        for rollup, table, sql in proofs()
+    ),
+    Check("I25", "佣金与技术服务费只给该订单的伙伴，且不超过约定比例",
+        "host and platform parts go to the order's partner, within the rate", """
+        SELECT settlement_shares.id AS share_id FROM settlement_shares
+        JOIN settlements ON settlements.id = settlement_id JOIN orders ON orders.id = settlements.order_id
+        JOIN partners ON partners.id = orders.partner_id LEFT JOIN occasions ON occasions.id = orders.occasion_id
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS lines, CASE settlement_shares.kind WHEN 'host' THEN coalesce(commission_bp, 0)
+                ELSE coalesce((SELECT max(rate_bp) FROM fee_rates WHERE fee_rates.partner_id = orders.partner_id
+                               AND valid_from <= placed_on), 0) END AS rate_bp
+            FROM order_lines WHERE order_lines.order_id = orders.id) AS agreed
+        WHERE settlement_shares.kind IN ('host', 'platform') AND (
+            settlement_shares.party_id IS DISTINCT FROM partners.party_id OR agreed.rate_bp = 0
+            OR abs(amount_fen) * 10000 > abs(net_fen) * agreed.rate_bp + lines * 20000)"""),
+    Check("I26", "发件箱一分钟内送出，十分钟内办完", "jobs leave within a minute and are done within ten", """
+        SELECT id AS outbox_id, job FROM outbox WHERE done_at IS NULL AND dead_at IS NULL AND (
+            (sent_at IS NULL AND created_at < CAST(:now AS timestamptz) - interval '60 seconds')
+            OR sent_at < CAST(:now AS timestamptz) - interval '10 minutes')"""),
+    Check("I26-dead", "没有被放弃的任务", "no job was given up on", """
+        SELECT id AS outbox_id, job, attempts FROM outbox WHERE dead_at IS NOT NULL"""),
+    Check("I28", "每张已验收的订单都留有结算任务", "each accepted order left its job to settle it", """
+        SELECT orders.id AS order_id FROM orders WHERE status = 'accepted' AND NOT EXISTS (
+            SELECT FROM outbox WHERE job = 'settlement.settle_order' AND ids = jsonb_build_array(orders.id))"""),
+    Check("I29", "没有半截的幂等记录", "no idempotency row is left half done", """
+        SELECT principal, key FROM idempotency_keys WHERE status IS NULL OR body IS NULL"""),
+    Check("I30", "订单历史是连续且允许的路径", "an order's history is an unbroken path of allowed moves",
+        _broken_path("orders", ORDER_LIFE, "placed")),
+    Check("I30-agreements", "协议历史是连续且允许的路径",
+        "an agreement's history is an unbroken path of allowed moves",
+        _broken_path("agreements", AGREEMENT_LIFE, "signed")),
+    Check("I30-call-offs", "要货历史是连续且允许的路径",
+        "a call-off's history is an unbroken path of allowed moves",
+        _broken_path("call_offs", CALL_OFF_LIFE, "requested")),
+    Check("I30-facts", "订单状态与事实相符", "an order's status matches what happened", """
+        SELECT orders.id AS order_id, status FROM orders LEFT JOIN (
+            SELECT order_id, sum(weight_g) AS asked_g, sum(dispatched_g) AS sent_g,
+                bool_and(accepted_g IS NOT NULL AND accepted_fen IS NOT NULL) AS judged,
+                bool_or(accepted_g IS NOT NULL) AS any_judged
+            FROM order_lines GROUP BY order_id) AS goods ON goods.order_id = orders.id
+        WHERE (status IN ('placed', 'expired') AND confirmed_at IS NOT NULL)
+           OR (status IN ('confirmed', 'partly_dispatched', 'dispatched', 'accepted', 'settled')
+               AND confirmed_at IS NULL)
+           OR (status IN ('accepted', 'settled')) <> (accepted_at IS NOT NULL)
+           OR (status = 'settled') <> (settled_at IS NOT NULL)
+           OR (status = 'settled') <> EXISTS (
+               SELECT FROM settlements WHERE settlements.order_id = orders.id AND refund_id IS NULL)
+           OR (status IN ('placed', 'confirmed', 'cancelled', 'expired') AND sent_g <> 0)
+           OR (status = 'partly_dispatched' AND sent_g NOT BETWEEN 1 AND asked_g - 1)
+           OR (status IN ('dispatched', 'accepted', 'settled') AND sent_g <> asked_g)
+           OR (status IN ('accepted', 'settled')) <> judged OR (any_judged AND NOT judged)
+           OR (payment_terms = 'in_advance' AND confirmed_at IS NOT NULL AND paid_fen <> total_fen)
+           OR goods.order_id IS NULL"""),
+    Check("I31", "手机号均为规范格式", "every phone number is in its normal form", r"""
+        SELECT 'person' AS whose, id FROM people WHERE phone_e164 !~ '^\+861[3-9][0-9]{9}$'
+        UNION ALL
+        SELECT 'recipient', id FROM orders WHERE recipient ->> 'phone' !~ '^\+861[3-9][0-9]{9}$'"""),
+    Check("S1", "触达农户的销售不超过结算的货款", "sales reached stay within what was settled", """
+        SELECT settlements.id AS settlement_id FROM settlements JOIN sales_reach ON settlement_id = settlements.id
+        GROUP BY settlements.id
+        HAVING abs(sum(amount_fen)) > abs(net_fen) OR sum(amount_fen) * sign(net_fen) < 0"""),
+    Check("S2", "全由交售组成的批次，销售全部到户",
+        "what was picked from delivered lots reaches households to the fen", """
+        SELECT settlements.id AS settlement_id FROM settlements JOIN orders ON orders.id = order_id
+        WHERE freight_fen = 0 AND discount_fen = 0 AND NOT EXISTS (
+            SELECT FROM order_lines LEFT JOIN picks ON order_line_id = order_lines.id
+            LEFT JOIN lot_deliveries ON lot_deliveries.lot_id = picks.lot_id
+            WHERE order_lines.order_id = orders.id AND delivery_id IS NULL)
+          AND net_fen <> (SELECT coalesce(sum(amount_fen), 0) FROM sales_reach
+                          WHERE settlement_id = settlements.id)"""),
+    Check("S3", "退款或出自预收，或已从份额中收回", "a refund came out of the advances, or was taken back from the shares", """
+        SELECT refunds.id AS refund_id FROM refunds JOIN orders ON orders.id = order_id
+        LEFT JOIN settlements AS back ON back.refund_id = refunds.id
+        WHERE refunds.status <> 'failed' AND orders.status = 'settled' AND coalesce(back.net_fen, 0) <>
+            CASE WHEN EXISTS (
+                SELECT FROM journals JOIN postings ON journal_id = journals.id
+                JOIN accounts ON accounts.id = account_id AND accounts.kind = 'advances'
+                WHERE source_type = 'refunds' AND source_id = refunds.id AND journals.kind = 'refund')
+            THEN 0 ELSE -refunds.amount_fen END"""),
+)  # fmt: skip

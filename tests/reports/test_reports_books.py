@@ -1,0 +1,239 @@
+"""Check-books: nothing to say of a real season, and each check finds the fault that is planted for it.
+
+Faults that a constraint or trigger refuses are planted with those taken off, in a transaction that is rolled back.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import Connection, text
+
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, transaction
+from shop.reports import rollups
+from shop.reports.books import CHECKS, check_books, run_checks
+from shop.reports.models import Rollup
+from tests.conftest import A_DAY_IN_JULY, fresh_app
+from tests.factories.sales import agreement_of, ready
+
+BY_CODE = {check.code: check for check in CHECKS}
+
+
+@pytest.fixture(scope="module")
+def season(urls: tuple[str, str], county_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """A county in which each channel has sold, refused, refunded; the jobs of it are done."""
+    clock = WalkingClock(A_DAY_IN_JULY)
+    with fresh_app(urls, county_template, tmp_path_factory.mktemp("books"), clock) as app:
+        with transaction() as session:
+            play(ready(session, clock.now()))
+            session.execute(text("UPDATE outbox SET sent_at = :now, done_at = :now"), {"now": clock.now()})
+        for rollup in Rollup:
+            with transaction() as session:
+                rollups.refresh(session, rollup)
+        yield app
+
+
+def play(season: object) -> None:
+    """Something of everything."""
+    from tests.factories.sales import Season
+
+    assert isinstance(season, Season)
+    whole = season.settled(season.paid())
+    season.settled(season.paid(quantity=3), refused_g=700)
+    season.settled(season.paid("CADRE"))
+    season.settled(season.paid("HOST"))
+    season.settled(season.approved("UNIT", 5))
+    season.settled(season.called(agreement_of(season), 20_000), refused_g=1_000)
+    season.refunded(whole, 500)
+    season.tell_refunds()
+    season.accepted(season.paid("HOST", quantity=1))
+    season.paid(quantity=1)
+    season.placed(quantity=1)
+
+
+@pytest.fixture
+def tampering(season: Flask) -> Iterator[Connection]:
+    """A connection that may do anything and undoes it all."""
+    with db.engine.connect() as connection, connection.begin() as work:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        yield connection
+        work.rollback()
+
+
+def loosen(connection: Connection) -> None:
+    """Take off every CHECK and UNIQUE constraint and every unique index that is no primary key."""
+    for table, name in connection.execute(
+        text(
+            "SELECT conrelid::regclass::text, conname FROM pg_constraint JOIN pg_namespace ON pg_namespace.oid ="
+            " connamespace WHERE contype IN ('c', 'u', 'f') AND nspname = 'public' ORDER BY contype = 'u'"
+        )
+    ).all():
+        connection.execute(text(f'ALTER TABLE {table} DROP CONSTRAINT "{name}" CASCADE'))
+    for (name,) in connection.execute(
+        text(
+            "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indrelid"
+            " JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+            " WHERE indisunique AND NOT indisprimary AND nspname = 'public'"
+        )
+    ).all():
+        connection.execute(text(f"DROP INDEX {name}"))
+
+
+def found(connection: Connection, code: str, now: datetime = A_DAY_IN_JULY) -> list[dict[str, object]]:
+    return [violation.row for violation in run_checks(connection, [BY_CODE[code]], now=now)]
+
+
+def test_a_season_through_all_channels_leaves_nothing_to_say(season: Flask) -> None:
+    assert [str(violation) for violation in check_books(db.session(), now=A_DAY_IN_JULY)] == []
+
+
+def test_an_untouched_database_leaves_nothing_to_say(committed: Flask) -> None:
+    assert check_books(db.session()) == []
+
+
+def test_the_checks_have_codes_of_their_own_and_say_what_they_mean() -> None:
+    assert len(BY_CODE) == len(CHECKS)
+    assert [check.code for check in CHECKS if not check.zh or not check.en] == []
+
+
+#: The first row of a table, to be spoilt.
+def spoil(table: str, change: str, where: str = "true", key: str = "id") -> str:
+    return f"UPDATE {table} SET {change} WHERE {key} = (SELECT min({key}) FROM {table} WHERE {where})"
+
+
+SETTLED = "id IN (SELECT order_id FROM settlements WHERE refund_id IS NULL)"
+
+FAULTS: dict[str, str] = {
+    "I01": spoil("pools", "available_g = -1"),
+    "I02": spoil("pools", "received_g = received_g + 1"),
+    "I03": spoil("pools", "sold_g = sold_g + 1, received_g = received_g + 1", "sold_g > 0"),
+    "I03-lots": spoil("lots", "dispatched_g = dispatched_g + 1"),
+    "I03-made": spoil("lots", "received_g = received_g + 1"),
+    "I04": spoil("reservations", "held_g = held_g + 1", "held_g > 0"),
+    "I04-lines": spoil("reservations", "sold_g = sold_g - 1, released_g = released_g + 1", "sold_g > 0"),
+    "I05": spoil("orders", "expires_at = placed_at - interval '1 hour'", "status = 'placed'"),
+    "I06": spoil("picks", "weight_g = weight_g + 1"),
+    "I07": spoil("order_lines", "amount_fen = amount_fen + 1"),
+    "I08": spoil("orders", "paid_fen = paid_fen + 1", "paid_fen > 0"),
+    "I08-lines": spoil("order_lines", "refunded_fen = refunded_fen + 1"),
+    "I09": "UPDATE refunds SET amount_fen = 1000000000",
+    "I09-lines": "UPDATE refund_lines SET amount_fen = amount_fen + 1",
+    "I10": "UPDATE payments SET provider_txn = 'SAME' WHERE provider_txn IS NOT NULL",
+    "I10-book": spoil("simulated_charges", "amount_fen = amount_fen + 1"),
+    "I11": spoil("postings", "amount_fen = amount_fen + 1"),
+    "I12": spoil("postings", "amount_fen = amount_fen + 1"),
+    "I13": "UPDATE postings SET amount_fen = amount_fen + 1 WHERE id = (SELECT min(postings.id) FROM postings"
+    " JOIN accounts ON accounts.id = account_id WHERE accounts.kind = 'clearing')",
+    "I13-shares": "UPDATE postings SET amount_fen = amount_fen + 1 WHERE id = (SELECT min(postings.id) FROM postings"
+    " JOIN accounts ON accounts.id = account_id WHERE accounts.kind = 'host')",
+    "I13-households": "UPDATE postings SET amount_fen = amount_fen + 1 WHERE id = (SELECT min(postings.id)"
+    " FROM postings JOIN accounts ON accounts.id = account_id WHERE accounts.kind = 'household')",
+    "I13-costs": "UPDATE postings SET amount_fen = amount_fen + 1 WHERE id = (SELECT min(postings.id)"
+    " FROM postings JOIN accounts ON accounts.id = account_id WHERE accounts.kind = 'reserve')",
+    "I14": spoil("settlement_shares", "amount_fen = amount_fen + 1"),
+    "I14-orders": spoil("settlements", "net_fen = net_fen + 1"),
+    "I15": "UPDATE journals SET source_id = 1, kind = 'sale' WHERE source_type = 'deliveries'",
+    "I16": "DELETE FROM journals WHERE source_type = 'payments'",
+    "I17": "UPDATE postings SET amount_fen = 1000000000 WHERE id = (SELECT min(postings.id) FROM postings"
+    " JOIN accounts ON accounts.id = account_id WHERE accounts.kind = 'firm')",
+    "I19": "UPDATE agreement_lines SET committed_g = 1",
+    "I19-due": spoil("due_weights", "weight_g = weight_g + 1", key="line_id"),
+    "I20": spoil("call_offs", "due_on = due_on + 4000"),
+    "I20-floor": spoil("call_offs", "price_fen_per_kg = 1"),
+    "I21": "UPDATE income_entries SET source_id = 1, kind = 'sale' WHERE source_type = 'deliveries'",
+    "I22": spoil("income_entries", "amount_fen = amount_fen + 1"),
+    "I22-months": spoil("income_entries", "month = month - 365"),
+    "I22-surplus": spoil("surplus_shares", "patronage_fen = patronage_fen + 1"),
+    "I23-sales": "UPDATE sales_rollup SET firm_fen = firm_fen + 1",
+    "I23-product-sales": "DELETE FROM product_sales_rollup",
+    "I23-income": "INSERT INTO income_rollup VALUES ('2025-01-01', 1, 1, 0, 'subsidy', 1, 0, 1)",
+    "I23-reach": "UPDATE reach_rollup SET weight_g = weight_g + 1",
+    "I23-agreement": "UPDATE agreement_rollup SET due_g = due_g + 1",
+    "I25": "UPDATE settlement_shares SET party_id = (SELECT min(id) FROM parties) WHERE kind = 'host'",
+    "I26": spoil("outbox", "sent_at = NULL, done_at = NULL, created_at = created_at - interval '1 hour'"),
+    "I26-dead": spoil("outbox", "dead_at = now(), done_at = NULL"),
+    "I28": "DELETE FROM outbox WHERE job = 'settlement.settle_order'",
+    "I29": "INSERT INTO idempotency_keys (principal, key, fingerprint, created_at)"
+    " VALUES ('person:1', 'k', sha256('x'), now())",
+    "I30": "DELETE FROM history WHERE entity_type = 'orders' AND event = 'dispatch'",
+    "I30-agreements": "UPDATE agreements SET status = 'fulfilled'",
+    "I30-call-offs": "UPDATE history SET to_state = 'cancelled' WHERE entity_type = 'call_offs' AND event = 'confirm'",
+    "I30-facts": spoil("orders", "accepted_at = NULL", SETTLED),
+    "I31": 'UPDATE orders SET recipient = \'{"phone": "138 0000 0000"}\' WHERE id = (SELECT min(id) FROM orders)',
+    "S1": "UPDATE sales_reach SET amount_fen = amount_fen * 2",
+    "S2": spoil("sales_reach", "amount_fen = amount_fen - 1"),
+    "S3": "DELETE FROM settlements WHERE refund_id IS NOT NULL",
+}
+
+
+def test_there_is_a_fault_for_every_check() -> None:
+    assert sorted(FAULTS) == sorted(BY_CODE)
+
+
+@pytest.mark.parametrize("code", sorted(FAULTS))
+def test_a_planted_fault_is_found(tampering: Connection, code: str) -> None:
+    assert found(tampering, code) == []
+    loosen(tampering)
+    assert tampering.execute(text(FAULTS[code])).rowcount > 0
+    assert found(tampering, code) != []
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("I16", "DELETE FROM journals WHERE source_type = 'refunds' AND kind = 'paid_back'"),
+        ("I16", "DELETE FROM postings WHERE journal_id IN (SELECT journal_id FROM settlements)"),
+        ("I16", spoil("income_entries", "household_id = household_id + 1")),
+        ("I22", "DELETE FROM income_entries WHERE source_type = 'household_payments'"),
+        ("I22", "DELETE FROM deliveries WHERE id = (SELECT max(id) FROM deliveries)"),
+        ("I25", "UPDATE settlement_shares SET amount_fen = amount_fen * 3 WHERE kind = 'host'"),
+        ("I25", "UPDATE settlement_shares SET kind = 'host' WHERE kind = 'firm' AND settlement_id IN"
+         " (SELECT settlements.id FROM settlements JOIN orders ON orders.id = order_id WHERE partner_kind = 'cadre')"),
+        ("I30", "UPDATE history SET from_state = 'expired' WHERE entity_type = 'orders' AND event = 'accept'"),
+        ("I30", "UPDATE orders SET status = 'cancelled' WHERE status = 'confirmed'"),
+        ("I30", "DELETE FROM history WHERE entity_type = 'orders'"),
+        ("I30-facts", "UPDATE order_lines SET accepted_g = NULL"),
+        ("I30-facts", spoil("orders", "paid_fen = 0", "status = 'confirmed'")),
+        ("I10-book", "DELETE FROM simulated_charges WHERE kind = 'pay'"),
+        ("S1", "UPDATE sales_reach SET amount_fen = -amount_fen"),
+    ],
+)  # fmt: skip
+def test_other_faults_of_the_same_kind_are_found(tampering: Connection, code: str, fault: str) -> None:
+    loosen(tampering)
+    assert tampering.execute(text(fault)).rowcount > 0
+    assert found(tampering, code) != []
+
+
+def test_a_waiting_mark_excuses_its_key_and_no_other(tampering: Connection) -> None:
+    tampering.execute(text("UPDATE income_rollup SET entries = entries + 1 WHERE household_id IN (1, 2)"))
+    before = {row["household_id"] for row in found(tampering, "I23-income")}
+    tampering.execute(
+        text(
+            "INSERT INTO dirty_keys (rollup, on_day, a_id)"
+            " SELECT DISTINCT 'income', month, household_id FROM income_rollup WHERE household_id = 1"
+        )
+    )
+    assert (before, {row["household_id"] for row in found(tampering, "I23-income")}) == ({1, 2}, {2})
+
+
+def test_what_is_late_depends_on_the_hour(tampering: Connection) -> None:
+    assert found(tampering, "I05", A_DAY_IN_JULY + timedelta(minutes=20)) == []
+    assert len(found(tampering, "I05", A_DAY_IN_JULY + timedelta(minutes=21))) == 1
+
+
+def test_a_violation_says_what_is_wrong_and_where(tampering: Connection) -> None:
+    loosen(tampering)
+    tampering.execute(text("UPDATE pools SET available_g = -1 WHERE id = 1"))
+    (violation,) = run_checks(tampering, [BY_CODE["I01"]], now=A_DAY_IN_JULY)
+    assert str(violation) == "I01 库存数量不为负 · no stock number is negative: what=pool id=1"
+
+
+def test_checking_writes_nothing_and_sees_one_moment(season: Flask) -> None:
+    with db.engine.connect() as connection:
+        before = connection.execute(text("SELECT pg_current_xact_id_if_assigned(), txid_current()")).one()
+    check_books(db.session(), now=A_DAY_IN_JULY)
+    with db.engine.connect() as connection:
+        after = connection.execute(text("SELECT txid_current()")).scalar_one()
+    assert after == before[1] + 1
