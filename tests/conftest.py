@@ -6,8 +6,9 @@ database is a fresh copy of the migrated template (0.05 s), dropped afterwards.
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -79,15 +80,25 @@ def template(urls: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     return "template_shop"
 
 
+def _alone(wsgi_app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """Run each request with no context of the caller."""
+    return lambda environ, start_response: Context().run(wsgi_app, environ, start_response)
+
+
 @contextmanager
 def fresh_app(urls: tuple[str, str], template: str, data_dir: Path, clock: WalkingClock) -> Iterator[Flask]:
-    """An app on its own copy of `template`, inside its context; the copy is dropped at the end."""
+    """An app on its own copy of `template`, inside its context; the copy is dropped at the end.
+
+    Requests still get a context of their own, as on a server: Flask would lend them the one pushed here, and with it
+    one session and one `g` for all requests of a test.
+    """
     database_url, redis_url = urls
     name = f"shop_{uuid.uuid4().hex[:12]}"
     with _autocommit(database_url) as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     app = create_app(settings_for(_other_database(database_url, name), redis_url, data_dir), clock=clock)
     app.testing = True
+    app.wsgi_app = _alone(app.wsgi_app)  # type: ignore[method-assign]
     try:
         with app.app_context():
             yield app
