@@ -13,7 +13,7 @@ from shop.channels.models import ChannelKind
 from shop.channels.policies import POLICIES
 from shop.demo.cast import LOGINS, PASSWORD
 from shop.kit.db import db, release, transaction
-from shop.kit.money import yuan
+from shop.kit.money import GRAMS_PER_KG, divide_half_up, yuan
 from shop.reports.models import Rollup
 from shop.reports.rollups import refresh
 
@@ -117,20 +117,30 @@ def _channel_table(session: Session) -> Table:
 
 def _shown(numbers: Sequence[int]) -> list[str]:
     orders, grams, *money = numbers
-    return [f"{orders:,}", f"{grams / 1000:,.0f}", *(yuan(fen) for fen in money)]
+    return [f"{orders:,}", _kg(grams), *(yuan(fen) for fen in money)]
+
+
+def _kg(grams: int) -> str:
+    return f"{divide_half_up(grams, GRAMS_PER_KG):,}"
+
+
+def _percent(part: int, whole: int) -> str:
+    """With one decimal, half up."""
+    tenths = divide_half_up(part * 1_000, whole)
+    return f"{tenths // 10}.{tenths % 10}%"
 
 
 def _sentences(session: Session) -> list[str]:
     signed, signed_fen, due_g, accepted_g, executed_fen = session.execute(_AGREEMENTS, {"day": date(2025, 12, 1)}).one()
-    rate = f"{int(accepted_g or 0) * 100 / int(due_g):.1f}%" if due_g else "—"
+    rate = _percent(int(accepted_g or 0), int(due_g)) if due_g else "—"
     reached, assisted, sales, patronage, wages, property_ = session.execute(_HOUSEHOLDS).one()
     counted, wage_gain, property_gain = session.execute(_GAIN).one()
     gain = (int(wage_gain or 0) + int(property_gain or 0)) // counted if counted else 0
     return [
         "在途与未验收的订单不计入净额；企业助销、单位帮销按验收开票，已付为到账款。",
         "net = settled orders; unit and enterprise orders are invoiced on acceptance, paid = money that came in.\n ",
-        f"协议 agreements   签约 signed {signed} 份 {yuan(int(signed_fen or 0))}；2025 应交 due {int(due_g or 0) / 1000:,.0f} kg，"
-        f"验收 accepted {int(accepted_g or 0) / 1000:,.0f} kg，履约 executed {yuan(int(executed_fen or 0))}，履约率 rate {rate}",
+        f"协议 agreements   签约 signed {signed} 份 {yuan(int(signed_fen or 0))}；2025 应交 due {_kg(int(due_g or 0))} kg，"
+        f"验收 accepted {_kg(int(accepted_g or 0))} kg，履约 executed {yuan(int(executed_fen or 0))}，履约率 rate {rate}",
         f"农户 households   带动 reached {reached} 户，其中脱贫监测户 assisted {assisted}；"
         f"交售 produce sold (gross) {yuan(int(sales or 0))}，返还 patronage {yuan(int(patronage or 0))}，"
         f"工资 wages {yuan(int(wages or 0))}，租金分红 rent & dividend {yuan(int(property_ or 0))}",

@@ -79,13 +79,9 @@ def test_a_link_counts_openings_and_tells_people_apart_for_a_day_only(world: Wor
     assert get(world, "/links", "cadre")["items"] == []
 
 
-@pytest.mark.parametrize(
-    ("body", "status"), [({"partner": "L02"}, 404), ({"partner": "L01", "session": "LIVE-2"}, 422)]
-)
-def test_nobody_advertises_in_the_name_of_another_or_for_his_session(
-    world: World, body: dict[str, str], status: int
-) -> None:
+@pytest.mark.parametrize("body", [{"partner": "L02"}, {"partner": "L01", "session": "LIVE-2"}])
+def test_nobody_advertises_in_the_name_of_another_or_for_his_session(world: World, body: dict[str, str]) -> None:
     before = contents(world.app)
     answer = world.app.test_client().post(f"{API}/links", json=body, headers=world.headers["host"])
-    assert answer.status_code == status
+    assert answer.status_code == 404
     assert contents(world.app) == before

@@ -33,14 +33,16 @@ def nodes(file: Path) -> Iterator[ast.AST]:
 
 
 def named_channels(tree: ast.AST) -> list[int]:
-    """Lines that name a kind: `ChannelKind.UNIT`, or its value as text outside the body of an enumeration.
+    """Lines that name a kind: `ChannelKind.UNIT`, or its value as text.
 
-    An enumeration of something else may use the same word: `platform` also is the owner of accounts, `cadre` a role.
+    Not counted: the body of another enumeration, which may use the same word (`platform` also is the owner of accounts,
+    `cadre` a role), and worked examples of the documentation.
     """
     words = {
         inner
         for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "StrEnum" for base in node.bases)
+        if (isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "StrEnum" for base in node.bases))
+        or (isinstance(node, ast.Call) and ast.unparse(node.func) == "documented")
         for inner in ast.walk(node)
     }
     return [
