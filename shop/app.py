@@ -1,7 +1,5 @@
 """Builds the app: the only place that wires settings, extensions, blueprints, the error door and the clock."""
 
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +9,28 @@ from flask_migrate import Migrate  # type: ignore[import-untyped]
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import shop.models  # noqa: F401  every table must be known before the first query
+from shop.access.api import blueprint as access
 from shop.access.attempts import Attempts
 from shop.access.guard import assert_guarded
+from shop.agreements.api import blueprint as agreements
+from shop.catalog.api import blueprint as catalog
+from shop.channels.api import blueprint as channels
 from shop.config import Settings, redis_urls
+from shop.farmers.api import blueprint as farmers
+from shop.imports.api import blueprint as imports
+from shop.income.api import blueprint as income
 from shop.kit import docs, health, observe, problems
 from shop.kit.clock import Clock, SystemClock
 from shop.kit.db import db, engine_options
 from shop.kit.http import guard_request
 from shop.kit.observe import configure_logging
 from shop.kit.openapi import document, schema_name
+from shop.orders.api import blueprint as orders
+from shop.payments.api import blueprint as payments
+from shop.reports.api import blueprint as reports
+from shop.settlement.api import blueprint as settlement
+from shop.stock.api import blueprint as stock
+from shop.web.api import blueprint as web
 
 __all__ = ["configure_logging", "create_app"]
 
@@ -27,8 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: Rooms that answer HTTP, in the order of the documentation.
 ROOMS = (
-    "shop.access", "shop.channels", "shop.catalog", "shop.farmers", "shop.stock", "shop.orders", "shop.agreements",
-    "shop.payments", "shop.settlement", "shop.income", "shop.reports", "shop.imports", "shop.web",
+    access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, reports, imports,
 )  # fmt: skip
 
 MIB = 1024 * 1024
@@ -66,13 +76,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     plugin = MarshmallowPlugin(schema_name_resolver=schema_name)
     api = problems.ProblemApi(app, spec_kwargs={"marshmallow_plugin": plugin})
     for room in ROOMS:
-        if find_spec(f"{room}.api") is None:
-            continue
-        blueprint = import_module(f"{room}.api").blueprint
-        if blueprint.url_prefix == "/api/v1":
-            api.register_blueprint(blueprint)
-        else:
-            app.register_blueprint(blueprint)
+        api.register_blueprint(room)
+    app.register_blueprint(web)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
     document(app, api)
