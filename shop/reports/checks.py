@@ -370,7 +370,8 @@ CHECKS: tuple[Check, ...] = (
             WHERE order_lines.order_id = orders.id AND delivery_id IS NULL)
           AND net_fen <> (SELECT coalesce(sum(amount_fen), 0) FROM sales_reach
                           WHERE settlement_id = settlements.id)"""),
-    Check("S3", "退款或出自预收，或已从份额中收回", "a refund came out of the advances, or was taken back from the shares", """
+    Check("S3", "退款或出自预收，或已从份额中收回",
+        "a refund came out of the advances, or was taken back from the shares", """
         SELECT refunds.id AS refund_id FROM refunds JOIN orders ON orders.id = order_id
         LEFT JOIN settlements AS back ON back.refund_id = refunds.id
         WHERE refunds.status <> 'failed' AND orders.status = 'settled' AND coalesce(back.net_fen, 0) <>

@@ -17,12 +17,12 @@ from shop.reports.models import Rollup
 #: Dirty marks answered for in one transaction.
 BATCH = 20_000
 #: A rebuild of years, or a first batch after a long pause, may take longer than a job's usual minute.
-_LONG = "SET LOCAL statement_timeout = '15min'"
+_LONG = "SELECT set_config('statement_timeout', '15min', true), set_config('work_mem', '64MB', true)"
 
 
 @dataclass(frozen=True)
 class Table:
-    """A rollup table. `rows` selects `key` and `figures` from the facts, with `{only}` where a key's condition goes."""
+    """A rollup table. `rows` selects `key` and `figures` from `{facts}`: all of them, or those of the dirty keys."""
 
     name: str
     key: tuple[str, ...]
@@ -32,21 +32,26 @@ class Table:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a rollup is kept. `mark` names the columns of a dirty mark that are its key; `only` restricts facts to one.
+    """How a rollup is kept.
 
-    `whose`: the columns of the tables by which a row belongs to a key.
+    `mark`: the columns of a dirty mark that are its key; `whose`: the same in the rollup's tables; `own`: in its facts.
+    `vanish`: whether a row may be there no more after a recount; never where facts are append-only.
     """
 
+    facts: str
     mark: tuple[str, ...]
+    own: tuple[str, ...]
     whose: tuple[str, ...]
-    only: str
+    vanish: bool
     tables: tuple[Table, ...]
 
 
 _SALES = Plan(
+    facts="orders",
     mark=("on_day", "a_id", "b_id"),
+    own=("placed_on", "firm_id", "channel_id"),
     whose=("day", "firm_id", "channel_id"),
-    only="AND placed_on = keys.on_day AND orders.firm_id = keys.a_id AND orders.channel_id = keys.b_id",
+    vanish=True,
     tables=(
         Table(
             "sales_rollup",
@@ -67,7 +72,7 @@ _SALES = Plan(
                 coalesce(sum(total_fen) FILTER (WHERE status NOT IN ('settled', 'cancelled')), 0)::bigint AS open_fen,
                 sum(greatest(paid_fen - refunded_fen - shared.net_fen, 0))::bigint AS held_fen,
                 sum(greatest(shared.net_fen - paid_fen + refunded_fen, 0))::bigint AS due_fen
-            FROM orders
+            FROM {facts}
             CROSS JOIN LATERAL (
                 SELECT sum(coalesce(accepted_g, order_lines.weight_g)) AS weight_g
                 FROM order_lines WHERE order_lines.order_id = orders.id) AS sold
@@ -79,7 +84,7 @@ _SALES = Plan(
                     coalesce(sum(amount_fen) FILTER (WHERE kind = 'carrier'), 0) AS carrier_fen
                 FROM settlements JOIN settlement_shares ON settlement_id = settlements.id
                 WHERE settlements.order_id = orders.id) AS shared
-            WHERE confirmed_at IS NOT NULL {only}
+            WHERE confirmed_at IS NOT NULL
             GROUP BY placed_on, firm_id, channel_id
             """,
         ),
@@ -91,8 +96,8 @@ _SALES = Plan(
             SELECT placed_on AS day, orders.firm_id, channel_id, product_id, count(*) AS lines,
                 sum(coalesce(accepted_g, weight_g))::bigint AS weight_g, sum(amount_fen)::bigint AS amount_fen,
                 sum(order_lines.refunded_fen)::bigint AS refunded_fen
-            FROM orders JOIN order_lines ON order_lines.order_id = orders.id
-            WHERE confirmed_at IS NOT NULL AND status <> 'cancelled' {only}
+            FROM {facts} JOIN order_lines ON order_lines.order_id = orders.id
+            WHERE confirmed_at IS NOT NULL AND status <> 'cancelled'
             GROUP BY placed_on, orders.firm_id, channel_id, product_id
             """,
         ),
@@ -100,9 +105,11 @@ _SALES = Plan(
 )  # fmt: skip
 
 _INCOME = Plan(
+    facts="income_entries",
     mark=("on_day", "a_id"),
+    own=("month", "household_id"),
     whose=("month", "household_id"),
-    only="WHERE month = keys.on_day AND household_id = keys.a_id",
+    vanish=False,
     tables=(
         Table(
             "income_rollup",
@@ -111,7 +118,7 @@ _INCOME = Plan(
             """
             SELECT month, household_id, firm_id, coalesce(product_id, 0) AS product_id, kind, count(*) AS entries,
                 sum(weight_g)::bigint AS weight_g, sum(amount_fen)::bigint AS amount_fen
-            FROM income_entries {only}
+            FROM {facts}
             GROUP BY month, household_id, firm_id, coalesce(product_id, 0), kind
             """,
         ),
@@ -119,9 +126,11 @@ _INCOME = Plan(
 )
 
 _REACH = Plan(
+    facts="sales_reach",
     mark=("on_day", "a_id"),
+    own=("month", "household_id"),
     whose=("month", "household_id"),
-    only="WHERE month = keys.on_day AND household_id = keys.a_id",
+    vanish=False,
     tables=(
         Table(
             "reach_rollup",
@@ -130,17 +139,33 @@ _REACH = Plan(
             """
             SELECT month, household_id, firm_id, product_id, channel_id, count(DISTINCT order_line_id) AS lines,
                 sum(weight_g)::bigint AS weight_g, sum(amount_fen)::bigint AS amount_fen
-            FROM sales_reach {only}
+            FROM {facts}
             GROUP BY month, household_id, firm_id, product_id, channel_id
             """,
         ),
     ),
 )
 
+_PROMISES = """(
+                SELECT line_id, due_on, agreement_id, weight_g AS due_g, 0 AS called_g, 0 AS dispatched_g,
+                    0 AS accepted_g, 0 AS refused_g, 0 AS executed_fen
+                FROM due_weights JOIN agreement_lines ON agreement_lines.id = line_id
+                UNION ALL
+                SELECT line_id, call_offs.due_on, agreement_id, 0, call_offs.weight_g,
+                    coalesce(order_lines.dispatched_g, 0), coalesce(order_lines.accepted_g, 0),
+                    coalesce(order_lines.refused_g, 0), coalesce(order_lines.accepted_fen, 0)
+                FROM call_offs
+                LEFT JOIN orders ON orders.call_off_id = call_offs.id
+                LEFT JOIN order_lines ON order_lines.order_id = orders.id
+                WHERE call_offs.status <> 'cancelled'
+            ) AS promises"""
+
 _AGREEMENTS = Plan(
+    facts=_PROMISES,
     mark=("a_id",),
+    own=("agreement_id",),
     whose=("agreement_id",),
-    only="WHERE agreement_id = keys.a_id",
+    vanish=True,
     tables=(
         Table(
             "agreement_rollup",
@@ -150,20 +175,7 @@ _AGREEMENTS = Plan(
             SELECT line_id, due_on, agreement_id, sum(due_g)::bigint AS due_g, sum(called_g)::bigint AS called_g,
                 sum(dispatched_g)::bigint AS dispatched_g, sum(accepted_g)::bigint AS accepted_g,
                 sum(refused_g)::bigint AS refused_g, sum(executed_fen)::bigint AS executed_fen
-            FROM (
-                SELECT line_id, due_on, agreement_id, weight_g AS due_g, 0 AS called_g, 0 AS dispatched_g,
-                    0 AS accepted_g, 0 AS refused_g, 0 AS executed_fen
-                FROM due_weights JOIN agreement_lines ON agreement_lines.id = line_id
-                UNION ALL
-                SELECT line_id, call_offs.due_on, agreement_id, 0, call_offs.weight_g,
-                    coalesce(order_lines.dispatched_g, 0),
-                    coalesce(order_lines.accepted_g, 0), coalesce(order_lines.refused_g, 0),
-                    coalesce(order_lines.accepted_fen, 0)
-                FROM call_offs
-                LEFT JOIN orders ON orders.call_off_id = call_offs.id
-                LEFT JOIN order_lines ON order_lines.order_id = orders.id
-                WHERE call_offs.status <> 'cancelled'
-            ) AS facts {only}
+            FROM {facts}
             GROUP BY line_id, due_on, agreement_id
             """,
         ),
@@ -204,12 +216,12 @@ def rebuild(session: Session, rollup: Rollup) -> int:
     _alone(session, rollup)
     # Marks first: a fact committed from here on leaves a mark, whether the recount below sees it or not.
     session.execute(text("DELETE FROM dirty_keys WHERE rollup = :rollup"), {"rollup": rollup.value})
-    rows = 0
-    for table in PLANS[rollup].tables:
+    plan, rows = PLANS[rollup], 0
+    for table in plan.tables:
         session.execute(text(f"DELETE FROM {table.name}"))
         columns = ", ".join(table.key + table.figures)
         made = session.execute(
-            text(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({_all_rows(table)}) AS fresh")
+            text(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({_all_rows(plan, table)}) AS fresh")
         )
         rows += made.rowcount  # type: ignore[attr-defined]
     return rows
@@ -255,37 +267,46 @@ def _alone(session: Session, rollup: Rollup) -> None:
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"rollup {rollup.value}"})
 
 
-def _all_rows(table: Table) -> str:
-    return table.rows.format(only="")
+def _all_rows(plan: Plan, table: Table) -> str:
+    return table.rows.format(facts=plan.facts)
+
+
+def _dirty_rows(plan: Plan, table: Table) -> str:
+    """The rows of the keys in the relation `keys`.
+
+    LATERAL behind OFFSET 0: one index scan for each key, whatever the planner thinks of their number, so that the cost
+    follows the keys and not the history.
+    """
+    name = plan.facts.rpartition(" ")[2]
+    own = f"SELECT * FROM {plan.facts} WHERE {_same(name, plan.own, 'keys', plan.mark)} OFFSET 0"
+    return table.rows.format(facts=f"keys CROSS JOIN LATERAL ({own}) AS {name}")
 
 
 def _refresh_sql(plan: Plan) -> str:
-    """Take marks, and for each table: recount their keys, delete what is no more, write what changed.
-
-    LATERAL with its own GROUP BY: one index scan for each key, whatever the planner thinks of the number of keys, so
-    the cost follows the keys and not the history.
-    """
+    """Take marks, and for each table: recount their keys, delete what is no more, write what changed."""
     mark = ", ".join(plan.mark)
     parts = [
         "taken AS (DELETE FROM dirty_keys WHERE id IN (SELECT id FROM dirty_keys WHERE rollup = :rollup"
         f" ORDER BY id LIMIT :limit) RETURNING {mark})",
-        f"keys AS MATERIALIZED (SELECT DISTINCT {mark} FROM taken)",
+        f"keys AS MATERIALIZED (SELECT DISTINCT {mark} FROM taken ORDER BY {mark})",
     ]
     for table in plan.tables:
         columns = ", ".join(table.key + table.figures)
         kept = ", ".join(f"kept.{figure}" for figure in table.figures)
         excluded = ", ".join(f"excluded.{figure}" for figure in table.figures)
-        parts += [
-            f"fresh_{table.name} AS MATERIALIZED (SELECT fresh.* FROM keys CROSS JOIN LATERAL ("
-            f"{table.rows.format(only=plan.only)}) AS fresh)",
-            f"gone_{table.name} AS (DELETE FROM {table.name} AS kept USING keys"
-            f" WHERE {_same('kept', plan.whose, 'keys', plan.mark)}"
-            f" AND NOT EXISTS (SELECT FROM fresh_{table.name} AS fresh"
-            f" WHERE {_same('kept', table.key, 'fresh', table.key)}))",
+        parts.append(f"fresh_{table.name} AS MATERIALIZED ({_dirty_rows(plan, table)})")
+        if plan.vanish:
+            parts.append(
+                f"gone_{table.name} AS (DELETE FROM {table.name} AS kept USING keys"
+                f" WHERE {_same('kept', plan.whose, 'keys', plan.mark)}"
+                f" AND NOT EXISTS (SELECT FROM fresh_{table.name} AS fresh"
+                f" WHERE {_same('kept', table.key, 'fresh', table.key)}))"
+            )
+        parts.append(
             f"put_{table.name} AS (INSERT INTO {table.name} AS kept ({columns}) SELECT {columns}"
             f" FROM fresh_{table.name} ON CONFLICT ({', '.join(table.key)}) DO UPDATE"
-            f" SET ({', '.join(table.figures)}) = ROW ({excluded}) WHERE ({kept}) IS DISTINCT FROM ({excluded}))",
-        ]
+            f" SET ({', '.join(table.figures)}) = ROW ({excluded}) WHERE ({kept}) IS DISTINCT FROM ({excluded}))"
+        )
     return "WITH " + ", ".join(parts) + " SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM keys)"
 
 
@@ -296,7 +317,7 @@ def _compare_sql(plan: Plan, table: Table) -> str:
         f"{_same('dirty_keys', plan.mark, 'odd', plan.whose)})"
     )
     return f"""
-        WITH recounted AS (SELECT {columns} FROM ({_all_rows(table)}) AS odd WHERE {quiet}),
+        WITH recounted AS (SELECT {columns} FROM ({_all_rows(plan, table)}) AS odd WHERE {quiet}),
         kept AS (SELECT {columns} FROM {table.name} AS odd WHERE {quiet})
         (SELECT 'recounted' AS side, * FROM (TABLE recounted EXCEPT TABLE kept) AS missing LIMIT :limit)
         UNION ALL
