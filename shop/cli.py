@@ -116,8 +116,8 @@ def _head() -> str:
     revisions, earlier = set(), set()
     for file in (ROOT / "migrations" / "versions").glob("*.py"):
         text = file.read_text()
-        revisions |= set(re.findall(r'^revision = "(\w+)"', text, re.MULTILINE))
-        earlier |= set(re.findall(r'^down_revision = "(\w+)"', text, re.MULTILINE))
+        revisions |= set(re.findall(r"^revision\b.*= [\"'](\w+)[\"']", text, re.MULTILINE))
+        earlier |= set(re.findall(r"^down_revision\b.*= [\"'](\w+)[\"']", text, re.MULTILINE))
     return ",".join(sorted(revisions - earlier))
 
 
@@ -245,13 +245,15 @@ def import_data(folder: Path) -> None:
 
 @main.command()
 @click.option("--orders", default=1600, show_default=True, help="orders to play")
-def demo(orders: int) -> None:
+@click.option("--summary", is_flag=True, help="play nothing, only print the results again")
+def demo(orders: int, summary: bool) -> None:
     """Play the demo season of 2025 once, then print its results and the demo logins."""
     from shop.demo.season import ensure_played
     from shop.demo.summary import print_summary
 
     with _app() as app:
-        ensure_played(app, orders=orders)
+        if not summary:
+            ensure_played(app, orders=orders)
         print_summary()
 
 
@@ -271,26 +273,54 @@ def check_books() -> None:
         sys.exit(1 if violations else 0)
 
 
+@contextmanager
+def _throw_away_app() -> Iterator["Flask"]:
+    """The app on a database of its own, empty and gone afterwards."""
+    from shop.app import create_app
+    from shop.kit.db import db
+
+    with tempfile.TemporaryDirectory(prefix="shop-") as scratch, servers(Path(scratch), durable=False) as running:
+        environ = {"DATABASE_URL": running.database_url, "REDIS_URL": running.redis_url, "DATA_DIR": scratch}
+        app = create_app(Settings.from_env(environ))
+        with app.app_context():
+            yield app
+            db.session.remove()
+            db.engine.dispose()
+
+
 @main.command("check-migrations")
 def check_migrations() -> None:
     """Up, no drift against the models, down to nothing, up again: on a throw-away database."""
     from flask_migrate import check, downgrade, upgrade
 
-    from shop.app import create_app
+    folder = str(ROOT / "migrations")
+    with _throw_away_app():
+        upgrade(directory=folder)
+        check(directory=folder)
+        downgrade(directory=folder, revision="base")
+        upgrade(directory=folder)
+    click.echo("迁移与模型一致，往返皆可 · migrations match the models, both ways")
+
+
+@main.command("new-migration")
+@click.argument("what")
+def new_migration(what: str) -> None:
+    """Write the next numbered revision from what differs between models and migrations; read it before you keep it."""
+    from flask_migrate import revision, upgrade
 
     folder = str(ROOT / "migrations")
-    with tempfile.TemporaryDirectory(prefix="shop-") as scratch, servers(Path(scratch), durable=False) as running:
-        environ = {"DATABASE_URL": running.database_url, "REDIS_URL": running.redis_url, "DATA_DIR": scratch}
-        app = create_app(Settings.from_env(environ))
-        with app.app_context():
-            from shop.kit.db import db
+    number = f"{int(_head()) + 1:04}"
+    with _throw_away_app():
+        upgrade(directory=folder)
+        revision(directory=folder, message=what, autogenerate=True, rev_id=number)
 
-            upgrade(directory=folder)
-            check(directory=folder)
-            downgrade(directory=folder, revision="base")
-            upgrade(directory=folder)
-            db.engine.dispose()
-    click.echo("迁移与模型一致，往返皆可 · migrations match the models, both ways")
+
+@main.command()
+def openapi() -> None:
+    """Print the OpenAPI document as the app serves it."""
+    with _throw_away_app() as app:
+        answer = app.test_client().get("/api/v1/openapi.json")
+        click.echo(answer.get_data(as_text=True))
 
 
 @main.command("errors-doc")

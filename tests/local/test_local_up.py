@@ -123,6 +123,7 @@ def test_it_starts_refuses_a_second_and_stops_cleanly(tmp_path: Path) -> None:
     assert "arning" not in said
 
 
+@pytest.mark.timeout(300)  # three starts of everything, on a machine that tests something else as well
 def test_after_a_kill_of_everything_the_next_start_has_all_that_was_committed(tmp_path: Path) -> None:
     data_dir, port = tmp_path / "data", free_port()
     with shop(data_dir, port):
