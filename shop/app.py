@@ -54,7 +54,7 @@ Lists give `{"items": [...], "next": cursor}`. Every refusal is problem+json, li
 def create_app(settings: Settings | None = None, *, clock: Clock | None = None, **engine: Any) -> Flask:
     """The WSGI app. `engine` overrides `kit.db.engine_options` (workers ask for longer statements)."""
     settings = settings or Settings.from_env()
-    app = Flask("shop", root_path=str(ROOT / "shop"), template_folder="web/templates", static_folder="web/static")
+    app = Flask("shop", root_path=str(ROOT / "shop"), static_folder=None)
     app.config.update(_config(settings, engine))
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
