@@ -1,0 +1,401 @@
+"""Reports over HTTP: exact figures, everybody's own area, and what each figure says of itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+
+from shop.access.guard import Actor, Grant
+from shop.access.models import PartyKind, Role
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, transaction
+from shop.reports import rollups, runs
+from shop.reports.gain import gain
+from shop.reports.income_report import span, whole_year
+from shop.reports.models import Rollup
+from tests.conftest import A_DAY_IN_JULY, fresh_app
+from tests.factories.access import headers_of, person, signed_in
+from tests.factories.sales import Season, agreement_of, ready
+
+JULY = "/api/v1/reports/channels?from=2025-07-01&to=2025-07-31"
+YEAR = "/api/v1/reports/income?year=2025"
+AGREEMENTS = "/api/v1/reports/agreements"
+AFTER_THE_YEAR = datetime(2026, 3, 1, tzinfo=UTC)
+OPERATOR = Actor(1, (Grant(Role.OPERATOR, 1, PartyKind.COUNTY),))
+
+#: Deliveries of 2025 by township, from the README of the county's files.
+BY_TOWNSHIP = {
+    "140829100": 61_381_664, "140829101": 41_298_485, "140829102": 36_909_474, "140829103": 19_119_610,
+    "140829104": 38_131_713, "140829105": 39_091_156, "140829106": 41_852_027, "140829107": 42_915_482,
+    "140829201": 22_959_340,
+}  # fmt: skip
+
+
+@dataclass
+class Reports:
+    """The app, and who asks."""
+
+    app: Flask
+    operator: dict[str, str]
+    firm: dict[str, str]
+    other_firm: dict[str, str]
+    township: dict[str, str]
+    other_township: dict[str, str]
+    buyer: dict[str, str]
+
+    def get(self, url: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
+        answer = self.app.test_client().get(url, headers={**(headers or self.operator), "Accept-Language": "zh"})
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.get_json()
+        return body
+
+    def status(self, url: str, headers: dict[str, str] | None = None) -> int:
+        return self.app.test_client().get(url, headers=headers or self.operator).status_code
+
+
+@pytest.fixture(scope="module")
+def reports(urls: tuple[str, str], county_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reports]:
+    """A county in which each channel has sold peaches of firm F01, of the township with code 140829106."""
+    clock = WalkingClock(A_DAY_IN_JULY)
+    with fresh_app(urls, county_template, tmp_path_factory.mktemp("reports"), clock) as app:
+        with transaction() as session:
+            sell(ready(session, clock.now()))
+        for rollup in Rollup:
+            with transaction() as session:
+                rollups.refresh(session, rollup)
+                runs.touch(session, f"reports.refresh_{rollup.value}", rows=0, now=clock.now())
+        clock.put(AFTER_THE_YEAR)
+
+        def staff(role: Role, kind: str, code: str) -> dict[str, str]:
+            with db.engine.connect() as connection:
+                found = text("SELECT id FROM parties WHERE kind = :kind AND code = :code")
+                party_id = connection.execute(found, {"kind": kind, "code": code}).scalar_one()
+            return headers_of(app, person(app, (role, party_id)))
+
+        yield Reports(
+            app,
+            signed_in(app, Role.OPERATOR),
+            staff(Role.FIRM_STAFF, "firm", "F01"),
+            staff(Role.FIRM_STAFF, "firm", "F02"),
+            staff(Role.MANAGER, "township", "140829106"),
+            staff(Role.MANAGER, "township", "140829101"),
+            signed_in(app, Role.BUYER),
+        )
+
+
+def sell(season: Season) -> None:
+    season.settled(season.paid())
+    season.settled(season.paid(quantity=3), refused_g=700)
+    season.settled(season.paid("CADRE"))
+    season.settled(season.paid("HOST"))
+    season.settled(season.approved("UNIT", 5))
+    season.settled(season.called(agreement_of(season), 20_000), refused_g=1_000)
+    season.paid(quantity=1)
+
+
+def test_all_five_channels_and_their_total(reports: Reports) -> None:
+    report = reports.get(JULY)
+    figures = ("orders", "weight_g", "paid_fen", "refunded_fen", "net_fen", "firm_fen", "host_fen", "platform_fen")
+    assert [(row["channel"], row["name"], *(row[name] for name in figures)) for row in report["items"]] == [
+        ("platform", "平台直销", 3, 14_300, 23_880, 1_114, 18_786, 18_410, 0, 376),
+        ("unit", "单位帮销", 1, 12_500, 0, 0, 19_900, 19_900, 0, 0),
+        ("cadre", "干部帮销", 1, 5_000, 7_960, 0, 7_960, 7_960, 0, 0),
+        ("enterprise", "企业助销", 1, 19_000, 0, 0, 10_944, 10_944, 0, 0),
+        ("livestream", "直播网销", 1, 5_000, 6_000, 0, 6_000, 5_520, 480, 0),
+    ]
+    assert report["total"] == {
+        "orders": 7, "settled_orders": 6, "weight_g": 55_800, "paid_fen": 37_840, "refunded_fen": 1_114,
+        "net_fen": 63_590, "firm_fen": 62_734, "host_fen": 480, "platform_fen": 376, "carrier_fen": 0,
+        "open_fen": 3_980, "held_fen": 3_980, "due_fen": 30_844,
+    }  # fmt: skip
+    assert (report["from"], report["to"]) == ("2025-07-01", "2025-07-31")
+    assert report["as_of"] == A_DAY_IN_JULY.isoformat()
+    assert "已确认的订单" in report["basis"]
+    assert "不含手工填报" in report["source"]
+
+
+def test_five_channels_at_zero_where_nothing_was_sold(reports: Reports) -> None:
+    report = reports.get("/api/v1/reports/channels?from=2024-07-01&to=2024-07-31")
+    assert [(row["channel"], row["orders"], row["net_fen"]) for row in report["items"]] == [
+        ("platform", 0, 0), ("unit", 0, 0), ("cadre", 0, 0), ("enterprise", 0, 0), ("livestream", 0, 0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("by", "period"), [("day", "2025-07-15"), ("month", "2025-07")])
+def test_periods_with_sales_show_all_five_channels(reports: Reports, by: str, period: str) -> None:
+    report = reports.get(f"{JULY}&by={by}")
+    assert [row["period"] for row in report["items"]] == [period] * 5
+    assert sum(row["net_fen"] for row in report["items"]) == report["total"]["net_fen"] == 63_590
+
+
+def test_days_are_counted_from_the_first_to_the_last_both_included(reports: Reports) -> None:
+    for span_of_days, orders in (("from=2025-07-15&to=2025-07-15", 7), ("from=2025-07-16&to=2025-07-31", 0)):
+        assert reports.get(f"/api/v1/reports/channels?{span_of_days}")["total"]["orders"] == orders
+
+
+@pytest.mark.parametrize(
+    ("who", "orders"),
+    [("operator", 7), ("firm", 7), ("other_firm", 0), ("township", 7), ("other_township", 0)],
+)
+def test_everybody_sees_the_sales_of_his_area(reports: Reports, who: str, orders: int) -> None:
+    report = reports.get(JULY, getattr(reports, who))
+    assert report["total"]["orders"] == orders
+    assert len(report["items"]) == 5
+
+
+@pytest.mark.parametrize("url", [JULY, YEAR, AGREEMENTS])
+def test_a_buyer_reads_no_report(reports: Reports, url: str) -> None:
+    assert reports.status(url, reports.buyer) == 403
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/api/v1/reports/channels",
+        "/api/v1/reports/channels?from=2025-07-02&to=2025-07-01",
+        "/api/v1/reports/channels?from=2025-01-01&to=2026-01-02&by=day",
+        "/api/v1/reports/channels?from=2000-01-01&to=2025-01-01",
+        "/api/v1/reports/channels?from=2025-07-01&to=2025-07-31&by=week",
+        "/api/v1/reports/income",
+        "/api/v1/reports/income?year=2025&from=2025-01&to=2025-02",
+        "/api/v1/reports/income?from=2025-02",
+        "/api/v1/reports/income?from=2025-02&to=2025-01",
+        "/api/v1/reports/income?from=2010-01&to=2025-01",
+        "/api/v1/reports/income?year=2025&by=county",
+        "/api/v1/reports/income?year=2025&limit=101",
+        "/api/v1/reports/agreements?by=nobody",
+        "/api/v1/reports/agreements?as_of=2025-02-30",
+    ],
+)
+def test_a_span_or_row_that_makes_no_sense_is_refused(reports: Reports, url: str) -> None:
+    assert reports.status(url) == 422
+
+
+def test_signed_and_kept_stand_apart(reports: Reports) -> None:
+    report = reports.get(f"{AGREEMENTS}?as_of=2025-07-31&limit=2")
+    assert report["items"][0] == {
+        "key": "A001", "name": "运城市区连锁超市乙（示例）", "agreements": 1, "signed_g": 9_700_000,
+        "signed_fen": 5_587_200, "due_g": 2_238_462, "called_g": 20_000, "dispatched_g": 20_000, "accepted_g": 19_000,
+        "refused_g": 1_000, "shortfall_g": 2_219_462, "executed_fen": 10_944, "rate_bp": 85,
+    }  # fmt: skip
+    assert report["total"]["agreements"] == 12
+    assert (report["total"]["signed_fen"], report["total"]["executed_fen"]) == (51_811_450, 10_944)
+    assert (report["next"], report["day"], report["as_of"]) == ("A002", "2025-07-31", A_DAY_IN_JULY.isoformat())
+
+
+def test_pages_of_a_report_hold_every_row_once(reports: Reports) -> None:
+    keys: list[str] = []
+    after = ""
+    while True:
+        page = reports.get(f"{AGREEMENTS}?limit=3{after}")
+        keys += [row["key"] for row in page["items"]]
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+    assert keys == [f"A{number:03d}" for number in range(1, 21)]
+
+
+def test_before_a_day_is_due_there_is_no_rate(reports: Reports) -> None:
+    (row,) = reports.get(f"{AGREEMENTS}?as_of=2025-01-01&by=product")["items"][:1]
+    assert (row["due_g"], row["rate_bp"]) == (0, None)
+
+
+@pytest.mark.parametrize("by", ["agreement", "buyer", "firm", "product", "month"])
+def test_rows_of_agreements_add_up_to_the_total(reports: Reports, by: str) -> None:
+    report = reports.get(f"{AGREEMENTS}?as_of=2025-12-31&by={by}")
+    for name in (
+        "agreements",
+        "signed_g",
+        "signed_fen",
+        "due_g",
+        "called_g",
+        "accepted_g",
+        "refused_g",
+        "executed_fen",
+    ):
+        assert sum(row[name] for row in report["items"]) == report["total"][name], name
+
+
+def test_by_month_due_stands_in_its_month(reports: Reports) -> None:
+    rows = {row["key"]: row for row in reports.get(f"{AGREEMENTS}?as_of=2025-12-31&by=month")["items"]}
+    assert (rows["2025-07"]["called_g"], rows["2025-07"]["accepted_g"]) == (20_000, 19_000)
+    assert sum(row["called_g"] for key, row in rows.items() if key != "2025-07") == 0
+
+
+def test_a_firm_sees_its_own_agreements_only(reports: Reports) -> None:
+    assert {row["key"] for row in reports.get(f"{AGREEMENTS}?by=firm", reports.firm)["items"]} == {"F01"}
+    assert {row["key"] for row in reports.get(f"{AGREEMENTS}?by=firm", reports.other_firm)["items"]} == {"F02"}
+
+
+def test_the_county_s_totals_are_reproduced_by_township(reports: Reports) -> None:
+    report = reports.get(YEAR)
+    assert {row["key"]: row["cash"]["sale_gross_fen"] for row in report["items"]} == BY_TOWNSHIP
+    assert report["total"] == {
+        "cash_fen": 421_577_521,
+        "cash": {
+            "sale_gross_fen": 343_658_951, "patronage_fen": 14_246_248, "wage_fen": 49_216_000,
+            "land_rent_fen": 6_193_722, "dividend_fen": 8_262_600, "subsidy_fen": 0,
+        },
+        "categories": {
+            "wage_fen": 49_216_000, "business_gross_fen": 357_905_199, "property_fen": 14_456_322, "transfer_fen": 0,
+        },
+        "weight_g": 663_083_500, "households": 240, "assisted_households": 66, "sales_reached_fen": 63_590,
+        "sales_reached_g": 53_300,
+    }  # fmt: skip
+
+
+def test_all_nine_townships_are_kept_at_zero(reports: Reports) -> None:
+    report = reports.get("/api/v1/reports/income?from=2023-01&to=2023-02")
+    assert {row["key"]: (row["cash_fen"], row["households"]) for row in report["items"]} == dict.fromkeys(
+        BY_TOWNSHIP, (0, 0)
+    )
+
+
+@pytest.mark.parametrize("by", ["township", "village", "firm", "product", "month", "household"])
+def test_rows_of_income_add_up_to_the_total(reports: Reports, by: str) -> None:
+    cash = reached = 0
+    after = ""
+    while True:
+        page = reports.get(f"{YEAR}&by={by}{after}")
+        cash += sum(row["cash_fen"] for row in page["items"])
+        reached += sum(row["sales_reached_fen"] for row in page["items"])
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+    assert (cash, reached) == (421_577_521, 63_590)
+
+
+def test_households_are_counted_once_however_many_rows_they_stand_in(reports: Reports) -> None:
+    report = reports.get(f"{YEAR}&by=month")
+    assert [row["key"] for row in report["items"]] == [f"2025-{month:02d}" for month in range(1, 13)]
+    assert sum(row["households"] for row in report["items"]) > report["total"]["households"] == 240
+
+
+def test_by_channel_shows_sales_reached_and_no_cash(reports: Reports) -> None:
+    report = reports.get(f"{YEAR}&by=channel")
+    shown = [(row["key"], row["sales_reached_fen"], row["cash_fen"], row["cash"]) for row in report["items"]]
+    assert shown == [
+        ("platform", 18_786, None, None), ("unit", 19_900, None, None), ("cadre", 7_960, None, None),
+        ("enterprise", 10_944, None, None), ("livestream", 6_000, None, None),
+    ]  # fmt: skip
+    assert (report["total"]["cash_fen"], report["total"]["sales_reached_fen"]) == (None, 63_590)
+    assert "与销售渠道无关" in report["basis"]
+
+
+def test_a_manager_sees_his_township_and_its_households_only(reports: Reports) -> None:
+    report = reports.get(YEAR, reports.other_township)
+    assert [row["key"] for row in report["items"]] == ["140829101"]
+    assert report["total"]["cash"]["sale_gross_fen"] == 41_298_485
+    assert report["total"]["assisted_households"] == 8
+    codes = {row["key"] for row in reports.get(f"{YEAR}&by=household", reports.other_township)["items"]}
+    assert len(codes) == 28
+    assert codes.isdisjoint(row["key"] for row in reports.get(f"{YEAR}&by=household", reports.township)["items"])
+
+
+def test_a_firm_sees_what_it_paid_and_not_who_is_assisted(reports: Reports) -> None:
+    report = reports.get(YEAR, reports.firm)
+    assert report["total"]["cash_fen"] == 25_507_908
+    assert report["total"]["assisted_households"] is None
+    assert {row["assisted_households"] for row in report["items"]} == {None}
+    assert report["gain"]["reason"] == "not_for_this_reader"
+
+
+def test_a_row_of_few_households_does_not_tell_who_is_assisted(reports: Reports) -> None:
+    for by in ("village", "household"):
+        rows = reports.get(f"{YEAR}&by={by}")["items"]
+        few = [row for row in rows if 0 < row["households"] < 3]
+        assert few
+        assert {row["assisted_households"] for row in few} == {None}
+
+
+def test_the_gain_compares_like_with_like_and_names_the_rest(reports: Reports) -> None:
+    found = reports.get(YEAR)["gain"]
+    assert (found["status"], found["base"], found["households"]) == ("compared", "2024", 240)
+    assert (found["period_fen"], found["base_fen"]) == (63_672_322, 449_303_545)
+    assert found["change_fen"] == 63_672_322 - 449_303_545
+    # -385,631,223 / 240 = -1,606,796.76: half away from zero.
+    assert found["per_household_fen"] == -1_606_797
+    rows = {row["category"]: row for row in found["categories"]}
+    assert {name: row["compared"] for name, row in rows.items()} == {
+        "wage": True, "business": False, "property": True, "transfer": False,
+    }  # fmt: skip
+    assert (rows["business"]["left_out"], rows["business"]["gross"]) == ("gross_against_net", True)
+    assert rows["transfer"]["left_out"] == "not_recorded_now"
+    assert "毛额" in rows["business"]["left_out_text"]
+    assert "不等于农户减收" in found["note"]
+
+
+@pytest.mark.parametrize(
+    ("months", "now", "reason"),
+    [
+        (whole_year(2025), datetime(2025, 12, 31, 15, 59, tzinfo=UTC), "period_not_over"),
+        (span(date(2025, 1, 1), date(2025, 6, 1)), AFTER_THE_YEAR, "part_of_a_year"),
+        (span(date(2024, 7, 1), date(2025, 6, 1)), AFTER_THE_YEAR, "one_year_only"),
+        (whole_year(2024), AFTER_THE_YEAR, "no_record"),
+        (whole_year(2026), datetime(2027, 1, 1, tzinfo=UTC), "nobody_in_both"),
+    ],
+)  # fmt: skip
+def test_without_a_base_there_is_no_gain(reports: Reports, months: Any, now: datetime, reason: str) -> None:
+    with reports.app.app_context():
+        found = gain(db.session(), OPERATOR, months, "zh", now=now)
+    assert (found["status"], found["reason"]) == ("no_base", reason)
+    assert "per_household_fen" not in found
+
+
+def test_the_same_months_a_year_before_are_compared_gross_with_gross(reports: Reports) -> None:
+    with reports.app.app_context(), Session(db.engine) as session:
+        session.execute(text("DELETE FROM income_rollup"))
+        session.execute(
+            text(
+                """
+                INSERT INTO income_rollup VALUES
+                    ('2025-02-01', 1, 1, 1, 'sale', 1, 1000, 1000), ('2025-02-01', 2, 1, 0, 'wage', 1, 0, 700),
+                    ('2026-02-01', 1, 1, 1, 'sale', 1, 1000, 1501), ('2026-02-01', 1, 1, 0, 'wage', 1, 0, 300),
+                    ('2026-02-01', 3, 1, 0, 'wage', 1, 0, 9000), ('2026-02-01', 2, 1, 0, 'wage', 1, 0, 700),
+                    ('2026-03-01', 2, 1, 0, 'wage', 1, 0, 5000)
+                """
+            )
+        )
+        february = span(date(2026, 2, 1), date(2026, 2, 1))
+        found = gain(session, OPERATOR, february, "en", now=AFTER_THE_YEAR)
+        session.rollback()
+    assert (found["base"], found["households"], found["households_new"]) == ("2025-02", 2, 1)
+    # Household 3 is new and stands apart: (1501 + 300 + 700) - (1000 + 700) = 801, for two households.
+    assert (found["change_fen"], found["per_household_fen"]) == (801, 401)
+    assert [row["category"] for row in found["categories"] if row["compared"]] == ["wage", "business"]
+
+
+def test_a_report_speaks_the_reader_s_language(reports: Reports) -> None:
+    client = reports.app.test_client()
+    english = client.get(YEAR, headers={**reports.operator, "Accept-Language": "en"}).get_json()
+    assert "not net income" in english["basis"]
+    assert "gross sales before costs" in str(english["gain"]["categories"])
+
+
+@pytest.mark.parametrize(
+    ("url", "most"), [(JULY, 4), (AGREEMENTS, 4), (f"{YEAR}&by=township", 18), (f"{YEAR}&by=household", 18)]
+)
+def test_a_report_takes_few_statements_whatever_it_covers(reports: Reports, url: str, most: int) -> None:
+    statements: list[str] = []
+
+    def count(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    event.listen(db.engine, "before_cursor_execute", count)
+    try:
+        reports.get(url)
+    finally:
+        event.remove(db.engine, "before_cursor_execute", count)
+    assert len(statements) <= most
+    assert [name for name in statements if "FROM income_entries" in name or "FROM order_lines" in name] == []
+
+
+def test_a_rollup_that_was_never_refreshed_says_so(county: Flask) -> None:
+    headers = signed_in(county, Role.OPERATOR)
+    report = county.test_client().get(YEAR, headers=headers).get_json()
+    assert (report["as_of"], report["total"]["cash_fen"]) == (None, 0)
