@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -80,7 +81,7 @@ class PlainUser:
 
 def plain_user_ways() -> list[PlainUser]:
     """The ways for this user, best first."""
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and _has_a_name():
         return [PlainUser((), os.geteuid())]
     # A change of credentials clears the death signal that the parent asked for: setpriv asks again behind it.
     nobody = str(NOBODY)
@@ -89,23 +90,33 @@ def plain_user_ways() -> list[PlainUser]:
         "setpriv", "--reuid", nobody, "--regid", nobody, "--clear-groups", "--inh-caps", "+dac_override",
         "--ambient-caps", "+dac_override", "--bounding-set", "-all,+dac_override", "--pdeathsig", "INT",
     )  # fmt: skip
-    return [PlainUser(namespace, 0), PlainUser(privilege, NOBODY)]
+    ways = [PlainUser(namespace, os.geteuid())]
+    return ways if os.geteuid() else [*ways, PlainUser(privilege, NOBODY)]
+
+
+def _has_a_name() -> bool:
+    """Containers often run as a bare number; initdb insists on a name."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return False
+    return True
 
 
 def _plain_user() -> PlainUser:
     """The first way that works here. Raises LocalError."""
-    ways = plain_user_ways()
-    if os.geteuid() != 0:
-        return ways[0]
-    for way in ways:
+    for way in plain_user_ways():
         try:
-            if subprocess.run([*way.prefix, "true"], capture_output=True, check=False).returncode == 0:
+            if (
+                not way.prefix
+                or subprocess.run([*way.prefix, "true"], capture_output=True, check=False).returncode == 0
+            ):
                 return way
         except FileNotFoundError:
             continue
     raise LocalError(
-        "root 无法在此启动内置 PostgreSQL：请换普通用户，或设置 DATABASE_URL · "
-        "Root cannot start PostgreSQL here: run as an ordinary user, or set DATABASE_URL."
+        "当前用户无法在此启动内置 PostgreSQL：请换有名字的普通用户，或设置 DATABASE_URL · PostgreSQL cannot be started "
+        "as this user here: run as an ordinary user with a name, or set DATABASE_URL."
     )
 
 
