@@ -82,4 +82,4 @@ def _partner(
 
 def parties(session: Session, kind: PartyKind) -> dict[str, int]:
     """Ids of the parties of a kind by code."""
-    return dict(session.execute(select(Party.code, Party.id).where(Party.kind == kind)).tuples().all())
+    return dict(session.execute(select(Party.code, Party.id).where(Party.kind == kind)).all())

@@ -1,14 +1,16 @@
-"""Plays 2025 day by day. What a day holds follows from the seed and the day; what is left to do follows from the states in
-the database, so a season that was cut off goes on where it was.
+"""Plays 2025 day by day. What a day holds follows from the seed and the day; what is left to do follows from the states
+in the database, so a season that was cut off goes on where it was.
 """
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
+from typing import Any
 
 from flask import Flask
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 from sqlalchemy.orm import Session
 
 from shop.access.models import PartyKind
@@ -20,7 +22,6 @@ from shop.catalog.season import in_harvest
 from shop.channels.actions import (
     OfferTerms,
     create_link,
-    move_occasion,
     occasion_by_code,
     open_link,
     partner_by_code,
@@ -51,6 +52,7 @@ from shop.payments.models import SimulatedCharge
 from shop.reports import runs
 from shop.stock import actions as stock
 from shop.stock.models import Lot, LotDelivery, Pool
+from shop.stock.sessions import close_session, open_session
 
 SEED = "平陆-2025"
 FIRST, LAST = date(2025, 1, 1), date(2025, 12, 31)
@@ -71,9 +73,27 @@ def ensure_played(app: Flask, *, orders: int) -> bool:
         return True
     if played is None and has_orders:
         return False
-    with playing_time(db.engine):
+    with playing_time(db.engine), _unhurried_disk():
         _Season(app, orders).play()
     return True
+
+
+@contextmanager
+def _unhurried_disk() -> Iterator[None]:
+    """Commit without waiting for the disk: a lost tail is played again, and thousands of small steps need not wait."""
+
+    def connect(dialect: Any, _: Any, args: Any, named: dict[str, Any]) -> Any:
+        return dialect.connect(*args, **{**named, "options": f"{named['options']} -c synchronous_commit=off"})
+
+    release()
+    event.listen(db.engine, "do_connect", connect)
+    db.engine.dispose()
+    try:
+        yield
+    finally:
+        release()
+        event.remove(db.engine, "do_connect", connect)
+        db.engine.dispose()
 
 
 class _Season:
@@ -99,20 +119,13 @@ class _Season:
                     select(Partner.code, Partner.party_id)
                     .where(Partner.kind == PartnerKind.UNIT)
                     .order_by(Partner.code)
-                ).tuples()
+                ).all()
             )
             first = session.scalar(select(func.max(Order.placed_on))) or FIRST
-        bar = Progress(
-            TextColumn("  演示季 2025 · demo season"),
-            BarColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-        )
-        with bar:
-            task = bar.add_task("", total=365, completed=(first - FIRST).days)
+        with _Shown((first - FIRST).days) as shown:
             for day in _days(first, LAST):
                 self.day(day)
-                bar.update(task, advance=1, description=f"{day:%m-%d}")
+                shown.day_done(day)
             self.wind_up()
         with transaction() as session:
             session.execute(
@@ -130,7 +143,7 @@ class _Season:
         )
         return [code for (code,) in rows]
 
-    # -- a day ---------------------------------------------------------------------------------------------------------
+    # -- a day -----------------------------------------------------------------------------------------------
 
     def day(self, day: date) -> None:
         """Morning: lots and quotes. Day: orders. Evening: a live session. Night: what was left is moved on."""
@@ -224,14 +237,14 @@ class _Season:
                 select(AgreementLine.product_id, AgreementLine.floor_fen_per_kg)
                 .join(Agreement, Agreement.id == AgreementLine.agreement_id)
                 .order_by(AgreementLine.product_id)
-            ).tuples()
-            for product_id, floor in dict(lines.all()).items():
+            ).all()
+            for product_id, floor in dict(lines).items():
                 swing = rng.randrange(88, 122)
                 known = select(MarketQuote.id).where(MarketQuote.product_id == product_id, MarketQuote.quoted_on == day)
                 if session.scalar(known) is None:
                     record_quote(session, product_id, day, "批发市场行情（示例）", floor * swing // 100, now=self.now)
 
-    # -- orders --------------------------------------------------------------------------------------------------------
+    # -- orders ----------------------------------------------------------------------------------------------
 
     def _reference(self) -> tuple[Catalog, Selling]:
         session = db.session()
@@ -244,8 +257,8 @@ class _Season:
         """Products that can be sold today with at least so many packs in open stock."""
         goods, _ = self._reference()
         with transaction() as session:
-            left = session.execute(select(Pool.product_id, Pool.available_g).where(Pool.occasion_id.is_(None))).tuples()
-            packs = {product_id: grams // goods.by_id[product_id].net_weight_g for product_id, grams in left.all()}
+            left = session.execute(select(Pool.product_id, Pool.available_g).where(Pool.occasion_id.is_(None)))
+            packs = {product_id: grams // goods.by_id[product_id].net_weight_g for product_id, grams in left}
         return [
             (product, packs[product.product_id])
             for product in goods.listed()
@@ -327,8 +340,7 @@ class _Season:
             orders.expire_unpaid(session, now=self.now)
             occasion = occasion_by_code(session, code, lock=True)
             if occasion.status is OccasionStatus.OPEN:
-                move_occasion(session, occasion, "close", actor_id=None, now=self.now)
-                stock.return_set_aside(session, occasion.id, now=self.now)
+                close_session(session, occasion, actor_id=None, now=self.now)
 
     def _open_session(
         self, session: Session, code: str, host: str, chosen: Iterable[tuple[CatalogProduct, int]], day: date, rate: int
@@ -351,12 +363,10 @@ class _Season:
             session, OccasionKind.SESSION, code, campaign_id, partner, f"{day:%m月%d日}助农直播（示例）",
             at_beijing(day, 19), at_beijing(day, 21, 30), offers, actor_id=None, now=self.now, commission_bp=rate,
         )  # fmt: skip
-        for offer in offers:
-            stock.set_aside(session, offer.product_id, occasion.id, offer.set_aside_g, now=self.now)
-        move_occasion(session, occasion, "open", actor_id=None, now=self.now)
+        open_session(session, occasion, actor_id=None, now=self.now)
         return create_link(session, partner, campaign_id, occasion_id=occasion.id, now=self.now).code
 
-    # -- what is left of the days before ---------------------------------------------------------------------------------
+    # -- what is left of the days before ---------------------------------------------------------------------
 
     def _move_on(self, day: date, rng: random.Random) -> None:
         """Every order goes one step on: expire, approve, dispatch, accept; now and then a claim, a cancellation."""
@@ -384,7 +394,7 @@ class _Season:
                 )
                 .order_by(Order.id)
             )
-            return list(rows.tuples())
+            return list(rows.all())
 
     def _try(self, order_id: int, step: Step) -> None:
         """Do a step; when the goods are not there (spoiled, or promised too early), the order is called off instead."""
@@ -460,7 +470,7 @@ class _Season:
             self.now = at_beijing(day, 8)
             self._move_on(day, random.Random(f"{SEED} {day}"))
 
-    # -- the worker's part, by this clock ----------------------------------------------------------------------------------
+    # -- the worker's part, by this clock --------------------------------------------------------------------
 
     def _drain(self) -> None:
         """Do what the outbox asks for, as a worker would, with the clock of the season."""
@@ -490,6 +500,26 @@ class _Season:
             receive_notification(session, signed.body, signed.headers, self.secret, now=self.now)
         else:
             raise LookupError(f"the season does not know the job {job}")
+
+
+class _Shown(Progress):
+    """How far the season is: a bar on a terminal, a line each month elsewhere."""
+
+    def __init__(self, done: int) -> None:
+        super().__init__(
+            TextColumn("  演示季 2025 · demo season"),
+            BarColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+        )
+        self.disable = not self.console.is_terminal
+        self.bar = self.add_task("", total=365, completed=done)
+
+    def day_done(self, day: date) -> None:
+        """One day more."""
+        self.update(self.bar, advance=1, description=f"{day:%m-%d}")
+        if self.disable and (day + timedelta(days=1)).day == 1:
+            self.console.print(f"  演示季 · demo season  {day:%Y-%m}", highlight=False)
 
 
 def _called_for(session: Session, product_id: int) -> bool:

@@ -1,63 +1,50 @@
-"""The season's results as tables: every figure from the rollups that the jobs keep, as a manager would read them."""
+"""The season's results as tables: the same reports that a manager reads over HTTP, printed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from shop.channels.models import ChannelKind
-from shop.channels.policies import POLICIES
+from shop.access.guard import Actor, Grant, Role
+from shop.access.models import Party, PartyKind
 from shop.demo.cast import LOGINS, PASSWORD
+from shop.kit.clock import SystemClock
 from shop.kit.db import db, release, transaction
-from shop.kit.money import GRAMS_PER_KG, divide_half_up, yuan
+from shop.kit.money import BP_WHOLE, GRAMS_PER_KG, divide_half_up, yuan
+from shop.reports.agreement_report import AgreementsBy, agreements_report
+from shop.reports.gain import gain
+from shop.reports.income_report import IncomeBy, income_report, whole_year
 from shop.reports.models import Rollup
+from shop.reports.queries import sales_by_channel
 from shop.reports.rollups import refresh
 
+YEAR = 2025
+FIRST, LAST = date(YEAR, 1, 1), date(YEAR, 12, 31)
 #: How long the worker may take to aggregate before the command does it itself.
 PATIENCE_S = 30
 
-_CHANNELS = text(
-    """
-    SELECT kind, coalesce(sum(orders), 0), coalesce(sum(weight_g), 0), coalesce(sum(paid_fen), 0),
-        coalesce(sum(refunded_fen), 0), coalesce(sum(net_fen), 0), coalesce(sum(firm_fen), 0),
-        coalesce(sum(host_fen), 0), coalesce(sum(platform_fen), 0)
-    FROM channels LEFT JOIN sales_rollup ON channel_id = channels.id GROUP BY kind, position ORDER BY position
-    """
-)
-_AGREEMENTS = text(
-    """
-    SELECT (SELECT count(*) FROM agreements), (SELECT sum((committed_g * floor_fen_per_kg + 500) / 1000) FROM agreement_lines),
-        sum(due_g) FILTER (WHERE month <= :day), sum(accepted_g) FILTER (WHERE month <= :day),
-        sum(executed_fen) FILTER (WHERE month <= :day) FROM agreement_rollup
-    """
-)
-_HOUSEHOLDS = text(
-    """
-    SELECT count(DISTINCT household_id), count(DISTINCT household_id) FILTER (WHERE is_assisted),
-        sum(amount_fen) FILTER (WHERE kind = 'sale'), sum(amount_fen) FILTER (WHERE kind = 'patronage'),
-        sum(amount_fen) FILTER (WHERE kind = 'wage'), sum(amount_fen) FILTER (WHERE kind IN ('land_rent', 'dividend'))
-    FROM income_rollup JOIN households ON households.id = household_id
-    WHERE month BETWEEN '2025-01-01' AND '2025-12-01'
-    """
-)
-_GAIN = text(
-    """
-    WITH now_ AS (
-        SELECT household_id, sum(amount_fen) FILTER (WHERE kind = 'wage') AS wage,
-            sum(amount_fen) FILTER (WHERE kind IN ('land_rent', 'dividend')) AS property
-        FROM income_rollup WHERE month BETWEEN '2025-01-01' AND '2025-12-01' GROUP BY household_id)
-    SELECT count(*), sum(coalesce(wage, 0) - wage_fen), sum(coalesce(property, 0) - property_net_fen)
-    FROM now_ JOIN baseline_incomes USING (household_id) WHERE year = 2024
-    """
+#: Columns of the channel table. paid - refunded + due = net + held, and net = firm + host + platform, in every row.
+_COLUMNS = (
+    ("订单\norders", "orders"),
+    ("\nkg", "weight_g"),
+    ("已付\npaid", "paid_fen"),
+    ("退款\nrefunded", "refunded_fen"),
+    ("应收\ndue", "due_fen"),
+    ("在途\nheld", "held_fen"),
+    ("净额\nnet", "net_fen"),
+    ("企业\nfirm", "firm_fen"),
+    ("主播\nhost", "host_fen"),
+    ("平台\nplatform", "platform_fen"),
 )
 
 
 def wait_for_jobs() -> bool:
-    """Let the Celery jobs aggregate. Where no worker runs, or too slowly, this command does the same. True if they did."""
+    """Let the Celery jobs aggregate; where no worker does, or too slowly, do the same here. True if they did."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         waiting = db.session.scalar(text("SELECT count(*) FROM dirty_keys"))
@@ -78,72 +65,98 @@ def print_summary() -> None:
     wait_for_jobs()
     console = Console(width=118, highlight=False)
     session = db.session()
-    console.print(_channel_table(session))
-    for line in _sentences(session):
-        console.print(f"  {line}")
+    county = _county(session)
+    console.print(_channel_table(session, county))
+    console.print(
+        "  已付 − 退款 + 应收 = 净额 + 在途；净额 = 企业 + 主播 + 平台。应收：已验收、未到账；在途：已付、未结算。"
+    )
+    console.print(
+        "  paid − refunded + due = net + held; net = firm + host + platform. Units and enterprises are invoiced"
+    )
+    console.print("  on acceptance: due is what they still owe; held is paid for orders not yet settled.\n")
+    for line in (*_agreements(session, county), *_households(session, county), *_gain(session, county)):
+        console.print(f"  {line}", soft_wrap=True)
     release()
-    console.print("\n  演示账号（密码均为）· demo logins, all with the password  [bold]" + PASSWORD)
+    console.print(f"\n  演示账号，密码均为 [bold]{PASSWORD}[/bold] · demo logins, all with this password")
     for login in LOGINS:
         console.print(f"    {login.login:<10} {login.role.value:<11} {login.name_zh}")
     console.print()
 
 
-def _channel_table(session: Session) -> Table:
-    table = Table(
-        title="2025 五销结果 · results by channel (元 yuan)", title_justify="left", show_edge=False, pad_edge=True
-    )
-    heads = (
-        "渠道 channel",
-        "订单 orders",
-        "kg",
-        "已付 paid",
-        "退款 refunded",
-        "净额 net",
-        "企业 firm",
-        "主播 host",
-        "平台 platform",
-    )
-    for head in heads:
-        table.add_column(head, justify="left" if head.startswith("渠道") else "right")
-    totals = [0] * 8
-    for kind, *figures in session.execute(_CHANNELS).tuples():
-        numbers = [int(figure) for figure in figures]
-        totals = [a + b for a, b in zip(totals, numbers, strict=True)]
-        table.add_row(POLICIES[ChannelKind(kind)].name_zh, *_shown(numbers))
+def _county(session: Session) -> Actor:
+    """Who reads: the county's operator."""
+    party_id = session.execute(select(Party.id).where(Party.kind == PartyKind.COUNTY)).scalar_one()
+    return Actor(None, (Grant(Role.OPERATOR, party_id, PartyKind.COUNTY),))
+
+
+def _channel_table(session: Session, actor: Actor) -> Table:
+    report = sales_by_channel(session, actor, FIRST, LAST, None, "zh")
+    title = f"{YEAR} 五销结果 · results by channel (元 yuan)"
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=True, padding=(0, 1, 0, 0))
+    table.add_column("渠道\nchannel")
+    for head, _ in _COLUMNS:
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in report["items"]:
+        table.add_row(row["name"], *_shown(row))
     table.add_section()
-    table.add_row("合计 all", *_shown(totals))
+    table.add_row("合计 all", *_shown(report["total"]))
     return table
 
 
-def _shown(numbers: Sequence[int]) -> list[str]:
-    orders, grams, *money = numbers
-    return [f"{orders:,}", _kg(grams), *(yuan(fen) for fen in money)]
+def _shown(row: Mapping[str, Any]) -> list[str]:
+    return [_figure(name, row[name]) for _, name in _COLUMNS]
+
+
+def _figure(name: str, value: int) -> str:
+    if name.endswith("_fen"):
+        return yuan(value)
+    return _kg(value) if name.endswith("_g") else f"{value:,}"
 
 
 def _kg(grams: int) -> str:
     return f"{divide_half_up(grams, GRAMS_PER_KG):,}"
 
 
-def _percent(part: int, whole: int) -> str:
+def _percent(rate_bp: int | None) -> str:
     """With one decimal, half up."""
-    tenths = divide_half_up(part * 1_000, whole)
+    if rate_bp is None:
+        return "—"
+    tenths = divide_half_up(rate_bp * 1_000, BP_WHOLE)
     return f"{tenths // 10}.{tenths % 10}%"
 
 
-def _sentences(session: Session) -> list[str]:
-    signed, signed_fen, due_g, accepted_g, executed_fen = session.execute(_AGREEMENTS, {"day": date(2025, 12, 1)}).one()
-    rate = _percent(int(accepted_g or 0), int(due_g)) if due_g else "—"
-    reached, assisted, sales, patronage, wages, property_ = session.execute(_HOUSEHOLDS).one()
-    counted, wage_gain, property_gain = session.execute(_GAIN).one()
-    gain = (int(wage_gain or 0) + int(property_gain or 0)) // counted if counted else 0
+def _agreements(session: Session, actor: Actor) -> list[str]:
+    total = agreements_report(session, actor, AgreementsBy.AGREEMENT, LAST, "zh", limit=1, after=None)["total"]
     return [
-        "在途与未验收的订单不计入净额；企业助销、单位帮销按验收开票，已付为到账款。",
-        "net = settled orders; unit and enterprise orders are invoiced on acceptance, paid = money that came in.\n ",
-        f"协议 agreements   签约 signed {signed} 份 {yuan(int(signed_fen or 0))}；2025 应交 due {_kg(int(due_g or 0))} kg，"
-        f"验收 accepted {_kg(int(accepted_g or 0))} kg，履约 executed {yuan(int(executed_fen or 0))}，履约率 rate {rate}",
-        f"农户 households   带动 reached {reached} 户，其中脱贫监测户 assisted {assisted}；"
-        f"交售 produce sold (gross) {yuan(int(sales or 0))}，返还 patronage {yuan(int(patronage or 0))}，"
-        f"工资 wages {yuan(int(wages or 0))}，租金分红 rent & dividend {yuan(int(property_ or 0))}",
-        f"户均增收 gain per household  {yuan(gain)}（工资、财产性 wage and property，{counted} 户 households in both years）",
-        "未比较 left out: 经营净收入（2025 未扣成本）business, gross in 2025; 转移性收入（2025 未记录）transfers, not recorded in 2025",
+        f"协议 agreements   签约 signed {total['agreements']} 份，{_kg(total['signed_g'])} kg，"
+        f"{yuan(total['signed_fen'])}",
+        f"                  应交 due {_kg(total['due_g'])} kg，验收 accepted {_kg(total['accepted_g'])} kg，"
+        f"履约 executed {yuan(total['executed_fen'])}，履约率 rate {_percent(total['rate_bp'])}",
+    ]
+
+
+def _households(session: Session, actor: Actor) -> list[str]:
+    report = income_report(session, actor, IncomeBy.TOWNSHIP, whole_year(YEAR), "zh", limit=1, after=None)
+    total, cash = report["total"], report["total"]["cash"]
+    return [
+        f"农户 households   带动 reached {total['households']} 户，其中脱贫监测户 assisted "
+        f"{total['assisted_households']}；现金收入 cash {yuan(total['cash_fen'])}",
+        f"                  交售（毛额）produce, gross {yuan(cash['sale_gross_fen'])}，返还 patronage "
+        f"{yuan(cash['patronage_fen'])}，工资 wages {yuan(cash['wage_fen'])}，",
+        f"                  租金 rent {yuan(cash['land_rent_fen'])}，分红 dividend {yuan(cash['dividend_fen'])}；"
+        f"触达农户的销售 sales reached {yuan(total['sales_reached_fen'])}",
+    ]
+
+
+def _gain(session: Session, actor: Actor) -> list[str]:
+    found = gain(session, actor, whole_year(YEAR), "zh", now=SystemClock().now())
+    if found["status"] != "compared":
+        return [f"户均增收 gain per household   {found['reason_text']}"]
+    compared = "、".join(row["category"] for row in found["categories"] if row["compared"])
+    left_out = "；".join(f"{row['category']} {row['left_out_text']}" for row in found["categories"] if row["left_out"])
+    return [
+        f"户均增收 gain per household   {yuan(found['per_household_fen'])}，{found['households']} 户两年均有记录，"
+        f"比较 compared: {compared}",
+        f"                  未比较 left out: {left_out}",
+        f"                  {found['note']}",
     ]

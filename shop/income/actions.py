@@ -76,7 +76,8 @@ _BOOK_RESERVES = text(
     WITH pending AS (
         SELECT surplus_plans.id, party_id, reserve_fen, booked_on FROM surplus_plans JOIN firms ON firms.id = firm_id
         WHERE reserve_fen > 0 AND NOT EXISTS (
-            SELECT FROM journals WHERE source_type = 'surplus_plans' AND source_id = surplus_plans.id AND kind = 'reserve')
+            SELECT FROM journals
+            WHERE source_type = 'surplus_plans' AND source_id = surplus_plans.id AND kind = 'reserve')
     ), booked AS (
         INSERT INTO journals (source_type, source_id, kind, booked_at, month)
         SELECT 'surplus_plans', id, 'reserve', :now, date_trunc('month', booked_on)::date FROM pending
@@ -131,8 +132,8 @@ def settle_and_reach(session: Session, order_id: int, *, now: datetime) -> Settl
 
 
 def grant_refund(
-    session: Session, order: Order, amount_fen: int, reason: str, *, line_ids: Sequence[int] | None, actor_id: int | None,
-    now: datetime,
+    session: Session, order: Order, amount_fen: int, reason: str, *, line_ids: Sequence[int] | None,
+    actor_id: int | None, now: datetime,
 ) -> Refund:  # fmt: skip
     """Give money back, at any time: before settlement out of the advances, afterwards out of everybody's share.
 

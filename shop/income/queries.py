@@ -29,8 +29,8 @@ KIND_ZH = {
 def statement(session: Session, actor: Actor, code: str, first: date, last: date) -> dict[str, Any]:
     """What a household received from `first` to `last` (both months' days included), and which sales it reached.
 
-    Two measures that are never added: cash received, and sales of what it had delivered. The household itself, managers of
-    its area and the operator see it. Raises NotFoundError for a missing and for a foreign one.
+    Two measures that are never added: cash received, and sales of what it had delivered. The household itself, managers
+    of its area and the operator see it. Raises NotFoundError for a missing and for a foreign one.
     """
     found = session.execute(
         select(Household.id, Household.party_id, Village.short_zh, Township.name_zh, Township.party_id)
@@ -130,8 +130,8 @@ def deliveries(
     return [
         {
             "id": slip.id, "code": slip.code, "delivered_on": slip.delivered_on, "household": owner, "firm": firm,
-            "sku": sold, "weight_g": slip.weight_g, "grade": slip.grade.value, "price_fen_per_kg": slip.price_fen_per_kg,
-            "amount_fen": slip.amount_fen, "lot": lot,
+            "sku": sold, "weight_g": slip.weight_g, "grade": slip.grade.value,
+            "price_fen_per_kg": slip.price_fen_per_kg, "amount_fen": slip.amount_fen, "lot": lot,
         }
         for slip, owner, firm, sold, lot in session.execute(query)
     ]  # fmt: skip

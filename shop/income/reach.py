@@ -1,4 +1,4 @@
-"""Which households a sale reached: a settled line's amount follows the lots it was picked from, and in each lot the value
+"""Which households a sale reached: a settled line's amount follows the lots it was picked from, in each lot the value
 that each household delivered. Exact to the fen by largest remainder; lots the firm made itself reach nobody.
 """
 

@@ -79,8 +79,8 @@ _MEMBERS = text(
 
 
 def book_plan(
-    session: Session, firm_id: int, year: int, *, surplus_fen: int, prior_loss_fen: int, reserve_bp: int, return_bp: int,
-    booked_on: date, now: datetime,
+    session: Session, firm_id: int, year: int, *, surplus_fen: int, prior_loss_fen: int, reserve_bp: int,
+    return_bp: int, booked_on: date, now: datetime,
 ) -> SurplusPlan:  # fmt: skip
     """Write a plan and its members' parts. The ledger and the income entries follow by `actions.book_pending`."""
     shared = pools(surplus_fen, prior_loss_fen, reserve_bp, return_bp)

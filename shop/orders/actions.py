@@ -167,7 +167,7 @@ def _skus(session: Session, order: Order) -> dict[int, str]:
         .join(OrderLine, OrderLine.product_id == Product.id)
         .where(OrderLine.order_id == order.id)
     )
-    return {product_id: sku for product_id, sku in rows}
+    return dict(rows.all())
 
 
 @dataclass(frozen=True)

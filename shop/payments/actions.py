@@ -31,6 +31,7 @@ from shop.payments.models import (
     Refund,
     RefundLine,
     RefundStatus,
+    SimulatedCharge,
 )
 
 #: Orders that end without goods: whatever was paid for them goes back.
@@ -196,7 +197,7 @@ def _refund_succeeded(session: Session, event: dict[str, object], now: datetime)
 
 
 def refund_excess(session: Session, order_id: int, *, now: datetime) -> Refund | None:
-    """Give back what was paid beyond what is owed, before settlement. None when there is no excess; safe to run twice."""
+    """Give back what was paid beyond what is owed, before settlement. None without excess; safe to run twice."""
     order = locked_order_by_id(session, order_id)
     if order.payment_terms is not PaymentTerms.IN_ADVANCE or order.status is OrderStatus.SETTLED:
         return None
@@ -261,7 +262,7 @@ def record_bank_transfer(
 
 def payment_of(session: Session, txn: str) -> tuple[Payment, Order]:
     """The payment behind a provider's page. Raises NotFoundError."""
-    charge = session.scalar(select(simulated.SimulatedCharge).where(simulated.SimulatedCharge.txn == txn))
+    charge = session.scalar(select(SimulatedCharge).where(SimulatedCharge.txn == txn))
     row = session.execute(
         select(Payment, Order)
         .join(Order, Order.id == Payment.order_id)

@@ -46,8 +46,8 @@ def settle_order(session: Session, order_id: int, *, now: datetime) -> Settlemen
 def adjust_for_refund(session: Session, refund_id: int, *, now: datetime) -> Settlement | None:
     """Take a refund of a settled order out of the shares: shares of the net after, less shares of the net before.
 
-    Everybody gives back his part, so the sum of all settlements is again the exact sharing of what remains. None when the
-    refund was granted before settlement, or was taken back already.
+    Everybody gives back his part, so the sum of all settlements is again the exact sharing of what remains. None when
+    the refund was granted before settlement, or was taken back already.
     """
     refund = session.execute(select(Refund).where(Refund.id == refund_id)).scalar_one()
     order = locked_order_by_id(session, refund.order_id)
@@ -121,10 +121,10 @@ def _book(session: Session, order: Order, shares: Shares, *, refund: Refund | No
         legs.append((account(session, account_kind, party_id), -fen))
     if shares.total_fen:
         other = _other_side(session, order, refund)
-        kind = "refund" if refund else "settlement"
+        event = "refund" if refund else "settlement"
         source = ("refunds", refund.id) if refund else ("orders", order.id)
         legs.append((other, shares.total_fen))
-        settlement.journal_id = post(session, *source, kind, legs, booked_at=now)
+        settlement.journal_id = post(session, *source, event, legs, booked_at=now)
     session.flush()
     return settlement
 
