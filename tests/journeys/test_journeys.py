@@ -31,7 +31,8 @@ def reached(order: str) -> dict[str, int]:
         text(
             "SELECT households.code, sum(sales_reach.amount_fen) FROM sales_reach"
             " JOIN households ON households.id = household_id JOIN order_lines ON order_lines.id = order_line_id"
-            " JOIN orders ON orders.id = order_id WHERE number = :number GROUP BY 1 HAVING sum(sales_reach.amount_fen) <> 0"
+            " JOIN orders ON orders.id = order_id WHERE number = :number"
+            " GROUP BY 1 HAVING sum(sales_reach.amount_fen) <> 0"
         ),
         {"number": order},
     )
