@@ -5,7 +5,7 @@ in the database, so a season that was cut off goes on where it was.
 import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Flask
@@ -33,7 +33,7 @@ from shop.demo import cast
 from shop.farmers.models import Delivery
 from shop.income.actions import grant_refund, settle_and_reach
 from shop.kit import outbox
-from shop.kit.clock import at_beijing
+from shop.kit.clock import Clock, at_beijing, beijing_day
 from shop.kit.db import db, release, transaction
 from shop.kit.errors import DomainError
 from shop.kit.jobs import Outbox
@@ -58,6 +58,8 @@ SEED = "平陆-2025"
 FIRST, LAST = date(2025, 1, 1), date(2025, 12, 31)
 #: Lots gather the deliveries of so many days.
 LOT_DAYS = 3
+#: Of units, live sessions and agreements, in a year, whatever number of orders is asked for.
+OTHER_ORDERS = 1_100
 MARKER = "demo.season"
 
 Step = Callable[[Session, Order], None]
@@ -100,8 +102,9 @@ class _Season:
     """The player: a clock that walks the year, and what it does each day."""
 
     def __init__(self, app: Flask, wanted: int) -> None:
+        self.clock: Clock = app.extensions["clock"]
         self.secret: str = app.extensions["settings"].payment_secret
-        self.per_day = wanted / 365
+        self.shop_orders_a_day = max(wanted - OTHER_ORDERS, 0) / 365
         self.now = at_beijing(FIRST, 8)
 
     def play(self) -> None:
@@ -127,6 +130,7 @@ class _Season:
                 self.day(day)
                 shown.day_done(day)
             self.wind_up()
+        self.stock_today(self.clock.now())
         with transaction() as session:
             session.execute(
                 text("UPDATE job_runs SET finished_at = :now, outcome = 'played' WHERE job = :job"),
@@ -158,7 +162,7 @@ class _Season:
         with transaction() as session:
             place_due(session, day, now=self.now)
         done = self._placed_today(day)
-        wanted = int(self.per_day * 0.62) + (rng.random() < (self.per_day * 0.62) % 1)
+        wanted = int(self.shop_orders_a_day) + (rng.random() < self.shop_orders_a_day % 1)
         for n in range(done, wanted):
             self.now = at_beijing(day, 9 + n % 9, rng.randrange(60))
             self._consumer_order(day, random.Random(f"{SEED} {day} {n}"))
@@ -206,8 +210,10 @@ class _Season:
 
     def _made_goods(self, day: date) -> None:
         """On the first of each month firms pack what they make themselves, in its making season."""
-        if day.day != 1:
-            return
+        if day.day == 1:
+            self._pack(day, all_kinds=day == FIRST)
+
+    def _pack(self, day: date, *, all_kinds: bool) -> None:
         with transaction() as session:
             made = session.execute(
                 select(Firm, Product)
@@ -218,7 +224,7 @@ class _Season:
             for firm, product in made:
                 known = session.scalar(select(Lot.id).where(Lot.product_id == product.id, Lot.harvested_on == day))
                 making = in_harvest(product.harvest_start_month, product.harvest_end_month, day)
-                if known or not (making or day == FIRST):
+                if known or not (making or all_kinds):
                     continue
                 weight = 150 * product.net_weight_g if product.net_weight_g < 3_000 else 1_200_000
                 if _called_for(session, product.id):
@@ -469,6 +475,11 @@ class _Season:
         for day in _days(LAST + timedelta(days=1), LAST + timedelta(days=5)):
             self.now = at_beijing(day, 8)
             self._move_on(day, random.Random(f"{SEED} {day}"))
+
+    def stock_today(self, now: datetime) -> None:
+        """What firms make themselves is on the shelf today, so that a visitor finds something to buy."""
+        self.now = now
+        self._pack(beijing_day(now), all_kinds=True)
 
     # -- the worker's part, by this clock --------------------------------------------------------------------
 
