@@ -110,7 +110,10 @@ def _shown(row: Mapping[str, Any]) -> list[str]:
 def _figure(name: str, value: int) -> str:
     if name.endswith("_fen"):
         return yuan(value)
-    return _kg(value) if name.endswith("_g") else f"{value:,}"
+    if name.endswith("_g"):
+        # Exact, so that the column adds up.
+        return f"{value // GRAMS_PER_KG:,}.{value % GRAMS_PER_KG:03}"
+    return f"{value:,}"
 
 
 def _kg(grams: int) -> str:
