@@ -5,7 +5,6 @@ from typing import Any
 
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
-from flask_migrate import Migrate  # type: ignore[import-untyped]
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import shop.models  # noqa: F401  every table must be known before the first query
@@ -25,6 +24,7 @@ from shop.kit.db import db, engine_options
 from shop.kit.http import guard_request
 from shop.kit.observe import configure_logging
 from shop.kit.openapi import document, schema_name
+from shop.kit.revisions import FOLDER as MIGRATIONS
 from shop.orders.api import blueprint as orders
 from shop.payments.api import blueprint as payments
 from shop.reports.api import blueprint as reports
@@ -32,7 +32,7 @@ from shop.settlement.api import blueprint as settlement
 from shop.stock.api import blueprint as stock
 from shop.web.api import blueprint as web
 
-__all__ = ["configure_logging", "create_app"]
+__all__ = ["configure_logging", "create_app", "with_migrations"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,8 +43,8 @@ ROOMS = (
 
 MIB = 1024 * 1024
 
-ABOUT = """五销模式：平台直销、单位帮销、干部帮销、企业助销、直播网销。金额为整数分（*_fen），重量为整数克（*_g），
-费率为万分之一（*_bp），日期与月份为北京时间。每个拒绝都是 problem+json，见 [/docs/errors](/docs/errors)。
+ABOUT = """五销模式：平台直销、单位帮销、干部帮销、企业助销、直播网销。金额为整数分（`*_fen`），重量为整数克（`*_g`），
+费率为万分之一（`*_bp`），日期与月份为北京时间。每个拒绝都是 problem+json，见 [/docs/errors](/docs/errors)。
 
 One shape for five sales channels. Money is whole fen (`*_fen`), weight whole grams (`*_g`), rates basis points
 (`*_bp`), days and months Beijing's. Sign in at `POST /api/v1/auth/tokens`, then press *Authorize*.
@@ -67,7 +67,6 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
         app.wsgi_app = ProxyFix(app.wsgi_app, settings.proxy_hops, settings.proxy_hops)  # type: ignore[method-assign]
 
     db.init_app(app)
-    Migrate(app, db, directory=str(ROOT / "migrations"))
     problems.install(app)
     observe.install(app)
     app.before_request(guard_request)
@@ -82,6 +81,14 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.register_blueprint(health.blueprint)
     document(app, api)
     assert_guarded(app)
+    return app
+
+
+def with_migrations(app: Flask) -> Flask:
+    """The app, ready for Alembic: for the command line only, since a server has no use for its ten megabytes."""
+    from flask_migrate import Migrate  # type: ignore[import-untyped]
+
+    Migrate(app, db, directory=str(MIGRATIONS))
     return app
 
 

@@ -1,7 +1,6 @@
 """The command line. Each command imports what it needs itself, so that `up` starts quickly."""
 
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from shop.config import ConfigError, Settings, data_dir_from, redis_urls, sqlalchemy_url
+from shop.kit.revisions import FOLDER as MIGRATIONS
+from shop.kit.revisions import heads
 from shop.local import LocalError, servers
 from shop.local import supervisor as sup
 from shop.local.servers import socket_folder
@@ -62,7 +63,7 @@ def _up(*, bare: bool) -> None:
 def _run(supervisor: sup.Supervisor, settings: Settings, steps: sup.Steps, *, bare: bool) -> None:
     us = (sys.executable, "-m", "shop")
     version, imported = _database_state(settings)
-    if version != _head():
+    if version != ",".join(heads()):
         supervisor.run_to_end([*us, "migrate", "--quiet"])
     steps.done("数据表 · tables")
     if not imported and not bare:
@@ -86,7 +87,7 @@ def _run(supervisor: sup.Supervisor, settings: Settings, steps: sup.Steps, *, ba
 
 def _children(settings: Settings) -> list[sup.Child]:
     folder = Path(sys.executable).parent
-    celery = [str(folder / "celery"), "--quiet", "--workdir", str(ROOT), "-A", "tasks.app:celery"]
+    celery = [str(folder / "celery"), "--quiet", "--workdir", str(ROOT), "-A"]
     return [
         sup.Child("web", [
             str(folder / "granian"), "--interface", "wsgi", "--host", settings.host, "--port", str(settings.port),
@@ -94,11 +95,11 @@ def _children(settings: Settings) -> list[sup.Child]:
             "--log-level", "warning", "--workers-kill-timeout", "20", "--working-dir", str(ROOT), "wsgi:app",
         ]),
         sup.Child("worker", [
-            *celery, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat",
-            "--loglevel", "WARNING",
+            *celery, "tasks.app:celery", "worker", "--concurrency", "2", "--without-gossip", "--without-mingle",
+            "--without-heartbeat", "--loglevel", "WARNING",
         ]),
         sup.Child("beat", [
-            *celery, "beat", "--pidfile=", "--schedule", str(settings.data_dir / "beat-schedule"),
+            *celery, "tasks.beat:celery", "beat", "--pidfile=", "--schedule", str(settings.data_dir / "beat-schedule"),
             "--loglevel", "WARNING",
         ]),
     ]  # fmt: skip
@@ -109,16 +110,6 @@ def _given_servers() -> dict[str, str | None]:
     given = {"database_url": os.environ.get("DATABASE_URL"), "redis_url": os.environ.get("REDIS_URL")}
     _check_reachable(given["database_url"], given["redis_url"])
     return given
-
-
-def _head() -> str:
-    """The revision that the code expects, read from the files: loading Alembic would cost half a second."""
-    revisions, earlier = set(), set()
-    for file in (ROOT / "migrations" / "versions").glob("*.py"):
-        text = file.read_text()
-        revisions |= set(re.findall(r"^revision\b.*= [\"'](\w+)[\"']", text, re.MULTILINE))
-        earlier |= set(re.findall(r"^down_revision\b.*= [\"'](\w+)[\"']", text, re.MULTILINE))
-    return ",".join(sorted(revisions - earlier))
 
 
 def _database_state(settings: Settings) -> tuple[str, bool]:
@@ -205,9 +196,12 @@ def migrate(quiet: bool) -> None:
 
     from flask_migrate import upgrade  # type: ignore[import-untyped]
 
-    with _app():
+    from shop.app import with_migrations
+
+    with _app() as app:
+        with_migrations(app)
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        upgrade(directory=str(ROOT / "migrations"))
+        upgrade(directory=str(MIGRATIONS))
     if not quiet:
         click.echo("数据表已是最新 · the tables are up to date")
 
@@ -259,14 +253,22 @@ def demo(orders: int, summary: bool) -> None:
 
 @main.command("check-books")
 def check_books() -> None:
-    """Prove the books: prints each invariant with its violations; status 1 if there is any."""
+    """Prove the books: prints every check with its count and its violations; status 1 if there is any."""
+    from collections import defaultdict
+
     from shop.kit.db import db
-    from shop.reports.books import CHECKS, check_books
+    from shop.reports.books import CHECKS, Violation, check_books
 
     with _app():
         violations = check_books(db.session())
+        found: dict[str, list[Violation]] = defaultdict(list)
         for violation in violations:
-            click.echo(f"  ✗ {violation}", err=True)
+            found[violation.check.code].append(violation)
+        for check in CHECKS:
+            rows = found[check.code]
+            click.echo(f"  {'✗' if rows else '✓'} {len(rows):>2}  {check.code:<8} {check.zh} · {check.en}")
+            for violation in rows:
+                click.echo(f"        {violation.facts}", err=True)
         click.echo(
             f"  {len(CHECKS)} 项检查，{len(violations)} 处不符 · {len(CHECKS)} checks, {len(violations)} violations"
         )
@@ -276,12 +278,12 @@ def check_books() -> None:
 @contextmanager
 def _throw_away_app() -> Iterator["Flask"]:
     """The app on a database of its own, empty and gone afterwards."""
-    from shop.app import create_app
+    from shop.app import create_app, with_migrations
     from shop.kit.db import db
 
     with tempfile.TemporaryDirectory(prefix="shop-") as scratch, servers(Path(scratch), durable=False) as running:
         environ = {"DATABASE_URL": running.database_url, "REDIS_URL": running.redis_url, "DATA_DIR": scratch}
-        app = create_app(Settings.from_env(environ))
+        app = with_migrations(create_app(Settings.from_env(environ)))
         with app.app_context():
             yield app
             db.session.remove()
@@ -293,7 +295,7 @@ def check_migrations() -> None:
     """Up, no drift against the models, down to nothing, up again: on a throw-away database."""
     from flask_migrate import check, downgrade, upgrade
 
-    folder = str(ROOT / "migrations")
+    folder = str(MIGRATIONS)
     with _throw_away_app():
         upgrade(directory=folder)
         check(directory=folder)
@@ -308,8 +310,8 @@ def new_migration(what: str) -> None:
     """Write the next numbered revision from what differs between models and migrations; read it before you keep it."""
     from flask_migrate import revision, upgrade
 
-    folder = str(ROOT / "migrations")
-    number = f"{int(_head()) + 1:04}"
+    folder = str(MIGRATIONS)
+    number = f"{int(heads()[-1]) + 1:04}"
     with _throw_away_app():
         upgrade(directory=folder)
         revision(directory=folder, message=what, autogenerate=True, rev_id=number)

@@ -1,4 +1,4 @@
-"""The Celery app for worker and beat: `celery -A tasks.app:celery worker`."""
+"""The Celery app for workers: `celery -A tasks.app:celery worker`. Beat has its own, `tasks.beat`."""
 
 from shop.app import create_app
 from shop.kit.observe import configure_logging

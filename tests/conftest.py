@@ -19,7 +19,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from shop.app import create_app
+from shop.app import create_app, with_migrations
 from shop.config import Settings
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db
@@ -73,7 +73,7 @@ def template(urls: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     with _autocommit(database_url) as connection:
         connection.execute(text("CREATE DATABASE template_shop"))
     migrated = _other_database(database_url, "template_shop")
-    app = create_app(settings_for(migrated, redis_url, tmp_path_factory.mktemp("data")))
+    app = with_migrations(create_app(settings_for(migrated, redis_url, tmp_path_factory.mktemp("data"))))
     with app.app_context():
         upgrade(directory=str(ROOT / "migrations"))
         db.engine.dispose()

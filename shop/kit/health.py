@@ -1,10 +1,9 @@
 """Is it alive, is it ready, how is it doing: for supervisors and monitors, not for the public."""
 
+import functools
 from ipaddress import ip_address
-from pathlib import Path
 
 import redis
-from alembic.script import ScriptDirectory
 from flask import Blueprint, Response, abort, current_app, request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shop.kit.db import db
 from shop.kit.http import json_bytes, now
 from shop.kit.observe import metrics
+from shop.kit.revisions import heads
 
 blueprint = Blueprint("health", __name__)
 
@@ -45,7 +45,7 @@ def _database_ready() -> bool:
 
 
 def _migrated() -> bool:
-    return _ask("SELECT version_num FROM alembic_version ORDER BY 1") == sorted(_heads())
+    return _ask("SELECT version_num FROM alembic_version ORDER BY 1") == _heads()
 
 
 def _ask(question: str) -> list[object] | None:
@@ -57,13 +57,10 @@ def _ask(question: str) -> list[object] | None:
         return None
 
 
+@functools.cache
 def _heads() -> list[str]:
     """What the code expects; read once, it does not change while the process lives."""
-    if "migration_heads" not in current_app.extensions:
-        folder = Path(current_app.extensions["migrate"].directory)
-        current_app.extensions["migration_heads"] = ScriptDirectory(str(folder)).get_heads()
-    heads: list[str] = current_app.extensions["migration_heads"]
-    return heads
+    return heads()
 
 
 def _broker_ready() -> bool:

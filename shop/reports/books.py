@@ -23,9 +23,13 @@ class Violation:
     check: Check
     row: dict[str, Any]
 
+    @property
+    def facts(self) -> str:
+        """The row in one line."""
+        return " ".join(f"{name}={value}" for name, value in self.row.items())
+
     def __str__(self) -> str:
-        facts = " ".join(f"{name}={value}" for name, value in self.row.items())
-        return f"{self.check.code} {self.check.zh} · {self.check.en}: {facts}"
+        return f"{self.check.code} {self.check.zh} · {self.check.en}: {self.facts}"
 
 
 def check_books(session: Session, *, now: datetime | None = None) -> list[Violation]:

@@ -106,7 +106,7 @@ def test_it_starts_refuses_a_second_and_stops_cleanly(tmp_path: Path) -> None:
     with shop(data_dir, port) as process:
         assert ready(port) == 200
         commands = " ".join(family(data_dir).values())
-        for program in ("postgres", "valkey-server", "granian", "tasks.app:celery worker", "tasks.app:celery beat"):
+        for program in ("postgres", "valkey-server", "granian", "tasks.app:celery worker", "tasks.beat:celery beat"):
             assert program in commands
         second = refusal(UP, **environment(data_dir, PORT=str(free_port())))
         assert second == f"  ✗ {data_dir} 已有一个实例在运行 · Another instance is running on {data_dir}."
