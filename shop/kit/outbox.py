@@ -87,11 +87,12 @@ def start(session: Session, job: str, outbox_id: int, *, now: datetime) -> tuple
 def finish(session: Session, outbox_id: int, *, now: datetime) -> bool:
     """Mark the job done, in the transaction of its effect and before it: False when somebody else has done it.
 
-    Locks the row, so that the same message handled twice at once is handled once.
+    Locks the row, so that the same message handled twice at once is handled once. A row that was given up on while this
+    run was under way (many copies of one message count as many tries) is done after all.
     """
     return (
         session.execute(
-            text("UPDATE outbox SET done_at = :now WHERE id = :id AND done_at IS NULL AND dead_at IS NULL RETURNING 1"),
+            text("UPDATE outbox SET done_at = :now, dead_at = NULL WHERE id = :id AND done_at IS NULL RETURNING 1"),
             {"id": outbox_id, "now": now},
         ).scalar()
         is not None
