@@ -1,12 +1,13 @@
 """Booking income: one journal and one entry for each source event, set-based."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shop.income.models import CATEGORY_OF, IncomeKind
+from shop.income.months import open_from
 from shop.income.reach import write_reach
 from shop.orders.models import Order
 from shop.payments.actions import refund_excess, request_refund
@@ -14,25 +15,33 @@ from shop.payments.models import Refund
 from shop.settlement.actions import adjust_for_refund, settle_order
 from shop.settlement.models import Settlement
 
-#: Where income comes from: rows of (source_id, household, firm, product, day, grams, fen) for each kind.
+#: Where income comes from: rows of (source_id, household, firm, product, day, grams, fen, corrected) for each kind.
 _SOURCES: dict[tuple[str, IncomeKind], str] = {
     ("deliveries", IncomeKind.SALE): (
-        "SELECT id, household_id, firm_id, product_id, delivered_on, weight_g, amount_fen FROM deliveries"
+        "SELECT id, household_id, firm_id, product_id, delivered_on, weight_g, amount_fen, NULL::bigint FROM deliveries"
+    ),
+    ("delivery_corrections", IncomeKind.SALE): (
+        "SELECT delivery_corrections.id, deliveries.household_id, deliveries.firm_id, deliveries.product_id,"
+        " delivered_on, change_g, change_fen, income_entries.id"
+        " FROM delivery_corrections JOIN deliveries ON deliveries.id = delivery_id"
+        " JOIN income_entries ON source_type = 'deliveries' AND source_id = delivery_id AND kind = 'sale'"
     ),
     ("household_payments", IncomeKind.WAGE): (
-        "SELECT id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen FROM household_payments"
+        "SELECT id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen, NULL::bigint FROM household_payments"
         " WHERE kind = 'wage'"
     ),
     ("household_payments", IncomeKind.LAND_RENT): (
-        "SELECT id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen FROM household_payments"
+        "SELECT id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen, NULL::bigint FROM household_payments"
         " WHERE kind = 'land_rent'"
     ),
     ("surplus_shares", IncomeKind.PATRONAGE): (
-        "SELECT surplus_shares.id, household_id, firm_id, NULL::bigint, booked_on, 0, surplus_shares.patronage_fen"
+        "SELECT surplus_shares.id, household_id, firm_id, NULL::bigint, booked_on, 0, surplus_shares.patronage_fen,"
+        " NULL::bigint"
         " FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id WHERE surplus_shares.patronage_fen > 0"
     ),
     ("surplus_shares", IncomeKind.DIVIDEND): (
-        "SELECT surplus_shares.id, household_id, firm_id, NULL::bigint, booked_on, 0, surplus_shares.dividend_fen"
+        "SELECT surplus_shares.id, household_id, firm_id, NULL::bigint, booked_on, 0, surplus_shares.dividend_fen,"
+        " NULL::bigint"
         " FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id WHERE surplus_shares.dividend_fen > 0"
     ),
 }
@@ -47,7 +56,7 @@ _OPEN_ACCOUNTS = """
 _BOOK = """
     WITH booked AS (
         INSERT INTO journals (source_type, source_id, kind, booked_at, month)
-        SELECT :source, source_id, :kind, :now, date_trunc('month', day)::date FROM pending
+        SELECT :source, source_id, :kind, :now, month FROM pending
         RETURNING id, source_id
     ), posted AS (
         INSERT INTO postings (journal_id, account_id, amount_fen)
@@ -58,9 +67,9 @@ _BOOK = """
                       OR (accounts.kind = 'firm_costs' AND accounts.party_id = firms.party_id)
     )
     INSERT INTO income_entries (household_id, firm_id, product_id, kind, category, earned_on, month, weight_g,
-                                amount_fen, source_type, source_id, journal_id)
-    SELECT household_id, firm_id, product_id, :kind, :category, day, date_trunc('month', day)::date, weight_g,
-           amount_fen, :source, source_id, booked.id
+                                amount_fen, source_type, source_id, journal_id, corrects_id)
+    SELECT household_id, firm_id, product_id, :kind, :category, day, month, weight_g, amount_fen, :source, source_id,
+           booked.id, corrects_id
     FROM booked JOIN pending USING (source_id)
 """
 
@@ -74,13 +83,15 @@ _RESERVES = text(
 _BOOK_RESERVES = text(
     """
     WITH pending AS (
-        SELECT surplus_plans.id, party_id, reserve_fen, booked_on FROM surplus_plans JOIN firms ON firms.id = firm_id
+        SELECT surplus_plans.id, party_id, reserve_fen,
+            greatest(date_trunc('month', booked_on)::date, CAST(:open_from AS date)) AS month
+        FROM surplus_plans JOIN firms ON firms.id = firm_id
         WHERE reserve_fen > 0 AND NOT EXISTS (
             SELECT FROM journals
             WHERE source_type = 'surplus_plans' AND source_id = surplus_plans.id AND kind = 'reserve')
     ), booked AS (
         INSERT INTO journals (source_type, source_id, kind, booked_at, month)
-        SELECT 'surplus_plans', id, 'reserve', :now, date_trunc('month', booked_on)::date FROM pending
+        SELECT 'surplus_plans', id, 'reserve', :now, month FROM pending
         RETURNING id, source_id
     )
     INSERT INTO postings (journal_id, account_id, amount_fen)
@@ -95,28 +106,43 @@ def book_pending(session: Session, *, now: datetime) -> dict[str, int]:
     """Book every delivery, payment and surplus share that has no income entry yet; returns entries by kind.
 
     Debit the firm's costs, credit the household. Run twice, the second finds nothing: one entry for each source event.
+    What belongs to a closed month lands in the first open one; `earned_on` keeps its origin.
     """
+    first = open_from(session)
     booked: dict[str, int] = {}
-    for (source, kind), rows in _SOURCES.items():
-        session.execute(text("DROP TABLE IF EXISTS pending"))
-        session.execute(
-            text(
-                "CREATE TEMPORARY TABLE pending ON COMMIT DROP AS SELECT * FROM"
-                f" ({rows}) AS facts (source_id, household_id, firm_id, product_id, day, weight_g, amount_fen)"
-                " WHERE NOT EXISTS (SELECT FROM income_entries WHERE source_type = :source AND kind = :kind"
-                " AND income_entries.source_id = facts.source_id)"
-            ),
-            {"source": source, "kind": kind.value},
-        )
-        session.execute(text(_OPEN_ACCOUNTS))
-        done = session.execute(
-            text(_BOOK), {"source": source, "kind": kind.value, "category": CATEGORY_OF[kind].value, "now": now}
-        )
-        booked[kind.value] = done.rowcount  # type: ignore[attr-defined]
-    session.execute(text("DROP TABLE IF EXISTS pending"))
+    for source, kind in _SOURCES:
+        booked[kind.value] = booked.get(kind.value, 0) + _book(session, source, kind, None, first, now)
     session.execute(_RESERVES)
-    session.execute(_BOOK_RESERVES, {"now": now})
+    session.execute(_BOOK_RESERVES, {"now": now, "open_from": first})
     return booked
+
+
+def book_events(session: Session, source: str, ids: Sequence[int], *, now: datetime) -> int:
+    """Book these events of one source table, as `book_pending` does all; returns entries. Costs what they cost."""
+    first = open_from(session)
+    return sum(_book(session, of, kind, ids, first, now) for of, kind in _SOURCES if of == source)
+
+
+def _book(
+    session: Session, source: str, kind: IncomeKind, ids: Sequence[int] | None, first: date, now: datetime
+) -> int:
+    named = {"source": source, "kind": kind.value}
+    session.execute(text("DROP TABLE IF EXISTS pending"))
+    session.execute(
+        text(
+            "CREATE TEMPORARY TABLE pending ON COMMIT DROP AS"
+            " SELECT *, greatest(date_trunc('month', day)::date, CAST(:open_from AS date)) AS month"
+            f" FROM ({_SOURCES[source, kind]}) AS facts"
+            " (source_id, household_id, firm_id, product_id, day, weight_g, amount_fen, corrects_id)"
+            " WHERE NOT EXISTS (SELECT FROM income_entries WHERE source_type = :source AND kind = :kind"
+            " AND income_entries.source_id = facts.source_id)" + ("" if ids is None else " AND source_id = ANY(:ids)")
+        ),
+        {**named, "open_from": first} | ({} if ids is None else {"ids": list(ids)}),
+    )
+    session.execute(text(_OPEN_ACCOUNTS))
+    done = session.execute(text(_BOOK), {**named, "category": CATEGORY_OF[kind].value, "now": now})
+    session.execute(text("DROP TABLE pending"))
+    return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 def settle_and_reach(session: Session, order_id: int, *, now: datetime) -> Settlement | None:

@@ -6,15 +6,18 @@ from flask_smorest import Blueprint
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shop.access.guard import Role, allow, current_actor, must_own
+from shop.access.guard import ALL, Role, allow, current_actor, must_own
 from shop.catalog.actions import product_by_sku
 from shop.catalog.models import Firm, Product
 from shop.farmers.actions import record_delivery
 from shop.farmers.errors import DeliveryCodeTaken, NotADeliveredProduct
 from shop.farmers.models import Household, Membership
-from shop.income import actions, queries, schemas
+from shop.income import actions, errors, queries, schemas
+from shop.income.corrections import correct_slip, locked_slip
+from shop.income.models import ClosedMonth
+from shop.income.months import close_month
 from shop.kit.clock import beijing_month
-from shop.kit.db import db
+from shop.kit.db import db, transaction
 from shop.kit.errors import NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
@@ -52,7 +55,7 @@ def deliver(body: dict[str, Any]) -> dict[str, Any]:
         delivered_on=body["delivered_on"], weight_g=body["weight_g"], grade=body["grade"],
         price_fen_per_kg=body["price_fen_per_kg"], actor_id=actor.person_id, now=now(),
     )  # fmt: skip
-    actions.book_pending(session, now=now())
+    actions.book_events(session, "deliveries", [slip.id], now=now())
     return queries.deliveries(session, actor, limit=1, before_id=slip.id + 1)[0]
 
 
@@ -76,6 +79,48 @@ def list_deliveries(query: dict[str, Any]) -> dict[str, object]:
         household=query["household"], sku=query["sku"], unlotted=query["unlotted"],
     )  # fmt: skip
     return page(rows, query["limit"], lambda row: row["id"])
+
+
+@blueprint.route("/deliveries/<string:code>/corrections", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.CorrectionAsked)
+@blueprint.response(201, schemas.CorrectionOut)
+@documented(
+    errors=[NotFoundError, errors.NothingToCorrect],
+    example={"weight_g": 50_000, "price_fen_per_kg": 480, "reason": "过磅时误读"},
+)
+def correct(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """更正交售单 · Say what a slip should have said. The slip stays; the difference is an entry of its own.
+
+    It lands in the slip's month, or, when that is closed, in the open one. A weight of zero voids the slip.
+    """
+    session, actor = db.session(), current_actor()
+    slip = locked_slip(session, code)
+    firm_party = session.execute(select(Firm.party_id).where(Firm.id == slip.firm_id)).scalar_one()
+    must_own(actor, {Role.FIRM_STAFF: firm_party, Role.OPERATOR: ALL}, what=code)
+    correction = correct_slip(session, slip, **body, actor_id=actor.person_id, now=now())
+    return queries.correction(session, slip, correction)
+
+
+@blueprint.route("/months", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.MonthAsked)
+@blueprint.response(201, schemas.ClosedMonthOut)
+@documented(errors=[errors.MonthNotOver, errors.MonthClosed, errors.EarlierMonthOpen], example={"month": "2025-06"})
+def close(body: dict[str, Any]) -> ClosedMonth:
+    """月末结账 · Close a month: every household's statement is made, and nothing of it changes any more."""
+    with transaction() as session:
+        return close_month(session, body["month"], actor_id=current_actor().person_id, now=now())
+
+
+@blueprint.route("/months", methods=["GET"])
+@allow(Role.OPERATOR, Role.MANAGER)
+@blueprint.arguments(schemas.MonthsFilter, location="query")
+@blueprint.response(200, schemas.ClosedMonths)
+def list_months(query: dict[str, Any]) -> dict[str, Any]:
+    """已结账月份 · Closed months, the youngest first."""
+    return queries.closed_months(db.session(), limit=query["limit"], before=query["before"])
 
 
 @blueprint.route("/households/<string:code>/statement", methods=["GET"])

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.kit.db import Model, one_of
-from shop.kit.types import Bp, Code, Fen, Grams, Id, Instant, Ref, Small
+from shop.kit.types import Bp, Code, Fen, Grams, Id, Instant, Prose, Ref, Small
 
 
 class IncomeKind(StrEnum):
@@ -158,6 +158,62 @@ class IncomeEntry(Model):
     source_id: Mapped[Ref]
     journal_id: Mapped[Ref] = mapped_column(ForeignKey("journals.id"))
     corrects_id: Mapped[Ref | None] = mapped_column(ForeignKey("income_entries.id"))
+
+
+class ClosedMonth(Model):
+    """A month whose statements were made. It and every month before it take no entry any more."""
+
+    __tablename__ = "closed_months"
+    __table_args__ = (CheckConstraint("extract(day FROM month) = 1", name="month_first_day"),)
+
+    month: Mapped[date] = mapped_column(primary_key=True)
+    closed_at: Mapped[Instant]
+    closed_by_id: Mapped[Ref | None]
+    households: Mapped[int]
+    entries: Mapped[int]
+    amount_fen: Mapped[Fen]
+
+
+class MonthlyStatement(Model):
+    """What a household was told for a closed month, by category of the statistics office. Append-only."""
+
+    __tablename__ = "monthly_statements"
+
+    month: Mapped[date] = mapped_column(ForeignKey("closed_months.month"), primary_key=True)
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"), primary_key=True)
+    entries: Mapped[int]
+    wage_fen: Mapped[Fen]
+    business_gross_fen: Mapped[Fen]
+    property_fen: Mapped[Fen]
+    transfer_fen: Mapped[Fen]
+
+
+class DeliveryCorrection(Model):
+    """What a slip should have said: weight and price that are right, and what that changes. The slip stays as it was.
+
+    `weight_g` zero = the slip was void. Append-only; the last one holds.
+    """
+
+    __tablename__ = "delivery_corrections"
+    __table_args__ = (
+        UniqueConstraint("delivery_id", "position"),
+        CheckConstraint("position > 0", name="position_counted"),
+        CheckConstraint("weight_g >= 0 AND price_fen_per_kg > 0", name="weighed_and_priced"),
+        CheckConstraint("amount_fen = (weight_g * price_fen_per_kg * 2 + 1000) / 2000", name="amount_exact"),
+        CheckConstraint("change_fen <> 0", name="changes_something"),
+    )
+
+    id: Mapped[Id]
+    delivery_id: Mapped[Ref] = mapped_column(ForeignKey("deliveries.id"))
+    position: Mapped[Small]
+    weight_g: Mapped[Grams]
+    price_fen_per_kg: Mapped[Fen]
+    amount_fen: Mapped[Fen]
+    change_g: Mapped[Grams]
+    change_fen: Mapped[Fen]
+    reason: Mapped[Prose]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
 
 
 class SalesReach(Model):

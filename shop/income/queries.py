@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Owned, Owner, Role, may_see, scope
@@ -11,7 +11,7 @@ from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
 from shop.channels.policies import POLICIES
 from shop.farmers.models import Delivery, Household
-from shop.income.models import CATEGORY_OF, IncomeEntry, IncomeKind, SalesReach
+from shop.income.models import CATEGORY_OF, ClosedMonth, DeliveryCorrection, IncomeEntry, IncomeKind, SalesReach
 from shop.kit.errors import NotFoundError
 from shop.places.models import Township, Village
 from shop.stock.models import Lot, LotDelivery
@@ -45,14 +45,24 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
         raise NotFoundError(what=code)
     entries = session.execute(
         select(
-            IncomeEntry.earned_on, IncomeEntry.kind, IncomeEntry.amount_fen, IncomeEntry.weight_g, Firm.name_zh,
-            Product.name_zh, Delivery.code,
+            IncomeEntry.earned_on, IncomeEntry.month, IncomeEntry.kind, IncomeEntry.amount_fen, IncomeEntry.weight_g,
+            Firm.name_zh, Product.name_zh, Delivery.code, DeliveryCorrection.reason,
         )
         .join(Firm, Firm.id == IncomeEntry.firm_id)
         .outerjoin(Product, Product.id == IncomeEntry.product_id)
-        .outerjoin(Delivery, (IncomeEntry.source_type == "deliveries") & (Delivery.id == IncomeEntry.source_id))
+        .outerjoin(
+            DeliveryCorrection,
+            (IncomeEntry.source_type == "delivery_corrections") & (DeliveryCorrection.id == IncomeEntry.source_id),
+        )
+        .outerjoin(
+            Delivery,
+            Delivery.id
+            == case(
+                (IncomeEntry.source_type == "deliveries", IncomeEntry.source_id), else_=DeliveryCorrection.delivery_id
+            ),
+        )
         .where(IncomeEntry.household_id == found[0], IncomeEntry.month.between(first, last))
-        .order_by(IncomeEntry.earned_on, IncomeEntry.id)
+        .order_by(IncomeEntry.month, IncomeEntry.earned_on, IncomeEntry.id)
     ).all()  # fmt: skip
     by_kind: dict[IncomeKind, int] = {}
     for row in entries:
@@ -63,6 +73,7 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
         "village_zh": found[2],
         "from": first,
         "to": last,
+        "closed_through": session.scalar(select(func.max(ClosedMonth.month))),
         "received_fen": sum(by_kind.values()),
         "by_kind": [
             {"kind": kind.value, "name_zh": KIND_ZH[kind], "category": CATEGORY_OF[kind].value, "amount_fen": fen}
@@ -70,10 +81,10 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
         ],
         "entries": [
             {
-                "day": day, "kind": kind.value, "amount_fen": fen, "weight_g": grams, "firm_name_zh": firm,
-                "product_name_zh": product, "slip": slip,
+                "day": day, "month": month, "kind": kind.value, "amount_fen": fen, "weight_g": grams,
+                "firm_name_zh": firm, "product_name_zh": product, "slip": slip, "corrected_because": reason,
             }
-            for day, kind, fen, grams, firm, product, slip in entries
+            for day, month, kind, fen, grams, firm, product, slip, reason in entries
         ],
         "sales_reached": _reached(session, found[0], first, last),
         "note_zh": "“收到”与“带动销售”是两个口径，不相加；交售收入未扣除成本。",
@@ -135,3 +146,26 @@ def deliveries(
         }
         for slip, owner, firm, sold, lot in session.execute(query)
     ]  # fmt: skip
+
+
+def correction(session: Session, slip: Delivery, made: DeliveryCorrection) -> dict[str, Any]:
+    """A correction, and the month in which its entry counts."""
+    month = session.execute(
+        select(IncomeEntry.month).where(
+            IncomeEntry.source_type == "delivery_corrections", IncomeEntry.source_id == made.id
+        )
+    ).scalar_one()
+    return {
+        "code": slip.code, "weight_g": made.weight_g, "price_fen_per_kg": made.price_fen_per_kg,
+        "amount_fen": made.amount_fen, "change_g": made.change_g, "change_fen": made.change_fen,
+        "reason": made.reason, "month": month,
+    }  # fmt: skip
+
+
+def closed_months(session: Session, *, limit: int, before: date | None) -> dict[str, Any]:
+    """Closed months, the youngest first."""
+    query = select(ClosedMonth).order_by(ClosedMonth.month.desc()).limit(limit + 1)
+    if before is not None:
+        query = query.where(ClosedMonth.month < before)
+    found = session.scalars(query).all()
+    return {"items": found[:limit], "next": found[limit - 1].month if len(found) > limit else None}

@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from shop.farmers.models import Grade
-from shop.kit.schemas import MAX_GRAMS, Code, Day, Month, PageQuery, StrictSchema, Text, Whole
+from shop.kit.schemas import MAX_GRAMS, MAX_PAGE, Code, Day, Month, PageQuery, QueryWhole, StrictSchema, Text, Whole
 
 
 class DeliveryAsked(StrictSchema):
@@ -16,6 +16,57 @@ class DeliveryAsked(StrictSchema):
     weight_g = Whole(low=1, high=MAX_GRAMS, required=True)
     grade = fields.Enum(Grade, by_value=True, required=True)
     price_fen_per_kg = Whole(low=1, high=10_000_000, required=True)
+
+
+class CorrectionAsked(StrictSchema):
+    """What a slip should have said; a weight of zero voids it."""
+
+    weight_g = Whole(low=0, high=MAX_GRAMS, required=True)
+    price_fen_per_kg = Whole(low=1, high=10_000_000, required=True)
+    reason = Text(high=200, required=True)
+
+
+class CorrectionOut(Schema):
+    """The corrected slip, what changed, and the month in which the change counts."""
+
+    code = fields.String()
+    weight_g = fields.Integer()
+    price_fen_per_kg = fields.Integer()
+    amount_fen = fields.Integer()
+    change_g = fields.Integer()
+    change_fen = fields.Integer()
+    reason = fields.String()
+    month = Month()
+
+
+class MonthAsked(StrictSchema):
+    """The month to close."""
+
+    month = Month(required=True)
+
+
+class MonthsFilter(StrictSchema):
+    """At most `limit` months before `before`."""
+
+    limit = QueryWhole(low=1, high=MAX_PAGE, load_default=24)
+    before = Month(load_default=None)
+
+
+class ClosedMonthOut(Schema):
+    """A closed month: when, for how many households, how many entries, what they received (fen)."""
+
+    month = Month()
+    closed_at = fields.DateTime()
+    households = fields.Integer()
+    entries = fields.Integer()
+    amount_fen = fields.Integer()
+
+
+class ClosedMonths(Schema):
+    """Closed months, the youngest first; `next`: give it as `before` for the rest."""
+
+    items = fields.List(fields.Nested(ClosedMonthOut))
+    next = Month(allow_none=True)
 
 
 class DeliveryFilter(PageQuery):
@@ -56,6 +107,20 @@ class Period(StrictSchema):
     last = Month(load_default=None, data_key="to")
 
 
+class StatementEntry(Schema):
+    """An entry: the day it was earned, and the month in which it counts (later, when its own was closed before)."""
+
+    day = fields.Date()
+    month = Month()
+    kind = fields.String()
+    amount_fen = fields.Integer()
+    weight_g = fields.Integer()
+    firm_name_zh = fields.String()
+    product_name_zh = fields.String(allow_none=True)
+    slip = fields.String(allow_none=True)
+    corrected_because = fields.String(allow_none=True)
+
+
 class Statement(Schema):
     """A household's statement: cash received by kind, the entries behind it, and the sales its produce reached."""
 
@@ -64,9 +129,10 @@ class Statement(Schema):
     village_zh = fields.String()
     from_ = Month(attribute="from", data_key="from")
     to = Month()
+    closed_through = Month(allow_none=True)
     received_fen = fields.Integer()
     by_kind = fields.List(fields.Dict())
-    entries = fields.List(fields.Dict())
+    entries = fields.List(fields.Nested(StatementEntry))
     sales_reached = fields.List(fields.Dict())
     note_zh = fields.String()
     note_en = fields.String()

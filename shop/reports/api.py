@@ -8,8 +8,10 @@ from shop.access.guard import allow, current_actor
 from shop.kit.clock import beijing_day
 from shop.kit.db import db
 from shop.kit.http import documented, language, now
+from shop.kit.schemas import cursor_key, page
 from shop.reports import agreement_report, income_report, queries, schemas
 from shop.reports.area import READERS
+from shop.reports.explain import explain_income
 from shop.reports.gain import gain
 
 blueprint = Blueprint("reports", __name__, url_prefix="/api/v1", description="报表 · Reports")
@@ -101,13 +103,40 @@ def income(query: dict[str, Any]) -> dict[str, Any]:
 
     By township all nine are shown. The gain compares only what both periods record in the same way, and names the rest.
     """
-    months = (
-        income_report.whole_year(query["year"])
-        if query["year"] is not None
-        else income_report.span(query["first"], query["last"])
-    )
+    months = _months(query)
     session, actor = db.session(), current_actor()
     report = income_report.income_report(
         session, actor, query["by"], months, language(), limit=query["limit"], after=query["after"]
     )
     return {**report, "gain": gain(session, actor, months, language(), now=now())}
+
+
+def _months(query: dict[str, Any]) -> income_report.Months:
+    if query["year"] is not None:
+        return income_report.whole_year(query["year"])
+    return income_report.span(query["first"], query["last"])
+
+
+@blueprint.route("/reports/income/explain", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.ExplainFilter, location="query")
+@blueprint.response(200, schemas.Explained)
+@documented(
+    answer={
+        "by": "township", "from": "2025-07", "to": "2025-07", "measure": "cash", "kind": "sale",
+        "rows": 1, "total_fen": 25_200, "total_g": 52_500,
+        "items": [{
+            "month": "2025-07", "day": "2025-07-15", "household": "农户-0001", "firm": "F01", "sku": "PL001",
+            "kind": "sale", "weight_g": 52_500, "amount_fen": 25_200, "source": "deliveries", "source_code": "D90001",
+            "corrected_because": None,
+        }],
+        "next": None,
+    }
+)  # fmt: skip
+def explain(query: dict[str, Any]) -> dict[str, Any]:
+    """数字来源 · The rows behind a figure of the income report, down to slips and orders; their sum is the figure."""
+    found = explain_income(
+        db.session(), current_actor(), query["by"], query["key"], _months(query), query["measure"], query["kind"],
+        limit=query["limit"], before_id=cursor_key(query["cursor"]),
+    )  # fmt: skip
+    return found | page(found["items"], query["limit"], lambda row: int(row["id"]))

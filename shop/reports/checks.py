@@ -268,6 +268,9 @@ CHECKS: tuple[Check, ...] = (
             SELECT 'deliveries' AS source_type, id AS source_id, 'sale' AS kind, household_id, firm_id, amount_fen,
                 delivered_on AS day FROM deliveries
             UNION ALL
+            SELECT 'delivery_corrections', delivery_corrections.id, 'sale', household_id, firm_id, change_fen,
+                delivered_on FROM delivery_corrections JOIN deliveries ON deliveries.id = delivery_id
+            UNION ALL
             SELECT 'household_payments', id, kind, household_id, firm_id, amount_fen, paid_on FROM household_payments
             UNION ALL
             SELECT 'surplus_shares', surplus_shares.id, kinds.kind, household_id, firm_id,
@@ -276,17 +279,43 @@ CHECKS: tuple[Check, ...] = (
             FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id
             CROSS JOIN (VALUES ('patronage'), ('dividend')) AS kinds (kind)
         )
-        SELECT source_type, source_id, kind FROM (SELECT * FROM events WHERE amount_fen > 0) AS events
+        SELECT source_type, source_id, kind FROM (SELECT * FROM events WHERE amount_fen <> 0) AS events
         FULL JOIN (SELECT * FROM income_entries
-                   WHERE source_type IN ('deliveries', 'household_payments', 'surplus_shares')) AS entries
+                   WHERE source_type IN ('deliveries', 'delivery_corrections', 'household_payments',
+                                         'surplus_shares')) AS entries
             USING (source_type, source_id, kind)
         WHERE (events.household_id, events.firm_id, events.amount_fen, events.day)
            IS DISTINCT FROM (entries.household_id, entries.firm_id, entries.amount_fen, entries.earned_on)"""),
-    Check("I22-months", "收入记在发生的月份，类别按国家统计口径", "income stands in its month and category", """
+    Check("I22-months", "收入记在发生的月份（已结账的记入当前月份），类别按国家统计口径",
+        "income stands in its month, or after it if that was closed, and in its category", """
         SELECT id AS income_entry_id FROM income_entries
-        WHERE (corrects_id IS NULL AND month <> date_trunc('month', earned_on)::date)
+        WHERE month < date_trunc('month', earned_on)::date
+           OR (month > date_trunc('month', earned_on)::date
+               AND date_trunc('month', earned_on)::date > (SELECT coalesce(max(closed_months.month), '0001-01-01')
+                                                           FROM closed_months))
            OR category <> CASE kind WHEN 'wage' THEN 'wage' WHEN 'subsidy' THEN 'transfer'
                           WHEN 'land_rent' THEN 'property' WHEN 'dividend' THEN 'property' ELSE 'business' END"""),
+    Check("I22-closed", "已结账月份的收入单与记录一致", "statements of closed months say what was recorded", """
+        SELECT month, household_id FROM (
+            SELECT month, household_id, wage_fen + business_gross_fen + property_fen + transfer_fen AS fen, entries
+            FROM monthly_statements) AS told
+        FULL JOIN (
+            SELECT month, household_id, sum(amount_fen) AS fen, count(*) AS entries FROM income_entries
+            WHERE month <= (SELECT max(closed_months.month) FROM closed_months)
+            GROUP BY month, household_id) AS recorded
+            USING (month, household_id)
+        WHERE (told.fen, told.entries) IS DISTINCT FROM (recorded.fen, recorded.entries)"""),
+    Check("I22-corrections", "更正后的交售单不为负，每次更正接着上一次",
+        "a corrected slip is never negative, each correction follows the one before", """
+        SELECT delivery_corrections.id AS correction_id FROM delivery_corrections
+        JOIN deliveries ON deliveries.id = delivery_id
+        LEFT JOIN delivery_corrections AS before ON before.delivery_id = delivery_corrections.delivery_id
+            AND before.position = delivery_corrections.position - 1
+        WHERE delivery_corrections.change_fen
+                <> delivery_corrections.amount_fen - coalesce(before.amount_fen, deliveries.amount_fen)
+           OR delivery_corrections.change_g
+                <> delivery_corrections.weight_g - coalesce(before.weight_g, deliveries.weight_g)
+           OR (before.id IS NULL) <> (delivery_corrections.position = 1)"""),
     Check("I22-surplus", "盈余分配各份合计等于方案，返还不低于六成",
         "surplus shares add up to their plan, the legal floor holds", """
         SELECT surplus_plans.id AS plan_id FROM surplus_plans LEFT JOIN surplus_shares ON plan_id = surplus_plans.id

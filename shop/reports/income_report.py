@@ -13,7 +13,7 @@ from shop.access.guard import Actor
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
 from shop.farmers.models import Household
-from shop.income.models import CATEGORY_OF, Category, IncomeKind
+from shop.income.models import CATEGORY_OF, Category, IncomeEntry, IncomeKind, SalesReach
 from shop.kit.clock import month_of
 from shop.places.models import Township, TownshipKind, Village
 from shop.reports.area import area, as_of, sees_households, township_area
@@ -85,12 +85,12 @@ def income_report(
     # The five channels come in their own order; they always fit.
     keys = list(names) if by is IncomeBy.CHANNEL else sorted(key for key in names if after is None or key > after)
     shown = keys[:limit]
-    cash = {} if by is IncomeBy.CHANNEL else _cash(session, actor, months, _INCOME_KEYS[by], shown)
-    reached = _reached(session, actor, months, _REACH_KEYS[by], shown)
+    cash = {} if by is IncomeBy.CHANNEL else _cash(session, actor, months, key_of(by, IncomeRollup), shown)
+    reached = _reached(session, actor, months, key_of(by, ReachRollup), shown)
     households = (
-        _people(session, actor, months, ReachRollup, _REACH_KEYS[by], shown)
+        _people(session, actor, months, ReachRollup, key_of(by, ReachRollup), shown)
         if by is IncomeBy.CHANNEL
-        else _people(session, actor, months, IncomeRollup, _INCOME_KEYS[by], shown)
+        else _people(session, actor, months, IncomeRollup, key_of(by, IncomeRollup), shown)
     )
     whole = literal("").label("key")
     total = _row(
@@ -125,32 +125,36 @@ def income_report(
 
 
 _NO_PRODUCT = "-"
-_INCOME_KEYS: dict[IncomeBy, ColumnElement[str]] = {
+_KEYS: dict[IncomeBy, ColumnElement[Any]] = {
     IncomeBy.TOWNSHIP: Township.code.expression,
     IncomeBy.VILLAGE: Village.code.expression,
     IncomeBy.FIRM: Firm.code.expression,
     IncomeBy.PRODUCT: func.coalesce(Product.sku, _NO_PRODUCT),
-    IncomeBy.MONTH: func.to_char(IncomeRollup.month, "YYYY-MM"),
     IncomeBy.HOUSEHOLD: Household.code.expression,
-}
-_REACH_KEYS: dict[IncomeBy, ColumnElement[str]] = _INCOME_KEYS | {
     IncomeBy.CHANNEL: Channel.kind.expression,
-    IncomeBy.MONTH: func.to_char(ReachRollup.month, "YYYY-MM"),
 }
 
+#: What a figure is counted from: a rollup, or the facts behind it.
+Counted: TypeAlias = type[IncomeRollup] | type[ReachRollup] | type[IncomeEntry] | type[SalesReach]
 
-def _within(query: AnySelect, actor: Actor, rollup: type[IncomeRollup] | type[ReachRollup], months: Months) -> Any:
-    """Join a rollup to household, place, firm and product; keep the reader's area and the months."""
+
+def key_of(by: IncomeBy, counted: Counted) -> ColumnElement[Any]:
+    """What `by` groups `counted` by."""
+    return func.to_char(counted.month, "YYYY-MM") if by is IncomeBy.MONTH else _KEYS[by]
+
+
+def within(query: AnySelect, actor: Actor, counted: Counted, months: Months) -> Any:
+    """Join a rollup or its facts to household, place, firm, product, channel; keep the reader's area and months."""
     query = (
-        query.select_from(rollup)
-        .join(Household, Household.id == rollup.household_id)
+        query.select_from(counted)
+        .join(Household, Household.id == counted.household_id)
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
-        .join(Firm, Firm.id == rollup.firm_id)
-        .outerjoin(Product, Product.id == rollup.product_id)
-        .where(rollup.month.between(months.first, months.last), area(actor))
+        .join(Firm, Firm.id == counted.firm_id)
+        .outerjoin(Product, Product.id == counted.product_id)
+        .where(counted.month.between(months.first, months.last), area(actor))
     )
-    return query.join(Channel, Channel.id == ReachRollup.channel_id) if rollup is ReachRollup else query
+    return query.join(Channel, Channel.id == counted.channel_id) if counted in (ReachRollup, SalesReach) else query
 
 
 def _only(query: Any, key: ColumnElement[str], shown: Sequence[str] | None) -> Any:
@@ -165,7 +169,7 @@ def _cash(
 ) -> dict[str, dict[IncomeKind, tuple[int, int]]]:
     """(fen, grams) by key and kind."""
     query = select(key, IncomeRollup.kind, func.sum(IncomeRollup.amount_fen), func.sum(IncomeRollup.weight_g))
-    query = _only(_within(query, actor, IncomeRollup, months), key, shown).group_by(IncomeRollup.kind)
+    query = _only(within(query, actor, IncomeRollup, months), key, shown).group_by(IncomeRollup.kind)
     found: dict[str, dict[IncomeKind, tuple[int, int]]] = {}
     for name, kind, fen, grams in session.execute(query):
         found.setdefault(str(name), {})[kind] = (int(fen), int(grams))
@@ -179,7 +183,7 @@ def _people(
     """(distinct households, assisted among them) by key."""
     distinct = func.count(Household.id.distinct())
     query = select(key, distinct, distinct.filter(Household.is_assisted))
-    rows = session.execute(_only(_within(query, actor, rollup, months), key, shown))
+    rows = session.execute(_only(within(query, actor, rollup, months), key, shown))
     return {str(name): (int(all_), int(assisted)) for name, all_, assisted in rows}
 
 
@@ -188,7 +192,7 @@ def _reached(
 ) -> dict[str, tuple[int, int]]:
     """(fen, grams) of sales that reached households, by key."""
     query = select(key, func.sum(ReachRollup.amount_fen), func.sum(ReachRollup.weight_g))
-    rows = session.execute(_only(_within(query, actor, ReachRollup, months), key, shown))
+    rows = session.execute(_only(within(query, actor, ReachRollup, months), key, shown))
     return {str(name): (int(fen), int(grams)) for name, fen, grams in rows}
 
 
@@ -226,8 +230,8 @@ def _names(session: Session, actor: Actor, by: IncomeBy, months: Months, languag
     }[by]
     found = session.execute(
         union(
-            _within(select(_INCOME_KEYS[by], name), actor, IncomeRollup, months),
-            _within(select(_REACH_KEYS[by], name), actor, ReachRollup, months),
+            within(select(key_of(by, IncomeRollup), name), actor, IncomeRollup, months),
+            within(select(key_of(by, ReachRollup), name), actor, ReachRollup, months),
         )
     )
     none = "非产品收入" if language == "zh" else "not for produce"

@@ -5,8 +5,11 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from shop.kit.schemas import MAX_PAGE, Code, Day, Month, QueryWhole, StrictSchema
+from shop.channels.models import ChannelKind
+from shop.income.models import IncomeKind
+from shop.kit.schemas import MAX_PAGE, Code, Day, Month, QueryWhole, StrictSchema, Text
 from shop.reports.agreement_report import AgreementsBy
+from shop.reports.explain import Measure
 from shop.reports.income_report import IncomeBy
 from shop.reports.queries import Period
 
@@ -150,6 +153,56 @@ class IncomeFilter(Rows):
 
 def _months(first: date, last: date) -> int:
     return (last.year - first.year) * 12 + last.month - first.month + 1
+
+
+class ExplainFilter(IncomeFilter):
+    """Which figure of the income report: its row (`key`; none = the total), its measure, perhaps one kind of cash."""
+
+    key = Text(high=60, load_default=None)
+    measure = fields.Enum(Measure, by_value=True, load_default=Measure.CASH)
+    kind = fields.Enum(IncomeKind, by_value=True, load_default=None)
+    cursor = fields.String(validate=validate.Length(max=100), load_default=None)
+
+    @validates_schema
+    def measures_have_it(self, data: dict[str, Any], **_: Any) -> None:
+        """Sales reached have no kind, cash has no channel."""
+        if data["by"] is IncomeBy.CHANNEL and data["measure"] is Measure.CASH:
+            raise ValidationError({"by": ["Cash has no channel; ask for sales_reached."]})
+        if data["kind"] is not None and data["measure"] is not Measure.CASH:
+            raise ValidationError({"kind": ["Only cash has kinds."]})
+
+
+class ExplainRow(Schema):
+    """A row behind the figure: what it adds, and where it comes from."""
+
+    month = Month()
+    day = fields.Date()
+    household = fields.String()
+    firm = fields.String()
+    sku = fields.String(allow_none=True)
+    kind = fields.Enum(IncomeKind, by_value=True)
+    weight_g = fields.Integer()
+    amount_fen = fields.Integer()
+    source = fields.String()
+    source_code = fields.String()
+    corrected_because = fields.String(allow_none=True)
+    lot = fields.String()
+    channel = fields.Enum(ChannelKind, by_value=True)
+
+
+class Explained(Schema):
+    """A figure and the rows that make it. `total_fen` is the sum of all of them, not of this page."""
+
+    by = fields.String()
+    first = Month(data_key="from", attribute="from")
+    last = Month(data_key="to", attribute="to")
+    measure = fields.String()
+    kind = fields.String(allow_none=True)
+    rows = fields.Integer()
+    total_fen = fields.Integer()
+    total_g = fields.Integer()
+    items = fields.List(fields.Nested(ExplainRow))
+    next = fields.String(allow_none=True)
 
 
 class CashByKind(Schema):

@@ -145,6 +145,10 @@ FAULTS: dict[str, str] = {
     "I21": "UPDATE income_entries SET source_id = 1, kind = 'sale' WHERE source_type = 'deliveries'",
     "I22": spoil("income_entries", "amount_fen = amount_fen + 1"),
     "I22-months": spoil("income_entries", "month = month - 365"),
+    "I22-closed": "INSERT INTO closed_months VALUES ('2025-12-01', now(), NULL, 0, 0, 0)",
+    "I22-corrections": "INSERT INTO delivery_corrections (delivery_id, position, weight_g, price_fen_per_kg,"
+    " amount_fen, change_g, change_fen, reason, recorded_at)"
+    " SELECT min(id), 2, 1000, 100, 100, 0, 1, '无', now() FROM deliveries",
     "I22-surplus": spoil("surplus_shares", "patronage_fen = patronage_fen + 1"),
     "I23-sales": "UPDATE sales_rollup SET firm_fen = firm_fen + 1",
     "I23-product-sales": "DELETE FROM product_sales_rollup",

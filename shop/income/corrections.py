@@ -1,0 +1,52 @@
+"""Correcting a slip: the slip stays as it was written, the difference is an entry of its own that names it."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.farmers.models import Delivery
+from shop.income.actions import book_events
+from shop.income.errors import NothingToCorrect
+from shop.income.models import DeliveryCorrection
+from shop.kit.errors import NotFoundError
+from shop.kit.money import price_of
+
+
+def locked_slip(session: Session, code: str) -> Delivery:
+    """The slip, locked: two corrections of it come one after the other. Raises NotFoundError."""
+    slip = session.scalar(select(Delivery).where(Delivery.code == code).with_for_update())
+    if slip is None:
+        raise NotFoundError(what=code)
+    return slip
+
+
+def correct_slip(
+    session: Session, slip: Delivery, weight_g: int, price_fen_per_kg: int, reason: str, *, actor_id: int | None,
+    now: datetime,
+) -> DeliveryCorrection:  # fmt: skip
+    """Say what the slip should have said (grams, fen per kg; zero grams = void) and book the difference.
+
+    It lands in the slip's month while that is open, else in the open one. The caller holds the slip's lock. What the
+    slip's lot already reached by sales stays. Raises NothingToCorrect.
+    """
+    before = session.scalar(
+        select(DeliveryCorrection)
+        .where(DeliveryCorrection.delivery_id == slip.id)
+        .order_by(DeliveryCorrection.position.desc())
+        .limit(1)
+    )
+    held: Delivery | DeliveryCorrection = before or slip
+    amount_fen = price_of(weight_g, price_fen_per_kg)
+    if amount_fen == held.amount_fen:
+        raise NothingToCorrect(slip=slip.code, amount_fen=amount_fen)
+    correction = DeliveryCorrection(
+        delivery_id=slip.id, position=before.position + 1 if before else 1, weight_g=weight_g,
+        price_fen_per_kg=price_fen_per_kg, amount_fen=amount_fen, change_g=weight_g - held.weight_g,
+        change_fen=amount_fen - held.amount_fen, reason=reason, recorded_by_id=actor_id, recorded_at=now,
+    )  # fmt: skip
+    session.add(correction)
+    session.flush()
+    book_events(session, "deliveries", [slip.id], now=now)  # nothing is corrected before it was booked
+    book_events(session, "delivery_corrections", [correction.id], now=now)
+    return correction

@@ -1,0 +1,109 @@
+"""Why a figure is what it is: the rows that make it, down to slips, payments and order lines. Their sum is the figure.
+
+The same joins, area and months as the report; counted from the facts, not from the rollup that it is to explain.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import case, func, literal, select
+from sqlalchemy.orm import Session
+
+from shop.access.guard import Actor
+from shop.catalog.models import Firm, Product
+from shop.channels.models import Channel
+from shop.farmers.models import Delivery, Household
+from shop.income.models import (
+    DeliveryCorrection,
+    HouseholdPayment,
+    IncomeEntry,
+    IncomeKind,
+    SalesReach,
+    SurplusPlan,
+    SurplusShare,
+)
+from shop.orders.models import Order, OrderLine
+from shop.reports.income_report import Counted, IncomeBy, Months, key_of, within
+from shop.stock.models import Lot
+
+
+class Measure(StrEnum):
+    """Which of the two measures is explained; they are never added."""
+
+    CASH = "cash"
+    SALES_REACHED = "sales_reached"
+
+
+def explain_income(
+    session: Session, actor: Actor, by: IncomeBy, key: str | None, months: Months, measure: Measure,
+    kind: IncomeKind | None, *, limit: int, before_id: int | None,
+) -> dict[str, Any]:  # fmt: skip
+    """The rows behind one figure of the income report, newest first, `limit` + 1 of them, and the sum of all.
+
+    `key`: the report's row; None = its total. `kind`: one kind of cash. A key that the reader may not see has no rows.
+    """
+    counted: Counted = IncomeEntry if measure is Measure.CASH else SalesReach
+    row_id = IncomeEntry.id if measure is Measure.CASH else SalesReach.id
+    wanted = [] if key is None else [key_of(by, counted) == key]
+    if kind is not None and measure is Measure.CASH:
+        wanted.append(IncomeEntry.kind == kind)
+    sums = select(
+        func.count(), func.coalesce(func.sum(counted.amount_fen), 0), func.coalesce(func.sum(counted.weight_g), 0)
+    )
+    rows, fen, grams = session.execute(within(sums, actor, counted, months).where(*wanted)).one()
+    query = _entries(actor, months) if measure is Measure.CASH else _reached(actor, months)
+    if before_id is not None:
+        wanted.append(row_id < before_id)
+    found = session.execute(query.where(*wanted).order_by(row_id.desc()).limit(limit + 1)).mappings()
+    return {
+        "by": by.value,
+        "from": months.first,
+        "to": months.last,
+        "measure": measure.value,
+        "kind": kind.value if kind else None,
+        "rows": rows,
+        "total_fen": int(fen),
+        "total_g": int(grams),
+        "items": [dict(row) for row in found],
+    }
+
+
+def _entries(actor: Actor, months: Months) -> Any:
+    """Income entries with the slip, correction, payment or plan that each came from."""
+    source = IncomeEntry.source_type
+    slip = case((source == "deliveries", IncomeEntry.source_id), else_=DeliveryCorrection.delivery_id)
+    query = select(
+        IncomeEntry.id, IncomeEntry.month, IncomeEntry.earned_on.label("day"), IncomeEntry.kind,
+        Household.code.label("household"), Firm.code.label("firm"), Product.sku,
+        IncomeEntry.weight_g, IncomeEntry.amount_fen, source.label("source"),
+        func.coalesce(
+            Delivery.code, HouseholdPayment.code, func.concat(Firm.code, literal("-"), SurplusPlan.year)
+        ).label("source_code"),
+        DeliveryCorrection.reason.label("corrected_because"),
+    )  # fmt: skip
+    return (
+        within(query, actor, IncomeEntry, months)
+        .outerjoin(
+            DeliveryCorrection, (source == "delivery_corrections") & (DeliveryCorrection.id == IncomeEntry.source_id)
+        )
+        .outerjoin(Delivery, Delivery.id == slip)
+        .outerjoin(HouseholdPayment, (source == "household_payments") & (HouseholdPayment.id == IncomeEntry.source_id))
+        .outerjoin(SurplusShare, (source == "surplus_shares") & (SurplusShare.id == IncomeEntry.source_id))
+        .outerjoin(SurplusPlan, SurplusPlan.id == SurplusShare.plan_id)
+    )
+
+
+def _reached(actor: Actor, months: Months) -> Any:
+    """Sales that reached households, with order and lot."""
+    query = select(
+        SalesReach.id, SalesReach.month, Order.placed_on.label("day"), Household.code.label("household"),
+        Firm.code.label("firm"), Product.sku, SalesReach.weight_g, SalesReach.amount_fen,
+        literal("order_lines").label("source"), Order.number.label("source_code"), Lot.code.label("lot"),
+        Channel.kind.label("channel"),
+    )  # fmt: skip
+    return (
+        within(query, actor, SalesReach, months)
+        .join(OrderLine, OrderLine.id == SalesReach.order_line_id)
+        .join(Order, Order.id == OrderLine.order_id)
+        .join(Lot, Lot.id == SalesReach.lot_id)
+    )

@@ -1,0 +1,311 @@
+"""Closing months, correcting slips, and explaining figures, over HTTP on the county's own data."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shop.access.models import PartyKind, Role
+from shop.income.actions import book_events
+from shop.income.corrections import correct_slip, locked_slip
+from shop.income.months import close_month, next_month
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, release, transaction
+from shop.reports import rollups
+from shop.reports.books import CHECKS, check_books, run_checks
+from shop.reports.models import Rollup
+from tests.factories.access import headers_of, person
+
+#: An entry that somebody writes into January past every action.
+FORGED = (
+    "INSERT INTO income_entries (household_id, firm_id, kind, category, earned_on, month, weight_g, amount_fen,"
+    " source_type, source_id, journal_id) SELECT household_id, firm_id, kind, category, earned_on, '2025-01-01',"
+    " weight_g, amount_fen, 'forged', id, journal_id FROM income_entries LIMIT 1"
+)
+#: After 2025 is over.
+MARCH_2026 = datetime(2026, 3, 10, 2, tzinfo=UTC)
+
+
+class Office:
+    """Who speaks with the county: its operator, a firm, a household's township."""
+
+    def __init__(self, app: Flask, clock: WalkingClock) -> None:
+        self.app, self.clock, self.keys = app, clock, 0
+        clock.put(MARCH_2026)
+        parties = {
+            (kind, code): party_id
+            for party_id, kind, code in scalars("SELECT id, kind, code FROM parties WHERE kind IN ('county', 'firm')")
+        }
+        self.operator = headers_of(app, person(app, (Role.OPERATOR, parties["county", "140829"])))
+        self.firms = {
+            code: headers_of(app, person(app, (Role.FIRM_STAFF, party_id)))
+            for (kind, code), party_id in parties.items()
+            if kind == PartyKind.FIRM and code in {"F01", "F02"}
+        }
+
+    def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None, status: int = 201) -> Any:
+        self.keys += 1
+        sent = (headers or self.operator) | {"Idempotency-Key": f"office-{self.keys}"}
+        answer = self.app.test_client().post(f"/api/v1{path}", json=body, headers=sent)
+        assert answer.status_code == status, answer.text
+        return answer.json
+
+    def get(self, path: str, headers: dict[str, str] | None = None, status: int = 200) -> Any:
+        answer = self.app.test_client().get(f"/api/v1{path}", headers=headers or self.operator)
+        assert answer.status_code == status, answer.text
+        return answer.json
+
+    def close_through(self, last: int) -> None:
+        """Close the months of 2025 from January to `last`."""
+        for month in range(1, last + 1):
+            self.post("/months", {"month": f"2025-{month:02}"})
+
+
+def scalars(sql: str, **bound: Any) -> list[Any]:
+    found = list(db.session.execute(text(sql), bound))
+    release()
+    return found
+
+
+def slip_of(firm: str, month: str) -> Any:
+    """A slip of a firm in a month: code, household, weight, price, amount, kind of rest."""
+    return scalars(
+        "SELECT deliveries.code, households.code AS household, weight_g, price_fen_per_kg, amount_fen FROM deliveries"
+        " JOIN firms ON firms.id = firm_id JOIN households ON households.id = household_id"
+        " WHERE firms.code = :firm AND to_char(delivered_on, 'YYYY-MM') = :month ORDER BY deliveries.code LIMIT 1",
+        firm=firm, month=month,
+    )[0]  # fmt: skip
+
+
+@pytest.fixture
+def office(county: Flask, clock: WalkingClock) -> Office:
+    return Office(county, clock)
+
+
+@pytest.fixture(autouse=True)
+def books_are_right_afterwards(office: Office) -> Any:
+    yield
+    for rollup in Rollup:
+        with transaction() as session:
+            rollups.refresh(session, rollup)
+    assert check_books(db.session(), now=office.clock.now()) == []
+    release()
+
+
+def test_closing_a_month_makes_a_statement_for_every_household_that_received_something(office: Office) -> None:
+    office.close_through(6)
+    closed = office.post("/months", {"month": "2025-07"})
+    told = scalars(
+        "SELECT count(*), sum(entries), sum(wage_fen + business_gross_fen + property_fen + transfer_fen)"
+        " FROM monthly_statements WHERE month = '2025-07-01'"
+    )[0]
+    recorded = scalars(
+        "SELECT count(DISTINCT household_id), count(*), sum(amount_fen) FROM income_entries WHERE month = '2025-07-01'"
+    )[0]
+    assert tuple(told) == tuple(recorded)
+    assert (closed["households"], closed["entries"], closed["amount_fen"]) == tuple(map(int, recorded))
+    assert [row["month"] for row in office.get("/months?limit=2")["items"]] == ["2025-07", "2025-06"]
+    assert office.get("/months?limit=2")["next"] == "2025-06"
+    assert [row["month"] for row in office.get("/months?before=2025-03")["items"]] == ["2025-02", "2025-01"]
+
+
+def test_a_month_that_runs_a_closed_one_and_one_out_of_order_are_not_closed(office: Office) -> None:
+    assert office.post("/months", {"month": "2026-03"}, status=409)["type"].endswith("month-not-over")
+    assert office.post("/months", {"month": "2025-02"}, status=409)["type"].endswith("earlier-month-open")
+    office.close_through(2)
+    assert office.post("/months", {"month": "2025-02"}, status=409)["type"].endswith("month-closed")
+    assert [row["month"] for row in office.get("/months")["items"]] == ["2025-02", "2025-01"]
+
+
+def test_a_correction_of_an_open_month_lands_in_it(office: Office) -> None:
+    slip = slip_of("F01", "2025-07")
+    body = {"weight_g": slip.weight_g - 1_000, "price_fen_per_kg": slip.price_fen_per_kg, "reason": "过磅时误读"}
+    made = office.post(f"/deliveries/{slip.code}/corrections", body, office.firms["F01"])
+    assert (made["month"], made["change_g"]) == ("2025-07", -1_000)
+    assert made["amount_fen"] == slip.amount_fen + made["change_fen"]
+
+
+def test_a_correction_of_a_closed_month_lands_in_the_open_one_with_its_origin(office: Office) -> None:
+    office.close_through(7)
+    slip = slip_of("F01", "2025-07")
+    path = f"/households/{slip.household}/statement?month="
+    july, august = office.get(path + "2025-07"), office.get(path + "2025-08")
+    body = {"weight_g": 0, "price_fen_per_kg": slip.price_fen_per_kg, "reason": "重复登记"}
+    made = office.post(f"/deliveries/{slip.code}/corrections", body, office.firms["F01"])
+    assert (made["month"], made["change_fen"]) == ("2025-08", -slip.amount_fen)
+    assert office.get(path + "2025-07") == july
+    after = office.get(path + "2025-08")
+    assert after["received_fen"] == august["received_fen"] - slip.amount_fen
+    assert after["closed_through"] == "2025-07"
+    [entry] = [entry for entry in after["entries"] if entry["corrected_because"]]
+    assert (entry["slip"], entry["month"], entry["day"][:7]) == (slip.code, "2025-08", "2025-07")
+    assert (entry["amount_fen"], entry["corrected_because"]) == (-slip.amount_fen, "重复登记")
+
+
+def test_a_slip_that_comes_late_lands_in_the_open_month(office: Office) -> None:
+    office.close_through(12)
+    household = slip_of("F01", "2025-07").household
+    body = {
+        "code": "D90777", "household": household, "sku": "PL001", "delivered_on": "2025-07-15", "weight_g": 10_000,
+        "grade": "一级", "price_fen_per_kg": 500,
+    }  # fmt: skip
+    office.post("/deliveries", body, office.firms["F01"])
+    assert scalars("SELECT month FROM income_entries WHERE earned_on = '2025-07-15' AND month > '2025-12-31'") == [
+        (date(2026, 1, 1),)
+    ]
+
+
+def test_each_correction_follows_the_one_before(office: Office) -> None:
+    slip = slip_of("F01", "2025-07")
+    path, price = f"/deliveries/{slip.code}/corrections", slip.price_fen_per_kg
+    first = office.post(path, {"weight_g": 1_000, "price_fen_per_kg": price, "reason": "一"})
+    second = office.post(path, {"weight_g": slip.weight_g, "price_fen_per_kg": price, "reason": "二"})
+    assert first["change_fen"] + second["change_fen"] == 0
+    same = office.post(path, {"weight_g": slip.weight_g, "price_fen_per_kg": price, "reason": "三"}, status=422)
+    assert same["type"].endswith("nothing-to-correct")
+    assert scalars("SELECT count(*) FROM delivery_corrections") == [(2,)]
+
+
+def test_two_corrections_at_once_come_one_after_the_other(office: Office) -> None:
+    slip, together = slip_of("F01", "2025-07"), Barrier(2)
+
+    def correct(grams: int) -> None:
+        with office.app.app_context():
+            together.wait()
+            with transaction() as session:
+                row = locked_slip(session, slip.code)
+                correct_slip(session, row, grams, row.price_fen_per_kg, "误读", actor_id=None, now=MARCH_2026)
+
+    threads = [Thread(target=correct, args=(grams,)) for grams in (2_000, 3_000)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert scalars("SELECT position FROM delivery_corrections ORDER BY position") == [(1,), (2,)]
+
+
+def test_another_firms_slip_is_a_missing_one(office: Office) -> None:
+    slip = slip_of("F01", "2025-07")
+    body = {"weight_g": 1, "price_fen_per_kg": 1, "reason": "不是我的"}
+    office.post(f"/deliveries/{slip.code}/corrections", body, office.firms["F02"], status=404)
+    assert scalars("SELECT count(*) FROM delivery_corrections") == [(0,)]
+
+
+def test_the_database_itself_refuses_an_entry_of_a_closed_month_and_a_changed_statement(office: Office) -> None:
+    office.close_through(1)
+    for sql, why in ((FORGED, "are closed"), ("DELETE FROM monthly_statements", "append-only")):
+        with pytest.raises(IntegrityError, match=why):
+            db.session.execute(text(sql))
+        db.session.rollback()
+
+
+def closes_during(office: Office, work: Callable[[Session], object]) -> bool:
+    """Whether July closes while a transaction that did `work` is still open; it is closed afterwards in any case."""
+    began, done = Barrier(2), []
+
+    def close() -> None:
+        with office.app.app_context():
+            began.wait()
+            with transaction() as session:
+                close_month(session, date(2025, 7, 1), actor_id=None, now=MARCH_2026)
+            done.append("closed")
+
+    closer = Thread(target=close)
+    closer.start()
+    with transaction() as session:
+        work(session)
+        began.wait()
+        closer.join(timeout=0.5)
+        early = bool(done)
+    closer.join()
+    assert done == ["closed"]
+    return early
+
+
+def test_who_closes_waits_for_who_books(office: Office) -> None:
+    """The booking reads the open month first: a closing in between would put its entry into a closed month."""
+    office.close_through(6)
+    slip = slip_of("F01", "2025-07")
+
+    def void(session: Session) -> None:
+        row = locked_slip(session, slip.code)
+        correct_slip(session, row, 0, row.price_fen_per_kg, "作废", actor_id=None, now=MARCH_2026)
+
+    assert not closes_during(office, void)
+    assert scalars("SELECT month FROM income_entries WHERE corrects_id IS NOT NULL") == [(date(2025, 7, 1),)]
+    stated = scalars("SELECT sum(entries) FROM monthly_statements WHERE month = '2025-07-01'")
+    assert stated == scalars("SELECT count(*) FROM income_entries WHERE month = '2025-07-01'")
+
+
+def test_control_a_transaction_that_does_not_take_the_lock_is_not_waited_for(office: Office) -> None:
+    office.close_through(6)
+    assert closes_during(office, lambda session: session.execute(text("SELECT max(month) FROM closed_months")))
+
+
+def test_check_books_finds_an_entry_that_got_into_a_closed_month(office: Office) -> None:
+    office.close_through(1)
+    with db.engine.connect() as connection:
+        connection.execute(text("ALTER TABLE income_entries DISABLE TRIGGER USER"))
+        connection.execute(text(FORGED))
+        found = run_checks(connection, [check for check in CHECKS if check.code == "I22-closed"], now=MARCH_2026)
+        connection.rollback()
+    assert len(found) == 1
+
+
+def test_booking_one_slip_books_nothing_else(office: Office) -> None:
+    with transaction() as session:
+        assert book_events(session, "deliveries", [1, 2, 3], now=MARCH_2026) == 0
+
+
+def test_december_is_followed_by_january() -> None:
+    assert [next_month(date(2025, month, 1)) for month in (1, 11, 12)] == [
+        date(2025, 2, 1), date(2025, 12, 1), date(2026, 1, 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("by", ["township", "village", "firm", "product", "month", "household"])
+def test_every_cash_figure_is_the_sum_of_its_explanation(office: Office, by: str) -> None:
+    slip = slip_of("F01", "2025-07")
+    office.post(
+        f"/deliveries/{slip.code}/corrections", {"weight_g": 5_000, "price_fen_per_kg": 77, "reason": "等级写错"}
+    )
+    with transaction() as session:
+        while rollups.refresh(session, Rollup.INCOME).keys:
+            pass
+    report = office.get(f"/reports/income?year=2025&by={by}&limit=12")
+    for row in report["items"]:
+        told = office.get(f"/reports/income/explain?year=2025&by={by}&key={row['key']}&limit=1")
+        assert (told["total_fen"], told["total_g"]) == (row["cash_fen"], row["weight_g"]), row["key"]
+    whole = office.get(f"/reports/income/explain?year=2025&by={by}&kind=sale")
+    assert whole["total_fen"] == report["total"]["cash"]["sale_gross_fen"]
+
+
+def test_an_explanation_goes_page_by_page_down_to_the_slip_and_adds_up(office: Office) -> None:
+    slip = slip_of("F01", "2025-07")
+    path = f"/reports/income/explain?from=2025-07&to=2025-07&by=household&key={slip.household}&kind=sale&limit=2"
+    pages, cursor = [], ""
+    for _ in range(50):
+        told = office.get(path + cursor)
+        pages.append(told["items"])
+        if told["next"] is None:
+            break
+        cursor = f"&cursor={told['next']}"
+    rows = [row for items in pages for row in items]
+    assert len(rows) == told["rows"]
+    assert sum(row["amount_fen"] for row in rows) == told["total_fen"]
+    assert slip.code in {row["source_code"] for row in rows}
+    assert {row["source"] for row in rows} == {"deliveries"}
+
+
+def test_a_firm_explains_its_own_figures_only_and_cash_has_no_channel(office: Office) -> None:
+    own = office.get("/reports/income/explain?year=2025&by=firm&key=F01", office.firms["F01"])
+    foreign = office.get("/reports/income/explain?year=2025&by=firm&key=F02", office.firms["F01"])
+    assert own["total_fen"] > 0
+    assert (foreign["rows"], foreign["total_fen"], foreign["items"]) == (0, 0, [])
+    office.get("/reports/income/explain?year=2025&by=channel&key=unit", status=422)
