@@ -59,7 +59,7 @@ FIRST, LAST = date(2025, 1, 1), date(2025, 12, 31)
 #: Lots gather the deliveries of so many days.
 LOT_DAYS = 3
 #: Of units, live sessions and agreements, in a year, whatever number of orders is asked for.
-OTHER_ORDERS = 1_100
+OTHER_ORDERS = 950
 MARKER = "demo.season"
 
 Step = Callable[[Session, Order], None]
