@@ -25,7 +25,7 @@ from shop.kit.schemas import cursor_key, page
 from shop.orders.locks import locked_order
 from shop.orders.models import OrderLine
 from shop.payments.api import own_order
-from shop.payments.errors import RefundBeyondPaid
+from shop.payments.errors import RefundBeyondPaid, RefundByBank
 from shop.payments.models import Refund
 from shop.payments.schemas import RefundOut
 
@@ -141,7 +141,7 @@ def statement(query: dict[str, Any], code: str) -> dict[str, Any]:
 @idempotent
 @blueprint.arguments(schemas.RefundAsked)
 @blueprint.response(201, RefundOut)
-@documented(errors=[NotFoundError, RefundBeyondPaid], example={"amount_fen": 500, "reason": "坏果包赔"})
+@documented(errors=[NotFoundError, RefundBeyondPaid, RefundByBank], example={"amount_fen": 500, "reason": "坏果包赔"})
 def refund(body: dict[str, Any], number: str) -> Refund:
     """退款 · Give money back to the payment it came from. After settlement everybody gives back his part."""
     session = db.session()

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -22,7 +23,7 @@ from shop.orders.locks import lines_of, locked_order_by_id
 from shop.orders.models import Order, OrderStatus, PaymentTerms
 from shop.orders.states import ORDER_LIFE
 from shop.payments import simulated
-from shop.payments.errors import NothingToPay, NotificationRefused, RefundBeyondPaid, TransferBooked
+from shop.payments.errors import NothingToPay, NotificationRefused, RefundBeyondPaid, RefundByBank, TransferBooked
 from shop.payments.models import (
     Notification,
     Payment,
@@ -72,11 +73,11 @@ def receive_notification(
         body, headers.get("Pay-Timestamp", ""), headers.get("Pay-Nonce", ""), headers.get("Pay-Signature", ""), secret,
         now=now,
     )  # fmt: skip
-    event = parse_json(body)
+    event = _event(parse_json(body))
     fresh = session.execute(
         insert(Notification)
         .values(
-            provider=Provider.SIMULATED, event_id=event["event_id"], kind=event["kind"],
+            provider=Provider.SIMULATED, event_id=event.event_id, kind=event.kind,
             body_sha256=hashlib.sha256(body).digest(), received_at=now, handled_at=now,
         )
         .on_conflict_do_nothing()
@@ -84,23 +85,58 @@ def receive_notification(
     ).scalar()  # fmt: skip
     if fresh is None:
         return
-    if event["currency"] != "CNY":
-        raise NotificationRefused(why="currency")
-    if event["kind"] == "pay":
-        _payment_succeeded(session, event, now)
-    else:
-        _refund_succeeded(session, event, now)
+    match event.kind:
+        case "pay":
+            _payment_succeeded(session, event, now)
+        case "refund":
+            _refund_succeeded(session, event, now)
+        case _:
+            raise NotificationRefused(why="kind")
 
 
-def _payment_succeeded(session: Session, event: dict[str, object], now: datetime) -> None:
-    order_id = session.scalar(select(Payment.order_id).where(Payment.number == event["out_number"]))
+@dataclass(frozen=True)
+class _Event:
+    """What a notice says happened at the provider: `txn` moved `amount_fen` for our `out_number`."""
+
+    event_id: str
+    kind: str
+    out_number: str
+    txn: str
+    amount_fen: int
+
+
+def _event(told: object) -> _Event:
+    """The notice, read strictly. Raises NotificationRefused for another shape or currency."""
+    match told:
+        case {
+            "event_id": str(event_id), "kind": str(kind), "out_number": str(number), "txn": str(txn),
+            "amount_fen": int(amount_fen), "currency": str(currency),
+        } if not isinstance(amount_fen, bool):  # fmt: skip
+            if currency != "CNY":
+                raise NotificationRefused(why="currency")
+            return _Event(event_id, kind, number, txn, amount_fen)
+    raise NotificationRefused(why="shape")
+
+
+def _known(event: _Event, booked: Payment | Refund, *, succeeded: bool) -> bool:
+    """Whether this success was booked before, told again as another event. Raises NotificationRefused where the notice
+    does not fit what we asked for."""
+    if booked.amount_fen != event.amount_fen:
+        raise NotificationRefused(why="amount")
+    if succeeded and booked.provider_txn != event.txn:
+        raise NotificationRefused(why="txn")
+    return succeeded
+
+
+def _payment_succeeded(session: Session, event: _Event, now: datetime) -> None:
+    order_id = session.scalar(select(Payment.order_id).where(Payment.number == event.out_number))
     if order_id is None:
         raise NotificationRefused(why="number")
     order = locked_order_by_id(session, order_id)
-    payment = session.execute(select(Payment).where(Payment.number == event["out_number"])).scalar_one()
-    if payment.amount_fen != event["amount_fen"]:
-        raise NotificationRefused(why="amount")
-    payment.status, payment.provider_txn, payment.succeeded_at = PaymentStatus.SUCCEEDED, str(event["txn"]), now
+    payment = session.execute(select(Payment).where(Payment.number == event.out_number)).scalar_one()
+    if _known(event, payment, succeeded=payment.status is PaymentStatus.SUCCEEDED):
+        return
+    payment.status, payment.provider_txn, payment.succeeded_at = PaymentStatus.SUCCEEDED, event.txn, now
     order.paid_fen += payment.amount_fen
     record(session, payment, "succeed", person_id=None, now=now, to_state=PaymentStatus.SUCCEEDED)
     session.flush()
@@ -139,9 +175,11 @@ def request_refund(
     """Grant a refund, to the payment it came from; shared over the lines (or the named ones) by what is left of them.
 
     Of a settled order everybody gives back his part: use
-    `income.actions.grant_refund`, which does both. Raises RefundBeyondPaid; the caller holds the
+    `income.actions.grant_refund`, which does both. Raises RefundByBank, RefundBeyondPaid; the caller holds the
     order's lock, so two refunds at once cannot give back more than was paid.
     """
+    if order.payment_terms is not PaymentTerms.IN_ADVANCE:
+        raise RefundByBank(number=order.number)
     left_by_line = {
         line.id: line.amount_fen - refunded_by_line(session, order.id).get(line.id, 0)
         for line in lines_of(session, order.id)
@@ -176,15 +214,15 @@ def request_refund(
     return refund
 
 
-def _refund_succeeded(session: Session, event: dict[str, object], now: datetime) -> None:
-    order_id = session.scalar(select(Refund.order_id).where(Refund.number == event["out_number"]))
+def _refund_succeeded(session: Session, event: _Event, now: datetime) -> None:
+    order_id = session.scalar(select(Refund.order_id).where(Refund.number == event.out_number))
     if order_id is None:
         raise NotificationRefused(why="number")
     order = locked_order_by_id(session, order_id)
-    refund = session.execute(select(Refund).where(Refund.number == event["out_number"])).scalar_one()
-    if refund.amount_fen != event["amount_fen"]:
-        raise NotificationRefused(why="amount")
-    refund.status, refund.provider_txn, refund.succeeded_at = RefundStatus.SUCCEEDED, str(event["txn"]), now
+    refund = session.execute(select(Refund).where(Refund.number == event.out_number)).scalar_one()
+    if _known(event, refund, succeeded=refund.status is RefundStatus.SUCCEEDED):
+        return
+    refund.status, refund.provider_txn, refund.succeeded_at = RefundStatus.SUCCEEDED, event.txn, now
     lines = session.execute(
         select(RefundLine.order_line_id, RefundLine.amount_fen)
         .where(RefundLine.refund_id == refund.id)
@@ -237,7 +275,7 @@ def record_bank_transfer(
     """Money that came in against an invoice. Raises NothingToPay, TransferBooked; the caller holds the order's lock."""
     if order.payment_terms is not PaymentTerms.ON_INVOICE or order.status is not OrderStatus.SETTLED:
         raise NothingToPay(number=order.number)
-    if amount_fen > owed_fen(session, order):
+    if not 0 < amount_fen <= owed_fen(session, order):
         raise NothingToPay(number=order.number)
     count = session.scalar(select(func.count()).where(Payment.order_id == order.id)) or 0
     payment = Payment(

@@ -7,6 +7,7 @@ __all__ = [
     "NothingToPay",
     "NotificationRefused",
     "RefundBeyondPaid",
+    "RefundByBank",
     "SignatureRefused",
     "TransferBooked",
 ]
@@ -28,6 +29,15 @@ class RefundBeyondPaid(DomainError):
     title_zh, title_en = "退款超过已付", "Refund beyond what was paid"
     zh = "最多还可退 {left_fen} 分，申请退 {asked_fen} 分。"
     en = "At most {left_fen} fen can be refunded, {asked_fen} were asked."
+
+
+class RefundByBank(DomainError):
+    """An invoice is paid by bank and follows the accepted weight; no provider could give anything back."""
+
+    code = "refund-by-bank"
+    title_zh, title_en = "对公订单不走退款", "Not refunded here"
+    zh = "订单 {number} 按验收开票、对公转账，不能在线退款；请在验收时按实收数量核减。"
+    en = "Order {number} is on invoice and paid by bank: what is not good is refused at acceptance, not refunded."
 
 
 class TransferBooked(DomainError):
