@@ -18,69 +18,83 @@ from shop.stock.models import LotDelivery
 
 
 def write_reach(session: Session, settlement: Settlement, *, now: datetime) -> int:
-    """Write the reach of one settlement (negative for a refund taken back); returns the rows written."""
+    """Write the reach of one settlement; returns the rows written.
+
+    A refund taken back writes the difference between what reaches each household now and what did before, so that all
+    rows of a line are the exact sharing of what remains, however many refunds came.
+    """
     order = session.execute(select(Order).where(Order.id == settlement.order_id)).scalar_one()
     rows: list[SalesReach] = []
     for line in session.scalars(select(OrderLine).where(OrderLine.order_id == order.id).order_by(OrderLine.position)):
-        amount = _line_amount(session, order, line, settlement)
-        grams = (line.accepted_g or 0) if settlement.refund_id is None else 0
-        rows += _rows_of_line(session, settlement, order, line, amount, grams, now)
+        rows += _rows_of_line(session, settlement, order, line, now)
     session.add_all(rows)
     session.flush()
     return len(rows)
 
 
-def _line_amount(session: Session, order: Order, line: OrderLine, settlement: Settlement) -> int:
-    if settlement.refund_id is not None:
-        part = session.scalar(
-            select(RefundLine.amount_fen).where(
-                RefundLine.refund_id == settlement.refund_id, RefundLine.order_line_id == line.id
-            )
-        )
-        return -(part or 0)
+def _nets(session: Session, order: Order, line: OrderLine, settlement: Settlement) -> tuple[int, int]:
+    """Fen of the line that reached households before this settlement, and after it.
+
+    Written in the settlement's own transaction, under the order's lock: every refund there is came before it.
+    """
     if order.payment_terms is PaymentTerms.ON_INVOICE:
-        return line.accepted_fen or 0
-    # Written in the settlement's own transaction, under the order's lock: every refund there is came before it.
-    before = session.scalar(
+        return 0, line.accepted_fen or 0
+    refunded = session.scalar(
         select(func.sum(RefundLine.amount_fen))
         .join(Refund, Refund.id == RefundLine.refund_id)
-        .where(
-            RefundLine.order_line_id == line.id,
-            Refund.status != RefundStatus.FAILED,
+        .where(RefundLine.order_line_id == line.id, Refund.status != RefundStatus.FAILED)
+    )
+    after = line.amount_fen - int(refunded or 0)
+    if settlement.refund_id is None:
+        return 0, after
+    back = session.scalar(
+        select(RefundLine.amount_fen).where(
+            RefundLine.refund_id == settlement.refund_id, RefundLine.order_line_id == line.id
         )
     )
-    return line.amount_fen - int(before or 0)
+    return after + (back or 0), after
 
 
 def _rows_of_line(
-    session: Session, settlement: Settlement, order: Order, line: OrderLine, amount: int, grams: int, now: datetime
+    session: Session, settlement: Settlement, order: Order, line: OrderLine, now: datetime
 ) -> list[SalesReach]:
-    picked = session.execute(
-        select(Pick.lot_id, func.sum(Pick.weight_g))
-        .where(Pick.order_line_id == line.id)
-        .group_by(Pick.lot_id)
-        .order_by(Pick.lot_id)
-    ).all()
-    if not picked or not amount:
+    before, after = _nets(session, order, line, settlement)
+    picked = [
+        (lot_id, int(weight))
+        for lot_id, weight in session.execute(
+            select(Pick.lot_id, func.sum(Pick.weight_g))
+            .where(Pick.order_line_id == line.id)
+            .group_by(Pick.lot_id)
+            .order_by(Pick.lot_id)
+        )
+    ]
+    if not picked or before == after:
         return []
-    weights = [int(weight) for _, weight in picked]
     growers = _growers(session, [lot_id for lot_id, _ in picked])
-    rows = []
-    for (lot_id, _), lot_fen, lot_g in zip(picked, split(amount, weights), split(grams, weights), strict=True):
-        if not growers[lot_id]:
-            continue
-        values = [value for _, value in growers[lot_id]]
-        shares = zip(growers[lot_id], split(lot_fen, values), split(lot_g, values), strict=True)
-        rows += [
-            SalesReach(
-                settlement_id=settlement.id, order_line_id=line.id, lot_id=lot_id, household_id=household_id,
-                firm_id=order.firm_id, product_id=line.product_id, channel_id=order.channel_id, month=settlement.month,
-                weight_g=share_g, amount_fen=share_fen, recorded_at=now,
-            )
-            for (household_id, _), share_fen, share_g in shares
-            if share_fen or share_g
-        ]  # fmt: skip
-    return rows
+    then, since = _shared(before, picked, growers), _shared(after, picked, growers)
+    grams = _shared((line.accepted_g or 0) if settlement.refund_id is None else 0, picked, growers)
+    return [
+        SalesReach(
+            settlement_id=settlement.id, order_line_id=line.id, lot_id=lot_id, household_id=household_id,
+            firm_id=order.firm_id, product_id=line.product_id, channel_id=order.channel_id, month=settlement.month,
+            weight_g=grams[lot_id, household_id], amount_fen=fen - then[lot_id, household_id], recorded_at=now,
+        )
+        for (lot_id, household_id), fen in since.items()
+        if fen != then[lot_id, household_id] or grams[lot_id, household_id]
+    ]  # fmt: skip
+
+
+def _shared(
+    amount: int, picked: list[tuple[int, int]], growers: dict[int, list[tuple[int, int]]]
+) -> dict[tuple[int, int], int]:
+    """`amount` (fen or grams) by (lot, household): by weight picked of each lot, in it by value delivered."""
+    shared: dict[tuple[int, int], int] = {}
+    for (lot_id, _), of_lot in zip(picked, split(amount, [weight for _, weight in picked]), strict=True):
+        of_growers = growers[lot_id]
+        if of_growers:
+            parts = split(of_lot, [value for _, value in of_growers])
+            shared |= {(lot_id, household_id): part for (household_id, _), part in zip(of_growers, parts, strict=True)}
+    return shared
 
 
 def _growers(session: Session, lot_ids: list[int]) -> dict[int, list[tuple[int, int]]]:
