@@ -3,6 +3,8 @@
 Needs the `county` fixture's data. Everything happens at `now`, in the peach season of 2025.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +30,7 @@ from shop.channels.reference import selling
 from shop.farmers.models import Delivery
 from shop.income.actions import grant_refund, settle_and_reach
 from shop.kit.clock import beijing_day
+from shop.kit.db import db
 from shop.kit.jobs import Outbox
 from shop.kit.reference import current_version
 from shop.orders.actions import Verdict, accept, approve, dispatch
@@ -35,9 +38,10 @@ from shop.orders.locks import lines_of, locked_order_by_id
 from shop.orders.models import Order
 from shop.orders.place import Asked, Called, Request, place_call_off, place_order
 from shop.payments.actions import receive_notification, start_payment
-from shop.payments.models import Payment, Refund
-from shop.payments.simulated import SimulatedCharge, complete, notification
+from shop.payments.models import Payment, Refund, SimulatedCharge
+from shop.payments.simulated import complete, notification
 from shop.stock.actions import open_lot, set_aside
+from shop.stock.models import Lot
 
 SECRET = "the secret that the simulated provider signs with"
 
@@ -55,11 +59,14 @@ class Season:
         return product_by_sku(self.session, self.sku)
 
     def _place(self, partner: str, quantity: int, buyer: int, occasion: str | None = None) -> Order:
+        return self._place_lines(partner, {self.sku: quantity}, buyer, occasion)
+
+    def _place_lines(self, partner: str, packs: Mapping[str, int], buyer: int, occasion: str | None = None) -> Order:
         self.session.flush()
         version = current_version(self.session)
         placed = place_order(
             self.session,
-            Request([Asked(self.sku, quantity)], buyer, partner=partner, occasion=occasion),
+            Request([Asked(*line) for line in packs.items()], buyer, partner=partner, occasion=occasion),
             goods=catalog(self.session, version),
             selling=selling(self.session, version),
             actor_id=None,
@@ -74,6 +81,30 @@ class Season:
         """An order of a consumer that waits for its payment."""
         return self._place(partner, quantity, self.customer(), "LIVE-1" if partner == "HOST" else None)
 
+    def several(self, packs: Mapping[str, int], partner: str = "SHOP") -> Order:
+        """An order of a consumer with several lines, by SKU, that waits for its payment."""
+        return self._place_lines(partner, packs, self.customer())
+
+    def asked(self, partner: str, quantity: int = 2) -> Order:
+        """An order of a unit that waits for its approval."""
+        party = self.session.execute(select(Partner.party_id).where(Partner.code == partner)).scalar_one()
+        return self._place(partner, quantity, party)
+
+    def made(self, sku: str, weight_g: int) -> Lot:
+        """A lot that the season's firm made itself: no household delivered for it."""
+        product = product_by_sku(self.session, sku)
+        firm = self.session.get_one(Firm, product.firm_id)
+        return open_lot(
+            self.session, firm, product, harvested_on=beijing_day(self.now), certificate_number="HGZ-2",
+            made_g=weight_g, actor_id=None, now=self.now,
+        )  # fmt: skip
+
+    def pays(self, order: Order) -> Order:
+        """The customer pays, and the notice arrives."""
+        payment: Payment = start_payment(self.session, order, now=self.now)
+        self.tell(str(payment.pay_url).rpartition("/")[2])
+        return order
+
     def tell(self, txn: str) -> None:
         """The provider has done it, and its notice arrives."""
         charge = complete(self.session, txn, now=self.now)
@@ -82,15 +113,11 @@ class Season:
 
     def paid(self, partner: str = "SHOP", quantity: int = 2) -> Order:
         """A confirmed order of a consumer."""
-        order = self.placed(partner, quantity)
-        payment: Payment = start_payment(self.session, order, now=self.now)
-        self.tell(str(payment.pay_url).rpartition("/")[2])
-        return order
+        return self.pays(self.placed(partner, quantity))
 
     def approved(self, partner: str, quantity: int = 2) -> Order:
         """A confirmed order of a unit, on invoice."""
-        party = self.session.execute(select(Partner.party_id).where(Partner.code == partner)).scalar_one()
-        order = self._place(partner, quantity, party)
+        order = self.asked(partner, quantity)
         approve(self.session, order, actor_id=None, now=self.now)
         return order
 
@@ -150,6 +177,16 @@ class Season:
         """Names of jobs asked for, in order."""
         self.session.flush()
         return list(self.session.scalars(select(Outbox.job).order_by(Outbox.id)))
+
+
+@contextmanager
+def undone(sku: str, now: datetime) -> Iterator[Season]:
+    """A season on the app's committed county, in which whatever is done is undone at the end: one for each example."""
+    with db.engine.connect() as connection:
+        outer = connection.begin()
+        with Session(bind=connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
+            yield Season(session, now, sku)
+        outer.rollback()
 
 
 def ready(session: Session, now: datetime) -> Season:
