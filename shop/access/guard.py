@@ -21,7 +21,7 @@ from shop.access.models import PartyKind, Role
 from shop.kit.db import db
 from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.kit.http import now
-from shop.kit.reference import committed_version
+from shop.kit.reference import recent_version
 
 __all__ = [
     "ALL",
@@ -138,9 +138,9 @@ def _unauthorized() -> Unauthorized:
 
 
 def reference_version() -> int:
-    """The version of the reference data: known from signing in, else asked for (one statement, no transaction)."""
+    """The version of the reference data: known from signing in, else asked for (at most one statement)."""
     if not hasattr(g, "reference_version"):
-        g.reference_version = committed_version(db.engine)
+        g.reference_version = recent_version(db.engine)
     return int(g.reference_version)
 
 

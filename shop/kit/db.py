@@ -14,6 +14,8 @@ from sqlalchemy import BigInteger, CheckConstraint, Date, DateTime, Enum, MetaDa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
+from shop.kit import reference
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -89,6 +91,7 @@ def transaction() -> Iterator[Session]:
     try:
         yield session
         session.commit()
+        reference.forget(session.get_bind())
     except BaseException:
         session.rollback()
         raise

@@ -6,6 +6,7 @@ never older. Who changes reference data does not read the kept copy in the same 
 
 from collections.abc import Callable
 from threading import Lock
+from time import monotonic
 from typing import Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -14,6 +15,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 T = TypeVar("T")
+
+#: Seconds for which a version is believed. A page may show a price that changed in this time; no order is placed at it.
+TRUST_S = 0.1
+_seen: WeakKeyDictionary[object, tuple[float, int]] = WeakKeyDictionary()
 
 
 def current_version(session: Session) -> int:
@@ -39,6 +44,25 @@ def committed_version(engine: Engine) -> int:
     finally:
         pooled.close()
     return row[0] if row else 0
+
+
+def recent_version(engine: Engine) -> int:
+    """The version as committed at most `TRUST_S` ago: for reads that show, never for what is booked.
+
+    What this process commits itself is seen at once (`forget`), what others commit a tenth of a second later.
+    """
+    seen = _seen.get(engine)
+    began = monotonic()
+    if seen is not None and began - seen[0] < TRUST_S:
+        return seen[1]
+    version = committed_version(engine)
+    _seen[engine] = (began, version)
+    return version
+
+
+def forget(engine: object) -> None:
+    """Ask again at the next read: this process has just committed something."""
+    _seen.pop(engine, None)
 
 
 class Kept(Generic[T]):
