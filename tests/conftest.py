@@ -22,8 +22,9 @@ from sqlalchemy.orm import Session
 from shop.app import create_app, with_migrations
 from shop.config import Settings
 from shop.kit.clock import WalkingClock
-from shop.kit.db import db
+from shop.kit.db import db, transaction
 from shop.local import servers
+from tests.factories.sales import NECTARINE, Season, ready, undone
 
 #: Tests happen in a peach season, in the middle of a Beijing working day.
 A_DAY_IN_JULY = datetime(2025, 7, 15, 2, 0, tzinfo=UTC)
@@ -154,7 +155,6 @@ def client(committed: Flask) -> FlaskClient:
 def county_template(urls: tuple[str, str], template: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The template with the county's own files imported: what journeys start from."""
     from shop.imports.files import import_directory
-    from shop.kit.db import transaction
 
     database_url, redis_url = urls
     with _autocommit(database_url) as connection:
@@ -176,6 +176,24 @@ def county(urls: tuple[str, str], county_template: str, tmp_path: Path, clock: W
     """An app on a copy of the imported county, with real commits."""
     with fresh_app(urls, county_template, tmp_path, clock) as app:
         yield app
+
+
+@pytest.fixture(scope="session")
+def market(urls: tuple[str, str], county_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """A county that is ready to sell, shared by all tests that undo what they sell: see `season`."""
+    with fresh_app(urls, county_template, tmp_path_factory.mktemp("market"), WalkingClock(A_DAY_IN_JULY)) as app:
+        with transaction() as session:
+            made = ready(session, A_DAY_IN_JULY)
+            made.made(NECTARINE, 500_000)
+            app.extensions["sku"] = made.sku
+        yield app
+
+
+@pytest.fixture
+def season(market: Flask) -> Iterator[Season]:
+    """Sales on the county's own data, undone at the end."""
+    with market.app_context(), undone(market.extensions["sku"], A_DAY_IN_JULY) as season:
+        yield season
 
 
 os.environ.pop("DATABASE_URL", None)

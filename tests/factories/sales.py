@@ -43,6 +43,9 @@ from shop.payments.simulated import complete, notification
 from shop.stock.actions import open_lot, set_aside
 from shop.stock.models import Lot
 
+#: 油桃 of the same firm, which it may make lots of by itself.
+NECTARINE = "PL003"
+
 SECRET = "the secret that the simulated provider signs with"
 
 
