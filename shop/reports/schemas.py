@@ -7,7 +7,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from shop.channels.models import ChannelKind
 from shop.income.models import IncomeKind
-from shop.kit.schemas import MAX_PAGE, Code, Day, Month, QueryWhole, StrictSchema, Text
+from shop.kit.schemas import MAX_PAGE, Code, Day, Month, PageQuery, QueryWhole, StrictSchema, Text
 from shop.reports.agreement_report import AgreementsBy
 from shop.reports.explain import Measure
 from shop.reports.income_report import IncomeBy
@@ -127,7 +127,7 @@ class AgreementsReport(ReportHead):
     total = fields.Nested(AgreementFigures)
 
 
-class IncomeFilter(Rows):
+class IncomeSpan(StrictSchema):
     """What a row is, and which months: `year`, or `from` and `to`."""
 
     by = fields.Enum(IncomeBy, by_value=True, load_default=IncomeBy.TOWNSHIP)
@@ -155,13 +155,16 @@ def _months(first: date, last: date) -> int:
     return (last.year - first.year) * 12 + last.month - first.month + 1
 
 
-class ExplainFilter(IncomeFilter):
+class IncomeFilter(IncomeSpan, Rows):
+    """Which rows of the report."""
+
+
+class ExplainFilter(IncomeSpan, PageQuery):
     """Which figure of the income report: its row (`key`; none = the total), its measure, perhaps one kind of cash."""
 
     key = Text(high=60, load_default=None)
     measure = fields.Enum(Measure, by_value=True, load_default=Measure.CASH)
     kind = fields.Enum(IncomeKind, by_value=True, load_default=None)
-    cursor = fields.String(validate=validate.Length(max=100), load_default=None)
 
     @validates_schema
     def measures_have_it(self, data: dict[str, Any], **_: Any) -> None:

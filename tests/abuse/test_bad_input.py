@@ -2,7 +2,9 @@
 
 import copy
 import gzip
+import io
 import json
+import resource
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -267,6 +269,44 @@ def test_t07_a_body_beyond_the_limit_is_refused_also_where_nobody_reads_it(calle
     caller.nothing_changed()
 
 
+class Endless(io.RawIOBase):
+    """A body of 50 MB that is made while it is read, and counts what was taken of it."""
+
+    def __init__(self) -> None:
+        self.read_bytes = 0
+        self.at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self.at = offset + (50 * MIB if whence == io.SEEK_END else 0)
+        return self.at
+
+    def readinto(self, buffer: Any) -> int:
+        self.read_bytes += len(buffer)
+        buffer[:] = b" " * len(buffer)
+        return len(buffer)
+
+
+def test_t07_fifty_megabytes_are_turned_away_without_being_read(caller: Caller) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for route in writing(caller.app):
+        if not hasattr(route.view, "upload_limit"):
+            body = Endless()
+            response = caller.client.open(
+                route.url(), method=route.method, headers=caller.headers(route) | JSON, input_stream=body,
+                content_length=50 * MIB,
+            )  # fmt: skip
+            caller.refused(route, response, 413)
+            assert body.read_bytes <= MIB, route.name
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+    caller.nothing_changed()
+
+
 def test_t07_a_body_without_a_length_is_refused(caller: Caller) -> None:
     for route in writing(caller.app):
         caller.refused(route, caller.send(route, data=b"{}", Transfer_Encoding="chunked"), 411)
@@ -330,6 +370,22 @@ def test_t09_a_list_never_holds_more_than_a_hundred_rows(app: Flask) -> None:
             if parameter["in"] == "query":
                 schema = parameter["schema"]
                 assert issubclass(schema if isinstance(schema, type) else type(schema), PageQuery), route.name
+
+
+PAIRS = (("starts_on", "ends_on"), ("starts_at", "ends_at"))
+
+
+def test_t10_an_end_before_its_start_is_refused(caller: Caller) -> None:
+    turned = 0
+    for route in writing(caller.app):
+        body = filled(route.example, schema_of(route))
+        for first, last in PAIRS:
+            if isinstance(body, dict) and first in body and last in body and body[first] != body[last]:
+                swapped = {**body, first: body[last], last: body[first]}
+                caller.refused(route, caller.send(route, data=json.dumps(swapped).encode()), 422)
+                turned += 1
+    assert turned >= 3
+    caller.nothing_changed()
 
 
 def test_t10_a_day_in_a_body_is_written_one_way(caller: Caller) -> None:
