@@ -61,6 +61,9 @@ class Season:
     def product(self) -> Product:
         return product_by_sku(self.session, self.sku)
 
+    def sku_of(self, product_id: int) -> str:
+        return self.session.get_one(Product, product_id).sku
+
     def _place(self, partner: str, quantity: int, buyer: int, occasion: str | None = None) -> Order:
         return self._place_lines(partner, {self.sku: quantity}, buyer, occasion)
 
@@ -124,8 +127,17 @@ class Season:
         approve(self.session, order, actor_id=None, now=self.now)
         return order
 
+    def asked_for_by_agreement(self, weight_g: int) -> Order:
+        """A call-off of the running agreement that waits for the firm."""
+        return self._called(agreement_of(self), weight_g)
+
     def called(self, code: str, weight_g: int) -> Order:
         """A confirmed call-off of an agreement whose product is ours."""
+        order = self._called(code, weight_g)
+        approve(self.session, order, actor_id=None, now=self.now)
+        return order
+
+    def _called(self, code: str, weight_g: int) -> Order:
         agreement = agreement_by_code(self.session, code)
         partner = self.session.get_one(Partner, agreement.partner_id)
         call = call_off(
@@ -142,9 +154,7 @@ class Season:
             actor_id=None,
             now=self.now,
         )
-        order = locked_order_by_id(self.session, placed.order_id)
-        approve(self.session, order, actor_id=None, now=self.now)
-        return order
+        return locked_order_by_id(self.session, placed.order_id)
 
     def accepted(self, order: Order, refused_g: int = 0) -> Order:
         """Sent whole, and taken but for `refused_g`."""
