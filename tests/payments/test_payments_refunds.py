@@ -130,7 +130,7 @@ def test_t18_a_refund_of_several_lines_follows_what_is_left_of_them_to_the_fen(s
     assert [line.refunded_fen for line in lines_of(season.session, order.id)] == [1_203, 1_800]
 
 
-@settings(max_examples=10, deadline=None, database=None)
+@settings(max_examples=7, deadline=None, database=None)
 @given(st.lists(st.tuples(st.integers(1, 12_000), st.sampled_from([None, 0, 1])), min_size=1, max_size=6))
 def test_whatever_refunds_are_asked_for_those_that_fit_are_granted_and_the_others_change_nothing(
     market: Flask, asked: list[tuple[int, int | None]]

@@ -14,7 +14,7 @@ from shop.settlement.shares import Rates, Shares, shares_of
 AMOUNTS = st.integers(-(10**12), 10**12)
 WEIGHTS = st.lists(st.integers(0, 10**9), min_size=1, max_size=30).filter(any)
 RATES = st.integers(0, BP_WHOLE)
-QUICK = settings(max_examples=300, deadline=None, database=None)
+QUICK = settings(max_examples=150, deadline=None, database=None)
 
 
 @QUICK

@@ -184,7 +184,7 @@ def test_t31_t47_a_refund_after_settlement_is_a_negative_settlement_of_its_own(
     assert books(season) == []
 
 
-@settings(max_examples=12, deadline=None, database=None)
+@settings(max_examples=7, deadline=None, database=None)
 @given(
     st.sampled_from(["SHOP", "CADRE", "HOST"]),
     st.integers(1, 3),
