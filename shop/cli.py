@@ -19,6 +19,7 @@ from shop.local.servers import socket_folder
 
 if TYPE_CHECKING:
     from flask import Flask
+    from sqlalchemy import URL
 
 ROOT = Path(__file__).resolve().parent.parent
 COUNTY = ROOT / "data" / "pinglu"
@@ -299,9 +300,48 @@ def check_migrations() -> None:
     with _throw_away_app():
         upgrade(directory=folder)
         check(directory=folder)
+        differing = _differing_checks()
+        for line in differing:
+            click.echo(f"  ✗ {line}", err=True)
+        if differing:
+            sys.exit(1)
         downgrade(directory=folder, revision="base")
         upgrade(directory=folder)
     click.echo("迁移与模型一致，往返皆可 · migrations match the models, both ways")
+
+
+def _differing_checks() -> list[str]:
+    """CHECK constraints that migrations and models define differently: Alembic itself does not compare them."""
+    from sqlalchemy import create_engine, text
+
+    from shop.kit.db import Base, db
+
+    def checks(url: "URL") -> set[tuple[str, str, str]]:
+        engine = create_engine(url)
+        with engine.connect() as connection:
+            found = connection.execute(
+                text(
+                    "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+                    " WHERE contype = 'c' AND connamespace = 'public'::regnamespace"
+                )
+            )
+            rows = {(str(table), str(name), str(definition)) for table, name, definition in found}
+        engine.dispose()
+        return rows
+
+    migrated = db.engine.url
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CREATE DATABASE from_models"))
+    modelled = migrated.set(database="from_models")
+    fresh = create_engine(modelled)
+    Base.metadata.create_all(fresh)
+    fresh.dispose()
+    ours, theirs = checks(migrated), checks(modelled)
+    return [
+        f"{table} {name}: 只在{where} · only in the {which}: {definition}"
+        for rows, where, which in ((ours - theirs, "迁移", "migrations"), (theirs - ours, "模型", "models"))
+        for table, name, definition in sorted(rows)
+    ]
 
 
 @main.command("new-migration")
