@@ -232,7 +232,10 @@ class Lives(RuleBasedStateMachine):
         order = self.order(which)
         if order.status is S.ACCEPTED:
             self.expected[order.id] = S.SETTLED
-            assert settle_and_reach(self.session, order.id, now=self.season.now) is not None
+            accepted = sum(line.accepted_fen or 0 for line in lines_of(self.session, order.id))
+            settlement = settle_and_reach(self.session, order.id, now=self.season.now)
+            assert settlement is not None
+            assert settlement.net_fen <= accepted, "what was refused goes back, and is shared with nobody"
         elif order.status is S.SETTLED:
             before = self.contents()
             assert settle_and_reach(self.session, order.id, now=self.season.now) is None
