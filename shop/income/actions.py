@@ -37,12 +37,14 @@ _SOURCES: dict[tuple[str, IncomeKind], str] = {
     ("surplus_shares", IncomeKind.PATRONAGE): (
         "SELECT surplus_shares.id, household_id, firm_id, NULL::bigint, booked_on, 0, surplus_shares.patronage_fen,"
         " NULL::bigint"
-        " FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id WHERE surplus_shares.patronage_fen > 0"
+        " FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id"
+        " WHERE surplus_plans.status = 'booked' AND surplus_shares.patronage_fen > 0"
     ),
     ("surplus_shares", IncomeKind.DIVIDEND): (
         "SELECT surplus_shares.id, household_id, firm_id, NULL::bigint, booked_on, 0, surplus_shares.dividend_fen,"
         " NULL::bigint"
-        " FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id WHERE surplus_shares.dividend_fen > 0"
+        " FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id"
+        " WHERE surplus_plans.status = 'booked' AND surplus_shares.dividend_fen > 0"
     ),
 }
 
@@ -77,7 +79,8 @@ _RESERVES = text(
     """
     INSERT INTO accounts (kind, party_id)
     SELECT kinds.kind, party_id FROM surplus_plans JOIN firms ON firms.id = firm_id
-    CROSS JOIN (VALUES ('reserve'), ('firm_costs')) AS kinds (kind) WHERE reserve_fen > 0 ON CONFLICT DO NOTHING
+    CROSS JOIN (VALUES ('reserve'), ('firm_costs')) AS kinds (kind)
+    WHERE surplus_plans.status = 'booked' AND reserve_fen > 0 ON CONFLICT DO NOTHING
     """
 )
 _BOOK_RESERVES = text(
@@ -86,7 +89,7 @@ _BOOK_RESERVES = text(
         SELECT surplus_plans.id, party_id, reserve_fen,
             greatest(date_trunc('month', booked_on)::date, CAST(:open_from AS date)) AS month
         FROM surplus_plans JOIN firms ON firms.id = firm_id
-        WHERE reserve_fen > 0 AND NOT EXISTS (
+        WHERE surplus_plans.status = 'booked' AND reserve_fen > 0 AND NOT EXISTS (
             SELECT FROM journals
             WHERE source_type = 'surplus_plans' AND source_id = surplus_plans.id AND kind = 'reserve')
     ), booked AS (
@@ -112,9 +115,14 @@ def book_pending(session: Session, *, now: datetime) -> dict[str, int]:
     booked: dict[str, int] = {}
     for source, kind in _SOURCES:
         booked[kind.value] = booked.get(kind.value, 0) + _book(session, source, kind, None, first, now)
-    session.execute(_RESERVES)
-    session.execute(_BOOK_RESERVES, {"now": now, "open_from": first})
+    book_reserves(session, now=now)
     return booked
+
+
+def book_reserves(session: Session, *, now: datetime) -> None:
+    """Set aside the reserve of every booked plan that has no journal of it yet."""
+    session.execute(_RESERVES)
+    session.execute(_BOOK_RESERVES, {"now": now, "open_from": open_from(session)})
 
 
 def book_events(session: Session, source: str, ids: Sequence[int], *, now: datetime) -> int:

@@ -7,18 +7,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Role, allow, current_actor, must_own
-from shop.catalog.actions import product_by_sku
+from shop.catalog.actions import firm_by_code, product_by_sku
 from shop.catalog.models import Firm, Product
 from shop.farmers.actions import record_delivery
 from shop.farmers.errors import DeliveryCodeTaken, NotADeliveredProduct
 from shop.farmers.models import Household, Membership
-from shop.income import actions, errors, queries, schemas
+from shop.income import actions, errors, plans, queries, schemas, surplus
 from shop.income.corrections import correct_slip, locked_slip
-from shop.income.models import ClosedMonth
+from shop.income.models import ClosedMonth, SurplusPlan
 from shop.income.months import close_month
 from shop.kit.clock import beijing_month
 from shop.kit.db import db, transaction
-from shop.kit.errors import NotFoundError
+from shop.kit.errors import MoveRefusedError, NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
@@ -163,3 +163,151 @@ def refund(body: dict[str, Any], number: str) -> Refund:
         session, order, body["amount_fen"], body["reason"], line_ids=line_ids, actor_id=current_actor().person_id,
         now=now(),
     )  # fmt: skip
+
+
+# -- sharing a surplus -------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/surplus-plans", methods=["GET"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.HOUSEHOLD)
+@blueprint.arguments(schemas.PlanFilter, location="query")
+@blueprint.response(200, schemas.PlanPage)
+def list_plans(query: dict[str, Any]) -> dict[str, object]:
+    """盈余分配方案 · Surplus plans that concern you, newest first; a member sees what was laid open."""
+    rows = plans.plans(
+        db.session(), current_actor(), limit=query["limit"] + 1, before_id=cursor_key(query["cursor"]),
+        firm=query["firm"], year=query["year"],
+    )  # fmt: skip
+    return page(rows, query["limit"], lambda row: row["id"])
+
+
+@blueprint.route("/surplus-plans", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@blueprint.arguments(schemas.PlanAsked)
+@blueprint.response(201, schemas.PlanDetail)
+@documented(
+    errors=[
+        NotFoundError, errors.NotACooperative, errors.YearNotOver, errors.SurplusBelowFloor, errors.PlanExists,
+    ],
+    example={
+        "firm": "F01", "year": 2024, "surplus_fen": 40_000_000, "prior_loss_fen": 0, "reserve_bp": 1_000,
+        "return_bp": 7_000, "share_value_fen": 100_000, "aid_fen": 0,
+    },
+)  # fmt: skip
+def draft_plan(body: dict[str, Any]) -> dict[str, Any]:
+    """起草盈余分配方案 · Draft how the surplus of a year is shared: losses, reserve, at least 60 % by transactions."""
+    code, year = body.pop("firm"), body.pop("year")
+    actor = current_actor()
+    with transaction() as session:
+        firm = firm_by_code(session, code, lock=True)
+        must_own(actor, {Role.FIRM_STAFF: firm.party_id}, what=code)
+        made = surplus.draft_plan(session, firm, year, surplus.Terms(**body), actor_id=actor.person_id, now=now())
+        return plans.plan_detail(session, actor, made.code)
+
+
+@blueprint.route("/surplus-plans/<string:code>", methods=["GET"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.HOUSEHOLD)
+@blueprint.response(200, schemas.PlanDetail)
+@documented(errors=[NotFoundError])
+def show_plan(code: str) -> dict[str, Any]:
+    """方案 · One plan: every member's part and objection for the co-operative, a household's own for itself."""
+    return plans.plan_detail(db.session(), current_actor(), code)
+
+
+def _own_plan(session: Session, code: str) -> SurplusPlan:
+    """The plan, locked, if it is of the actor's firm. Raises NotFoundError."""
+    plan = surplus.locked_plan(session, code)
+    party_id = session.execute(select(Firm.party_id).where(Firm.id == plan.firm_id)).scalar_one()
+    must_own(current_actor(), {Role.FIRM_STAFF: party_id}, what=code)
+    return plan
+
+
+@blueprint.route("/surplus-plans/<string:code>/laying-open", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@blueprint.response(200, schemas.PlanDetail)
+@documented(errors=[NotFoundError, MoveRefusedError])
+def lay_plan_open(code: str) -> dict[str, Any]:
+    """公示方案 · Lay a draft open: every member's part is fixed and shown to it, for 15 days at least."""
+    actor = current_actor()
+    with transaction() as session:
+        surplus.lay_open(session, _own_plan(session, code), actor_id=actor.person_id, now=now())
+        return plans.plan_detail(session, actor, code)
+
+
+@blueprint.route("/surplus-plans/<string:code>/objections", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.HOUSEHOLD)
+@blueprint.arguments(schemas.ObjectionAsked)
+@blueprint.response(201, schemas.PlanDetail)
+@documented(
+    errors=[NotFoundError, errors.ObjectionTooLate, errors.NotAMember],
+    example={"household": "农户-0001", "words": "九月的交售少记了一次"},
+)
+def object_to_plan(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """提出异议 · A member objects to a plan that is laid open, by itself or through its co-operative."""
+    actor = current_actor()
+    with transaction() as session:
+        plans.plan_detail(session, actor, code)
+        plan = surplus.locked_plan(session, code)
+        firm = session.get_one(Firm, plan.firm_id)
+        household = _grower(session, firm, body["household"])
+        must_own(actor, {Role.HOUSEHOLD: household.party_id, Role.FIRM_STAFF: firm.party_id}, what=household.code)
+        surplus.object_to(session, plan, household, body["words"], actor_id=actor.person_id, now=now())
+        return plans.plan_detail(session, actor, code)
+
+
+@blueprint.route("/surplus-plans/<string:code>/answers", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@blueprint.arguments(schemas.AnswerAsked)
+@blueprint.response(201, schemas.PlanDetail)
+@documented(
+    errors=[NotFoundError, errors.ObjectionAnswered],
+    example={"position": 1, "words": "已核对过磅单，九月共三次，均已计入"},
+)
+def answer_objection(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """答复异议 · Answer an objection, once."""
+    actor = current_actor()
+    with transaction() as session:
+        plan = _own_plan(session, code)
+        surplus.answer(session, plan, body["position"], body["words"], actor_id=actor.person_id, now=now())
+        return plans.plan_detail(session, actor, code)
+
+
+@blueprint.route("/surplus-plans/<string:code>/approval", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@blueprint.arguments(schemas.PlanApproval)
+@blueprint.response(200, schemas.PlanDetail)
+@documented(
+    errors=[NotFoundError, MoveRefusedError, errors.TooEarlyToApprove, errors.ObjectionsUnanswered],
+    example={"met_on": "2025-07-15", "minutes": "成员大会纪要 2025 年第 1 号"},
+)
+def approve_plan(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """成员大会通过 · Record that the members' meeting approved the plan, 15 days after it was laid open or later."""
+    actor = current_actor()
+    with transaction() as session:
+        surplus.approve_plan(session, _own_plan(session, code), **body, actor_id=actor.person_id, now=now())
+        return plans.plan_detail(session, actor, code)
+
+
+@blueprint.route("/surplus-plans/<string:code>/withdrawal", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@blueprint.arguments(schemas.PlanReason)
+@blueprint.response(200, schemas.PlanDetail)
+@documented(errors=[NotFoundError, MoveRefusedError], example={"reason": "漏计了一位社员的股金"})
+def withdraw_plan(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """撤回方案 · Take back a plan that is not booked; what was laid open stays readable, another may be drafted."""
+    actor = current_actor()
+    with transaction() as session:
+        surplus.withdraw_plan(session, _own_plan(session, code), body["reason"], actor_id=actor.person_id, now=now())
+        return plans.plan_detail(session, actor, code)
+
+
+@blueprint.route("/surplus-plans/<string:code>/booking", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@idempotent
+@blueprint.response(201, schemas.PlanDetail)
+@documented(errors=[NotFoundError, MoveRefusedError])
+def book_plan(code: str) -> dict[str, Any]:
+    """入账 · Book an approved plan: every member's parts become income, the reserve is set aside."""
+    session, actor = db.session(), current_actor()
+    surplus.book_approved(session, _own_plan(session, code), actor_id=actor.person_id, now=now())
+    return plans.plan_detail(session, actor, code)

@@ -1,8 +1,12 @@
-"""Why a month is not closed, a slip not corrected."""
+"""Why a month is not closed, a slip not corrected, a surplus plan refused."""
 
 from shop.kit.errors import DomainError
 
-__all__ = ["EarlierMonthOpen", "MonthClosed", "MonthNotOver", "NothingToCorrect"]
+__all__ = [
+    "EarlierMonthOpen", "MonthClosed", "MonthNotOver", "NotACooperative", "NotAMember", "NothingToCorrect",
+    "ObjectionAnswered", "ObjectionTooLate", "ObjectionsUnanswered", "PlanExists", "SurplusBelowFloor",
+    "TooEarlyToApprove", "YearNotOver",
+]  # fmt: skip
 
 
 class MonthNotOver(DomainError):
@@ -40,3 +44,85 @@ class NothingToCorrect(DomainError):
     title_zh, title_en = "没有需要更正的", "Nothing to correct"
     zh = "交售单 {slip} 现在就是 {amount_fen} 分。"
     en = "Slip {slip} is worth {amount_fen} fen already."
+
+
+class NotACooperative(DomainError):
+    """Only co-operatives and collectives have members who share a surplus."""
+
+    code = "not-a-cooperative"
+    title_zh, title_en = "不是合作社", "Not a co-operative"
+    zh = "{firm} 不是合作社或集体，没有盈余可分配。"
+    en = "{firm} is no co-operative or collective and shares no surplus."
+
+
+class YearNotOver(DomainError):
+    """The surplus of a year is known when the year is over."""
+
+    code = "year-not-over"
+    title_zh, title_en = "年度尚未结束", "Year not over"
+    zh = "{year} 年尚未结束，不能分配盈余。"
+    en = "{year} is not over: its surplus cannot be shared yet."
+
+
+class SurplusBelowFloor(DomainError):
+    """Co-operative law, art. 44: at least 60 % of what may be shared is returned by members' transactions."""
+
+    code = "surplus-below-floor"
+    status = 422
+    title_zh, title_en = "返还低于法定比例", "Return below the legal floor"
+    zh = "按交易量返还 {return_bp}（万分之一），低于法定的 {floor_bp}。"
+    en = "{return_bp} basis points by transactions are below the legal floor of {floor_bp}."
+
+
+class PlanExists(DomainError):
+    """A year has one plan that is not withdrawn."""
+
+    code = "surplus-plan-exists"
+    title_zh, title_en = "该年度已有方案", "The year has a plan"
+    zh = "该年度已有方案 {plan}；要改动请先撤回。"
+    en = "Plan {plan} stands for this year; withdraw it before drafting another."
+
+
+class TooEarlyToApprove(DomainError):
+    """A plan is laid open to the members for 15 days before their meeting, and no meeting lies ahead."""
+
+    code = "too-early-to-approve"
+    title_zh, title_en = "公示期未满或会议未开", "Not laid open long enough, or the meeting is still to come"
+    zh = "方案 {plan} 须公示满十五日：成员大会不早于 {earliest}，不晚于今天 {today}。"
+    en = "Plan {plan} is laid open for 15 days: the meeting is not before {earliest} and not after today, {today}."
+
+
+class ObjectionTooLate(DomainError):
+    """Members object while a plan is laid open."""
+
+    code = "plan-not-laid-open"
+    title_zh, title_en = "方案不在公示期", "The plan is not laid open"
+    zh = "方案 {plan} 当前为“{state}”，不在公示期。"
+    en = "Plan {plan} is in state {state}, not laid open."
+
+
+class NotAMember(DomainError):
+    """Contract growers get a price; only members share and object."""
+
+    code = "not-a-member"
+    title_zh, title_en = "不是社员", "Not a member"
+    zh = "{household} 不是该合作社的社员。"
+    en = "{household} is not a member of this co-operative."
+
+
+class ObjectionAnswered(DomainError):
+    """An answer stays as it was given."""
+
+    code = "objection-answered"
+    title_zh, title_en = "异议已答复", "Objection answered before"
+    zh = "第 {position} 条异议已答复过。"
+    en = "Objection {position} was answered before."
+
+
+class ObjectionsUnanswered(DomainError):
+    """The meeting decides when every objection has its answer."""
+
+    code = "objections-unanswered"
+    title_zh, title_en = "异议未答复", "Objections unanswered"
+    zh = "方案 {plan} 还有未答复的异议：{positions}。"
+    en = "Plan {plan} has objections without an answer: {positions}."

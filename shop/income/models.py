@@ -3,7 +3,7 @@
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.kit.db import Model, one_of
@@ -83,51 +83,112 @@ class BaselineIncome(Model):
     total_fen: Mapped[Fen]
 
 
+class PlanStatus(StrEnum):
+    """Where a surplus plan stands. Only a booked one is income."""
+
+    DRAFT = "draft"
+    OPEN = "open"  # laid open to the members
+    APPROVED = "approved"  # by the members' meeting
+    BOOKED = "booked"
+    WITHDRAWN = "withdrawn"
+
+
 class SurplusPlan(Model):
     """A co-operative's sharing of one year's surplus (Farmers' Professional Co-operatives Law, arts 42 to 44).
 
-    Losses first, then the reserve, then at least 60 % by members' transactions, the rest by capital shares.
+    Losses first, then the reserve, then at least 60 % by members' transactions, the rest by capital accounts. A year
+    has one plan that is not withdrawn. `historical`: came with the county's files, shared before this system was there.
+    `share_value_fen`: what one capital share was paid in with; zero = accounts are compared by shares alone.
+    `aid_fen`: state aid and gifts in the fund, which art. 44 counts to all members' accounts in equal parts.
     """
 
     __tablename__ = "surplus_plans"
     __table_args__ = (
-        UniqueConstraint("firm_id", "year"),
+        one_of("status", PlanStatus),
+        Index(
+            "uq_surplus_plans_standing", "firm_id", "year", unique=True, postgresql_where=text("status <> 'withdrawn'")
+        ),
         CheckConstraint("surplus_fen >= 0 AND prior_loss_fen >= 0", name="inputs_not_negative"),
+        CheckConstraint("share_value_fen >= 0 AND aid_fen >= 0", name="accounts_not_negative"),
         CheckConstraint("return_bp BETWEEN 6000 AND 10000", name="return_lawful"),
         CheckConstraint("reserve_bp BETWEEN 0 AND 10000", name="reserve_in_range"),
         CheckConstraint("distributable_fen = patronage_fen + dividend_fen", name="pools_add_up"),
         CheckConstraint("patronage_fen * 10000 >= distributable_fen * 6000", name="patronage_floor"),
+        CheckConstraint(
+            "historical OR status NOT IN ('approved', 'booked') OR (met_on >= laid_open_on + 15) IS TRUE",
+            name="laid_open_long_enough",
+        ),
+        CheckConstraint("status <> 'open' OR laid_open_on IS NOT NULL", name="open_since_a_day"),
+        CheckConstraint("(status = 'booked') = (booked_on IS NOT NULL)", name="booked_on_a_day"),
     )
 
     id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
     firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
     year: Mapped[Small]
+    status: Mapped[PlanStatus]
+    historical: Mapped[bool]
     surplus_fen: Mapped[Fen]
     prior_loss_fen: Mapped[Fen]
     reserve_bp: Mapped[Bp]
     return_bp: Mapped[Bp]
+    share_value_fen: Mapped[Fen]
+    aid_fen: Mapped[Fen]
     reserve_fen: Mapped[Fen]
     distributable_fen: Mapped[Fen]
     patronage_fen: Mapped[Fen]
     dividend_fen: Mapped[Fen]
-    booked_on: Mapped[date]
+    laid_open_on: Mapped[date | None]
+    met_on: Mapped[date | None]
+    minutes: Mapped[Prose | None]
+    booked_on: Mapped[date | None]
     recorded_at: Mapped[Instant]
 
 
 class SurplusShare(Model):
-    """A member household's part of a plan."""
+    """A member household's part of a plan, fixed when the plan is laid open; the reserve is credited to its account."""
 
     __tablename__ = "surplus_shares"
     __table_args__ = (
         UniqueConstraint("plan_id", "household_id"),
-        CheckConstraint("patronage_fen >= 0 AND dividend_fen >= 0", name="not_negative"),
+        CheckConstraint("patronage_fen >= 0 AND dividend_fen >= 0 AND reserve_fen >= 0", name="not_negative"),
     )
 
     id: Mapped[Id]
     plan_id: Mapped[Ref] = mapped_column(ForeignKey("surplus_plans.id"))
     household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
+    delivered_fen: Mapped[Fen]
+    account_fen: Mapped[Fen]
     patronage_fen: Mapped[Fen]
     dividend_fen: Mapped[Fen]
+    reserve_fen: Mapped[Fen]
+
+
+class SurplusObjection(Model):
+    """What a member said against a plan that was laid open. Append-only."""
+
+    __tablename__ = "surplus_objections"
+    __table_args__ = (UniqueConstraint("plan_id", "position"),)
+
+    id: Mapped[Id]
+    plan_id: Mapped[Ref] = mapped_column(ForeignKey("surplus_plans.id"))
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
+    position: Mapped[Small]
+    words: Mapped[Prose]
+    raised_on: Mapped[date]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
+class SurplusAnswer(Model):
+    """What the co-operative answered to an objection, once. Append-only."""
+
+    __tablename__ = "surplus_answers"
+
+    objection_id: Mapped[Ref] = mapped_column(ForeignKey("surplus_objections.id"), primary_key=True)
+    words: Mapped[Prose]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
 
 
 class IncomeEntry(Model):

@@ -144,3 +144,114 @@ class RefundAsked(StrictSchema):
     amount_fen = Whole(low=1, required=True)
     reason = Text(high=200, required=True)
     skus = fields.List(Code(), load_default=None, validate=validate.Length(min=1, max=50))
+
+
+class PlanAsked(StrictSchema):
+    """A co-operative's surplus of a year and how it is to be shared; `return_bp` of what is left after the reserve.
+
+    `share_value_fen`: paid in for one capital share; zero compares accounts by shares alone. `aid_fen`: state aid and
+    gifts, counted to all members' accounts in equal parts.
+    """
+
+    firm = Code(required=True)
+    year = Whole(low=2000, high=2100, required=True)
+    surplus_fen = Whole(required=True)
+    prior_loss_fen = Whole(required=True)
+    reserve_bp = Whole(high=10_000, required=True)
+    return_bp = Whole(high=10_000, required=True)
+    share_value_fen = Whole(high=100_000_000, load_default=0)
+    aid_fen = Whole(load_default=0)
+
+
+class PlanApproval(StrictSchema):
+    """What the members' meeting decided: its day, and where its minutes are kept."""
+
+    met_on = Day(required=True)
+    minutes = Text(high=200, required=True)
+
+
+class PlanReason(StrictSchema):
+    """Why the plan is withdrawn."""
+
+    reason = Text(high=200, required=True)
+
+
+class ObjectionAsked(StrictSchema):
+    """What a member says against the plan."""
+
+    household = Code(required=True)
+    words = Text(high=1_000, required=True)
+
+
+class AnswerAsked(StrictSchema):
+    """What the co-operative answers to which objection."""
+
+    position = Whole(low=1, high=10_000, required=True)
+    words = Text(high=1_000, required=True)
+
+
+class PlanFilter(PageQuery):
+    """Plans of a firm, of a year."""
+
+    firm = Code(load_default=None)
+    year = QueryWhole(low=2000, high=2100, load_default=None)
+
+
+class PlanOut(Schema):
+    """A plan: losses, then the reserve (rounded up), then by transactions (rounded up) and by capital accounts."""
+
+    code = fields.String()
+    firm = fields.String()
+    year = fields.Integer()
+    status = fields.String()
+    historical = fields.Boolean()
+    surplus_fen = fields.Integer()
+    prior_loss_fen = fields.Integer()
+    reserve_bp = fields.Integer()
+    return_bp = fields.Integer()
+    share_value_fen = fields.Integer()
+    aid_fen = fields.Integer()
+    reserve_fen = fields.Integer()
+    distributable_fen = fields.Integer()
+    patronage_fen = fields.Integer()
+    dividend_fen = fields.Integer()
+    laid_open_on = fields.Date(allow_none=True)
+    approvable_from = fields.Date(allow_none=True)
+    met_on = fields.Date(allow_none=True)
+    minutes = fields.String(allow_none=True)
+    booked_on = fields.Date(allow_none=True)
+
+
+class PlanPage(Schema):
+    """A page of plans, newest first."""
+
+    items = fields.List(fields.Nested(PlanOut))
+    next = fields.String(allow_none=True)
+
+
+class PlanPart(Schema):
+    """A member's part; `account_fen`: the capital account it follows (shares, where they have no value)."""
+
+    household = fields.String()
+    delivered_fen = fields.Integer()
+    account_fen = fields.Integer()
+    patronage_fen = fields.Integer()
+    dividend_fen = fields.Integer()
+    reserve_credit_fen = fields.Integer()
+
+
+class ObjectionOut(Schema):
+    """An objection and its answer."""
+
+    position = fields.Integer()
+    household = fields.String()
+    words = fields.String()
+    raised_on = fields.Date()
+    answer = fields.String(allow_none=True)
+
+
+class PlanDetail(PlanOut):
+    """A plan with its members' parts and objections: all of them for the co-operative, a household's own for itself."""
+
+    parts = fields.List(fields.Nested(PlanPart))
+    objections = fields.List(fields.Nested(ObjectionOut))

@@ -1,14 +1,40 @@
-"""Sharing a co-operative's surplus (Farmers' Professional Co-operatives Law, arts 42 to 44): plan and booking."""
+"""Sharing a co-operative's surplus (Farmers' Professional Co-operatives Law, arts 42 to 44): docs/income.md.
+
+A plan is drafted, laid open to the members for 15 days at least, approved by their meeting, and booked.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from shop.income.models import SurplusPlan, SurplusShare
+from shop.catalog.models import CO_OPERATIVES, Firm
+from shop.farmers.models import Household
+from shop.income.actions import book_events, book_reserves
+from shop.income.errors import (
+    NotACooperative,
+    NotAMember,
+    ObjectionAnswered,
+    ObjectionsUnanswered,
+    ObjectionTooLate,
+    PlanExists,
+    SurplusBelowFloor,
+    TooEarlyToApprove,
+    YearNotOver,
+)
+from shop.income.models import PlanStatus, SurplusAnswer, SurplusObjection, SurplusPlan, SurplusShare
+from shop.income.states import PLAN_LIFE
+from shop.kit.clock import beijing_day
+from shop.kit.errors import NotFoundError
 from shop.kit.money import BP_WHOLE, divide_up, split
+from shop.kit.states import advance, record
+
+#: Art. 44: of what may be shared, at least so much by members' transactions.
+RETURN_FLOOR_BP = 6_000
+#: A plan is laid open so many days before the members' meeting.
+LAID_OPEN_DAYS = 15
 
 
 @dataclass(frozen=True)
@@ -33,74 +59,259 @@ def pools(surplus_fen: int, prior_loss_fen: int, reserve_bp: int, return_bp: int
 
 @dataclass(frozen=True)
 class Member:
-    """A member household: fen delivered in the year, capital shares."""
+    """A member: fen delivered in the year, and its capital account (fen, or shares where they have no value)."""
 
     household_id: int
     delivered_fen: int
-    share_units: int
+    account_fen: int
 
 
 @dataclass(frozen=True)
 class MemberPart:
-    """What a member gets, in fen."""
+    """What a member gets, and what of the reserve is credited to its account, in fen."""
 
     household_id: int
     patronage_fen: int
     dividend_fen: int
+    reserve_fen: int
 
 
 def parts(of: Pools, members: Sequence[Member]) -> list[MemberPart]:
     """Members' parts by largest remainder, in the order given. Contract growers are no members and get nothing.
 
-    Without any delivery the transaction pool follows the capital shares, and the other way round.
+    Without any delivery the transaction pool follows the capital accounts, and the other way round. The reserve is
+    credited as the transaction pool is shared.
     """
     if not of.distributable_fen:
         return []
     delivered = [member.delivered_fen for member in members]
-    shares = [member.share_units for member in members]
-    patronage = split(of.patronage_fen, delivered if any(delivered) else shares)
-    dividend = split(of.dividend_fen, shares if any(shares) else delivered)
+    accounts = [member.account_fen for member in members]
+    by_trade = delivered if any(delivered) else accounts
+    patronage = split(of.patronage_fen, by_trade)
+    dividend = split(of.dividend_fen, accounts if any(accounts) else delivered)
+    reserve = split(of.reserve_fen, by_trade)
     return [
-        MemberPart(member.household_id, returned, paid)
-        for member, returned, paid in zip(members, patronage, dividend, strict=True)
+        MemberPart(member.household_id, *each)
+        for member, *each in zip(members, patronage, dividend, reserve, strict=True)
     ]
 
 
 _MEMBERS = text(
     """
-    SELECT memberships.household_id, memberships.share_units, coalesce(sum(deliveries.amount_fen), 0) AS delivered_fen
+    SELECT memberships.household_id, memberships.share_units,
+        coalesce(traded.fen, 0) AS delivered_fen, coalesce(credited.fen, 0) AS credited_fen
     FROM memberships JOIN households ON households.id = memberships.household_id
-    LEFT JOIN deliveries ON deliveries.household_id = memberships.household_id
-        AND deliveries.firm_id = memberships.firm_id AND extract(year FROM delivered_on) = :year
-    WHERE memberships.firm_id = :firm AND relation = 'member'
-    GROUP BY households.code, memberships.household_id, memberships.share_units ORDER BY households.code
+    LEFT JOIN (
+        SELECT household_id, sum(amount_fen + coalesce(changed.fen, 0)) AS fen FROM deliveries
+        LEFT JOIN (SELECT delivery_id, sum(change_fen) AS fen FROM delivery_corrections GROUP BY delivery_id) AS changed
+            ON delivery_id = deliveries.id
+        WHERE firm_id = :firm AND extract(year FROM delivered_on) = :year GROUP BY household_id) AS traded
+        ON traded.household_id = memberships.household_id
+    LEFT JOIN (
+        SELECT household_id, sum(surplus_shares.reserve_fen) AS fen FROM surplus_shares
+        JOIN surplus_plans ON surplus_plans.id = plan_id
+        WHERE firm_id = :firm AND status = 'booked' AND year < :year GROUP BY household_id) AS credited
+        ON credited.household_id = memberships.household_id
+    WHERE memberships.firm_id = :firm AND relation = 'member' ORDER BY households.code
     """
 )
+
+
+def _members(session: Session, plan: SurplusPlan) -> list[Member]:
+    """The members by code, with corrected deliveries of the year and their capital accounts.
+
+    An account is shares paid in, earlier reserves credited, and an equal part of state aid and gifts (art. 44).
+    """
+    rows = session.execute(_MEMBERS, {"firm": plan.firm_id, "year": plan.year}).all()
+    if not plan.share_value_fen:
+        return [Member(row.household_id, int(row.delivered_fen), row.share_units) for row in rows]
+    aid = split(plan.aid_fen, [1] * len(rows)) if rows else []
+    return [
+        Member(
+            row.household_id,
+            int(row.delivered_fen),
+            row.share_units * plan.share_value_fen + int(row.credited_fen) + of_aid,
+        )
+        for row, of_aid in zip(rows, aid, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a members' meeting decides on: fen, and rates in basis points."""
+
+    surplus_fen: int
+    prior_loss_fen: int
+    reserve_bp: int
+    return_bp: int
+    share_value_fen: int = 0
+    aid_fen: int = 0
+
+
+def _add_plan(
+    session: Session, firm: Firm, year: int, terms: Terms, status: PlanStatus, *, historical: bool,
+    booked_on: date | None, now: datetime,
+) -> SurplusPlan:  # fmt: skip
+    shared = pools(terms.surplus_fen, terms.prior_loss_fen, terms.reserve_bp, terms.return_bp)
+    before = session.scalar(select(func.count()).where(SurplusPlan.firm_id == firm.id, SurplusPlan.year == year))
+    plan = SurplusPlan(
+        code=f"{firm.code}-{year}-{(before or 0) + 1}", firm_id=firm.id, year=year, status=status,
+        historical=historical, surplus_fen=terms.surplus_fen, prior_loss_fen=terms.prior_loss_fen,
+        reserve_bp=terms.reserve_bp, return_bp=terms.return_bp, share_value_fen=terms.share_value_fen,
+        aid_fen=terms.aid_fen, reserve_fen=shared.reserve_fen, distributable_fen=shared.distributable_fen,
+        patronage_fen=shared.patronage_fen, dividend_fen=shared.dividend_fen, booked_on=booked_on, recorded_at=now,
+    )  # fmt: skip
+    session.add(plan)
+    session.flush()
+    return plan
+
+
+def _write_shares(session: Session, plan: SurplusPlan) -> None:
+    shared = Pools(plan.reserve_fen, plan.distributable_fen, plan.patronage_fen, plan.dividend_fen)
+    members = _members(session, plan)
+    by_id = {member.household_id: member for member in members}
+    session.add_all(
+        SurplusShare(
+            plan_id=plan.id, household_id=part.household_id, delivered_fen=by_id[part.household_id].delivered_fen,
+            account_fen=by_id[part.household_id].account_fen, patronage_fen=part.patronage_fen,
+            dividend_fen=part.dividend_fen, reserve_fen=0 if plan.historical else part.reserve_fen,
+        )
+        for part in parts(shared, members)
+    )  # fmt: skip
+    session.flush()
 
 
 def book_plan(
     session: Session, firm_id: int, year: int, *, surplus_fen: int, prior_loss_fen: int, reserve_bp: int,
     return_bp: int, booked_on: date, now: datetime,
 ) -> SurplusPlan:  # fmt: skip
-    """Write a plan and its members' parts. The ledger and the income entries follow by `actions.book_pending`."""
-    shared = pools(surplus_fen, prior_loss_fen, reserve_bp, return_bp)
-    plan = SurplusPlan(
-        firm_id=firm_id, year=year, surplus_fen=surplus_fen, prior_loss_fen=prior_loss_fen, reserve_bp=reserve_bp,
-        return_bp=return_bp, reserve_fen=shared.reserve_fen, distributable_fen=shared.distributable_fen,
-        patronage_fen=shared.patronage_fen, dividend_fen=shared.dividend_fen, booked_on=booked_on, recorded_at=now,
+    """Write a plan of the county's files, which was shared before, and its members' parts.
+
+    The ledger and the income entries follow by `actions.book_pending`.
+    """
+    firm = session.get_one(Firm, firm_id)
+    plan = _add_plan(
+        session, firm, year, Terms(surplus_fen, prior_loss_fen, reserve_bp, return_bp), PlanStatus.BOOKED,
+        historical=True, booked_on=booked_on, now=now,
     )  # fmt: skip
-    session.add(plan)
-    session.flush()
-    members = [
-        Member(row.household_id, int(row.delivered_fen), row.share_units)
-        for row in session.execute(_MEMBERS, {"firm": firm_id, "year": year})
-    ]
-    session.add_all(
-        SurplusShare(
-            plan_id=plan.id, household_id=part.household_id, patronage_fen=part.patronage_fen,
-            dividend_fen=part.dividend_fen,
-        )
-        for part in parts(shared, members)
-    )  # fmt: skip
-    session.flush()
+    _write_shares(session, plan)
+    record(session, plan, "import", person_id=None, now=now, to_state=PlanStatus.BOOKED.value)
     return plan
+
+
+def draft_plan(
+    session: Session, firm: Firm, year: int, terms: Terms, *, actor_id: int | None, now: datetime
+) -> SurplusPlan:
+    """Draft the sharing of a year that is over. The caller holds the firm's lock.
+
+    Raises NotACooperative, YearNotOver, SurplusBelowFloor, PlanExists.
+    """
+    if firm.kind not in CO_OPERATIVES:
+        raise NotACooperative(firm=firm.code)
+    if year >= beijing_day(now).year:
+        raise YearNotOver(year=year)
+    if terms.return_bp < RETURN_FLOOR_BP:
+        raise SurplusBelowFloor(return_bp=terms.return_bp, floor_bp=RETURN_FLOOR_BP)
+    standing = session.scalar(
+        select(SurplusPlan.code).where(
+            SurplusPlan.firm_id == firm.id, SurplusPlan.year == year, SurplusPlan.status != PlanStatus.WITHDRAWN
+        )
+    )
+    if standing is not None:
+        raise PlanExists(plan=standing)
+    plan = _add_plan(session, firm, year, terms, PlanStatus.DRAFT, historical=False, booked_on=None, now=now)
+    record(session, plan, "draft", person_id=actor_id, now=now, to_state=PlanStatus.DRAFT.value)
+    return plan
+
+
+def locked_plan(session: Session, code: str) -> SurplusPlan:
+    """The plan, locked. Raises NotFoundError."""
+    plan = session.scalar(select(SurplusPlan).where(SurplusPlan.code == code).with_for_update())
+    if plan is None:
+        raise NotFoundError(what=code)
+    return plan
+
+
+def lay_open(session: Session, plan: SurplusPlan, *, actor_id: int | None, now: datetime) -> None:
+    """Fix every member's part and show it to the members. The caller holds the plan's lock. Raises MoveRefusedError."""
+    plan.laid_open_on = beijing_day(now)
+    advance(session, plan, PLAN_LIFE, "lay_open", person_id=actor_id, now=now)
+    _write_shares(session, plan)
+
+
+def object_to(
+    session: Session, plan: SurplusPlan, household: Household, words: str, *, actor_id: int | None, now: datetime
+) -> SurplusObjection:
+    """Record a member's objection while the plan is laid open. The caller holds the plan's lock.
+
+    Raises ObjectionTooLate, NotAMember.
+    """
+    if plan.status is not PlanStatus.OPEN:
+        raise ObjectionTooLate(plan=plan.code, state=plan.status.value)
+    if household.id not in {member.household_id for member in _members(session, plan)}:
+        raise NotAMember(household=household.code)
+    before = session.scalar(select(func.count()).where(SurplusObjection.plan_id == plan.id))
+    objection = SurplusObjection(
+        plan_id=plan.id, household_id=household.id, position=(before or 0) + 1, words=words,
+        raised_on=beijing_day(now), recorded_by_id=actor_id, recorded_at=now,
+    )  # fmt: skip
+    session.add(objection)
+    session.flush()
+    return objection
+
+
+def answer(
+    session: Session, plan: SurplusPlan, position: int, words: str, *, actor_id: int | None, now: datetime
+) -> None:
+    """Answer an objection, once. The caller holds the plan's lock. Raises NotFoundError, ObjectionAnswered."""
+    objection_id = session.scalar(
+        select(SurplusObjection.id).where(SurplusObjection.plan_id == plan.id, SurplusObjection.position == position)
+    )
+    if objection_id is None:
+        raise NotFoundError(what=f"{plan.code}/{position}")
+    if session.get(SurplusAnswer, objection_id) is not None:
+        raise ObjectionAnswered(position=position)
+    session.add(SurplusAnswer(objection_id=objection_id, words=words, recorded_by_id=actor_id, recorded_at=now))
+    session.flush()
+
+
+def approve_plan(
+    session: Session, plan: SurplusPlan, met_on: date, minutes: str, *, actor_id: int | None, now: datetime
+) -> None:
+    """Record that the members' meeting of `met_on` approved the plan. The caller holds the plan's lock.
+
+    Raises MoveRefusedError, TooEarlyToApprove, ObjectionsUnanswered; then nothing is changed.
+    """
+    PLAN_LIFE.next(plan.status, "approve")
+    earliest = (plan.laid_open_on or date.max - timedelta(LAID_OPEN_DAYS)) + timedelta(LAID_OPEN_DAYS)
+    if not earliest <= met_on <= beijing_day(now):
+        raise TooEarlyToApprove(plan=plan.code, earliest=str(earliest), today=str(beijing_day(now)))
+    unanswered = session.scalars(
+        select(SurplusObjection.position)
+        .outerjoin(SurplusAnswer, SurplusAnswer.objection_id == SurplusObjection.id)
+        .where(SurplusObjection.plan_id == plan.id, SurplusAnswer.objection_id.is_(None))
+        .order_by(SurplusObjection.position)
+    ).all()
+    if unanswered:
+        raise ObjectionsUnanswered(plan=plan.code, positions=list(unanswered))
+    plan.met_on, plan.minutes = met_on, minutes
+    advance(session, plan, PLAN_LIFE, "approve", person_id=actor_id, now=now, facts={"met_on": str(met_on)})
+
+
+def withdraw_plan(session: Session, plan: SurplusPlan, reason: str, *, actor_id: int | None, now: datetime) -> None:
+    """Take back a plan that is not booked; another may be drafted. Holds the plan's lock. Raises MoveRefusedError."""
+    advance(session, plan, PLAN_LIFE, "withdraw", person_id=actor_id, now=now, reason=reason)
+
+
+def book_approved(session: Session, plan: SurplusPlan, *, actor_id: int | None, now: datetime) -> int:
+    """Book an approved plan: entries for every member's parts, the reserve set aside; returns the entries.
+
+    The caller holds the plan's lock; booking income takes its own after it. Raises MoveRefusedError.
+    """
+    plan.booked_on = beijing_day(now)
+    advance(session, plan, PLAN_LIFE, "book", person_id=actor_id, now=now)
+    session.flush()
+    ids = session.scalars(select(SurplusShare.id).where(SurplusShare.plan_id == plan.id)).all()
+    entries = book_events(session, "surplus_shares", ids, now=now)
+    book_reserves(session, now=now)
+    return entries

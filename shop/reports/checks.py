@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
+from shop.income.states import PLAN_LIFE
 from shop.kit.states import Life
 from shop.orders.states import ORDER_LIFE
 from shop.reports.rollups import proofs
@@ -24,8 +25,9 @@ class Check:
     rollup: str | None = None
 
 
-def _broken_path(table: str, life: Life[Any], begins: str) -> str:
-    """Rows whose history is not an unbroken path of allowed moves that ends in their status."""
+def _broken_path(table: str, life: Life[Any], *begins: str) -> str:
+    """Rows whose history is not an unbroken path of allowed moves from one of `begins` to their status."""
+    first = ", ".join(f"'{state}'" for state in begins)
     moves = ", ".join(f"('{state}', '{event}', '{after}')" for (state, event), after in life.moves.items())
     return f"""
         WITH steps AS (
@@ -40,7 +42,7 @@ def _broken_path(table: str, life: Life[Any], begins: str) -> str:
         WHERE (place > 1 AND (from_state IS DISTINCT FROM before OR NOT EXISTS (
                 SELECT FROM allowed WHERE allowed.from_state = steps.from_state AND allowed.event = steps.event
                     AND allowed.to_state = steps.to_state)))
-           OR (place = 1 AND (from_state IS NOT NULL OR to_state <> '{begins}'))
+           OR (place = 1 AND (from_state IS NOT NULL OR to_state NOT IN ({first})))
         UNION ALL
         SELECT {table}.id, 'status', ends, {table}.status FROM {table}
         LEFT JOIN (SELECT DISTINCT entity_id, ends FROM steps) AS last ON last.entity_id = {table}.id
@@ -192,11 +194,11 @@ CHECKS: tuple[Check, ...] = (
         _ledger_says("'firm_costs', 'reserve'", """
             SELECT 'firm_costs' AS kind, party_id AS party, sum(fen) AS fen FROM (
                 SELECT firm_id, amount_fen AS fen FROM income_entries
-                UNION ALL SELECT firm_id, reserve_fen FROM surplus_plans) AS spent
+                UNION ALL SELECT firm_id, reserve_fen FROM surplus_plans WHERE status = 'booked') AS spent
             JOIN firms ON firms.id = firm_id GROUP BY party_id
             UNION ALL
             SELECT 'reserve', party_id, -sum(reserve_fen) FROM surplus_plans JOIN firms ON firms.id = firm_id
-            GROUP BY party_id""")),
+            WHERE surplus_plans.status = 'booked' GROUP BY party_id""")),
     Check("I14", "结算净额 = 各方份额", "a settlement's net = its shares", """
         SELECT settlements.id AS settlement_id FROM settlements LEFT JOIN settlement_shares
             ON settlement_id = settlements.id GROUP BY settlements.id
@@ -276,7 +278,7 @@ CHECKS: tuple[Check, ...] = (
             SELECT 'surplus_shares', surplus_shares.id, kinds.kind, household_id, firm_id,
                 CASE kinds.kind WHEN 'patronage' THEN surplus_shares.patronage_fen
                                 ELSE surplus_shares.dividend_fen END, booked_on
-            FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id
+            FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id AND status = 'booked'
             CROSS JOIN (VALUES ('patronage'), ('dividend')) AS kinds (kind)
         )
         SELECT source_type, source_id, kind FROM (SELECT * FROM events WHERE amount_fen <> 0) AS events
@@ -319,11 +321,16 @@ CHECKS: tuple[Check, ...] = (
     Check("I22-surplus", "盈余分配各份合计等于方案，返还不低于六成",
         "surplus shares add up to their plan, the legal floor holds", """
         SELECT surplus_plans.id AS plan_id FROM surplus_plans LEFT JOIN surplus_shares ON plan_id = surplus_plans.id
-        GROUP BY surplus_plans.id
+        WHERE historical OR laid_open_on IS NOT NULL GROUP BY surplus_plans.id
         HAVING coalesce(sum(surplus_shares.patronage_fen), 0) <> surplus_plans.patronage_fen
             OR coalesce(sum(surplus_shares.dividend_fen), 0) <> surplus_plans.dividend_fen
             OR surplus_plans.patronage_fen * 10000 < distributable_fen * 6000
-            OR distributable_fen + reserve_fen <> greatest(surplus_fen - prior_loss_fen, 0)"""),
+            OR (NOT historical AND distributable_fen > 0
+                AND sum(surplus_shares.reserve_fen) <> surplus_plans.reserve_fen)
+            OR distributable_fen + surplus_plans.reserve_fen <> greatest(surplus_fen - prior_loss_fen, 0)
+        UNION ALL
+        SELECT id FROM surplus_plans WHERE NOT historical AND status IN ('approved', 'booked')
+            AND (met_on >= laid_open_on + 15) IS NOT TRUE"""),
     *(
         Check(
             f"I23-{table.removesuffix('_rollup').replace('_', '-')}", f"汇总表 {table} 等于从事实重算",
@@ -363,6 +370,9 @@ CHECKS: tuple[Check, ...] = (
     Check("I30-call-offs", "要货历史是连续且允许的路径",
         "a call-off's history is an unbroken path of allowed moves",
         _broken_path("call_offs", CALL_OFF_LIFE, "requested")),
+    Check("I30-surplus", "盈余分配方案历史是连续且允许的路径",
+        "a surplus plan's history is an unbroken path of allowed moves",
+        _broken_path("surplus_plans", PLAN_LIFE, "draft", "booked")),
     Check("I30-facts", "订单状态与事实相符", "an order's status matches what happened", """
         SELECT orders.id AS order_id, status FROM orders LEFT JOIN (
             SELECT order_id, sum(weight_g) AS asked_g, sum(dispatched_g) AS sent_g,

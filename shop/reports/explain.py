@@ -76,9 +76,7 @@ def _entries(actor: Actor, months: Months) -> Any:
         IncomeEntry.id, IncomeEntry.month, IncomeEntry.earned_on.label("day"), IncomeEntry.kind,
         Household.code.label("household"), Firm.code.label("firm"), Product.sku,
         IncomeEntry.weight_g, IncomeEntry.amount_fen, source.label("source"),
-        func.coalesce(
-            Delivery.code, HouseholdPayment.code, func.concat(Firm.code, literal("-"), SurplusPlan.year)
-        ).label("source_code"),
+        func.coalesce(Delivery.code, HouseholdPayment.code, SurplusPlan.code).label("source_code"),
         DeliveryCorrection.reason.label("corrected_because"),
     )  # fmt: skip
     return (

@@ -38,6 +38,7 @@ from shop.channels.models import (
     SaleLink,
 )
 from shop.farmers.models import Delivery, Grade, Household, Membership, Relation
+from shop.income.models import PlanStatus, SurplusObjection, SurplusPlan, SurplusShare
 from shop.kit.db import Base, transaction
 from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
 from shop.payments.models import Payment, PaymentStatus, Provider
@@ -192,6 +193,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         SaleLink(code=f"link{n}", campaign_id=campaign.id, partner_id=host.id, partner_kind=host.kind,
                  occasion_id=session.id, product_id=product.id, created_at=NOW)
     )  # fmt: skip
+    plan = _surplus(writer, firm, household)
     agreement = _agreement(writer, n, campaign, enterprise, firm, product)
     customer = parties[PartyKind.CUSTOMER]
     live = writer.order(f"LIVE{n}", ChannelKind.LIVESTREAM, campaign, host, product, customer, session)
@@ -206,6 +208,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         "household": household.code, "delivery": delivery.code, "lot": lot.code, "partner": host.code,
         "session": session.code, "link": link.code, "agreement": agreement.code, "payment": payment.number,
         "order": live.number, "cadre_order": helped.number, "unit_order": bulk.number, "shop": shop.code,
+        "surplus_plan": plan.code,
     }  # fmt: skip
     return side
 
@@ -242,6 +245,27 @@ def _stock(writer: _Writer, n: int, firm: Firm, product: Product, household: Hou
     pool = writer.add(Pool(kind=PoolKind.OPEN, product_id=product.id, received_g=100_000, available_g=100_000))
     writer.add(Movement(pool_id=pool.id, lot_id=lot.id, kind=MovementKind.RECEIVE, weight_g=100_000, at=NOW))
     return lot, delivery
+
+
+def _surplus(writer: _Writer, firm: Firm, household: Household) -> SurplusPlan:
+    """A plan of an earlier year, laid open, with an objection that is not answered."""
+    plan = writer.add(
+        SurplusPlan(
+            code=f"{firm.code}-2023-1", firm_id=firm.id, year=2023, status=PlanStatus.OPEN, historical=False,
+            surplus_fen=10_000, prior_loss_fen=0, reserve_bp=1_000, return_bp=6_000, share_value_fen=0, aid_fen=0,
+            reserve_fen=1_000, distributable_fen=9_000, patronage_fen=5_400, dividend_fen=3_600,
+            laid_open_on=date(2025, 6, 1), recorded_at=NOW,
+        )
+    )  # fmt: skip
+    writer.add(
+        SurplusShare(plan_id=plan.id, household_id=household.id, delivered_fen=40_000, account_fen=1,
+                     patronage_fen=5_400, dividend_fen=3_600, reserve_fen=1_000)
+    )  # fmt: skip
+    writer.add(
+        SurplusObjection(plan_id=plan.id, household_id=household.id, position=1, words="少记一次",
+                         raised_on=date(2025, 6, 2), recorded_at=NOW)
+    )  # fmt: skip
+    return plan
 
 
 def _agreement(

@@ -104,6 +104,15 @@ MATRIX: dict[str, Access] = {
     "income.list_deliveries": row("operator firm_staff household"),
     "income.correct": row("operator firm_staff", code="delivery", both="operator"),
     "income.close": row("operator"),
+    "income.list_plans": row("operator firm_staff household"),
+    "income.draft_plan": row("firm_staff", owned={"firm": "firm"}),
+    "income.show_plan": row("operator firm_staff household", code="surplus_plan", both="operator"),
+    "income.lay_plan_open": row("firm_staff", code="surplus_plan"),
+    "income.object_to_plan": row("firm_staff household", code="surplus_plan", owned={"household": "household"}),
+    "income.answer_objection": row("firm_staff", code="surplus_plan"),
+    "income.approve_plan": row("firm_staff", code="surplus_plan"),
+    "income.withdraw_plan": row("firm_staff", code="surplus_plan"),
+    "income.book_plan": row("firm_staff", code="surplus_plan"),
     "income.list_months": row("operator county_manager township_manager"),
     "reports.explain": row(REPORT_READERS, query="year=2025"),
     "income.refund": row("firm_staff operator", number="order", both="operator"),
@@ -259,7 +268,17 @@ def test_who_is_let_in_reaches_his_own_things(world: World) -> None:
 
 def secrets(side: Side) -> set[str]:
     """Names that only one side may read."""
-    kinds = ("order", "cadre_order", "unit_order", "household", "delivery", "lot", "agreement", "payment")
+    kinds = (
+        "order",
+        "cadre_order",
+        "unit_order",
+        "household",
+        "delivery",
+        "lot",
+        "agreement",
+        "payment",
+        "surplus_plan",
+    )
     return {str(side.things[kind]) for kind in kinds}
 
 

@@ -9,6 +9,7 @@ from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
 from shop.catalog.states import FIRM_LIFE, LISTING_LIFE
 from shop.channels.policies import POLICIES
 from shop.channels.states import OCCASION_LIFE
+from shop.income.states import PLAN_LIFE
 from shop.kit.jobs import all_jobs
 from shop.kit.states import Life
 from shop.orders.states import ORDER_LIFE
@@ -24,6 +25,7 @@ COMMAND = re.compile(r"(?:`|^\$ )make ([a-z][a-z-]*)", re.MULTILINE)
 LIVES: dict[str, Life[object]] = {
     "ORDER_LIFE": ORDER_LIFE, "AGREEMENT_LIFE": AGREEMENT_LIFE, "CALL_OFF_LIFE": CALL_OFF_LIFE,
     "OCCASION_LIFE": OCCASION_LIFE, "FIRM_LIFE": FIRM_LIFE, "LISTING_LIFE": LISTING_LIFE,
+    "PLAN_LIFE": PLAN_LIFE,
 }  # fmt: skip
 
 

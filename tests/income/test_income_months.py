@@ -1,7 +1,7 @@
 """Closing months, correcting slips, and explaining figures, over HTTP on the county's own data."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from threading import Barrier, Thread
 from typing import Any
 
@@ -11,7 +11,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shop.access.models import PartyKind, Role
 from shop.income.actions import book_events
 from shop.income.corrections import correct_slip, locked_slip
 from shop.income.months import close_month, next_month
@@ -20,7 +19,7 @@ from shop.kit.db import db, release, transaction
 from shop.reports import rollups
 from shop.reports.books import CHECKS, check_books, run_checks
 from shop.reports.models import Rollup
-from tests.factories.access import headers_of, person
+from tests.factories.office import MARCH_2026, Office, scalars
 
 #: An entry that somebody writes into January past every action.
 FORGED = (
@@ -28,49 +27,6 @@ FORGED = (
     " source_type, source_id, journal_id) SELECT household_id, firm_id, kind, category, earned_on, '2025-01-01',"
     " weight_g, amount_fen, 'forged', id, journal_id FROM income_entries LIMIT 1"
 )
-#: After 2025 is over.
-MARCH_2026 = datetime(2026, 3, 10, 2, tzinfo=UTC)
-
-
-class Office:
-    """Who speaks with the county: its operator, a firm, a household's township."""
-
-    def __init__(self, app: Flask, clock: WalkingClock) -> None:
-        self.app, self.clock, self.keys = app, clock, 0
-        clock.put(MARCH_2026)
-        parties = {
-            (kind, code): party_id
-            for party_id, kind, code in scalars("SELECT id, kind, code FROM parties WHERE kind IN ('county', 'firm')")
-        }
-        self.operator = headers_of(app, person(app, (Role.OPERATOR, parties["county", "140829"])))
-        self.firms = {
-            code: headers_of(app, person(app, (Role.FIRM_STAFF, party_id)))
-            for (kind, code), party_id in parties.items()
-            if kind == PartyKind.FIRM and code in {"F01", "F02"}
-        }
-
-    def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None, status: int = 201) -> Any:
-        self.keys += 1
-        sent = (headers or self.operator) | {"Idempotency-Key": f"office-{self.keys}"}
-        answer = self.app.test_client().post(f"/api/v1{path}", json=body, headers=sent)
-        assert answer.status_code == status, answer.text
-        return answer.json
-
-    def get(self, path: str, headers: dict[str, str] | None = None, status: int = 200) -> Any:
-        answer = self.app.test_client().get(f"/api/v1{path}", headers=headers or self.operator)
-        assert answer.status_code == status, answer.text
-        return answer.json
-
-    def close_through(self, last: int) -> None:
-        """Close the months of 2025 from January to `last`."""
-        for month in range(1, last + 1):
-            self.post("/months", {"month": f"2025-{month:02}"})
-
-
-def scalars(sql: str, **bound: Any) -> list[Any]:
-    found = list(db.session.execute(text(sql), bound))
-    release()
-    return found
 
 
 def slip_of(firm: str, month: str) -> Any:

@@ -164,6 +164,7 @@ FAULTS: dict[str, str] = {
     "I30": "DELETE FROM history WHERE entity_type = 'orders' AND event = 'dispatch'",
     "I30-agreements": "UPDATE agreements SET status = 'fulfilled'",
     "I30-call-offs": "UPDATE history SET to_state = 'cancelled' WHERE entity_type = 'call_offs' AND event = 'confirm'",
+    "I30-surplus": "UPDATE surplus_plans SET status = 'draft'",
     "I30-facts": spoil("orders", "accepted_at = NULL", SETTLED),
     "I31": 'UPDATE orders SET recipient = \'{"phone": "138 0000 0000"}\' WHERE id = (SELECT min(id) FROM orders)',
     "S1": "UPDATE sales_reach SET amount_fen = amount_fen * 2",

@@ -1,0 +1,112 @@
+"""Reading surplus plans: co-operative and county all of a plan, a member what was laid open and its own part."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select
+from sqlalchemy.orm import Session
+
+from shop.access.guard import ALL, Actor, Role, scope
+from shop.catalog.models import Firm
+from shop.farmers.models import Household, Membership, Relation
+from shop.income.models import PlanStatus, SurplusAnswer, SurplusObjection, SurplusPlan, SurplusShare
+from shop.income.surplus import LAID_OPEN_DAYS
+from shop.kit.errors import NotFoundError
+
+_AS_WRITTEN = (
+    "code", "year", "historical", "surplus_fen", "prior_loss_fen", "reserve_bp", "return_bp", "share_value_fen",
+    "aid_fen", "reserve_fen", "distributable_fen", "patronage_fen", "dividend_fen", "laid_open_on", "met_on", "minutes",
+    "booked_on",
+)  # fmt: skip
+
+
+def _whole(actor: Actor) -> ColumnElement[bool]:
+    """Plans of which the reader sees everything: the county all, a co-operative its own."""
+    return scope(actor, {Role.OPERATOR: ALL, Role.FIRM_STAFF: Firm.party_id})
+
+
+def _own_household(actor: Actor) -> ColumnElement[bool]:
+    return scope(actor, {Role.HOUSEHOLD: Household.party_id})
+
+
+def _visible(actor: Actor) -> ColumnElement[bool]:
+    """Also a household, of the co-operatives it is a member of, what was laid open."""
+    member = (
+        exists()
+        .where(Membership.firm_id == SurplusPlan.firm_id, Membership.relation == Relation.MEMBER)
+        .where(Household.id == Membership.household_id, _own_household(actor))
+    )
+    laid_open = or_(SurplusPlan.laid_open_on.is_not(None), SurplusPlan.historical)
+    return or_(_whole(actor), and_(laid_open, member) if actor.has(Role.HOUSEHOLD) else false())
+
+
+def plans(
+    session: Session, actor: Actor, *, limit: int, before_id: int | None, firm: str | None, year: int | None
+) -> list[dict[str, Any]]:
+    """Plans that the reader sees, newest first. One statement."""
+    query = _plans(actor).order_by(SurplusPlan.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(SurplusPlan.id < before_id)
+    if firm is not None:
+        query = query.where(Firm.code == firm)
+    if year is not None:
+        query = query.where(SurplusPlan.year == year)
+    return [_told(plan, code) for plan, code in session.execute(query)]
+
+
+def plan_detail(session: Session, actor: Actor, code: str) -> dict[str, Any]:
+    """One plan with parts and objections. Raises NotFoundError. Three statements."""
+    found = session.execute(_plans(actor).where(SurplusPlan.code == code)).first()
+    if found is None:
+        raise NotFoundError(what=code)
+    plan, firm = found
+    mine = or_(_whole(actor), _own_household(actor))
+    parts = session.execute(
+        select(SurplusShare, Household.code)
+        .join(SurplusPlan, SurplusPlan.id == SurplusShare.plan_id)
+        .join(Firm, Firm.id == SurplusPlan.firm_id)
+        .join(Household, Household.id == SurplusShare.household_id)
+        .where(SurplusShare.plan_id == plan.id, mine)
+        .order_by(Household.code)
+    )
+    objections = session.execute(
+        select(SurplusObjection, Household.code, SurplusAnswer.words)
+        .join(SurplusPlan, SurplusPlan.id == SurplusObjection.plan_id)
+        .join(Firm, Firm.id == SurplusPlan.firm_id)
+        .join(Household, Household.id == SurplusObjection.household_id)
+        .outerjoin(SurplusAnswer, SurplusAnswer.objection_id == SurplusObjection.id)
+        .where(SurplusObjection.plan_id == plan.id, mine)
+        .order_by(SurplusObjection.position)
+    )
+    return _told(plan, firm) | {
+        "parts": [
+            {
+                "household": household, "delivered_fen": share.delivered_fen, "account_fen": share.account_fen,
+                "patronage_fen": share.patronage_fen, "dividend_fen": share.dividend_fen,
+                "reserve_credit_fen": share.reserve_fen,
+            }
+            for share, household in parts
+        ],
+        "objections": [
+            {
+                "position": said.position, "household": household, "words": said.words, "raised_on": said.raised_on,
+                "answer": answered,
+            }
+            for said, household, answered in objections
+        ],
+    }  # fmt: skip
+
+
+def _plans(actor: Actor) -> Any:
+    return select(SurplusPlan, Firm.code).join(Firm, Firm.id == SurplusPlan.firm_id).where(_visible(actor))
+
+
+def _told(plan: SurplusPlan, firm: str) -> dict[str, Any]:
+    laid_open = plan.laid_open_on
+    waits = plan.status is PlanStatus.OPEN and laid_open is not None
+    return {name: getattr(plan, name) for name in _AS_WRITTEN} | {
+        "id": plan.id,
+        "firm": firm,
+        "status": plan.status.value,
+        "approvable_from": laid_open + timedelta(LAID_OPEN_DAYS) if waits and laid_open else None,
+    }

@@ -1,0 +1,16 @@
+"""Lives of what income comes from."""
+
+from shop.income.models import PlanStatus as P
+from shop.kit.states import Life
+
+#: A plan that was laid open is never edited: it is withdrawn, and another one is drafted.
+PLAN_LIFE: Life[P] = Life(
+    {
+        (P.DRAFT, "lay_open"): P.OPEN,
+        (P.OPEN, "approve"): P.APPROVED,
+        (P.APPROVED, "book"): P.BOOKED,
+        (P.DRAFT, "withdraw"): P.WITHDRAWN,
+        (P.OPEN, "withdraw"): P.WITHDRAWN,
+        (P.APPROVED, "withdraw"): P.WITHDRAWN,
+    }
+)

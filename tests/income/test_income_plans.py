@@ -1,0 +1,297 @@
+"""Sharing a surplus as the law wants it, over HTTP: drafted, laid open, objected to, approved, booked."""
+
+from datetime import date
+from threading import Thread
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from shop.catalog.actions import firm_by_code
+from shop.income.surplus import Terms, draft_plan
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, release, transaction
+from shop.kit.errors import DomainError
+from shop.kit.money import split
+from shop.reports import rollups
+from shop.reports.books import check_books
+from shop.reports.models import Rollup
+from tests.factories.office import Office, scalars
+
+JULY, JANUARY = date(2026, 7, 15), date(2027, 1, 10)
+TERMS = {
+    "firm": "F01", "year": 2026, "surplus_fen": 40_000_001, "prior_loss_fen": 1, "reserve_bp": 1_000,
+    "return_bp": 7_000, "share_value_fen": 100_000, "aid_fen": 0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def office(county: Flask, clock: WalkingClock) -> Any:
+    office = Office(county, clock)
+    office.go(JULY)
+    yield office
+    for rollup in Rollup:
+        with transaction() as session:
+            while rollups.refresh(session, rollup).keys:
+                pass
+    assert check_books(db.session(), now=office.clock.now()) == []
+    release()
+
+
+def members() -> list[Any]:
+    """(code, capital shares) of the members of F01, by code."""
+    return scalars(
+        "SELECT households.code, share_units FROM memberships JOIN households ON households.id = household_id"
+        " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F01' AND relation = 'member' ORDER BY households.code"
+    )
+
+
+def delivered(office: Office) -> dict[str, int]:
+    """Two members deliver in July 2026, one slip is voided later; fen by household."""
+    ours = office.firms["F01"]
+    fen = {}
+    for n, (code, _) in enumerate(members()[:2], 1):
+        slip = office.post(
+            "/deliveries",
+            {"code": f"D9000{n}", "household": code, "sku": "PL001", "delivered_on": "2026-07-15",
+             "weight_g": 100_000 * n, "grade": "一级", "price_fen_per_kg": 500},
+            ours,
+        )  # fmt: skip
+        fen[code] = slip["amount_fen"]
+    lost = office.post(
+        "/deliveries",
+        {"code": "D90009", "household": members()[0][0], "sku": "PL001", "delivered_on": "2026-07-15",
+         "weight_g": 77_000, "grade": "一级", "price_fen_per_kg": 500},
+        ours,
+    )  # fmt: skip
+    office.post(
+        f"/deliveries/{lost['code']}/corrections", {"weight_g": 0, "price_fen_per_kg": 500, "reason": "重复"}, ours
+    )
+    return fen
+
+
+def drafted(office: Office, **other: Any) -> dict[str, Any]:
+    made: dict[str, Any] = office.post("/surplus-plans", TERMS | other, office.firms["F01"])
+    return made
+
+
+def moved(office: Office, code: str, move: str, status: int = 200, **body: Any) -> Any:
+    return office.post(f"/surplus-plans/{code}/{move}", body or None, office.firms["F01"], status)
+
+
+def laid_open(office: Office) -> str:
+    """The code of a plan that was laid open on 10 January 2027."""
+    office.go(JANUARY)
+    code = str(drafted(office)["code"])
+    moved(office, code, "laying-open")
+    return code
+
+
+def income_of(code: str) -> dict[str, int]:
+    """Fen by kind of income of January 2027 and later."""
+    return {
+        kind: int(fen)
+        for kind, fen in scalars(
+            "SELECT kind, sum(amount_fen) FROM income_entries JOIN households ON households.id = household_id"
+            " WHERE households.code = :code AND month >= '2027-01-01' GROUP BY kind",
+            code=code,
+        )
+    }
+
+
+def test_from_deliveries_to_the_statement_every_fen_of_a_surplus_finds_its_member(office: Office) -> None:
+    traded = delivered(office)
+    code = laid_open(office)
+    told = office.get(f"/surplus-plans/{code}", office.firms["F01"])
+    assert (told["reserve_fen"], told["distributable_fen"]) == (4_000_000, 36_000_000)
+    assert (told["patronage_fen"], told["dividend_fen"]) == (25_200_000, 10_800_000)
+    shares = dict(members())
+    by_trade = [traded.get(member, 0) for member in sorted(shares)]
+    by_account = [shares[member] * 100_000 for member in sorted(shares)]
+    assert [part["household"] for part in told["parts"]] == sorted(shares)
+    assert [part["patronage_fen"] for part in told["parts"]] == split(25_200_000, by_trade)
+    assert [part["dividend_fen"] for part in told["parts"]] == split(10_800_000, by_account)
+    assert [part["reserve_credit_fen"] for part in told["parts"]] == split(4_000_000, by_trade)
+    assert [part["account_fen"] for part in told["parts"]] == by_account
+
+    office.go(date(2027, 1, 25))
+    moved(office, code, "approval", met_on="2027-01-25", minutes="纪要 1 号（示例）")
+    booked = moved(office, code, "booking", 201)
+    assert (booked["status"], booked["booked_on"]) == ("booked", "2027-01-25")
+    for part in told["parts"]:
+        expected = {"patronage": part["patronage_fen"], "dividend": part["dividend_fen"]}
+        assert income_of(part["household"]) == {kind: fen for kind, fen in expected.items() if fen}
+    first = told["parts"][0]
+    statement = office.get(f"/households/{first['household']}/statement?month=2027-01")
+    assert statement["received_fen"] == first["patronage_fen"] + first["dividend_fen"]
+
+
+def test_the_reserve_of_one_year_moves_the_capital_accounts_of_the_next_and_aid_is_equal(office: Office) -> None:
+    delivered(office)
+    code = laid_open(office)
+    credits = {
+        part["household"]: part["reserve_credit_fen"]
+        for part in office.get(f"/surplus-plans/{code}", office.firms["F01"])["parts"]
+    }
+    office.go(date(2027, 1, 25))
+    moved(office, code, "approval", met_on="2027-01-25", minutes="纪要（示例）")
+    moved(office, code, "booking", 201)
+    office.go(date(2028, 1, 10))
+    shares = members()
+    following = drafted(office, year=2027, aid_fen=len(shares) * 70)["code"]
+    told = moved(office, following, "laying-open")
+    assert {part["household"]: part["account_fen"] for part in told["parts"]} == {
+        member: units * 100_000 + credits[member] + 70 for member, units in shares
+    }
+
+
+def test_a_plan_below_the_legal_floor_is_refused_and_nothing_is_kept_of_it(office: Office) -> None:
+    office.go(JANUARY)
+    refused = office.post("/surplus-plans", TERMS | {"return_bp": 5_999}, office.firms["F01"], 422)
+    assert refused["type"].endswith("surplus-below-floor")
+    assert scalars("SELECT count(*) FROM surplus_plans WHERE year = 2026")[0][0] == 0
+    assert drafted(office, return_bp=6_000)["status"] == "draft"
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [({"year": 2027}, "year-not-over"), ({"year": 2025}, "surplus-plan-exists")],
+)
+def test_a_year_that_runs_and_a_year_that_was_shared_take_no_plan(
+    office: Office, other: dict[str, Any], why: str
+) -> None:
+    office.go(JANUARY)
+    assert office.post("/surplus-plans", TERMS | other, office.firms["F01"], 409)["type"].endswith(why)
+
+
+def test_the_meeting_decides_after_fifteen_days_and_not_on_the_fourteenth(office: Office) -> None:
+    code = laid_open(office)
+    office.go(date(2027, 1, 26))
+    body = {"minutes": "纪要（示例）"}
+    early = moved(office, code, "approval", 409, met_on="2027-01-24", **body)
+    assert (early["type"].rpartition("#")[2], early["earliest"]) == ("too-early-to-approve", "2027-01-25")
+    assert moved(office, code, "approval", 409, met_on="2027-01-27", **body)["today"] == "2027-01-26"
+    assert moved(office, code, "booking", 409)["type"].endswith("move-refused")
+    assert office.get(f"/surplus-plans/{code}")["status"] == "open"
+    assert moved(office, code, "approval", met_on="2027-01-25", **body)["status"] == "approved"
+
+
+def test_objections_are_recorded_and_answered_before_the_meeting_decides(office: Office) -> None:
+    code = laid_open(office)
+    member, other = (row[0] for row in members()[:2])
+    own = office.household(member)
+    said = office.post(f"/surplus-plans/{code}/objections", {"household": member, "words": "少记一次"}, own)
+    assert [(row["household"], row["words"], row["answer"]) for row in said["objections"]] == [
+        (member, "少记一次", None)
+    ]
+    assert {part["household"] for part in said["parts"]} == {member}
+    office.post(f"/surplus-plans/{code}/objections", {"household": other, "words": "不是我的"}, own, 404)
+    office.post(f"/surplus-plans/{code}/objections", {"household": other, "words": "代社员口述"}, office.firms["F01"])
+    office.go(date(2027, 1, 25))
+    refused = moved(office, code, "approval", 409, met_on="2027-01-25", minutes="纪要（示例）")
+    assert (refused["type"].rpartition("#")[2], refused["positions"]) == ("objections-unanswered", [1, 2])
+    for position in (1, 2):
+        moved(office, code, "answers", 201, position=position, words="已核对")
+    assert moved(office, code, "answers", 409, position=1, words="改口")["type"].endswith("objection-answered")
+    assert moved(office, code, "answers", 404, position=3, words="没有这条")["type"].endswith("not-found")
+    told = moved(office, code, "approval", met_on="2027-01-25", minutes="纪要（示例）")
+    assert [row["answer"] for row in told["objections"]] == ["已核对", "已核对"]
+    late = office.post(
+        f"/surplus-plans/{code}/objections", {"household": member, "words": "迟了"}, office.household(member), 409
+    )
+    assert late["type"].endswith("plan-not-laid-open")
+
+
+def test_who_is_no_member_shares_nothing_objects_to_nothing_and_sees_no_draft(office: Office) -> None:
+    stranger = scalars(
+        "SELECT households.code FROM memberships JOIN households ON households.id = household_id"
+        " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F02' ORDER BY 1 LIMIT 1"
+    )[0][0]
+    office.go(JANUARY)
+    code = drafted(office)["code"]
+    member = office.household(members()[0][0])
+    office.get(f"/surplus-plans/{code}", member, 404)
+    assert code not in {row["code"] for row in office.get("/surplus-plans?year=2026", member)["items"]}
+    moved(office, code, "laying-open")
+    assert office.get(f"/surplus-plans/{code}", member)["status"] == "open"
+    office.get(f"/surplus-plans/{code}", office.household(stranger), 404)
+    office.get(f"/surplus-plans/{code}", office.firms["F02"], 404)
+    body = {"household": stranger, "words": "我不是社员"}
+    office.post(f"/surplus-plans/{code}/objections", body, office.firms["F01"], 404)
+    grower = {"household": members()[1][0], "words": "我只交售"}
+    with transaction() as session:
+        session.execute(
+            text(
+                "UPDATE memberships SET relation = 'contract', share_units = 0 FROM households, firms WHERE"
+                " households.id = household_id AND firms.id = firm_id AND firms.code = 'F01' AND households.code = :who"
+            ),
+            {"who": grower["household"]},
+        )
+    refused = office.post(f"/surplus-plans/{code}/objections", grower, office.firms["F01"], 409)
+    assert refused["type"].endswith("not-a-member")
+
+
+def test_a_withdrawn_plan_makes_room_for_another_and_a_booked_one_is_never_withdrawn(office: Office) -> None:
+    code = laid_open(office)
+    assert office.post("/surplus-plans", TERMS, office.firms["F01"], 409)["plan"] == code
+    assert moved(office, code, "withdrawal", reason="漏计股金")["status"] == "withdrawn"
+    again = drafted(office)["code"]
+    assert again == "F01-2026-2"
+    moved(office, again, "laying-open")
+    office.go(date(2027, 2, 1))
+    moved(office, again, "approval", met_on="2027-02-01", minutes="纪要（示例）")
+    moved(office, again, "booking", 201)
+    assert moved(office, again, "withdrawal", 409, reason="反悔")["type"].endswith("move-refused")
+    assert moved(office, again, "booking", 409)["type"].endswith("move-refused")
+
+
+def test_what_was_laid_open_does_not_change_when_a_slip_is_corrected_afterwards(office: Office) -> None:
+    delivered(office)
+    code = laid_open(office)
+    before = office.get(f"/surplus-plans/{code}")["parts"]
+    office.post(
+        "/deliveries/D90001/corrections", {"weight_g": 1_000, "price_fen_per_kg": 500, "reason": "误读"},
+        office.firms["F01"],
+    )  # fmt: skip
+    assert office.get(f"/surplus-plans/{code}")["parts"] == before
+    with pytest.raises(IntegrityError, match="append-only"), transaction() as session:
+        session.execute(text("UPDATE surplus_shares SET patronage_fen = 0"))
+
+
+def second_draft(office: Office, *, lock: bool) -> str:
+    """What becomes of a draft that is begun while another one of the same year is not committed yet."""
+    outcome = []
+
+    def draft(locked: bool) -> None:
+        with transaction() as session:
+            firm = firm_by_code(session, "F01", lock=locked)
+            draft_plan(session, firm, 2026, Terms(1_000, 0, 1_000, 6_000), actor_id=None, now=office.clock.now())
+            if not outcome:
+                outcome.append("first")
+                second.start()
+                second.join(0.5)
+
+    def follow() -> None:
+        with office.app.app_context():
+            try:
+                draft(lock)
+            except (DomainError, IntegrityError) as refused:
+                outcome.append(type(refused).__name__)
+
+    second = Thread(target=follow)
+    draft(True)
+    second.join()
+    assert scalars("SELECT count(*) FROM surplus_plans WHERE year = 2026") == [(1,)]
+    return str(outcome[-1])
+
+
+def test_of_two_drafts_at_once_the_second_is_told_of_the_first(office: Office) -> None:
+    office.go(JANUARY)
+    assert second_draft(office, lock=True) == "PlanExists"
+
+
+def test_control_without_the_lock_only_the_index_stops_the_second(office: Office) -> None:
+    office.go(JANUARY)
+    assert second_draft(office, lock=False) == "IntegrityError"
