@@ -4,6 +4,8 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
+from shop.agreements import reminders
+from shop.agreements.jobs import FIND_ENDING, REMIND_END
 from shop.orders.jobs import CALL_OFF_DUE
 from shop.orders.scheduled import place_due
 from tasks.registry import Done, Kind, runs
@@ -14,3 +16,15 @@ def call_off_due(session: Session, day: date, *, now: datetime) -> Done:
     """What the schedules ask for on `day` is called off and ordered; a line that cannot be stops no other."""
     result = place_due(session, day, now=now)
     return Done(result.placed, "; ".join(f"{code}: {why}" for code, why in result.refused) or "ok")
+
+
+@runs(FIND_ENDING, Kind.DAILY)
+def find_ending(session: Session, day: date, *, now: datetime) -> Done:
+    """Ask for reminders of agreements that end soon; how many."""
+    return Done(reminders.find_ending(session, day, now=now))
+
+
+@runs(REMIND_END, Kind.JOB)
+def remind_end(session: Session, agreement_id: int, days_before: int, last_day: int, *, now: datetime) -> None:
+    """Leave one reminder for both sides."""
+    reminders.remind_end(session, agreement_id, days_before, last_day, now=now)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import time, timedelta
 
+from shop.agreements.jobs import FIND_ENDING
 from shop.income.jobs import FIND_UNSETTLED
 from shop.kit.jobs import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
 from shop.orders.jobs import CALL_OFF_DUE, EXPIRE_UNPAID
@@ -42,6 +43,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     Every(NOTIFY_AGAIN, timedelta(minutes=1)),
     DailyAt(RETIRE_EXPIRED, time(0, 30)),
     DailyAt(CALL_OFF_DUE, time(6, 0)),
+    DailyAt(FIND_ENDING, time(6, 30)),
     DailyAt(COMPARE_ROLLUPS, time(2, 30)),
     DailyAt(FORGET_OLD, time(3, 30)),
 )

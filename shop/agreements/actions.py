@@ -1,23 +1,21 @@
-"""Signing agreements, quoting markets, calling off."""
+"""Quoting markets, calling off. What leads to a signed agreement is in `signing.py`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.errors import (
     AgreementNotRunning,
-    NotABulkBuyer,
     NotFoundError,
-    NotTheSellers,
     OutsideTerm,
     ProductNotPromised,
     PromiseExceeded,
     QuoteExists,
 )
 from shop.agreements.models import (
+    RUNNING,
     Agreement,
     AgreementLine,
     AgreementStatus,
@@ -25,80 +23,11 @@ from shop.agreements.models import (
     CallOffStatus,
     DueWeight,
     MarketQuote,
-    PriceRule,
 )
 from shop.agreements.pricing import Quote, day_price
-from shop.agreements.schedule import due_weights, parse
 from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
 from shop.catalog.models import Product
-from shop.catalog.season import sellable
-from shop.channels.buyers import AGREEMENT_PARTNER
-from shop.channels.errors import CodeTaken
-from shop.channels.models import Occasion, OccasionKind, OccasionStatus, Partner
-from shop.kit.clock import at_beijing
 from shop.kit.states import advance, record
-
-
-@dataclass(frozen=True)
-class Promise:
-    """A line of an agreement to be signed: grams over the whole term, floor in fen per kg, margin in basis points."""
-
-    product: Product
-    committed_g: int
-    floor_fen_per_kg: int
-    price_rule: PriceRule
-    margin_bp: int
-
-
-def sign(
-    session: Session, code: str, partner: Partner, firm_id: int, campaign_id: int, *, starts_on: date, ends_on: date,
-    deposit_bp: int, penalty_bp: int, payment_term_days: int, schedule: str, promises: Sequence[Promise],
-    signed_on: date, actor_id: int | None, now: datetime,
-) -> Agreement:  # fmt: skip
-    """Record a signed agreement, its occasion, its lines, and what its schedule makes due.
-
-    Raises CodeTaken, NotABulkBuyer, NotTheSellers, ValueError for a schedule that cannot be read.
-    """
-    parsed = parse(schedule)
-    if session.scalar(select(Occasion.id).where(Occasion.code == code)):
-        raise CodeTaken(taken=code)
-    if partner.kind is not AGREEMENT_PARTNER:
-        raise NotABulkBuyer(partner=partner.code)
-    for promise in promises:
-        if promise.product.firm_id != firm_id:
-            raise NotTheSellers(sku=promise.product.sku)
-    occasion = Occasion(
-        code=code, kind=OccasionKind.AGREEMENT, status=OccasionStatus.OPEN, campaign_id=campaign_id,
-        partner_id=partner.id, partner_kind=partner.kind, title_zh=f"采购协议 {code}",
-        starts_at=at_beijing(starts_on), ends_at=at_beijing(ends_on + timedelta(days=1)), commission_bp=0,
-    )  # fmt: skip
-    session.add(occasion)
-    session.flush()
-    agreement = Agreement(
-        code=code, status=AgreementStatus.SIGNED, occasion_id=occasion.id, occasion_kind=occasion.kind,
-        partner_id=partner.id, partner_kind=partner.kind, firm_id=firm_id, starts_on=starts_on, ends_on=ends_on,
-        signed_on=signed_on, deposit_bp=deposit_bp, penalty_bp=penalty_bp, payment_term_days=payment_term_days,
-        schedule=schedule,
-    )  # fmt: skip
-    session.add(agreement)
-    session.flush()
-    for promise in promises:
-        line = AgreementLine(
-            agreement_id=agreement.id, product_id=promise.product.id, committed_g=promise.committed_g,
-            floor_fen_per_kg=promise.floor_fen_per_kg, price_rule=promise.price_rule, margin_bp=promise.margin_bp,
-        )  # fmt: skip
-        session.add(line)
-        session.flush()
-        product = promise.product
-
-        def deliverable(day: date, product: Product = product) -> bool:
-            return sellable(product.harvest_start_month, product.harvest_end_month, product.shelf_life_days, day)
-
-        due = due_weights(parsed, starts_on, ends_on, promise.committed_g, deliverable)
-        session.add_all(DueWeight(line_id=line.id, due_on=day, weight_g=grams) for day, grams in due.items())
-    record(session, agreement, "sign", person_id=actor_id, now=now, to_state=AgreementStatus.SIGNED)
-    session.flush()
-    return agreement
 
 
 def agreement_by_code(session: Session, code: str, *, lock: bool = False) -> Agreement:
@@ -177,7 +106,7 @@ def call_off(
     session.add(call)
     session.flush()
     record(session, call, "request", person_id=actor_id, now=now, to_state=CallOffStatus.REQUESTED)
-    if agreement.status is AgreementStatus.SIGNED:
+    if agreement.status is not AgreementStatus.EXECUTING:
         advance(session, agreement, AGREEMENT_LIFE, "call_off", person_id=actor_id, now=now)
     return call
 
@@ -214,7 +143,7 @@ def due_calls(session: Session, day: date) -> list[DueCall]:
             DueWeight.due_on == day,
             DueWeight.weight_g > 0,
             CallOff.id.is_(None),
-            Agreement.status.in_([AgreementStatus.SIGNED, AgreementStatus.EXECUTING]),
+            Agreement.status.in_(RUNNING),
         )
         .order_by(Agreement.code)
     )

@@ -3,13 +3,18 @@
 Calling off places an order and is therefore in the room of orders.
 """
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from flask_smorest import Blueprint
+from sqlalchemy.orm import Session
 
-from shop.access.guard import Role, allow, current_actor
-from shop.agreements import actions, errors, queries, schemas
-from shop.agreements.models import Agreement
+from shop.access.guard import ALL, Owned, Role, allow, current_actor, may_see, must_own
+from shop.agreements import actions, errors, queries, schemas, signing
+from shop.agreements.models import Agreement, Side
+from shop.agreements.signing import Hand
+from shop.agreements.terms import LineTerms, Terms, committed_g
 from shop.catalog.actions import firm_by_code, product_by_sku
 from shop.catalog.models import Firm
 from shop.channels.actions import partner_by_code
@@ -18,7 +23,7 @@ from shop.channels.models import Partner
 from shop.channels.reference import selling
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
-from shop.kit.errors import NotFoundError
+from shop.kit.errors import ForbiddenError, MoveRefusedError, NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.reference import current_version
 from shop.kit.schemas import cursor_key, page
@@ -48,43 +53,172 @@ def list_agreements(query: dict[str, Any]) -> dict[str, object]:
     return page(rows, query["limit"], key=lambda row: int(row["id"]))
 
 
+_LINE = {"sku": "PL001", "committed_g": 5_000_000, "floor_fen_per_kg": 520, "price_rule": "FLOOR_OR_MARKET"}
+_TERMS = {
+    "starts_on": "2025-07-16", "ends_on": "2025-12-31", "deposit_bp": 1_000, "penalty_bp": 500, "tolerance_bp": 500,
+    "payment_term_days": 30, "schedule": "weekly:1,4", "lines": [_LINE],
+}  # fmt: skip
+DRAFTING = [NotFoundError, CodeTaken, NoCampaign, errors.NotABulkBuyer, errors.NotTheSellers]
+
+
+def _terms(session: Session, body: dict[str, Any]) -> Terms:
+    """The terms of a request: a weight for each date becomes one for the whole term. Raises NotFoundError."""
+    lines = []
+    for asked in body["lines"]:
+        line = {name: value for name, value in asked.items() if name != "per_date_g"}
+        if asked["per_date_g"] is not None:
+            product = product_by_sku(session, asked["sku"])
+            line["committed_g"] = committed_g(
+                product, body["schedule"], body["starts_on"], body["ends_on"], asked["per_date_g"]
+            )
+        if asked["minimum_g"] is None:
+            line["minimum_g"] = line["committed_g"]
+        lines.append(LineTerms(**line))
+    names = [name for name in Terms.__dataclass_fields__ if name != "lines"]
+    terms = Terms(**{name: body[name] for name in names}, lines=tuple(lines))
+    return terms if terms.buyer_penalty_bp is not None else replace(terms, buyer_penalty_bp=terms.penalty_bp)
+
+
+def _campaign_on(session: Session, day: date) -> int:
+    campaign_id = selling(session, current_version(session)).campaign_on(day)
+    if campaign_id is None:
+        raise NoCampaign
+    return campaign_id
+
+
+def _hand(owners: dict[Role, Owned]) -> Hand:
+    """For which side the caller speaks: the first of his roles that owns the agreement."""
+    actor = current_actor()
+    sides = {Role.BUYER: Side.BUYER, Role.FIRM_STAFF: Side.FIRM, Role.OPERATOR: Side.COUNTY}
+    mine = [role for role, owner in owners.items() if may_see(actor, {role: owner})]
+    return Hand(sides[mine[0]], actor.person_id, now())
+
+
+def _locked(code: str, *roles: Role) -> tuple[Agreement, Hand]:
+    """The agreement, locked, if one of `roles` is the caller's and owns it. Raises NotFoundError otherwise."""
+    session = db.session()
+    agreement = actions.agreement_by_code(session, code, lock=True)
+    owners: dict[Role, Owned] = {
+        Role.BUYER: session.get_one(Partner, agreement.partner_id).party_id,
+        Role.FIRM_STAFF: session.get_one(Firm, agreement.firm_id).party_id,
+        Role.OPERATOR: ALL,
+    }
+    asked = {role: owner for role, owner in owners.items() if role in roles}
+    must_own(current_actor(), asked, what=code)
+    return agreement, _hand(asked)
+
+
 @blueprint.route("/agreements", methods=["POST"])
 @allow(Role.OPERATOR)
 @blueprint.arguments(schemas.SignedAgreement)
 @blueprint.response(201, schemas.AgreementDetail)
 @documented(
-    errors=[NotFoundError, CodeTaken, NoCampaign, errors.NotABulkBuyer, errors.NotTheSellers],
-    example={
-        "code": "A90", "partner": "B01", "firm": "F01", "signed_on": "2025-07-15", "starts_on": "2025-07-16",
-        "ends_on": "2025-12-31", "deposit_bp": 1_000, "penalty_bp": 500, "payment_term_days": 30,
-        "schedule": "weekly:1,4",
-        "lines": [
-            {"sku": "PL001", "committed_g": 5_000_000, "floor_fen_per_kg": 520, "price_rule": "FLOOR_OR_MARKET"}
-        ],
-    },
-)  # fmt: skip
+    errors=DRAFTING,
+    example={"code": "A90", "partner": "B01", "firm": "F01", "signed_on": "2025-07-15", **_TERMS},
+)
 def record_signed(body: dict[str, Any]) -> dict[str, Any]:
-    """登记协议 · Record a signed agreement; what is due when follows from its schedule."""
+    """登记协议 · Record an agreement that both sides signed on paper; what is due when follows from its schedule."""
     with transaction() as session:
         actor = current_actor()
         partner, firm = partner_by_code(session, body["partner"]), firm_by_code(session, body["firm"])
-        campaign_id = selling(session, current_version(session)).campaign_on(body["starts_on"])
-        if campaign_id is None:
-            raise NoCampaign
-        promises = [
-            actions.Promise(
-                product_by_sku(session, line["sku"]), line["committed_g"], line["floor_fen_per_kg"],
-                line["price_rule"], line["margin_bp"],
-            )
-            for line in body["lines"]
-        ]  # fmt: skip
-        actions.sign(
-            session, body["code"], partner, firm.id, campaign_id, starts_on=body["starts_on"],
-            ends_on=body["ends_on"], deposit_bp=body["deposit_bp"], penalty_bp=body["penalty_bp"],
-            payment_term_days=body["payment_term_days"], schedule=body["schedule"], promises=promises,
+        signing.record_signed(
+            session, body["code"], partner, firm, _campaign_on(session, body["starts_on"]), _terms(session, body),
             signed_on=body["signed_on"], actor_id=actor.person_id, now=now(),
         )  # fmt: skip
         return queries.agreement(session, actor, body["code"], beijing_day(now()))
+
+
+@blueprint.route("/agreements/drafts", methods=["POST"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
+@blueprint.arguments(schemas.DraftAsked)
+@blueprint.response(201, schemas.VersionList)
+@documented(errors=[*DRAFTING, errors.NotRenewable], example={"code": "A91", "partner": "B01", "firm": "F01", **_TERMS})
+def draft(body: dict[str, Any]) -> dict[str, Any]:
+    """起草协议 · Draft an agreement: version 1, to be negotiated in versions and signed by both sides."""
+    with transaction() as session:
+        actor = current_actor()
+        partner, firm = partner_by_code(session, body["partner"]), firm_by_code(session, body["firm"])
+        owners: dict[Role, Owned] = {
+            Role.BUYER: partner.party_id, Role.FIRM_STAFF: firm.party_id, Role.OPERATOR: ALL,
+        }  # fmt: skip
+        what = body["firm"] if actor.has(Role.FIRM_STAFF) else body["partner"]
+        must_own(actor, owners, what=what)
+        renews = None
+        if body["renews"] is not None:
+            renews = actions.agreement_by_code(session, body["renews"])
+        signing.draft(
+            session, body["code"], partner, firm, _campaign_on(session, body["starts_on"]), _terms(session, body),
+            by=_hand(owners), renews=renews, note=body["note"],
+        )  # fmt: skip
+        return {"items": queries.versions(session, actor, body["code"])}
+
+
+@blueprint.route("/agreements/<string:code>/versions", methods=["GET"])
+@allow(*READERS)
+@blueprint.response(200, schemas.VersionList)
+@documented(errors=[NotFoundError])
+def list_versions(code: str) -> dict[str, Any]:
+    """协议文本 · All versions of the terms, the youngest first, with their hashes and signatures."""
+    return {"items": queries.versions(db.session(), current_actor(), code)}
+
+
+@blueprint.route("/agreements/<string:code>/versions", methods=["POST"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
+@blueprint.arguments(schemas.VersionAsked)
+@blueprint.response(201, schemas.VersionList)
+@documented(
+    errors=[NotFoundError, errors.AgreementNotRunning, errors.NotTheSellers, errors.AmendmentRefused],
+    example={**_TERMS, "starts_on": "2025-07-01", "note": "数量增加至 5 吨"},
+)
+def propose(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """提出新文本 · Put other terms: the next version of a draft, or an amendment (补充协议) of a signed agreement."""
+    with transaction() as session:
+        agreement, hand = _locked(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
+        signing.propose(session, agreement, _terms(session, body), by=hand, note=body["note"])
+        return {"items": queries.versions(session, current_actor(), code)}
+
+
+@blueprint.route("/agreements/<string:code>/signatures", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.BUYER)
+@blueprint.arguments(schemas.SignatureAsked)
+@blueprint.response(200, schemas.AgreementDetail)
+@documented(
+    errors=[NotFoundError, errors.DocumentNotCurrent, errors.AgreementNotRunning, errors.AmendmentRefused],
+    example={"version": 1, "document_hash": "0" * 64},
+)
+def sign(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """签署 · Sign the youngest version by its hash; the second signature puts it in force. Twice is once."""
+    with transaction() as session:
+        agreement, hand = _locked(code, Role.BUYER, Role.FIRM_STAFF)
+        signing.sign(session, agreement, body["version"], body["document_hash"], by=hand)
+        session.flush()
+        return queries.agreement(session, current_actor(), code, beijing_day(now()))
+
+
+@blueprint.route("/agreements/<string:code>/ending", methods=["POST"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
+@blueprint.arguments(schemas.EndingAsked)
+@blueprint.response(200, schemas.AgreementDetail)
+@documented(
+    errors=[NotFoundError, ForbiddenError, MoveRefusedError],
+    example={"event": "withdraw", "reason": "双方未谈妥"},
+)
+def end(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """撤回或解除 · Withdraw a draft; the county records that a running agreement was terminated, with the reason."""
+    with transaction() as session:
+        agreement, hand = _locked(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
+        if body["event"] == "terminate" and hand.side is not Side.COUNTY:
+            raise ForbiddenError
+        signing.end(session, agreement, body["event"], actor_id=hand.person_id, now=hand.now, reason=body["reason"])
+        return queries.agreement(session, current_actor(), code, beijing_day(now()))
+
+
+@blueprint.route("/agreement-reminders", methods=["GET"])
+@allow(*READERS)
+@blueprint.response(200, schemas.ReminderList)
+def list_reminders() -> dict[str, Any]:
+    """到期提醒 · Reminders, 60 and 30 days before the end, of agreements that concern you."""
+    return {"items": queries.reminders(db.session(), current_actor())}
 
 
 @blueprint.route("/agreements/<string:code>", methods=["GET"])

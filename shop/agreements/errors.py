@@ -4,8 +4,11 @@ from shop.kit.errors import DomainError, NotFoundError
 
 __all__ = [
     "AgreementNotRunning",
+    "AmendmentRefused",
+    "DocumentNotCurrent",
     "NotABulkBuyer",
     "NotFoundError",
+    "NotRenewable",
     "NotTheSellers",
     "OutsideTerm",
     "ProductNotPromised",
@@ -77,3 +80,30 @@ class NotTheSellers(DomainError):
     title_zh, title_en = "不是供方的商品", "Not the seller's product"
     zh = "{sku} 不是供方的商品。"
     en = "{sku} is not a product of the seller."
+
+
+class DocumentNotCurrent(DomainError):
+    """What is to be signed is not the youngest version, or its hash is another document's."""
+
+    code = "document-not-current"
+    title_zh, title_en = "不是最新文本", "Not the current document"
+    zh = "协议 {agreement} 当前待签的是第 {number} 版，文本校验值 {document_hash}；请按最新文本签署。"
+    en = "Agreement {agreement} waits to be signed as version {number}, document {document_hash}."
+
+
+class AmendmentRefused(DomainError):
+    """An amendment changes what it may not: first day, less than called or due, an end before what is called."""
+
+    code = "amendment-refused"
+    title_zh, title_en = "补充协议不成立", "Amendment refused"
+    zh = "协议 {agreement} 的补充条款不成立：{term} 不得{bound_zh}。"
+    en = "The amendment of {agreement} does not hold: {term} must be {bound_en}."
+
+
+class NotRenewable(DomainError):
+    """The agreement to be renewed is of other sides, is a draft, or is renewed already."""
+
+    code = "not-renewable"
+    title_zh, title_en = "不能续签", "Not renewable"
+    zh = "协议 {agreement} 不能由此续签。"
+    en = "Agreement {agreement} cannot be renewed by this one."

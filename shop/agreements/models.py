@@ -3,23 +3,40 @@
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.channels.models import OccasionKind, PartnerKind
 from shop.kit.db import Model, one_of
-from shop.kit.types import Bp, Code, Fen, Grams, Id, Instant, Name, Ref, Small
+from shop.kit.types import Bp, Code, Fen, Grams, Id, Instant, Json, Name, Prose, Ref, Small
 
 
 class AgreementStatus(StrEnum):
     """Life of an agreement."""
 
     DRAFT = "draft"
+    WITHDRAWN = "withdrawn"
     SIGNED = "signed"
+    DEPOSIT_PAID = "deposit_paid"
     EXECUTING = "executing"
     FULFILLED = "fulfilled"
     SHORT = "short"
     TERMINATED = "terminated"
+    RENEWED = "renewed"
+
+
+#: Signed and not ended.
+RUNNING = (AgreementStatus.SIGNED, AgreementStatus.DEPOSIT_PAID, AgreementStatus.EXECUTING)
+#: Never signed.
+UNSIGNED = (AgreementStatus.DRAFT, AgreementStatus.WITHDRAWN)
+
+
+class Side(StrEnum):
+    """Who speaks: one of the two who sign, or the county that records what they signed on paper."""
+
+    BUYER = "buyer"
+    FIRM = "firm"
+    COUNTY = "county"
 
 
 class PriceRule(StrEnum):
@@ -41,8 +58,10 @@ class CallOffStatus(StrEnum):
 class Agreement(Model):
     """A long-term purchase agreement between a buyer and a firm, both days of the term included.
 
-    Deposit (定金) at most 20 % of the contract value (Civil Code art. 586). `schedule` is kept as written: daily,
-    weekly:d,d (1 = Monday), monthly:d,d, once:date.
+    The terms are those of the version in force (`version_id`); a trigger refuses any other change of a signed term.
+    Deposit (定金) at most 20 % of the contract value (Civil Code art. 586). `penalty_bp` is the firm's rate,
+    `buyer_penalty_bp` the buyer's. `schedule` is kept as written: daily, weekly:d,d (1 = Monday), monthly:d,d,
+    once:date. `renews_id`: the agreement that this one follows.
     """
 
     __tablename__ = "agreements"
@@ -55,10 +74,17 @@ class Agreement(Model):
         CheckConstraint("ends_on >= starts_on", name="term_ordered"),
         CheckConstraint("deposit_bp BETWEEN 0 AND 2000", name="deposit_lawful"),
         CheckConstraint("penalty_bp BETWEEN 0 AND 3000", name="penalty_in_range"),
+        CheckConstraint("buyer_penalty_bp BETWEEN 0 AND 3000", name="buyer_penalty_in_range"),
+        CheckConstraint("tolerance_bp BETWEEN 0 AND 2000", name="tolerance_in_range"),
         CheckConstraint("payment_term_days BETWEEN 0 AND 60", name="term_lawful"),
+        CheckConstraint("status NOT IN ('draft', 'withdrawn') OR signed_on IS NULL", name="drafts_unsigned"),
+        ForeignKeyConstraint(
+            ["version_id", "id"], ["agreement_versions.id", "agreement_versions.agreement_id"], use_alter=True
+        ),
         UniqueConstraint("occasion_id"),
         Index(None, "partner_id"),
         Index(None, "firm_id"),
+        Index(None, "renews_id"),
     )
 
     id: Mapped[Id]
@@ -74,21 +100,95 @@ class Agreement(Model):
     signed_on: Mapped[date | None]
     deposit_bp: Mapped[Bp]
     penalty_bp: Mapped[Bp]
+    buyer_penalty_bp: Mapped[Bp] = mapped_column(server_default="0")
+    tolerance_bp: Mapped[Bp] = mapped_column(server_default="0")
     payment_term_days: Mapped[Small]
     schedule: Mapped[Name]
+    version_id: Mapped[Ref | None]
+    renews_id: Mapped[Ref | None] = mapped_column(ForeignKey("agreements.id"))
+
+
+class AgreementVersion(Model):
+    """The whole terms as one side put them: never changed, only followed by the next version. Append-only.
+
+    `document_hash`: SHA-256, in hexadecimal, of the terms as `terms.document` writes them.
+    """
+
+    __tablename__ = "agreement_versions"
+    __table_args__ = (
+        one_of("proposed_by", Side),
+        UniqueConstraint("agreement_id", "number"),
+        UniqueConstraint("id", "agreement_id"),
+        UniqueConstraint("id", "document_hash"),
+        CheckConstraint("number > 0", name="number_counted"),
+    )
+
+    id: Mapped[Id]
+    agreement_id: Mapped[Ref] = mapped_column(ForeignKey("agreements.id"))
+    number: Mapped[Small]
+    terms: Mapped[Json]
+    document_hash: Mapped[str] = mapped_column(String(64))
+    proposed_by: Mapped[Side]
+    proposed_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
+    proposed_at: Mapped[Instant]
+    note: Mapped[Prose | None]
+
+
+class AgreementSignature(Model):
+    """One side's consent to one document: who and when. Append-only; another document's hash is impossible.
+
+    `on_paper`: recorded by the county from the signed paper; `person_id` is then who recorded it.
+    """
+
+    __tablename__ = "agreement_signatures"
+    __table_args__ = (
+        CheckConstraint("side IN ('buyer', 'firm')", name="side_known"),
+        ForeignKeyConstraint(
+            ["version_id", "document_hash"], ["agreement_versions.id", "agreement_versions.document_hash"]
+        ),
+    )
+
+    version_id: Mapped[Ref] = mapped_column(primary_key=True)
+    side: Mapped[Side] = mapped_column(primary_key=True)
+    document_hash: Mapped[str] = mapped_column(String(64))
+    person_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
+    signed_at: Mapped[Instant]
+    on_paper: Mapped[bool]
+
+
+class AgreementReminder(Model):
+    """Both sides were reminded, once, that the agreement ends in `days_before` days or fewer. Append-only."""
+
+    __tablename__ = "agreement_reminders"
+    __table_args__ = (CheckConstraint("days_before > 0", name="before_the_end"),)
+
+    agreement_id: Mapped[Ref] = mapped_column(ForeignKey("agreements.id"), primary_key=True)
+    ends_on: Mapped[date] = mapped_column(primary_key=True)
+    days_before: Mapped[Small] = mapped_column(primary_key=True)
+    reminded_at: Mapped[Instant]
 
 
 class AgreementLine(Model):
     """What is promised of one product over the whole term, and at what price.
 
-    `floor_fen_per_kg`: for FIXED it is the price. `margin_bp`: MARKET_PLUS only.
+    `floor_fen_per_kg`: for FIXED it is the price. `margin_bp`: MARKET_PLUS only. `minimum_g` in total and
+    `minimum_date_g` on each day of the schedule are what the buyer commits to take. `special_bp`, `second_bp`,
+    `off_bp`: price of a grade in parts of 一级; 0 = not taken.
     """
 
     __tablename__ = "agreement_lines"
     __table_args__ = (
         one_of("price_rule", PriceRule),
         UniqueConstraint("agreement_id", "product_id"),
-        CheckConstraint("committed_g > 0 AND floor_fen_per_kg > 0", name="promises_something"),
+        CheckConstraint("committed_g >= 0 AND floor_fen_per_kg > 0", name="promises_something"),
+        CheckConstraint(
+            "minimum_g BETWEEN 0 AND committed_g AND minimum_date_g BETWEEN 0 AND committed_g", name="minimum_within"
+        ),
+        CheckConstraint("farm_gate_floor_fen_per_kg >= 0", name="farm_gate_not_negative"),
+        CheckConstraint(
+            "special_bp BETWEEN 10000 AND 20000 AND second_bp BETWEEN 0 AND 10000 AND off_bp BETWEEN 0 AND 10000",
+            name="grades_in_range",
+        ),
         CheckConstraint("margin_bp >= 0 AND (margin_bp = 0 OR price_rule = 'MARKET_PLUS')", name="margin_fits_rule"),
         Index(None, "product_id"),
     )
@@ -100,6 +200,13 @@ class AgreementLine(Model):
     floor_fen_per_kg: Mapped[Fen]
     price_rule: Mapped[PriceRule]
     margin_bp: Mapped[Bp] = mapped_column(server_default="0")
+    minimum_g: Mapped[Grams] = mapped_column(server_default="0")
+    minimum_date_g: Mapped[Grams] = mapped_column(server_default="0")
+    farm_gate_floor_fen_per_kg: Mapped[Fen] = mapped_column(server_default="0")
+    special_bp: Mapped[Bp] = mapped_column(server_default="11500")
+    second_bp: Mapped[Bp] = mapped_column(server_default="8500")
+    off_bp: Mapped[Bp] = mapped_column(server_default="6000")
+    version_id: Mapped[Ref | None] = mapped_column(ForeignKey("agreement_versions.id"))
 
 
 class MarketQuote(Model):
@@ -120,7 +227,7 @@ class MarketQuote(Model):
 
 
 class DueWeight(Model):
-    """What the schedule asks of a line on a day: written once when the agreement is signed.
+    """What the schedule asks of a line on a day: written when the agreement is signed, later days anew by an amendment.
 
     The days of the schedule that fall in the product's harvest window (prolonged by its shelf life) share the committed
     weight by largest remainder, so they add up to it exactly.

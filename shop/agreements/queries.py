@@ -2,18 +2,30 @@
 
 from collections import defaultdict
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Owner, Role, scope
-from shop.agreements.models import Agreement, AgreementLine, CallOff, CallOffStatus, DueWeight
+from shop.agreements.models import (
+    RUNNING,
+    Agreement,
+    AgreementLine,
+    AgreementReminder,
+    AgreementSignature,
+    AgreementVersion,
+    CallOff,
+    CallOffStatus,
+    DueWeight,
+)
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
 from shop.kit.errors import NotFoundError
 from shop.kit.money import price_of
 from shop.places.models import Township, Village
+
+AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
 #: Whose an agreement is: the buyer's, the firm's, and for a manager the township's where the firm is.
 OWNERS: dict[Role, Owner] = {
@@ -23,18 +35,30 @@ OWNERS: dict[Role, Owner] = {
     Role.BUYER: Partner.party_id,
 }
 
+_LINE_TERMS = (
+    "margin_bp", "minimum_g", "minimum_date_g", "farm_gate_floor_fen_per_kg", "special_bp", "second_bp", "off_bp",
+)  # fmt: skip
+
+
+def _visible(query: AnySelect, actor: Actor) -> AnySelect:
+    """Restrict a query about agreements to those that concern `actor`."""
+    return (
+        query.select_from(Agreement)
+        .join(Partner, Partner.id == Agreement.partner_id)
+        .join(Firm, Firm.id == Agreement.firm_id)
+        .join(Village, Village.id == Firm.village_id)
+        .join(Township, Township.id == Village.township_id)
+        .where(scope(actor, OWNERS))
+    )
+
 
 def agreements(
     session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: int, day: date
 ) -> list[dict[str, Any]]:
     """Up to `limit` agreements that `actor` sees, newest first; due counts up to `day`."""
     rows = session.execute(
-        select(Agreement, Partner.code, Partner.name_zh, Firm.code, Firm.name_zh)
-        .join(Partner, Partner.id == Agreement.partner_id)
-        .join(Firm, Firm.id == Agreement.firm_id)
-        .join(Village, Village.id == Firm.village_id)
-        .join(Township, Township.id == Village.township_id)
-        .where(scope(actor, OWNERS), *wanted)
+        _visible(select(Agreement, Partner.code, Partner.name_zh, Firm.code, Firm.name_zh), actor)
+        .where(*wanted)
         .order_by(Agreement.id.desc())
         .limit(limit)
     ).all()
@@ -87,7 +111,7 @@ def _lines(session: Session, agreement_ids: list[int], day: date) -> dict[int, l
                 "name_zh": name_zh,
                 "price_rule": line.price_rule.value,
                 "floor_fen_per_kg": line.floor_fen_per_kg,
-                "margin_bp": line.margin_bp,
+                **{name: getattr(line, name) for name in _LINE_TERMS},
                 "committed_g": line.committed_g,
                 "signed_fen": price_of(line.committed_g, line.floor_fen_per_kg),
                 "due_g": int(due_g),
@@ -117,3 +141,57 @@ def _call_offs(session: Session, agreement_id: int) -> list[dict[str, Any]]:
         }
         for call, sku in rows
     ]
+
+
+def versions(session: Session, actor: Actor, code: str) -> list[dict[str, Any]]:
+    """All versions of an agreement that `actor` sees, the youngest first. Raises NotFoundError as `agreement`."""
+    found = session.execute(
+        _visible(select(Agreement.id, Agreement.version_id), actor).where(Agreement.code == code)
+    ).first()
+    if found is None:
+        raise NotFoundError(what=code)
+    rows = session.execute(
+        select(AgreementVersion, AgreementSignature)
+        .outerjoin(AgreementSignature, AgreementSignature.version_id == AgreementVersion.id)
+        .where(AgreementVersion.agreement_id == found.id)
+        .order_by(AgreementVersion.number.desc(), AgreementSignature.signed_at, AgreementSignature.side)
+    )
+    shown: dict[int, dict[str, Any]] = {}
+    for version, signature in rows:
+        one = shown.setdefault(
+            version.id,
+            {
+                "number": version.number,
+                "document_hash": version.document_hash,
+                "proposed_by": version.proposed_by.value,
+                "proposed_at": version.proposed_at,
+                "note": version.note,
+                "in_force": version.id == found.version_id,
+                "terms": version.terms,
+                "signatures": [],
+            },
+        )
+        if signature is not None:
+            one["signatures"].append(
+                {"side": signature.side.value, "signed_at": signature.signed_at, "on_paper": signature.on_paper}
+            )
+    return list(shown.values())
+
+
+def reminders(session: Session, actor: Actor) -> list[dict[str, Any]]:
+    """Reminders of running agreements that `actor` sees, the nearest end first, at most a hundred."""
+    query = _visible(
+        select(
+            Agreement.code.label("agreement"), Partner.name_zh.label("partner_name_zh"),
+            Firm.name_zh.label("firm_name_zh"), AgreementReminder.ends_on, AgreementReminder.days_before,
+            AgreementReminder.reminded_at,
+        ),
+        actor,
+    )  # fmt: skip
+    rows = session.execute(
+        query.join(AgreementReminder, AgreementReminder.agreement_id == Agreement.id)
+        .where(Agreement.status.in_(RUNNING), AgreementReminder.ends_on == Agreement.ends_on)
+        .order_by(AgreementReminder.ends_on, AgreementReminder.days_before, Agreement.id)
+        .limit(100)
+    )
+    return [dict(row) for row in rows.mappings()]

@@ -58,13 +58,18 @@ def _days(first: date, last: date) -> Iterator[date]:
         day += timedelta(days=1)
 
 
+def due_days(schedule: Schedule, first: date, last: date, deliverable: Callable[[date], bool]) -> list[date]:
+    """The days from `first` to `last` on which something is due.
+
+    `deliverable(day)` says whether the product can be delivered then. When no schedule day is deliverable the whole is
+    due on the last day.
+    """
+    return [day for day in _days(first, last) if schedule.falls_on(day) and deliverable(day)] or [last]
+
+
 def due_weights(
     schedule: Schedule, first: date, last: date, committed_g: int, deliverable: Callable[[date], bool]
 ) -> dict[date, int]:
-    """What is due when: the committed grams spread over the due days by largest remainder; they add up to it exactly.
-
-    `deliverable(day)` says whether the product can be delivered then. When no schedule day is deliverable the whole
-    promise is due on the last day of the term.
-    """
-    due = [day for day in _days(first, last) if schedule.falls_on(day) and deliverable(day)] or [last]
+    """What is due when: grams spread over `due_days` by largest remainder; they add up to it exactly."""
+    due = due_days(schedule, first, last, deliverable)
     return dict(zip(due, split(committed_g, [1] * len(due)), strict=True))

@@ -6,6 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from shop.agreements.models import AgreementStatus, PriceRule
 from shop.agreements.schedule import parse
+from shop.agreements.terms import OFF_BP, SECOND_BP, SPECIAL_BP
 from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
 
 
@@ -18,35 +19,52 @@ class AgreementFilter(PageQuery):
 
 
 class PromiseAsked(StrictSchema):
-    """A line: grams over the whole term. For FIXED the floor is the price; `margin_bp` for MARKET_PLUS only."""
+    """A line: grams over the whole term (`committed_g`) or for each day of the schedule (`per_date_g`).
+
+    `minimum_g` and `minimum_date_g`: what the buyer takes at least, in total (left out: all) and on each day. For FIXED
+    the floor is the price; `margin_bp` for MARKET_PLUS only. `special_bp`, `second_bp`, `off_bp`: a grade's price in
+    parts of 一级, 0 = not taken.
+    """
 
     sku = Code(required=True)
-    committed_g = Whole(low=1, high=MAX_GRAMS, required=True)
+    committed_g = Whole(low=1, high=MAX_GRAMS, load_default=None)
+    per_date_g = Whole(low=1, high=MAX_GRAMS // 1_100, load_default=None)
+    minimum_g = Whole(low=0, high=MAX_GRAMS, load_default=None)
+    minimum_date_g = Whole(low=0, high=MAX_GRAMS, load_default=0)
     floor_fen_per_kg = Whole(low=1, high=MAX_FEN, required=True)
     price_rule = fields.Enum(PriceRule, by_value=True, required=True)
     margin_bp = Whole(low=0, high=10_000, load_default=0)
+    farm_gate_floor_fen_per_kg = Whole(low=0, high=MAX_FEN, load_default=0)
+    special_bp = Whole(low=10_000, high=20_000, load_default=SPECIAL_BP)
+    second_bp = Whole(low=0, high=10_000, load_default=SECOND_BP)
+    off_bp = Whole(low=0, high=10_000, load_default=OFF_BP)
 
     @validates_schema
-    def margin_fits(self, data: dict[str, Any], **_: Any) -> None:
-        """Only MARKET_PLUS has a margin."""
+    def fits(self, data: dict[str, Any], **_: Any) -> None:
+        """Only MARKET_PLUS has a margin; one of the two weights is given; minima stay within it."""
         if data["margin_bp"] and data["price_rule"] is not PriceRule.MARKET_PLUS:
             raise ValidationError("Only MARKET_PLUS has a margin.", "margin_bp")
+        if (data["committed_g"] is None) == (data["per_date_g"] is None):
+            raise ValidationError("Give either committed_g or per_date_g.", "committed_g")
+        if data["committed_g"] is not None and (data["minimum_g"] or 0) > data["committed_g"]:
+            raise ValidationError("More than what is committed.", "minimum_g")
+        if data["minimum_date_g"] > (data["per_date_g"] or data["committed_g"]):
+            raise ValidationError("More than what is committed.", "minimum_date_g")
 
 
-class SignedAgreement(StrictSchema):
-    """An agreement as signed. Deposit at most 20 % (Civil Code art. 586), invoices due in 60 days at most.
+class TermsAsked(StrictSchema):
+    """The whole terms. Deposit at most 20 % (Civil Code art. 586), invoices due in 60 days at most.
 
-    `schedule`: `daily`, `weekly:1,4` (1 = Monday), `monthly:5,20`, `once:2026-01-20`.
+    `penalty_bp` is the firm's rate, `buyer_penalty_bp` the buyer's (left out: the same). `schedule`: `daily`,
+    `weekly:1,4` (1 = Monday), `monthly:5,20` (a day that a month lacks is its last), `once:2026-01-20`.
     """
 
-    code = Code(required=True)
-    partner = Code(required=True)
-    firm = Code(required=True)
-    signed_on = Day(required=True)
     starts_on = Day(required=True)
     ends_on = Day(required=True)
     deposit_bp = Whole(low=0, high=2_000, load_default=0)
     penalty_bp = Whole(low=0, high=3_000, load_default=0)
+    buyer_penalty_bp = Whole(low=0, high=3_000, load_default=None)
+    tolerance_bp = Whole(low=0, high=2_000, load_default=0)
     payment_term_days = Whole(low=0, high=60, required=True)
     schedule = Text(high=120, required=True)
     lines = fields.List(fields.Nested(PromiseAsked), required=True, validate=validate.Length(min=1, max=50))
@@ -63,6 +81,44 @@ class SignedAgreement(StrictSchema):
         skus = [line["sku"] for line in data["lines"]]
         if len(set(skus)) != len(skus):
             raise ValidationError("A product is promised twice.", "lines")
+
+
+class VersionAsked(TermsAsked):
+    """Other terms than the youngest version, with a word on why."""
+
+    note = Text(high=500, load_default=None)
+
+
+class DraftAsked(VersionAsked):
+    """A draft between a buyer and a firm; `renews` names the agreement that it follows."""
+
+    code = Code(required=True)
+    partner = Code(required=True)
+    firm = Code(required=True)
+    renews = Code(load_default=None)
+
+
+class SignedAgreement(TermsAsked):
+    """An agreement as both sides signed it on paper."""
+
+    code = Code(required=True)
+    partner = Code(required=True)
+    firm = Code(required=True)
+    signed_on = Day(required=True)
+
+
+class SignatureAsked(StrictSchema):
+    """The document that is signed: number of the version, SHA-256 of its terms in hexadecimal."""
+
+    version = Whole(low=1, high=10_000, required=True)
+    document_hash = Text(high=64, low=64, required=True)
+
+
+class EndingAsked(StrictSchema):
+    """`withdraw` a draft; `terminate` a running agreement (the county)."""
+
+    event = fields.String(required=True, validate=validate.OneOf(["withdraw", "terminate"]))
+    reason = Text(high=500, required=True)
 
 
 class QuoteAsked(StrictSchema):
@@ -82,6 +138,12 @@ class PromiseOut(Schema):
     price_rule = fields.String()
     floor_fen_per_kg = fields.Integer()
     margin_bp = fields.Integer()
+    farm_gate_floor_fen_per_kg = fields.Integer()
+    special_bp = fields.Integer()
+    second_bp = fields.Integer()
+    off_bp = fields.Integer()
+    minimum_g = fields.Integer()
+    minimum_date_g = fields.Integer()
     committed_g = fields.Integer()
     signed_fen = fields.Integer()
     due_g = fields.Integer()
@@ -101,7 +163,7 @@ class CallOffOut(Schema):
 
 
 class AgreementOut(Schema):
-    """An agreement. `signed_fen`: committed weight at the floor price, line by line."""
+    """An agreement. `signed_fen`: committed weight at the floor price, line by line; a draft has no lines yet."""
 
     code = fields.String()
     status = fields.String()
@@ -114,6 +176,8 @@ class AgreementOut(Schema):
     ends_on = fields.Date()
     deposit_bp = fields.Integer()
     penalty_bp = fields.Integer()
+    buyer_penalty_bp = fields.Integer()
+    tolerance_bp = fields.Integer()
     payment_term_days = fields.Integer()
     schedule = fields.String()
     signed_fen = fields.Integer()
@@ -131,3 +195,47 @@ class AgreementPage(Schema):
 
     items = fields.List(fields.Nested(AgreementOut))
     next = fields.String(allow_none=True)
+
+
+class SignatureOut(Schema):
+    """Who consented: side, day and hour, whether on paper."""
+
+    side = fields.String()
+    signed_at = fields.DateTime()
+    on_paper = fields.Boolean()
+
+
+class VersionOut(Schema):
+    """The terms of a version as a document, its hash, and who has signed it."""
+
+    number = fields.Integer()
+    document_hash = fields.String()
+    proposed_by = fields.String()
+    proposed_at = fields.DateTime()
+    note = fields.String(allow_none=True)
+    in_force = fields.Boolean()
+    terms = fields.Raw()
+    signatures = fields.List(fields.Nested(SignatureOut))
+
+
+class VersionList(Schema):
+    """Versions, the youngest first."""
+
+    items = fields.List(fields.Nested(VersionOut))
+
+
+class ReminderOut(Schema):
+    """An agreement ends in `days_before` days or fewer."""
+
+    agreement = fields.String()
+    partner_name_zh = fields.String()
+    firm_name_zh = fields.String()
+    ends_on = fields.Date()
+    days_before = fields.Integer()
+    reminded_at = fields.DateTime()
+
+
+class ReminderList(Schema):
+    """Reminders of agreements that still run, the nearest end first."""
+
+    items = fields.List(fields.Nested(ReminderOut))

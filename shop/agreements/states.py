@@ -6,12 +6,25 @@ from shop.kit.states import Life
 
 AGREEMENT_LIFE: Life[A] = Life(
     {
+        (A.DRAFT, "propose"): A.DRAFT,
+        (A.DRAFT, "withdraw"): A.WITHDRAWN,
+        (A.DRAFT, "sign"): A.SIGNED,
+        (A.SIGNED, "amend"): A.SIGNED,
         (A.SIGNED, "call_off"): A.EXECUTING,
+        (A.SIGNED, "fall_short"): A.SHORT,
+        (A.SIGNED, "terminate"): A.TERMINATED,
+        (A.DEPOSIT_PAID, "amend"): A.DEPOSIT_PAID,
+        (A.DEPOSIT_PAID, "call_off"): A.EXECUTING,
+        (A.DEPOSIT_PAID, "fall_short"): A.SHORT,
+        (A.DEPOSIT_PAID, "terminate"): A.TERMINATED,
+        (A.EXECUTING, "amend"): A.EXECUTING,
         (A.EXECUTING, "call_off"): A.EXECUTING,
         (A.EXECUTING, "fulfil"): A.FULFILLED,
         (A.EXECUTING, "fall_short"): A.SHORT,
-        (A.SIGNED, "terminate"): A.TERMINATED,
         (A.EXECUTING, "terminate"): A.TERMINATED,
+        (A.FULFILLED, "renew"): A.RENEWED,
+        (A.SHORT, "renew"): A.RENEWED,
+        (A.TERMINATED, "renew"): A.RENEWED,
     }
 )
 

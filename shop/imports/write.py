@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shop.access.models import Party, PartyKind
-from shop.agreements.actions import Promise, sign
+from shop.agreements.signing import record_signed
+from shop.agreements.terms import LineTerms, Terms
 from shop.catalog.models import (
     Certificate,
     Firm,
@@ -261,23 +262,21 @@ def _campaign(writing: Writing) -> int:
 
 
 def _agreements(writing: Writing, rows: list[sheets.AgreementRow]) -> None:
-    """Agreements come signed; the files do not tell the day, so it is the first day of the term."""
+    """Agreements come signed on paper; the files do not tell the day, so it is the first day of the term."""
     campaign_id = _campaign(writing)
-    firms = writing.ids(Firm.code, Firm.id, [row.firm_code for row in rows])
-    skus = [row.sku for row in rows]
-    products = {
-        product.sku: product for product in writing.session.scalars(select(Product).where(Product.sku.in_(skus)))
-    }
+    firms = {firm.code: firm for firm in writing.session.scalars(select(Firm))}
     for row in rows:
         buyer = writing.book.find(sheets.BUYERS, row.buyer_code)
         if buyer is None:
             raise LookupError(row.buyer_code)
         rule, margin_bp = row.price_rule
-        sign(
-            writing.session, row.code, _agreement_partner(writing, buyer), firms[row.firm_code], campaign_id,
-            starts_on=row.starts_on, ends_on=row.ends_on, deposit_bp=row.deposit_bp, penalty_bp=row.penalty_bp,
-            payment_term_days=buyer.payment_term_days, schedule=row.schedule,
-            promises=[Promise(products[row.sku], row.committed_g, row.floor_fen_per_kg, rule, margin_bp)],
+        line = LineTerms(row.sku, row.committed_g, row.floor_fen_per_kg, rule, margin_bp, minimum_g=row.committed_g)
+        terms = Terms(
+            row.starts_on, row.ends_on, row.schedule, row.deposit_bp, penalty_bp=row.penalty_bp,
+            buyer_penalty_bp=row.penalty_bp, tolerance_bp=0, payment_term_days=buyer.payment_term_days, lines=(line,),
+        )  # fmt: skip
+        record_signed(
+            writing.session, row.code, _agreement_partner(writing, buyer), firms[row.firm_code], campaign_id, terms,
             signed_on=row.starts_on, actor_id=writing.actor_id, now=writing.now,
         )  # fmt: skip
 

@@ -242,6 +242,25 @@ CHECKS: tuple[Check, ...] = (
         SELECT agreement_lines.id AS line_id FROM agreement_lines JOIN call_offs
             ON line_id = agreement_lines.id AND status <> 'cancelled' GROUP BY agreement_lines.id
         HAVING sum(weight_g) > committed_g"""),
+    Check("I19-terms", "协议条款等于双方签署的生效文本",
+        "an agreement's terms are those of the document that both signed", """
+        SELECT agreements.id AS agreement_id FROM agreements
+        JOIN agreement_versions ON agreement_versions.id = agreements.version_id
+        WHERE (terms->>'ends_on', terms->>'schedule', (terms->>'deposit_bp')::int, (terms->>'penalty_bp')::int,
+               (terms->>'buyer_penalty_bp')::int, (terms->>'tolerance_bp')::int, (terms->>'payment_term_days')::int)
+              IS DISTINCT FROM (ends_on::text, schedule, deposit_bp, penalty_bp, buyer_penalty_bp, tolerance_bp,
+                                payment_term_days::int)
+           OR (SELECT count(*) FROM agreement_signatures
+               WHERE agreement_signatures.version_id = agreements.version_id) <> 2
+        UNION ALL
+        SELECT agreement_lines.agreement_id FROM agreement_lines
+        JOIN products ON products.id = product_id JOIN agreements ON agreements.id = agreement_lines.agreement_id
+        JOIN agreement_versions ON agreement_versions.id = agreements.version_id
+        LEFT JOIN LATERAL jsonb_array_elements(terms->'lines') AS said ON said->>'sku' = sku
+        WHERE (coalesce((said->>'committed_g')::bigint, 0), coalesce(said->>'price_rule', price_rule),
+               coalesce((said->>'floor_fen_per_kg')::bigint, floor_fen_per_kg),
+               coalesce((said->>'margin_bp')::int, margin_bp))
+              IS DISTINCT FROM (committed_g, price_rule, floor_fen_per_kg, margin_bp)"""),
     Check("I19-due", "应交排期合计等于约定量", "what the schedule asks for adds up to the promise", """
         SELECT agreement_lines.id AS line_id FROM agreement_lines JOIN due_weights ON line_id = agreement_lines.id
         GROUP BY agreement_lines.id HAVING sum(weight_g) <> committed_g"""),
@@ -366,7 +385,7 @@ CHECKS: tuple[Check, ...] = (
         _broken_path("orders", ORDER_LIFE, "placed")),
     Check("I30-agreements", "协议历史是连续且允许的路径",
         "an agreement's history is an unbroken path of allowed moves",
-        _broken_path("agreements", AGREEMENT_LIFE, "signed")),
+        _broken_path("agreements", AGREEMENT_LIFE, "draft", "signed")),
     Check("I30-call-offs", "要货历史是连续且允许的路径",
         "a call-off's history is an unbroken path of allowed moves",
         _broken_path("call_offs", CALL_OFF_LIFE, "requested")),

@@ -1,13 +1,18 @@
 """Agreements over HTTP: recorded by the county, read by both sides."""
 
+from datetime import date
+from typing import Any
+
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
 from shop.agreements.models import Agreement, AgreementLine, DueWeight
-from shop.kit.db import db
+from shop.agreements.reminders import find_ending, remind_end
+from shop.kit.db import db, transaction
+from shop.kit.jobs import Outbox
 from tests.factories.tables import contents
-from tests.factories.world import World, build
+from tests.factories.world import NOW, World, build
 
 URL = "/api/v1/agreements"
 SIGNED = {
@@ -71,3 +76,83 @@ def test_what_may_not_be_signed_changes_nothing(
     assert answer.status_code == status, answer.text
     assert kind is None or answer.get_json()["type"].endswith(kind)
     assert contents(world.app) == before
+
+
+DRAFT = {name: value for name, value in SIGNED.items() if name != "signed_on"} | {"code": "A91"}
+
+
+def test_a_draft_is_negotiated_signed_by_both_and_amended_over_http(world: World) -> None:
+    client = world.app.test_client()
+
+    def post(actor: str, path: str, body: object, status: int) -> Any:
+        answer = client.post(f"{URL}{path}", json=body, headers=world.headers[actor])
+        assert answer.status_code == status, answer.text
+        return answer.get_json()
+
+    [first] = post("buyer", "/drafts", DRAFT, 201)["items"]
+    assert (first["number"], first["proposed_by"], first["in_force"]) == (1, "buyer", False)
+    assert client.get(f"{URL}/A91", headers=world.headers["firm_staff"]).get_json()["lines"] == []
+    terms = {name: value for name, value in DRAFT.items() if name not in ("code", "partner", "firm")}
+    by_date = [{"sku": "PL001", "per_date_g": 20_000, "floor_fen_per_kg": 540, "price_rule": "MARKET_PLUS",
+                "margin_bp": 500, "minimum_date_g": 10_000, "off_bp": 0}]  # fmt: skip
+    second = post("firm_staff", "/A91/versions", terms | {"lines": by_date, "note": "提价"}, 201)["items"][0]
+    assert (second["number"], second["note"], second["terms"]["lines"][0]["committed_g"]) == (2, "提价", 24 * 20_000)
+    old = {"version": 1, "document_hash": first["document_hash"]}
+    assert post("buyer", "/A91/signatures", old, 409)["type"].endswith("document-not-current")
+    signature = {"version": 2, "document_hash": second["document_hash"]}
+    assert post("buyer", "/A91/signatures", signature, 200)["status"] == "draft"
+    signed = post("firm_staff", "/A91/signatures", signature, 200)
+    assert (signed["status"], signed["signed_fen"], signed["buyer_penalty_bp"]) == ("signed", 259_200, 500)
+    line = signed["lines"][0]
+    assert (line["minimum_g"], line["minimum_date_g"], line["off_bp"], line["special_bp"]) == (
+        480_000, 10_000, 0, 11_500,
+    )  # fmt: skip
+    by_date[0]["per_date_g"] = 30_000
+    third = post("operator", "/A91/versions", terms | {"lines": by_date}, 201)["items"][0]
+    signature = {"version": 3, "document_hash": third["document_hash"]}
+    assert post("firm_staff", "/A91/signatures", signature, 200)["lines"][0]["committed_g"] == 480_000
+    assert post("buyer", "/A91/signatures", signature, 200)["lines"][0]["committed_g"] == 720_000
+    versions = client.get(f"{URL}/A91/versions", headers=world.headers["township_manager"]).get_json()["items"]
+    assert [(one["number"], one["in_force"], len(one["signatures"])) for one in versions] == [
+        (3, True, 2), (2, False, 2), (1, False, 0),
+    ]  # fmt: skip
+    assert post("buyer", "/A91/ending", {"event": "terminate", "reason": "不要了"}, 403)
+    ended = post("operator", "/A91/ending", {"event": "terminate", "reason": "供方违约"}, 200)
+    assert ended["status"] == "terminated"
+
+
+def test_nobody_drafts_for_another_buyer_or_another_firm(world: World) -> None:
+    before = contents(world.app)
+    for actor, foreign in (("buyer", {"partner": "B02"}), ("firm_staff", {"firm": "F02"})):
+        answer = world.app.test_client().post(f"{URL}/drafts", json=DRAFT | foreign, headers=world.headers[actor])
+        assert answer.status_code == 404, answer.text
+    assert contents(world.app) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"committed_g": None},
+        {"per_date_g": 5},
+        {"minimum_g": 5_000_002},
+        {"minimum_date_g": 5_000_002},
+        {"special_bp": 9_999},
+        {"second_bp": 10_001},
+    ],
+)
+def test_terms_that_make_no_sense_are_refused_with_their_place(world: World, change: dict[str, object]) -> None:
+    promise = SIGNED["lines"][0] | change  # type: ignore[index]
+    body = SIGNED | {"lines": [{name: value for name, value in promise.items() if value is not None}]}
+    answer = world.app.test_client().post(URL, json=body, headers=world.headers["operator"])
+    assert answer.status_code == 422, answer.text
+    assert "/lines/0" in answer.text
+
+
+def test_reminders_are_read_by_both_sides(world: World) -> None:
+    with transaction() as session:
+        find_ending(session, date(2025, 10, 2), now=NOW)
+        for job in session.scalars(select(Outbox).where(Outbox.job == "agreements.remind_end")):
+            remind_end(session, *job.ids, now=NOW)
+    for actor in ("buyer", "firm_staff", "township_manager"):
+        items = world.app.test_client().get("/api/v1/agreement-reminders", headers=world.headers[actor]).get_json()
+        assert [(item["agreement"], item["days_before"]) for item in items["items"]] == [("A01", 60)]

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from shop.agreements import actions
 from shop.agreements.errors import AgreementNotRunning, OutsideTerm, ProductNotPromised, PromiseExceeded
-from shop.agreements.models import Agreement, AgreementLine, CallOff, CallOffStatus, DueWeight
+from shop.agreements.models import Agreement, AgreementLine, CallOff, CallOffStatus, DueWeight, PriceRule
 from shop.catalog.actions import product_by_sku
 from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError
+from tests.factories.agreements import line, recorded
 from tests.factories.tables import contents
 from tests.factories.world import NOW, TODAY, World, build
 
@@ -130,20 +131,20 @@ def test_t35_the_agreement_of_another_buyer_is_not_there(world: World) -> None:
 
 def test_a_price_is_fixed_when_called_and_no_later_quote_moves_it(world: World) -> None:
     with transaction() as session:
-        line = session.scalars(select(AgreementLine).join(Agreement).where(Agreement.code == "A01")).one()
-        line.price_rule = actions.PriceRule.FLOOR_OR_MARKET
-        actions.record_quote(session, line.product_id, TODAY, "甲市场（示例）", 640, now=NOW)
-        first = call(session, 1_000)
-        actions.record_quote(session, line.product_id, TODAY, "乙市场（示例）", 900, now=NOW)
+        recorded(session, line(price_rule=PriceRule.FLOOR_OR_MARKET))
+        product_id = product_by_sku(session, "PL001").id
+        actions.record_quote(session, product_id, TODAY, "甲市场（示例）", 640, now=NOW)
+        first = call(session, 1_000, code="A50")
+        actions.record_quote(session, product_id, TODAY, "乙市场（示例）", 900, now=NOW)
         assert first.price_fen_per_kg == 640
     with pytest.raises(actions.QuoteExists), transaction() as session:
-        actions.record_quote(session, first.line_id and line.product_id, TODAY, "甲市场（示例）", 1, now=NOW)
+        actions.record_quote(session, product_id, TODAY, "甲市场（示例）", 1, now=NOW)
 
 
 def test_the_schedule_calls_once_for_a_line_and_a_day_whatever_is_run_again(world: World) -> None:
     with transaction() as session:
-        line = session.scalars(select(AgreementLine).join(Agreement).where(Agreement.code == "A01")).one()
-        session.add(DueWeight(line_id=line.id, due_on=TODAY, weight_g=5_000))
+        promised = session.scalars(select(AgreementLine).join(Agreement).where(Agreement.code == "A01")).one()
+        session.add(DueWeight(line_id=promised.id, due_on=TODAY, weight_g=5_000))
     with transaction() as session:
         (due,) = actions.due_calls(session, TODAY)
         assert (due.agreement_code, due.sku, due.weight_g) == ("A01", "PL001", 5_000)

@@ -1,0 +1,9 @@
+"""Jobs about agreements."""
+
+from shop.kit.jobs import Job
+
+#: Daily: agreements whose end is near are to be reminded of.
+FIND_ENDING = Job("agreements.find_ending")
+
+#: Both sides are to be reminded that an agreement ends: agreement id, days before, its last day (ordinal).
+REMIND_END = Job("agreements.remind_end")

@@ -1,0 +1,371 @@
+"""From a draft to a signed agreement, its amendments, its end. Terms are versions; who signs, signs a document's hash.
+
+Each action that writes locks the agreement first, so that two signatures or proposals come one after the other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shop.agreements.actions import called_g
+from shop.agreements.errors import (
+    AgreementNotRunning,
+    AmendmentRefused,
+    DocumentNotCurrent,
+    NotABulkBuyer,
+    NotRenewable,
+    NotTheSellers,
+)
+from shop.agreements.models import (
+    RUNNING,
+    UNSIGNED,
+    Agreement,
+    AgreementLine,
+    AgreementSignature,
+    AgreementStatus,
+    AgreementVersion,
+    CallOff,
+    CallOffStatus,
+    DueWeight,
+    Side,
+)
+from shop.agreements.schedule import due_weights, parse
+from shop.agreements.states import AGREEMENT_LIFE
+from shop.agreements.terms import (
+    LineTerms,
+    Terms,
+    deliverable,
+    document,
+    document_hash,
+    of_line,
+    put_on,
+    put_on_line,
+    read,
+)
+from shop.catalog.models import Firm, Product
+from shop.channels.actions import move_occasion
+from shop.channels.buyers import AGREEMENT_PARTNER
+from shop.channels.errors import CodeTaken
+from shop.channels.models import Occasion, OccasionKind, OccasionStatus, Partner
+from shop.kit.clock import at_beijing, beijing_day
+from shop.kit.states import advance, record
+
+BOTH = (Side.BUYER, Side.FIRM)
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Who does something: for which side, which person, when, in whose words."""
+
+    side: Side
+    person_id: int | None
+    now: datetime
+
+
+def draft(
+    session: Session, code: str, partner: Partner, firm: Firm, campaign_id: int, terms: Terms, *, by: Hand,
+    renews: Agreement | None = None, note: str | None = None,
+) -> Agreement:  # fmt: skip
+    """A draft with its first version, and its occasion, planned.
+
+    Raises CodeTaken, NotABulkBuyer, NotTheSellers, NotRenewable, ValueError for a schedule that cannot be read.
+    """
+    parse(terms.schedule)
+    if session.scalar(select(Occasion.id).where(Occasion.code == code)):
+        raise CodeTaken(taken=code)
+    if partner.kind is not AGREEMENT_PARTNER:
+        raise NotABulkBuyer(partner=partner.code)
+    _promised_products(session, firm.id, terms)
+    if renews is not None:
+        _may_renew(session, renews, partner, firm, terms)
+    occasion = Occasion(
+        code=code, kind=OccasionKind.AGREEMENT, status=OccasionStatus.PLANNED, campaign_id=campaign_id,
+        partner_id=partner.id, partner_kind=partner.kind, title_zh=f"采购协议 {code}",
+        starts_at=at_beijing(terms.starts_on), ends_at=_end_of(terms), commission_bp=0,
+    )  # fmt: skip
+    session.add(occasion)
+    session.flush()
+    agreement = Agreement(
+        code=code, status=AgreementStatus.DRAFT, occasion_id=occasion.id, occasion_kind=occasion.kind,
+        partner_id=partner.id, partner_kind=partner.kind, firm_id=firm.id, signed_on=None,
+        renews_id=renews.id if renews else None,
+    )  # fmt: skip
+    put_on(agreement, terms)
+    session.add(agreement)
+    session.flush()
+    record(session, agreement, "draft", person_id=by.person_id, now=by.now, to_state=AgreementStatus.DRAFT)
+    _add_version(session, agreement, terms, partner.code, firm.code, by=by, note=note)
+    return agreement
+
+
+def propose(session: Session, agreement: Agreement, terms: Terms, *, by: Hand, note: str | None = None) -> None:
+    """Put other terms: the next version of a draft, or an amendment. The caller holds the agreement's lock.
+
+    Raises AgreementNotRunning, NotTheSellers, AmendmentRefused, ValueError for a schedule that cannot be read.
+    """
+    if agreement.status is not AgreementStatus.DRAFT and agreement.status not in RUNNING:
+        raise AgreementNotRunning(agreement=agreement.code)
+    parse(terms.schedule)
+    products = _promised_products(session, agreement.firm_id, terms)
+    if agreement.status in RUNNING:
+        _amendable(session, agreement, terms, products, beijing_day(by.now))
+    else:
+        advance(session, agreement, AGREEMENT_LIFE, "propose", person_id=by.person_id, now=by.now)
+        put_on(agreement, terms)
+    partner, firm = session.get_one(Partner, agreement.partner_id), session.get_one(Firm, agreement.firm_id)
+    _add_version(session, agreement, terms, partner.code, firm.code, by=by, note=note)
+
+
+def sign(
+    session: Session, agreement: Agreement, number: int, signed_hash: str, *, by: Hand, on_paper: date | None = None
+) -> bool:
+    """One side signs the youngest version; True when it is in force by that. Signing twice is signing once.
+
+    `on_paper`: the day of a signature on paper that the county records. The caller holds the agreement's lock.
+    Raises DocumentNotCurrent, AgreementNotRunning, AmendmentRefused (what was called meanwhile).
+    """
+    version = youngest(session, agreement)
+    if (version.number, version.document_hash) != (number, signed_hash):
+        raise DocumentNotCurrent(agreement=agreement.code, number=version.number, document_hash=version.document_hash)
+    if version.id == agreement.version_id:
+        return False
+    if agreement.status is not AgreementStatus.DRAFT and agreement.status not in RUNNING:
+        raise AgreementNotRunning(agreement=agreement.code)
+    session.execute(
+        insert(AgreementSignature)
+        .values(
+            version_id=version.id, side=by.side, document_hash=version.document_hash, person_id=by.person_id,
+            signed_at=by.now, on_paper=on_paper is not None,
+        )
+        .on_conflict_do_nothing()
+    )  # fmt: skip
+    signed = session.scalar(select(func.count()).where(AgreementSignature.version_id == version.id))
+    if signed != len(BOTH):
+        return False
+    _put_in_force(session, agreement, version, on_paper or beijing_day(by.now), by)
+    return True
+
+
+def record_signed(
+    session: Session, code: str, partner: Partner, firm: Firm, campaign_id: int, terms: Terms, *, signed_on: date,
+    actor_id: int | None, now: datetime,
+) -> Agreement:  # fmt: skip
+    """What both sides signed on paper, as the county records or imports it: version 1, in force. Raises as `draft`."""
+    county = Hand(Side.COUNTY, actor_id, now)
+    agreement = draft(session, code, partner, firm, campaign_id, terms, by=county)
+    version = youngest(session, agreement)
+    for side in BOTH:
+        by = replace(county, side=side)
+        sign(session, agreement, version.number, version.document_hash, by=by, on_paper=signed_on)
+    return agreement
+
+
+def youngest(session: Session, agreement: Agreement) -> AgreementVersion:
+    """The version that was proposed last. Raises DocumentNotCurrent when there is none (recorded without one)."""
+    version = session.scalar(
+        select(AgreementVersion)
+        .where(AgreementVersion.agreement_id == agreement.id)
+        .order_by(AgreementVersion.number.desc())
+        .limit(1)
+    )
+    if version is None:
+        raise DocumentNotCurrent(agreement=agreement.code, number=0, document_hash="-")
+    return version
+
+
+def end(session: Session, agreement: Agreement, event: str, *, actor_id: int | None, now: datetime, reason: str | None,
+        facts: dict[str, object] | None = None) -> None:  # fmt: skip
+    """Withdraw a draft; terminate, fulfil or fall short of a running agreement. Raises MoveRefusedError.
+
+    Its occasion closes: nothing is called any more. The caller holds the agreement's lock.
+    """
+    advance(session, agreement, AGREEMENT_LIFE, event, person_id=actor_id, now=now, reason=reason, facts=facts)
+    occasion = session.get_one(Occasion, agreement.occasion_id)
+    move_occasion(session, occasion, "close", actor_id=actor_id, now=now)
+    session.flush()
+    _renewed(session, agreement, actor_id, now)
+
+
+def _promised_products(session: Session, firm_id: int, terms: Terms) -> Mapping[str, Product]:
+    """The products of the terms by SKU. Raises NotTheSellers for one of another firm or of nobody."""
+    skus = [line.sku for line in terms.lines]
+    found = {
+        product.sku: product
+        for product in session.scalars(select(Product).where(Product.sku.in_(skus), Product.firm_id == firm_id))
+    }
+    for sku in skus:
+        if sku not in found:
+            raise NotTheSellers(sku=sku)
+    return found
+
+
+def _add_version(
+    session: Session, agreement: Agreement, terms: Terms, partner: str, firm: str, *, by: Hand, note: str | None
+) -> None:
+    kept = document(terms, agreement=agreement.code, partner=partner, firm=firm)
+    before = session.scalar(
+        select(func.max(AgreementVersion.number)).where(AgreementVersion.agreement_id == agreement.id)
+    )
+    session.add(
+        AgreementVersion(
+            agreement_id=agreement.id, number=(before or 0) + 1, terms=kept, document_hash=document_hash(kept),
+            proposed_by=by.side, proposed_by_id=by.person_id, proposed_at=by.now, note=note,
+        )
+    )  # fmt: skip
+    session.flush()
+
+
+def _end_of(terms: Terms) -> datetime:
+    return at_beijing(terms.ends_on + timedelta(days=1))
+
+
+def _put_in_force(session: Session, agreement: Agreement, version: AgreementVersion, day: date, by: Hand) -> None:
+    """Both have signed: the terms of the version become the agreement's, its lines and what is due when."""
+    terms = read(version.terms)
+    products = _promised_products(session, agreement.firm_id, terms)
+    first = agreement.status is AgreementStatus.DRAFT
+    if not first:
+        terms = _amendable(session, agreement, terms, products, day)
+        products = _promised_products(session, agreement.firm_id, terms)
+    put_on(agreement, terms)
+    agreement.version_id = version.id
+    occasion = session.get_one(Occasion, agreement.occasion_id)
+    facts: dict[str, object] = {"version": version.number, "document_hash": version.document_hash}
+    if first:
+        agreement.signed_on = day
+        advance(session, agreement, AGREEMENT_LIFE, "sign", person_id=by.person_id, now=by.now, facts=facts)
+        move_occasion(session, occasion, "open", actor_id=by.person_id, now=by.now)
+    else:
+        advance(session, agreement, AGREEMENT_LIFE, "amend", person_id=by.person_id, now=by.now, facts=facts)
+        occasion.ends_at = _end_of(terms)
+    session.flush()
+    # Of a first version everything is still to fall due, also what lies before the day of an import.
+    _write_lines(session, agreement, version, terms, products, None if first else day)
+    if first and agreement.renews_id is not None:
+        old = session.get_one(Agreement, agreement.renews_id, with_for_update=True)
+        _renewed(session, old, by.person_id, by.now)
+
+
+def _write_lines(
+    session: Session, agreement: Agreement, version: AgreementVersion, terms: Terms, products: Mapping[str, Product],
+    kept_until: date | None,
+) -> None:  # fmt: skip
+    lines = _lines(session, agreement)
+    schedule = parse(terms.schedule)
+    for promise in terms.lines:
+        product = products[promise.sku]
+        line = lines.get(product.id)
+        if line is None:
+            line = AgreementLine(agreement_id=agreement.id, product_id=product.id)
+            session.add(line)
+        put_on_line(line, promise)
+        line.version_id = version.id
+        session.flush()
+        due_g = 0
+        first = terms.starts_on
+        if kept_until is not None:
+            due_g = due_until(session, line.id, kept_until)
+            first = max(first, kept_until + timedelta(days=1))
+            session.execute(
+                update(DueWeight).where(DueWeight.line_id == line.id, DueWeight.due_on > kept_until).values(weight_g=0)
+            )
+        if promise.committed_g > due_g:
+            due = due_weights(schedule, first, terms.ends_on, promise.committed_g - due_g, deliverable(product))
+            rows = insert(DueWeight).values(
+                [{"line_id": line.id, "due_on": day, "weight_g": grams} for day, grams in due.items()]
+            )
+            session.execute(
+                rows.on_conflict_do_update(
+                    index_elements=[DueWeight.line_id, DueWeight.due_on], set_={"weight_g": rows.excluded.weight_g}
+                )
+            )
+    session.flush()
+
+
+def _lines(session: Session, agreement: Agreement) -> dict[int, AgreementLine]:
+    rows = session.scalars(select(AgreementLine).where(AgreementLine.agreement_id == agreement.id))
+    return {line.product_id: line for line in rows}
+
+
+def due_until(session: Session, line_id: int, day: date) -> int:
+    """Grams of a line that the schedule made due up to `day`, included."""
+    due = session.scalar(
+        select(func.sum(DueWeight.weight_g)).where(DueWeight.line_id == line_id, DueWeight.due_on <= day)
+    )
+    return int(due or 0)
+
+
+def _amendable(
+    session: Session, agreement: Agreement, terms: Terms, products: Mapping[str, Product], day: date
+) -> Terms:
+    """The terms of an amendment in force from `day` on, with the products it no longer names at 0 g.
+
+    Raises AmendmentRefused.
+    """
+
+    def refused(term: str, bound_zh: str, bound_en: str) -> AmendmentRefused:
+        return AmendmentRefused(agreement=agreement.code, term=term, bound_zh=bound_zh, bound_en=bound_en)
+
+    if terms.starts_on != agreement.starts_on:
+        raise refused("starts_on", "改变", f"{agreement.starts_on}")
+    last_called = session.scalar(
+        select(func.max(CallOff.due_on)).where(
+            CallOff.agreement_id == agreement.id, CallOff.status != CallOffStatus.CANCELLED
+        )
+    )
+    earliest = max(day, last_called or day)
+    if terms.ends_on < earliest:
+        raise refused("ends_on", f"早于 {earliest}", f"{earliest} or later")
+    lines = _lines(session, agreement)
+    dropped = _dropped(session, lines, products)
+    whole = replace(terms, lines=terms.lines + dropped)
+    skus = {product.id: sku for sku, product in products.items()} | {
+        product_id: line.sku for product_id, line in zip(_missing(lines, products), dropped, strict=True)
+    }
+    promised = {line.sku: line.committed_g for line in whole.lines}
+    for product_id, line in lines.items():
+        least = max(called_g(session, line.id), due_until(session, line.id, day))
+        if promised[skus[product_id]] < least:
+            raise refused(f"{skus[product_id]} committed_g", f"少于 {least}", f"{least} or more")
+        nothing_left = terms.ends_on <= day and promised[skus[product_id]] > least
+        if nothing_left:
+            raise refused("ends_on", f"早于 {day + timedelta(days=1)}", f"{day + timedelta(days=1)} or later")
+    return whole
+
+
+def _missing(lines: Mapping[int, AgreementLine], products: Mapping[str, Product]) -> list[int]:
+    """Products on the agreement that the new terms do not name, by rising id."""
+    return sorted(set(lines) - {product.id for product in products.values()})
+
+
+def _dropped(
+    session: Session, lines: Mapping[int, AgreementLine], products: Mapping[str, Product]
+) -> tuple[LineTerms, ...]:
+    missing = _missing(lines, products)
+    found: Sequence[Product] = session.scalars(
+        select(Product).where(Product.id.in_(missing)).order_by(Product.id)
+    ).all()
+    return tuple(replace(of_line(product.sku, lines[product.id]), committed_g=0, minimum_g=0, minimum_date_g=0)
+                 for product in found)  # fmt: skip
+
+
+def _may_renew(session: Session, old: Agreement, partner: Partner, firm: Firm, terms: Terms) -> None:
+    other_sides = (old.partner_id, old.firm_id) != (partner.id, firm.id)
+    overlaps = terms.starts_on <= old.ends_on and old.status in RUNNING
+    if other_sides or overlaps or old.status in (*UNSIGNED, AgreementStatus.RENEWED):
+        raise NotRenewable(agreement=old.code)
+
+
+def _renewed(session: Session, old: Agreement, actor_id: int | None, now: datetime) -> None:
+    """The old agreement has ended and one that renews it is signed: both must be so, in whatever order."""
+    if not AGREEMENT_LIFE.allows(old.status, "renew"):
+        return
+    follower = session.scalar(
+        select(Agreement.code).where(Agreement.renews_id == old.id, Agreement.status.not_in(UNSIGNED)).limit(1)
+    )
+    if follower is not None:
+        advance(session, old, AGREEMENT_LIFE, "renew", person_id=actor_id, now=now, facts={"renewed_by": follower})
