@@ -28,6 +28,7 @@ from shop.kit.revisions import FOLDER as MIGRATIONS
 from shop.orders.api import blueprint as orders
 from shop.payments.api import blueprint as payments
 from shop.reports.api import blueprint as reports
+from shop.rounds.api import blueprint as rounds
 from shop.settlement.api import blueprint as settlement
 from shop.stock.api import blueprint as stock
 from shop.web.api import blueprint as web
@@ -38,7 +39,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: Rooms that answer HTTP, in the order of the documentation.
 ROOMS = (
-    access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, reports, imports,
+    access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, rounds, reports,
+    imports,
 )  # fmt: skip
 
 MIB = 1024 * 1024

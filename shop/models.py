@@ -12,10 +12,11 @@ from shop.orders import models as orders
 from shop.payments import models as payments
 from shop.places import models as places
 from shop.reports import models as reports
+from shop.rounds import models as rounds
 from shop.settlement import models as settlement
 from shop.stock import models as stock
 
 __all__ = [
     "access", "agreements", "catalog", "channels", "dirty", "farmers", "idempotency", "income", "jobs", "ledger",
-    "orders", "payments", "places", "reports", "settlement", "states", "stock", "versions",
+    "orders", "payments", "places", "reports", "rounds", "settlement", "states", "stock", "versions",
 ]  # fmt: skip

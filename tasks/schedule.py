@@ -9,6 +9,7 @@ from shop.kit.jobs import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
 from shop.orders.jobs import CALL_OFF_DUE, EXPIRE_UNPAID
 from shop.payments.jobs import NOTIFY_AGAIN
 from shop.reports.jobs import COMPARE_ROLLUPS, REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_REACH, REFRESH_SALES
+from shop.rounds.jobs import CLOSE_DUE
 from shop.stock.jobs import RETIRE_EXPIRED
 
 
@@ -41,6 +42,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     Every(EXPIRE_UNPAID, timedelta(seconds=30)),
     Every(FIND_UNSETTLED, timedelta(minutes=1)),
     Every(NOTIFY_AGAIN, timedelta(minutes=1)),
+    Every(CLOSE_DUE, timedelta(minutes=1)),
     DailyAt(RETIRE_EXPIRED, time(0, 30)),
     DailyAt(CALL_OFF_DUE, time(6, 0)),
     DailyAt(FIND_ENDING, time(6, 30)),

@@ -110,7 +110,7 @@ def place_order(
     """
     day = beijing_day(now)
     way = _way(request, selling, day, now)
-    products = [_product(goods, asked.sku, way.policy, day) for asked in request.lines]
+    products = [sellable_product(goods, asked.sku, way.policy, day) for asked in request.lines]
     priced = [_price(product, asked.quantity, way, day) for product, asked in zip(products, request.lines, strict=True)]
     return _write(session, way, products, priced, request, None, actor_id, now)
 
@@ -127,7 +127,7 @@ def place_call_off(
         raise NotFoundError(what=called.agreement_code)
     policy = channel_of_partner(partner.kind)
     way = Way(policy, selling.channel_ids[policy.kind], occasion.campaign_id, partner, occasion, None)
-    product = _product(goods, called.sku, policy, day, sold_by_agreement=True)
+    product = sellable_product(goods, called.sku, policy, day, sold_by_agreement=True)
     line = by_the_kg(_packed(product), called.weight_g, called.fen_per_kg)
     request = Request(lines=(), buyer_party_id=buyer_party_id)
     return _write(session, way, [product], [line], request, called.call_off_id, actor_id, now)
@@ -183,9 +183,13 @@ def _check_occasion(policy: ChannelPolicy, partner: PartnerRow, occasion: Occasi
         raise OccasionNotOpen(occasion=occasion.code)
 
 
-def _product(
+def sellable_product(
     goods: Catalog, sku: str, policy: ChannelPolicy, day: date, *, sold_by_agreement: bool = False
 ) -> CatalogProduct:
+    """The product, if this channel may sell it on `day`.
+
+    Raises NotForSale, NotForThisChannel, PaperMissing, OutOfSeason.
+    """
     product = goods.by_sku.get(sku)
     if product is None or not product.for_sale:
         raise NotForSale(sku=sku)

@@ -12,6 +12,7 @@ from shop.income.states import PLAN_LIFE
 from shop.kit.states import Life
 from shop.orders.states import ORDER_LIFE
 from shop.reports.rollups import proofs
+from shop.rounds.states import ROUND_LIFE
 
 
 @dataclass(frozen=True)
@@ -392,6 +393,9 @@ CHECKS: tuple[Check, ...] = (
     Check("I30-surplus", "盈余分配方案历史是连续且允许的路径",
         "a surplus plan's history is an unbroken path of allowed moves",
         _broken_path("surplus_plans", PLAN_LIFE, "draft", "booked")),
+    Check("I30-rounds", "团购历史是连续且允许的路径",
+        "a buying round's history is an unbroken path of allowed moves",
+        _broken_path("rounds", ROUND_LIFE, "open")),
     Check("I30-facts", "订单状态与事实相符", "an order's status matches what happened", """
         SELECT orders.id AS order_id, status FROM orders LEFT JOIN (
             SELECT order_id, sum(weight_g) AS asked_g, sum(dispatched_g) AS sent_g,
@@ -414,7 +418,27 @@ CHECKS: tuple[Check, ...] = (
     Check("I31", "手机号均为规范格式", "every phone number is in its normal form", r"""
         SELECT 'person' AS whose, id FROM people WHERE phone_e164 !~ '^\+861[3-9][0-9]{9}$'
         UNION ALL
-        SELECT 'recipient', id FROM orders WHERE recipient ->> 'phone' !~ '^\+861[3-9][0-9]{9}$'"""),
+        SELECT 'recipient', id FROM orders WHERE recipient ->> 'phone' !~ '^\+861[3-9][0-9]{9}$'
+        UNION ALL
+        SELECT 'colleague', id FROM round_entries WHERE phone_e164 !~ '^\+861[3-9][0-9]{9}$'"""),
+    Check("R1", "团购的订单等于各人所订之和", "a round's order is the sum of what its people asked for", """
+        SELECT rounds.id AS round_id, product_id, asked.packs AS asked, ordered.packs AS ordered FROM (
+            SELECT round_id, product_id, sum(quantity) AS packs FROM round_entry_lines GROUP BY 1, 2) AS asked
+        FULL JOIN (
+            SELECT rounds.id AS round_id, product_id, quantity AS packs FROM rounds
+            JOIN order_lines ON order_lines.order_id = rounds.order_id) AS ordered USING (round_id, product_id)
+        JOIN rounds ON rounds.id = round_id
+        WHERE rounds.order_id IS NOT NULL AND asked.packs IS DISTINCT FROM ordered.packs"""),
+    Check("R2", "每人所订在同一上下限内，合计不超过团购总量",
+        "what each asked for is within the same bounds, all of it within the round's total", """
+        SELECT 'person' AS what, round_entry_lines.round_id, round_entry_lines.product_id FROM round_entry_lines
+        JOIN round_products USING (round_id, product_id) WHERE quantity NOT BETWEEN least_packs AND most_packs
+        UNION ALL
+        SELECT 'total', round_id, product_id FROM round_entry_lines JOIN round_products USING (round_id, product_id)
+        GROUP BY round_id, product_id, total_packs HAVING sum(quantity) > total_packs"""),
+    Check("R3", "只发放已验收的货", "only accepted goods are handed out", """
+        SELECT round_hand_outs.entry_id FROM round_hand_outs JOIN rounds ON rounds.id = round_id
+        LEFT JOIN orders ON orders.id = rounds.order_id WHERE orders.accepted_at IS NULL"""),
     Check("S1", "触达农户的销售不超过结算的货款", "sales reached stay within what was settled", """
         SELECT settlements.id AS settlement_id FROM settlements JOIN sales_reach ON settlement_id = settlements.id
         GROUP BY settlements.id

@@ -43,6 +43,8 @@ from shop.kit.db import Base, transaction
 from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
 from shop.payments.models import Payment, PaymentStatus, Provider
 from shop.places.models import Township, TownshipKind, Village, VillageKind
+from shop.rounds.joining import hashed
+from shop.rounds.models import EntryLine, Round, RoundEntry, RoundProduct, RoundStatus
 from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind
 from tests.factories.access import headers_of, person
 
@@ -195,6 +197,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
     )  # fmt: skip
     plan = _surplus(writer, firm, household)
     agreement = _agreement(writer, n, campaign, enterprise, firm, product)
+    round_ = _round(writer, n, campaign, unit, product)
     customer = parties[PartyKind.CUSTOMER]
     live = writer.order(f"LIVE{n}", ChannelKind.LIVESTREAM, campaign, host, product, customer, session)
     helped = writer.order(f"CADRE{n}", ChannelKind.CADRE, campaign, cadre, product, customer)
@@ -209,6 +212,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         "session": session.code, "link": link.code, "agreement": agreement.code, "payment": payment.number,
         "order": live.number, "cadre_order": helped.number, "unit_order": bulk.number, "shop": shop.code,
         "surplus_plan": plan.code,
+        "unit": unit.code, "round": round_.code, "join": round_.join_code,
     }  # fmt: skip
     return side
 
@@ -266,6 +270,29 @@ def _surplus(writer: _Writer, firm: Firm, household: Household) -> SurplusPlan:
                          raised_on=date(2025, 6, 2), recorded_at=NOW)
     )  # fmt: skip
     return plan
+
+
+def _round(writer: _Writer, n: int, campaign: Campaign, unit: Partner, product: Product) -> Round:
+    """An open round that one colleague has joined, with the secret of the worked examples."""
+    occasion = writer.occasion(OccasionKind.ROUND, f"T0{n}", campaign, unit)
+    round_ = writer.add(
+        Round(
+            code=f"T0{n}", join_code=f"join{n}", status=RoundStatus.OPEN, occasion_id=occasion.id,
+            occasion_kind=occasion.kind, partner_id=unit.id, firm_id=product.firm_id, title_zh=f"团购{n}（示例）",
+            delivery_point_zh="一楼大厅（示例）", contact_name_zh="王组织（示例）",
+            contact_phone_e164="+8613800000000", opened_at=NOW, closes_at=datetime(2025, 7, 20, 10, 0, tzinfo=UTC),
+        )
+    )  # fmt: skip
+    writer.add(
+        RoundProduct(round_id=round_.id, product_id=product.id, firm_id=product.firm_id, position=1, least_packs=1,
+                     most_packs=5)
+    )  # fmt: skip
+    entry = writer.add(
+        RoundEntry(round_id=round_.id, position=1, name_zh=f"同事{n}（示例）", staff_number=f"N{n}",
+                   secret_hash=hashed("abcd-efgh-jkmn-pqrs"), joined_at=NOW, changed_at=NOW)
+    )  # fmt: skip
+    writer.add(EntryLine(entry_id=entry.id, product_id=product.id, round_id=round_.id, quantity=1))
+    return round_
 
 
 def _agreement(

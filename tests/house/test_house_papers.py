@@ -14,6 +14,7 @@ from shop.kit.jobs import all_jobs
 from shop.kit.states import Life
 from shop.orders.states import ORDER_LIFE
 from shop.reports.checks import CHECKS
+from shop.rounds.states import ROUND_LIFE
 from tasks.schedule import TIMETABLE, DailyAt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ LIVES: dict[str, Life[object]] = {
     "ORDER_LIFE": ORDER_LIFE, "AGREEMENT_LIFE": AGREEMENT_LIFE, "CALL_OFF_LIFE": CALL_OFF_LIFE,
     "OCCASION_LIFE": OCCASION_LIFE, "FIRM_LIFE": FIRM_LIFE, "LISTING_LIFE": LISTING_LIFE,
     "PLAN_LIFE": PLAN_LIFE,
+    "ROUND_LIFE": ROUND_LIFE,
 }  # fmt: skip
 
 

@@ -37,6 +37,7 @@ def season(urls: tuple[str, str], county_template: str, tmp_path_factory: pytest
 
 def play(season: object) -> None:
     """Something of everything."""
+    from tests.factories.rounds import delivered_round, handed_out
     from tests.factories.sales import Season
 
     assert isinstance(season, Season)
@@ -46,6 +47,7 @@ def play(season: object) -> None:
     season.settled(season.paid("HOST"))
     season.settled(season.approved("UNIT", 5))
     season.settled(season.called(agreement_of(season), 20_000), refused_g=1_000)
+    handed_out(season, delivered_round(season))
     season.refunded(whole, 500)
     season.tell_refunds()
     season.accepted(season.paid("HOST", quantity=1))
@@ -168,6 +170,10 @@ FAULTS: dict[str, str] = {
     "I30-surplus": "UPDATE surplus_plans SET status = 'draft'",
     "I30-facts": spoil("orders", "accepted_at = NULL", SETTLED),
     "I31": 'UPDATE orders SET recipient = \'{"phone": "138 0000 0000"}\' WHERE id = (SELECT min(id) FROM orders)',
+    "I30-rounds": "UPDATE rounds SET status = 'closed'",
+    "R1": spoil("round_entry_lines", "quantity = quantity + 1", key="entry_id"),
+    "R2": "UPDATE round_products SET most_packs = 1",
+    "R3": "UPDATE orders SET accepted_at = NULL WHERE id IN (SELECT order_id FROM rounds)",
     "S1": "UPDATE sales_reach SET amount_fen = amount_fen * 2",
     "S2": spoil("sales_reach", "amount_fen = amount_fen - 1"),
     "S3": "DELETE FROM settlements WHERE refund_id IS NOT NULL",

@@ -1,0 +1,6 @@
+"""Jobs about buying rounds."""
+
+from shop.kit.jobs import Job
+
+#: Every minute: rounds whose closing time has come are closed and ordered.
+CLOSE_DUE = Job("rounds.close_due")

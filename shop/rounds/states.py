@@ -1,0 +1,22 @@
+"""Life of a buying round."""
+
+from shop.kit.states import Life
+from shop.rounds.models import RoundStatus as S
+
+ROUND_LIFE: Life[S] = Life(
+    {
+        (S.OPEN, "close"): S.CLOSED,
+        (S.OPEN, "cancel"): S.CANCELLED,
+        (S.CLOSED, "order"): S.ORDERED,
+        (S.CLOSED, "cancel"): S.CANCELLED,
+        (S.ORDERED, "finish"): S.FINISHED,
+    }
+)
+
+STATE_ZH = {
+    S.OPEN: "报名中",
+    S.CLOSED: "已截止，未下单",
+    S.ORDERED: "已下单",
+    S.FINISHED: "已发完",
+    S.CANCELLED: "已取消",
+}
