@@ -34,6 +34,16 @@ _SOURCES: dict[tuple[str, IncomeKind], str] = {
         "SELECT id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen, NULL::bigint FROM household_payments"
         " WHERE kind = 'land_rent'"
     ),
+    ("guarantee_payments", IncomeKind.LAND_RENT): (
+        "SELECT guarantee_payments.id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen, NULL::bigint"
+        " FROM guarantee_payments JOIN guarantee_contracts ON guarantee_contracts.id = contract_id"
+        " WHERE kind = 'guaranteed'"
+    ),
+    ("guarantee_payments", IncomeKind.DIVIDEND): (
+        "SELECT guarantee_payments.id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen, NULL::bigint"
+        " FROM guarantee_payments JOIN guarantee_contracts ON guarantee_contracts.id = contract_id"
+        " WHERE kind = 'second'"
+    ),
     ("surplus_shares", IncomeKind.PATRONAGE): (
         "SELECT surplus_shares.id, household_id, firm_id, NULL::bigint, booked_on, 0, surplus_shares.patronage_fen,"
         " NULL::bigint"

@@ -12,16 +12,16 @@ from shop.catalog.models import Firm, Product
 from shop.farmers.actions import record_delivery
 from shop.farmers.errors import DeliveryCodeTaken, NotADeliveredProduct
 from shop.farmers.models import Household, Membership
-from shop.income import actions, errors, plans, queries, schemas, surplus
+from shop.income import actions, errors, guarantees, plans, queries, schemas, surplus
 from shop.income.corrections import correct_slip, locked_slip
-from shop.income.models import ClosedMonth, SurplusPlan
+from shop.income.models import ClosedMonth, GuaranteeContract, SurplusPlan
 from shop.income.months import close_month
-from shop.kit.clock import beijing_month
+from shop.kit.clock import beijing_day, beijing_month
 from shop.kit.db import db, transaction
 from shop.kit.errors import MoveRefusedError, NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
-from shop.kit.schemas import cursor_key, page
+from shop.kit.schemas import PageQuery, cursor_key, page
 from shop.orders.locks import locked_order
 from shop.orders.models import OrderLine
 from shop.payments.api import own_order
@@ -311,3 +311,105 @@ def book_plan(code: str) -> dict[str, Any]:
     session, actor = db.session(), current_actor()
     surplus.book_approved(session, _own_plan(session, code), actor_id=actor.person_id, now=now())
     return plans.plan_detail(session, actor, code)
+
+
+# -- 保底收益+二次分红 -------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/guarantees", methods=["GET"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.HOUSEHOLD)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.GuaranteePage)
+def list_guarantees(query: dict[str, Any]) -> dict[str, object]:
+    """保底分红合同 · Contracts that guarantee an income for land, newest first; a household sees its own land."""
+    rows = guarantees.contracts(
+        db.session(), current_actor(), today=beijing_day(now()), limit=query["limit"] + 1,
+        before_id=cursor_key(query["cursor"]),
+    )  # fmt: skip
+    return page(rows, query["limit"], lambda row: row["id"])
+
+
+@blueprint.route("/guarantees", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@blueprint.arguments(schemas.GuaranteeAsked)
+@blueprint.response(201, schemas.GuaranteeOut)
+@documented(
+    errors=[NotFoundError, errors.ContractCodeTaken],
+    example={
+        "code": "BD-001", "firm": "F01", "guaranteed_fen_per_mu": 90_000, "second_bp": 3_000, "from_year": 2024,
+        "to_year": 2028, "signed_on": "2024-01-10", "document": "合同 2024-1 号",
+        "lands": [{"household": "农户-0001", "mu_tenths": 35}],
+    },
+)  # fmt: skip
+def sign_guarantee(body: dict[str, Any]) -> dict[str, Any]:
+    """登记保底分红合同 · Record a signed contract: so much a mu guaranteed, and a part of the profit on top."""
+    actor = current_actor()
+    code, firm_code = body.pop("code"), body.pop("firm")
+    lands = {land["household"]: land["mu_tenths"] for land in body.pop("lands")}
+    with transaction() as session:
+        firm = firm_by_code(session, firm_code, lock=True)
+        must_own(actor, {Role.FIRM_STAFF: firm.party_id}, what=firm_code)
+        guarantees.sign_contract(
+            session, firm, code, guarantees.Promise(**body), lands, actor_id=actor.person_id, now=now()
+        )
+        return _guarantee(session, code)
+
+
+def _guarantee(session: Session, code: str) -> dict[str, Any]:
+    """The contract as the actor sees it. Raises NotFoundError."""
+    found = guarantees.contracts(session, current_actor(), today=beijing_day(now()), limit=1, code=code)
+    if not found:
+        raise NotFoundError(what=code)
+    return found[0]
+
+
+def _own_contract(session: Session, code: str) -> GuaranteeContract:
+    contract = guarantees.locked_contract(session, code)
+    firm = session.get_one(Firm, contract.firm_id)
+    must_own(current_actor(), {Role.FIRM_STAFF: firm.party_id}, what=code)
+    return contract
+
+
+@blueprint.route("/guarantees/<string:code>", methods=["GET"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.HOUSEHOLD)
+@blueprint.response(200, schemas.GuaranteeOut)
+@documented(errors=[NotFoundError])
+def show_guarantee(code: str) -> dict[str, Any]:
+    """合同 · One contract: land, what it paid, which years are still owed."""
+    return _guarantee(db.session(), code)
+
+
+@blueprint.route("/guarantees/<string:code>/guaranteed-payments", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@idempotent
+@blueprint.arguments(schemas.GuaranteedYear)
+@blueprint.response(201, schemas.GuaranteeOut)
+@documented(
+    errors=[NotFoundError, errors.NotInContract, errors.YearNotOver, errors.GuaranteePaid], example={"year": 2024}
+)
+def pay_guaranteed(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """付保底收益 · Pay a year's guarantee, whatever the year brought: it is income of that moment."""
+    session = db.session()
+    guarantees.pay_guaranteed(
+        session, _own_contract(session, code), body["year"], actor_id=current_actor().person_id, now=now()
+    )
+    return _guarantee(session, code)
+
+
+@blueprint.route("/guarantees/<string:code>/second-shares", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@idempotent
+@blueprint.arguments(schemas.SecondShare)
+@blueprint.response(201, schemas.GuaranteeOut)
+@documented(
+    errors=[
+        NotFoundError, errors.NotInContract, errors.YearNotOver, errors.GuaranteedFirst, errors.GuaranteePaid,
+        errors.NoProfit,
+    ],
+    example={"year": 2024, "distributable_fen": 16_000_000},
+)  # fmt: skip
+def pay_second(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """二次分红 · Pay the part of a past year's profit that comes on top of its guarantee, by land."""
+    session = db.session()
+    guarantees.pay_second(session, _own_contract(session, code), **body, actor_id=current_actor().person_id, now=now())
+    return _guarantee(session, code)

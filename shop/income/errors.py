@@ -3,9 +3,24 @@
 from shop.kit.errors import DomainError
 
 __all__ = [
-    "EarlierMonthOpen", "MonthClosed", "MonthNotOver", "NotACooperative", "NotAMember", "NothingToCorrect",
-    "ObjectionAnswered", "ObjectionTooLate", "ObjectionsUnanswered", "PlanExists", "SurplusBelowFloor",
-    "TooEarlyToApprove", "YearNotOver",
+    "ContractCodeTaken",
+    "EarlierMonthOpen",
+    "GuaranteePaid",
+    "GuaranteedFirst",
+    "MonthClosed",
+    "MonthNotOver",
+    "NoProfit",
+    "NotACooperative",
+    "NotAMember",
+    "NotInContract",
+    "NothingToCorrect",
+    "ObjectionAnswered",
+    "ObjectionTooLate",
+    "ObjectionsUnanswered",
+    "PlanExists",
+    "SurplusBelowFloor",
+    "TooEarlyToApprove",
+    "YearNotOver",
 ]  # fmt: skip
 
 
@@ -126,3 +141,48 @@ class ObjectionsUnanswered(DomainError):
     title_zh, title_en = "异议未答复", "Objections unanswered"
     zh = "方案 {plan} 还有未答复的异议：{positions}。"
     en = "Plan {plan} has objections without an answer: {positions}."
+
+
+class ContractCodeTaken(DomainError):
+    """Another contract has this code."""
+
+    code = "contract-code-taken"
+    title_zh, title_en = "合同编号已用", "Contract code taken"
+    zh = "合同编号 {contract} 已用。"
+    en = "Contract {contract} was recorded before."
+
+
+class NotInContract(DomainError):
+    """The contract does not run in that year."""
+
+    code = "year-not-in-contract"
+    title_zh, title_en = "年度不在合同期内", "Year not in the contract"
+    zh = "{year} 年不在合同 {contract} 的期限内。"
+    en = "Contract {contract} does not run in {year}."
+
+
+class GuaranteePaid(DomainError):
+    """A year is paid once."""
+
+    code = "guarantee-paid"
+    title_zh, title_en = "该年度已付", "The year was paid before"
+    zh = "合同 {contract} 的 {year} 年度已付过。"
+    en = "Contract {contract} paid {year} before."
+
+
+class GuaranteedFirst(DomainError):
+    """The guarantee is a debt; a part of the profit comes on top of it."""
+
+    code = "guaranteed-first"
+    title_zh, title_en = "须先付保底", "The guarantee comes first"
+    zh = "合同 {contract} 的 {year} 年度保底收益还没有付，不能二次分红。"
+    en = "Contract {contract} has not paid its guarantee for {year} yet."
+
+
+class NoProfit(DomainError):
+    """Without profit there is nothing on top; the guarantee is paid all the same."""
+
+    code = "no-profit-to-share"
+    title_zh, title_en = "没有可分配利润", "No profit to share"
+    zh = "合同 {contract} 的 {year} 年度没有可分的利润；保底收益照付。"
+    en = "Contract {contract} has no profit to share for {year}; the guarantee is paid all the same."

@@ -3,7 +3,7 @@
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.kit.db import Model, one_of
@@ -188,6 +188,75 @@ class SurplusAnswer(Model):
     objection_id: Mapped[Ref] = mapped_column(ForeignKey("surplus_objections.id"), primary_key=True)
     words: Mapped[Prose]
     recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
+class GuaranteeContract(Model):
+    """保底收益+二次分红: land put in for a guaranteed amount a year, and a part of the profit on top.
+
+    A debt of the firm whatever the year brought; `second_bp` of what may be distributed, by land. Whole years, both
+    included. `document`: where the signed contract is kept.
+    """
+
+    __tablename__ = "guarantee_contracts"
+    __table_args__ = (
+        CheckConstraint("guaranteed_fen_per_mu > 0", name="guarantees_something"),
+        CheckConstraint("second_bp BETWEEN 0 AND 10000", name="second_in_range"),
+        CheckConstraint("from_year BETWEEN 2000 AND to_year AND to_year <= 2100", name="years_in_range"),
+        Index(None, "firm_id"),
+    )
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
+    guaranteed_fen_per_mu: Mapped[Fen]
+    second_bp: Mapped[Bp]
+    from_year: Mapped[Small]
+    to_year: Mapped[Small]
+    signed_on: Mapped[date]
+    document: Mapped[Prose]
+    recorded_at: Mapped[Instant]
+
+
+class GuaranteeLand(Model):
+    """A household's land in a contract, in tenths of a mu. Append-only: other land is another contract."""
+
+    __tablename__ = "guarantee_lands"
+    __table_args__ = (CheckConstraint("mu_tenths > 0", name="has_land"), Index(None, "household_id"))
+
+    contract_id: Mapped[Ref] = mapped_column(ForeignKey("guarantee_contracts.id"), primary_key=True)
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"), primary_key=True)
+    mu_tenths: Mapped[int]
+
+
+class GuaranteeKind(StrEnum):
+    """What a contract pays: the guarantee, and the part of the profit on top of it."""
+
+    GUARANTEED = "guaranteed"
+    SECOND = "second"
+
+
+class GuaranteePayment(Model):
+    """What a contract paid to a household for a year, once of each kind. Append-only."""
+
+    __tablename__ = "guarantee_payments"
+    __table_args__ = (
+        one_of("kind", GuaranteeKind),
+        UniqueConstraint("contract_id", "household_id", "year", "kind"),
+        ForeignKeyConstraint(
+            ["contract_id", "household_id"], ["guarantee_lands.contract_id", "guarantee_lands.household_id"]
+        ),
+        CheckConstraint("amount_fen > 0", name="pays_something"),
+    )
+
+    id: Mapped[Id]
+    contract_id: Mapped[Ref] = mapped_column(ForeignKey("guarantee_contracts.id"))
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
+    year: Mapped[Small]
+    kind: Mapped[GuaranteeKind]
+    distributable_fen: Mapped[Fen]
+    amount_fen: Mapped[Fen]
+    paid_on: Mapped[date]
     recorded_at: Mapped[Instant]
 
 

@@ -1,9 +1,23 @@
 """Shapes of deliveries, statements and refunds. Money in fen, weights in grams."""
 
-from marshmallow import Schema, fields, validate
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.farmers.models import Grade
-from shop.kit.schemas import MAX_GRAMS, MAX_PAGE, Code, Day, Month, PageQuery, QueryWhole, StrictSchema, Text, Whole
+from shop.kit.schemas import (
+    MAX_FEN,
+    MAX_GRAMS,
+    MAX_PAGE,
+    Code,
+    Day,
+    Month,
+    PageQuery,
+    QueryWhole,
+    StrictSchema,
+    Text,
+    Whole,
+)
 
 
 class DeliveryAsked(StrictSchema):
@@ -255,3 +269,82 @@ class PlanDetail(PlanOut):
 
     parts = fields.List(fields.Nested(PlanPart))
     objections = fields.List(fields.Nested(ObjectionOut))
+
+
+class LandIn(StrictSchema):
+    """A household's land in a contract, in tenths of a mu (0.1 亩)."""
+
+    household = Code(required=True)
+    mu_tenths = Whole(low=1, high=1_000_000, required=True)
+
+
+class GuaranteeAsked(StrictSchema):
+    """A signed contract: guaranteed fen a mu and year, basis points of the profit on top, first and last year."""
+
+    code = Code(required=True)
+    firm = Code(required=True)
+    guaranteed_fen_per_mu = Whole(low=1, high=100_000_000, required=True)
+    second_bp = Whole(high=10_000, required=True)
+    from_year = Whole(low=2000, high=2100, required=True)
+    to_year = Whole(low=2000, high=2100, required=True)
+    signed_on = Day(required=True)
+    document = Text(high=200, required=True)
+    lands = fields.List(fields.Nested(LandIn), required=True, validate=validate.Length(min=1, max=500))
+
+    @validates_schema
+    def ends_after_it_begins(self, data: dict[str, Any], **_: Any) -> None:
+        """Whole years in their order, each household once."""
+        if data["to_year"] < data["from_year"]:
+            raise ValidationError({"to_year": ["Must not lie before from_year."]})
+        if len({land["household"] for land in data["lands"]}) != len(data["lands"]):
+            raise ValidationError({"lands": ["Name each household once."]})
+
+
+class GuaranteedYear(StrictSchema):
+    """The year whose guarantee is paid."""
+
+    year = Whole(low=2000, high=2100, required=True)
+
+
+class SecondShare(GuaranteedYear):
+    """A year's distributable profit; zero or less where there was none."""
+
+    distributable_fen = Whole(low=-MAX_FEN, required=True)
+
+
+class GuaranteePaidOut(Schema):
+    """What was paid for a year."""
+
+    year = fields.Integer()
+    kind = fields.String()
+    amount_fen = fields.Integer()
+
+
+class LandOut(Schema):
+    """A household's land, in tenths of a mu."""
+
+    household = fields.String()
+    mu_tenths = fields.Integer()
+
+
+class GuaranteeOut(Schema):
+    """A contract, the land in it, what it paid, and the years over whose guarantee is still owed."""
+
+    code = fields.String()
+    firm = fields.String()
+    guaranteed_fen_per_mu = fields.Integer()
+    second_bp = fields.Integer()
+    from_year = fields.Integer()
+    to_year = fields.Integer()
+    signed_on = fields.Date()
+    document = fields.String()
+    lands = fields.List(fields.Nested(LandOut))
+    paid = fields.List(fields.Nested(GuaranteePaidOut))
+    unpaid_years = fields.List(fields.Integer())
+
+
+class GuaranteePage(Schema):
+    """A page of contracts, newest first."""
+
+    items = fields.List(fields.Nested(GuaranteeOut))
+    next = fields.String(allow_none=True)

@@ -295,6 +295,10 @@ CHECKS: tuple[Check, ...] = (
             UNION ALL
             SELECT 'household_payments', id, kind, household_id, firm_id, amount_fen, paid_on FROM household_payments
             UNION ALL
+            SELECT 'guarantee_payments', guarantee_payments.id,
+                CASE kind WHEN 'guaranteed' THEN 'land_rent' ELSE 'dividend' END, household_id, firm_id, amount_fen,
+                paid_on FROM guarantee_payments JOIN guarantee_contracts ON guarantee_contracts.id = contract_id
+            UNION ALL
             SELECT 'surplus_shares', surplus_shares.id, kinds.kind, household_id, firm_id,
                 CASE kinds.kind WHEN 'patronage' THEN surplus_shares.patronage_fen
                                 ELSE surplus_shares.dividend_fen END, booked_on
@@ -304,7 +308,7 @@ CHECKS: tuple[Check, ...] = (
         SELECT source_type, source_id, kind FROM (SELECT * FROM events WHERE amount_fen <> 0) AS events
         FULL JOIN (SELECT * FROM income_entries
                    WHERE source_type IN ('deliveries', 'delivery_corrections', 'household_payments',
-                                         'surplus_shares')) AS entries
+                                         'guarantee_payments', 'surplus_shares')) AS entries
             USING (source_type, source_id, kind)
         WHERE (events.household_id, events.firm_id, events.amount_fen, events.day)
            IS DISTINCT FROM (entries.household_id, entries.firm_id, entries.amount_fen, entries.earned_on)"""),
@@ -351,6 +355,19 @@ CHECKS: tuple[Check, ...] = (
         UNION ALL
         SELECT id FROM surplus_plans WHERE NOT historical AND status IN ('approved', 'booked')
             AND (met_on >= laid_open_on + 15) IS NOT TRUE"""),
+    Check("I22-guarantees", "保底收益等于土地乘保底价，二次分红合计等于约定比例",
+        "a guarantee is land times promise, a second share is its part of the profit, both to all land", """
+        SELECT contract_id, year, payments.kind FROM (
+            SELECT contract_id, year, kind, sum(amount_fen) AS fen, max(distributable_fen) AS profit_fen,
+                count(DISTINCT distributable_fen) AS profits
+            FROM guarantee_payments GROUP BY contract_id, year, kind) AS payments
+        JOIN guarantee_contracts ON guarantee_contracts.id = contract_id
+        CROSS JOIN LATERAL (
+            SELECT sum((mu_tenths::bigint * guaranteed_fen_per_mu * 2 + 10) / 20) AS fen
+            FROM guarantee_lands WHERE guarantee_lands.contract_id = payments.contract_id) AS promised
+        WHERE year NOT BETWEEN from_year AND to_year OR profits <> 1
+           OR payments.fen IS DISTINCT FROM CASE payments.kind WHEN 'guaranteed' THEN promised.fen
+                              ELSE (profit_fen * second_bp * 2 + 10000) / 20000 END"""),
     *(
         Check(
             f"I23-{table.removesuffix('_rollup').replace('_', '-')}", f"汇总表 {table} 等于从事实重算",

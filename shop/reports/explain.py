@@ -15,6 +15,8 @@ from shop.channels.models import Channel
 from shop.farmers.models import Delivery, Household
 from shop.income.models import (
     DeliveryCorrection,
+    GuaranteeContract,
+    GuaranteePayment,
     HouseholdPayment,
     IncomeEntry,
     IncomeKind,
@@ -76,7 +78,9 @@ def _entries(actor: Actor, months: Months) -> Any:
         IncomeEntry.id, IncomeEntry.month, IncomeEntry.earned_on.label("day"), IncomeEntry.kind,
         Household.code.label("household"), Firm.code.label("firm"), Product.sku,
         IncomeEntry.weight_g, IncomeEntry.amount_fen, source.label("source"),
-        func.coalesce(Delivery.code, HouseholdPayment.code, SurplusPlan.code).label("source_code"),
+        func.coalesce(
+            Delivery.code, HouseholdPayment.code, SurplusPlan.code, GuaranteeContract.code
+        ).label("source_code"),
         DeliveryCorrection.reason.label("corrected_because"),
     )  # fmt: skip
     return (
@@ -88,6 +92,8 @@ def _entries(actor: Actor, months: Months) -> Any:
         .outerjoin(HouseholdPayment, (source == "household_payments") & (HouseholdPayment.id == IncomeEntry.source_id))
         .outerjoin(SurplusShare, (source == "surplus_shares") & (SurplusShare.id == IncomeEntry.source_id))
         .outerjoin(SurplusPlan, SurplusPlan.id == SurplusShare.plan_id)
+        .outerjoin(GuaranteePayment, (source == "guarantee_payments") & (GuaranteePayment.id == IncomeEntry.source_id))
+        .outerjoin(GuaranteeContract, GuaranteeContract.id == GuaranteePayment.contract_id)
     )
 
 

@@ -38,7 +38,7 @@ from shop.channels.models import (
     SaleLink,
 )
 from shop.farmers.models import Delivery, Grade, Household, Membership, Relation
-from shop.income.models import PlanStatus, SurplusObjection, SurplusPlan, SurplusShare
+from shop.income.models import GuaranteeContract, GuaranteeLand, PlanStatus, SurplusObjection, SurplusPlan, SurplusShare
 from shop.kit.db import Base, transaction
 from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
 from shop.payments.models import Payment, PaymentStatus, Provider
@@ -196,6 +196,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
                  occasion_id=session.id, product_id=product.id, created_at=NOW)
     )  # fmt: skip
     plan = _surplus(writer, firm, household)
+    guarantee = _guarantee(writer, firm, household)
     agreement = _agreement(writer, n, campaign, enterprise, firm, product)
     round_ = _round(writer, n, campaign, unit, product)
     customer = parties[PartyKind.CUSTOMER]
@@ -211,8 +212,8 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         "household": household.code, "delivery": delivery.code, "lot": lot.code, "partner": host.code,
         "session": session.code, "link": link.code, "agreement": agreement.code, "payment": payment.number,
         "order": live.number, "cadre_order": helped.number, "unit_order": bulk.number, "shop": shop.code,
-        "surplus_plan": plan.code,
         "unit": unit.code, "round": round_.code, "join": round_.join_code,
+        "surplus_plan": plan.code, "guarantee": guarantee.code,
     }  # fmt: skip
     return side
 
@@ -249,6 +250,16 @@ def _stock(writer: _Writer, n: int, firm: Firm, product: Product, household: Hou
     pool = writer.add(Pool(kind=PoolKind.OPEN, product_id=product.id, received_g=100_000, available_g=100_000))
     writer.add(Movement(pool_id=pool.id, lot_id=lot.id, kind=MovementKind.RECEIVE, weight_g=100_000, at=NOW))
     return lot, delivery
+
+
+def _guarantee(writer: _Writer, firm: Firm, household: Household) -> GuaranteeContract:
+    contract = writer.add(
+        GuaranteeContract(code=f"BD-{firm.code}", firm_id=firm.id, guaranteed_fen_per_mu=90_000, second_bp=3_000,
+                          from_year=2024, to_year=2028, signed_on=date(2024, 1, 10), document="合同（示例）",
+                          recorded_at=NOW)
+    )  # fmt: skip
+    writer.add(GuaranteeLand(contract_id=contract.id, household_id=household.id, mu_tenths=35))
+    return contract
 
 
 def _surplus(writer: _Writer, firm: Firm, household: Household) -> SurplusPlan:

@@ -110,6 +110,11 @@ MATRIX: dict[str, Access] = {
     "income.list_deliveries": row("operator firm_staff household"),
     "income.correct": row("operator firm_staff", code="delivery", both="operator"),
     "income.close": row("operator"),
+    "income.list_guarantees": row("operator firm_staff household"),
+    "income.sign_guarantee": row("firm_staff", owned={"firm": "firm"}),
+    "income.show_guarantee": row("operator firm_staff household", code="guarantee", both="operator"),
+    "income.pay_guaranteed": row("firm_staff", code="guarantee"),
+    "income.pay_second": row("firm_staff", code="guarantee"),
     "income.list_plans": row("operator firm_staff household"),
     "income.draft_plan": row("firm_staff", owned={"firm": "firm"}),
     "income.show_plan": row("operator firm_staff household", code="surplus_plan", both="operator"),
@@ -297,6 +302,7 @@ def secrets(side: Side) -> set[str]:
         "agreement",
         "payment",
         "surplus_plan",
+        "guarantee",
     )
     return {str(side.things[kind]) for kind in kinds}
 

@@ -153,6 +153,10 @@ FAULTS: dict[str, str] = {
     " amount_fen, change_g, change_fen, reason, recorded_at)"
     " SELECT min(id), 2, 1000, 100, 100, 0, 1, '无', now() FROM deliveries",
     "I22-surplus": spoil("surplus_shares", "patronage_fen = patronage_fen + 1"),
+    "I22-guarantees": "WITH made AS (INSERT INTO guarantee_contracts (code, firm_id, guaranteed_fen_per_mu, second_bp,"
+    " from_year, to_year, signed_on, document, recorded_at) VALUES ('B', 1, 1, 1, 2025, 2025, '2025-01-01', '', now())"
+    " RETURNING id) INSERT INTO guarantee_payments (contract_id, household_id, year, kind, distributable_fen,"
+    " amount_fen, paid_on, recorded_at) SELECT id, 1, 2025, 'guaranteed', 0, 1, '2025-07-01', now() FROM made",
     "I23-sales": "UPDATE sales_rollup SET firm_fen = firm_fen + 1",
     "I23-product-sales": "DELETE FROM product_sales_rollup",
     "I23-income": "INSERT INTO income_rollup VALUES ('2025-01-01', 1, 1, 0, 'subsidy', 1, 0, 1)",

@@ -1,0 +1,135 @@
+"""保底收益+二次分红 over HTTP: the guarantee whatever the year brought, and a part of the profit on top, by land."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, release, transaction
+from shop.kit.money import split
+from shop.reports import rollups
+from shop.reports.books import check_books
+from shop.reports.models import Rollup
+from tests.factories.office import Office, scalars
+
+
+@pytest.fixture
+def office(county: Flask, clock: WalkingClock) -> Any:
+    office = Office(county, clock)
+    office.go(date(2026, 3, 10))
+    yield office
+    for rollup in Rollup:
+        with transaction() as session:
+            while rollups.refresh(session, rollup).keys:
+                pass
+    assert check_books(db.session(), now=office.clock.now()) == []
+    release()
+
+
+def lands() -> dict[str, int]:
+    """Tenths of a mu of three households of F01."""
+    codes = [
+        row[0]
+        for row in scalars(
+            "SELECT households.code FROM memberships JOIN households ON households.id = household_id"
+            " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F01' ORDER BY households.code LIMIT 3"
+        )
+    ]
+    return dict(zip(codes, (35, 7, 11), strict=True))
+
+
+def signed(office: Office, status: int = 201, **other: Any) -> Any:
+    body = {
+        "code": "BD-001", "firm": "F01", "guaranteed_fen_per_mu": 90_001, "second_bp": 3_000, "from_year": 2024,
+        "to_year": 2026, "signed_on": "2024-01-10", "document": "合同（示例）",
+        "lands": [{"household": code, "mu_tenths": tenths} for code, tenths in lands().items()],
+    }  # fmt: skip
+    return office.post("/guarantees", body | other, office.firms["F01"], status)
+
+
+def paid(office: Office, what: str, status: int = 201, **body: Any) -> Any:
+    return office.post(f"/guarantees/BD-001/{what}", body, office.firms["F01"], status)
+
+
+def told(refusal: dict[str, Any]) -> str:
+    return str(refusal["type"]).rpartition("#")[2]
+
+
+def income(kind: str) -> dict[str, int]:
+    rows = scalars(
+        "SELECT households.code, income_entries.amount_fen FROM income_entries"
+        " JOIN households ON households.id = household_id WHERE source_type = 'guarantee_payments' AND kind = :kind",
+        kind=kind,
+    )
+    return {code: int(fen) for code, fen in rows}
+
+
+def test_the_guarantee_is_paid_in_a_year_of_loss_and_nothing_comes_on_top(office: Office) -> None:
+    assert signed(office)["unpaid_years"] == [2024, 2025]
+    assert told(paid(office, "second-shares", 409, year=2025, distributable_fen=-500_000)) == "guaranteed-first"
+    after = paid(office, "guaranteed-payments", year=2025)
+    assert after["unpaid_years"] == [2024]
+    assert list(income("land_rent").values()) == [315_004, 63_001, 99_001]  # 3.5, 0.7, 1.1 mu at 900.01 yuan, half up
+    for profit in (-500_000, 0):
+        assert told(paid(office, "second-shares", 409, year=2025, distributable_fen=profit)) == "no-profit-to-share"
+    assert income("dividend") == {}
+    assert sum(income("land_rent").values()) == 477_006
+
+
+def test_the_second_share_goes_by_land_to_the_fen_and_stands_in_the_statement(office: Office) -> None:
+    signed(office)
+    paid(office, "guaranteed-payments", year=2025)
+    after = paid(office, "second-shares", year=2025, distributable_fen=16_000_001)
+    by_land = dict(zip(sorted(lands()), split(4_800_000, list(lands().values())), strict=True))
+    assert income("dividend") == by_land
+    assert after["paid"] == [
+        {"year": 2025, "kind": "guaranteed", "amount_fen": 477_006},
+        {"year": 2025, "kind": "second", "amount_fen": 4_800_000},
+    ]
+    first = min(lands())
+    statement = office.get(f"/households/{first}/statement?month=2026-03")
+    assert statement["received_fen"] == 315_004 + by_land[first]
+    why = office.get(f"/reports/income/explain?year=2026&by=household&key={first}")
+    assert {row["source_code"] for row in why["items"]} == {"BD-001"}
+
+
+def test_a_year_is_paid_once_of_each_kind_and_only_within_the_contract(office: Office) -> None:
+    signed(office)
+    paid(office, "guaranteed-payments", year=2025)
+    assert told(paid(office, "guaranteed-payments", 409, year=2025)) == "guarantee-paid"
+    paid(office, "second-shares", year=2025, distributable_fen=1_000)
+    assert told(paid(office, "second-shares", 409, year=2025, distributable_fen=1_000)) == "guarantee-paid"
+    assert told(paid(office, "guaranteed-payments", 409, year=2027)) == "year-not-in-contract"
+    paid(office, "guaranteed-payments", year=2026)
+    assert told(paid(office, "second-shares", 409, year=2026, distributable_fen=1_000)) == "year-not-over"
+    assert len(income("land_rent")) == 3
+    with pytest.raises(IntegrityError, match="append-only"), transaction() as session:
+        session.execute(text("UPDATE guarantee_payments SET amount_fen = amount_fen + 1"))
+
+
+def test_a_contract_is_its_firm_s_and_a_household_sees_its_own_land_alone(office: Office) -> None:
+    signed(office)
+    first, second, _ = sorted(lands())
+    assert [land["household"] for land in office.get("/guarantees/BD-001", office.household(first))["lands"]] == [first]
+    assert len(office.get("/guarantees")["items"][0]["lands"]) == 3
+    office.get("/guarantees/BD-001", office.firms["F02"], 404)
+    assert office.get("/guarantees", office.firms["F02"])["items"] == []
+    paid(office, "guaranteed-payments", year=2025)
+    [seen] = office.get("/guarantees", office.household(second))["items"]
+    assert (seen["paid"], seen["unpaid_years"]) == (
+        [{"year": 2025, "kind": "guaranteed", "amount_fen": 63_001}],
+        [2024],
+    )
+    assert told(signed(office, 409)) == "contract-code-taken"
+    stranger = scalars(
+        "SELECT households.code FROM memberships JOIN households ON households.id = household_id"
+        " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F02' ORDER BY 1 LIMIT 1"
+    )[0][0]
+    signed(office, 404, code="BD-002", lands=[{"household": stranger, "mu_tenths": 1}])
+    signed(office, 422, code="BD-002", lands=[{"household": first, "mu_tenths": 1}] * 2)
+    signed(office, 422, code="BD-002", to_year=2023)
+    assert scalars("SELECT count(*) FROM guarantee_contracts") == [(1,)]
