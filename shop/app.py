@@ -32,6 +32,7 @@ from shop.rounds.api import blueprint as rounds
 from shop.settlement.api import blueprint as settlement
 from shop.stock.api import blueprint as stock
 from shop.web.api import blueprint as web
+from shop.web.rounds import blueprint as round_pages
 
 __all__ = ["configure_logging", "create_app", "with_migrations"]
 
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     for room in ROOMS:
         api.register_blueprint(room)
     app.register_blueprint(web)
+    app.register_blueprint(round_pages)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
     document(app, api)

@@ -78,6 +78,9 @@ MESSAGES_ZH: tuple[tuple[str, str], ...] = (
     (r"Too long\.", "太长。"),
     (r"Control characters are not allowed\.", "含有不允许的控制字符。"),
     (r"String does not match expected pattern\.", "只能用字母、数字、汉字、- 和 _。"),
+    (r"Named twice\.", "重复出现。"),
+    (r"Must not be less than (\S+)\.", r"不能小于 \1。"),
+    (r"Give at least one of (.+)\.", r"至少填写一项：\1。"),
     (r"Not a cursor of this list\.", "不是本列表的游标。"),
 )
 

@@ -33,7 +33,7 @@ class ProductTerms(StrictSchema):
 def _no_product_twice(rows: list[dict[str, Any]], name: str) -> None:
     skus = [row["sku"] for row in rows]
     if len(set(skus)) != len(skus):
-        raise ValidationError("A product is named twice.", name)
+        raise ValidationError("Named twice.", name)
 
 
 class RoundAsked(StrictSchema):
@@ -222,7 +222,7 @@ class Joining(Wanted):
     def known_by_something(self, data: dict[str, Any], **_: Any) -> None:
         """A phone or a staff number."""
         if not data["phone"] and not data["staff_number"]:
-            raise ValidationError("Give a phone or a staff number.", "phone")
+            raise ValidationError("Give at least one of phone, staff_number.", "phone")
 
 
 class Changing(Wanted):

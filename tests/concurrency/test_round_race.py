@@ -22,7 +22,7 @@ from shop.rounds.locks import locked_round
 from shop.rounds.models import EntryLine, Round, RoundEntry
 from tests.factories.world import NOW, World, build
 
-LINK = "join1"
+LINK = "jn2"
 
 
 @pytest.fixture

@@ -288,7 +288,7 @@ def _round(writer: _Writer, n: int, campaign: Campaign, unit: Partner, product: 
     occasion = writer.occasion(OccasionKind.ROUND, f"T0{n}", campaign, unit)
     round_ = writer.add(
         Round(
-            code=f"T0{n}", join_code=f"join{n}", status=RoundStatus.OPEN, occasion_id=occasion.id,
+            code=f"T0{n}", join_code=f"jn{n + 1}", status=RoundStatus.OPEN, occasion_id=occasion.id,
             occasion_kind=occasion.kind, partner_id=unit.id, firm_id=product.firm_id, title_zh=f"团购{n}（示例）",
             delivery_point_zh="一楼大厅（示例）", contact_name_zh="王组织（示例）",
             contact_phone_e164="+8613800000000", opened_at=NOW, closes_at=datetime(2025, 7, 20, 10, 0, tzinfo=UTC),
