@@ -4,6 +4,7 @@ Rooms, from the top down; imports go down only:
 
 - web: pages for people · demo: plays a season · imports: the county's files in · reports: figures, rollups, the proof
 - rounds: buying rounds of units
+- live: sessions on air, their shelves and figures
 - income: what a household earned · settlement: who gets how much · payments: money in and back · orders: a sale's life
 - agreements: long-term promises · stock: lots, pools, holds · farmers: households and deliveries · channels: the five
 - catalog: firms, products, prices, papers · places: townships and villages · ledger: double entry · access: who may

@@ -25,6 +25,7 @@ from shop.kit.http import guard_request
 from shop.kit.observe import configure_logging
 from shop.kit.openapi import document, schema_name
 from shop.kit.revisions import FOLDER as MIGRATIONS
+from shop.live.api import blueprint as live
 from shop.orders.api import blueprint as orders
 from shop.payments.api import blueprint as payments
 from shop.reports.api import blueprint as reports
@@ -40,7 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: Rooms that answer HTTP, in the order of the documentation.
 ROOMS = (
-    access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, rounds, reports,
+    access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, live, rounds, reports,
     imports,
 )  # fmt: skip
 

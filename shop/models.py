@@ -8,6 +8,7 @@ from shop.farmers import models as farmers
 from shop.income import models as income
 from shop.kit import dirty, idempotency, jobs, states, versions
 from shop.ledger import models as ledger
+from shop.live import models as live
 from shop.orders import models as orders
 from shop.payments import models as payments
 from shop.places import models as places
@@ -18,5 +19,5 @@ from shop.stock import models as stock
 
 __all__ = [
     "access", "agreements", "catalog", "channels", "dirty", "farmers", "idempotency", "income", "jobs", "ledger",
-    "orders", "payments", "places", "reports", "rounds", "settlement", "states", "stock", "versions",
+    "live", "orders", "payments", "places", "reports", "rounds", "settlement", "states", "stock", "versions",
 ]  # fmt: skip

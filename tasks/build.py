@@ -16,7 +16,7 @@ from tasks.broker import bare_celery
 from tasks.registry import Kind, Work, works
 from tasks.run import TryAgain, run_asked, run_daily, run_sweep
 
-ROOMS_OF_WORK = ("agreements", "kit", "orders", "payments", "reports", "rounds", "settlement", "stock")
+ROOMS_OF_WORK = ("agreements", "kit", "live", "orders", "payments", "reports", "rounds", "settlement", "stock")
 
 log = structlog.get_logger()
 

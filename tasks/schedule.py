@@ -6,6 +6,7 @@ from datetime import time, timedelta
 from shop.agreements.jobs import FIND_ENDING
 from shop.income.jobs import FIND_UNSETTLED
 from shop.kit.jobs import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
+from shop.live.jobs import END_OVERDUE
 from shop.orders.jobs import CALL_OFF_DUE, EXPIRE_UNPAID
 from shop.payments.jobs import NOTIFY_AGAIN
 from shop.reports.jobs import COMPARE_ROLLUPS, REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_REACH, REFRESH_SALES
@@ -40,6 +41,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     Every(REFRESH_REACH, timedelta(seconds=5)),
     Every(REFRESH_AGREEMENTS, timedelta(seconds=5)),
     Every(EXPIRE_UNPAID, timedelta(seconds=30)),
+    Every(END_OVERDUE, timedelta(minutes=1)),
     Every(FIND_UNSETTLED, timedelta(minutes=1)),
     Every(NOTIFY_AGAIN, timedelta(minutes=1)),
     Every(CLOSE_DUE, timedelta(minutes=1)),

@@ -129,6 +129,14 @@ def plan_occasion(
     )  # fmt: skip
     session.add(occasion)
     session.flush()
+    add_offers(session, occasion, offers)
+    record(session, occasion, "plan", person_id=actor_id, now=now, to_state=OccasionStatus.PLANNED)
+    session.flush()
+    return occasion
+
+
+def add_offers(session: Session, occasion: Occasion, offers: Sequence[OfferTerms]) -> None:
+    """What the occasion will sell. The caller made sure that no product is offered twice."""
     session.add_all(
         Offer(
             occasion_id=occasion.id, product_id=offer.product_id, price_fen=offer.price_fen,
@@ -136,9 +144,7 @@ def plan_occasion(
         )
         for offer in offers
     )  # fmt: skip
-    record(session, occasion, "plan", person_id=actor_id, now=now, to_state=OccasionStatus.PLANNED)
     session.flush()
-    return occasion
 
 
 def occasion_by_code(session: Session, code: str, *, lock: bool = False) -> Occasion:

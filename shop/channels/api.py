@@ -1,4 +1,4 @@
-"""Channels over HTTP: campaigns, the five channels, partners, sessions and links."""
+"""Channels over HTTP: campaigns, the five channels, partners and links."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from shop.access.guard import ALL, EVERYONE, All, Role, allow, current_actor, mu
 from shop.access.models import PartyKind
 from shop.catalog.actions import product_by_sku
 from shop.channels import actions, errors, queries, schemas
-from shop.channels.models import Campaign, Occasion, OccasionKind, Partner, PartnerKind, SaleLink
+from shop.channels.models import Campaign, Occasion, Partner, PartnerKind, SaleLink
 from shop.channels.policies import POLICIES, ChannelPolicy, channel_of_partner
 from shop.channels.reference import selling
 from shop.kit.clock import beijing_day
@@ -184,47 +184,6 @@ def _campaign_now(session: Session) -> int:
     if found is None:
         raise errors.NoCampaign
     return found
-
-
-@blueprint.route("/sessions", methods=["POST"])
-@allow(Role.HOST, Role.OPERATOR)
-@blueprint.arguments(schemas.SessionAsked)
-@blueprint.response(201, schemas.SessionOut)
-@documented(
-    errors=[NotFoundError, errors.CodeTaken, errors.RewardRefused, errors.NoCampaign],
-    example={
-        "code": "LIVE-900", "partner": "L01", "title_zh": "鲜桃专场（示例）", "starts_at": "2025-07-16T19:00:00+08:00",
-        "ends_at": "2025-07-16T21:30:00+08:00", "commission_bp": 500,
-        "offers": [{"sku": "PL001", "price_fen": 2_800, "set_aside_g": 5_000, "per_buyer_cap": 5}],
-    },
-)  # fmt: skip
-def plan_session(body: dict[str, Any]) -> dict[str, Any]:
-    """策划直播 · Plan a session; it sells when the county has opened it."""
-    with transaction() as session:
-        actor = current_actor()
-        partner = _own_partner(session, body["partner"], Role.OPERATOR, Role.HOST)
-        terms = [
-            actions.OfferTerms(
-                product_by_sku(session, offer["sku"]).id, offer["price_fen"], offer["set_aside_g"],
-                offer["per_buyer_cap"],
-            )
-            for offer in body["offers"]
-        ]  # fmt: skip
-        occasion = actions.plan_occasion(
-            session, OccasionKind.SESSION, body["code"], _campaign_now(session), partner, body["title_zh"],
-            body["starts_at"], body["ends_at"], terms, commission_bp=body["commission_bp"], actor_id=actor.person_id,
-            now=now(),
-        )  # fmt: skip
-        return queries.live_session(session, actor, occasion.code)
-
-
-@blueprint.route("/sessions/<string:code>", methods=["GET"])
-@allow(Role.HOST, Role.OPERATOR)
-@blueprint.response(200, schemas.SessionOut)
-@documented(errors=[NotFoundError])
-def show_session(code: str) -> dict[str, Any]:
-    """直播场次 · One session with its shelf."""
-    return queries.live_session(db.session(), current_actor(), code)
 
 
 @blueprint.route("/links", methods=["POST"])

@@ -120,7 +120,7 @@ class Occasion(Model):
     """A promotion, a buying round, a live session, or a purchase agreement seen as an occasion.
 
     `commission_bp` is the host's share of (paid - refunded) at settlement: sessions only, at most 10 % in a public
-    campaign.
+    campaign. `hold_s`: seconds for which its unpaid orders hold their stock; None = as everywhere.
     """
 
     __tablename__ = "occasions"
@@ -133,6 +133,7 @@ class Occasion(Model):
         CheckConstraint("commission_bp BETWEEN 0 AND 1000", name="commission_capped"),
         CheckConstraint("commission_bp = 0 OR (kind = 'session' AND partner_kind = 'host')", name="only_hosts_earn"),
         CheckConstraint("ends_at > starts_at", name="times_ordered"),
+        CheckConstraint("hold_s BETWEEN 60 AND 3600", name="hold_in_range"),
         Index(None, "partner_id"),
     )
 
@@ -147,6 +148,7 @@ class Occasion(Model):
     starts_at: Mapped[Instant]
     ends_at: Mapped[Instant]
     commission_bp: Mapped[Bp] = mapped_column(server_default="0")
+    hold_s: Mapped[int | None]
 
 
 class Offer(Model):

@@ -1,4 +1,4 @@
-"""Reading sessions and links, each partner its own."""
+"""Reading links, each partner its own."""
 
 from typing import Any
 
@@ -7,39 +7,10 @@ from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.catalog.models import Product
-from shop.channels.models import LinkClick, Occasion, OccasionKind, Offer, Partner, SaleLink
-from shop.kit.errors import NotFoundError
+from shop.channels.models import LinkClick, Occasion, Partner, SaleLink
 
-#: Whose a session or a link is, by role.
+#: Whose a link is, by role.
 OWNERS: dict[Role, Owner] = {Role.OPERATOR: ALL, Role.HOST: Partner.party_id, Role.CADRE: Partner.party_id}
-
-
-def live_session(session: Session, actor: Actor, code: str) -> dict[str, Any]:
-    """A live session with its offers. Raises NotFoundError for a missing and for a foreign one."""
-    found = session.execute(
-        select(Occasion, Partner.code)
-        .join(Partner, Partner.id == Occasion.partner_id)
-        .where(Occasion.code == code, Occasion.kind == OccasionKind.SESSION, scope(actor, OWNERS))
-    ).first()
-    if found is None:
-        raise NotFoundError(what=code)
-    occasion, partner = found
-    offers = session.execute(
-        select(Product.sku, Product.name_zh, Offer.price_fen, Offer.per_buyer_cap, Offer.set_aside_g)
-        .join(Product, Product.id == Offer.product_id)
-        .where(Offer.occasion_id == occasion.id)
-        .order_by(Product.sku)
-    ).mappings()
-    return {
-        "code": occasion.code,
-        "status": occasion.status.value,
-        "partner": partner,
-        "title_zh": occasion.title_zh,
-        "starts_at": occasion.starts_at,
-        "ends_at": occasion.ends_at,
-        "commission_bp": occasion.commission_bp,
-        "offers": [dict(offer) for offer in offers],
-    }
 
 
 def links(session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: int) -> list[dict[str, Any]]:

@@ -56,6 +56,7 @@ class OccasionRow:
     starts_at: datetime
     ends_at: datetime
     commission_bp: int
+    hold_s: int | None
     offers: dict[int, OfferRow]
 
     def selling(self, now: datetime) -> bool:
@@ -115,7 +116,7 @@ def _load(session: Session, version: int) -> Selling:
     occasions = [
         OccasionRow(
             o.id, o.code, o.kind, o.status, o.campaign_id, o.partner_id, o.starts_at, o.ends_at, o.commission_bp,
-            offers.get(o.id, {}),
+            o.hold_s, offers.get(o.id, {}),
         )
         for o in session.scalars(select(Occasion))
     ]  # fmt: skip

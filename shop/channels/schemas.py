@@ -1,13 +1,13 @@
-"""Shapes of campaigns, channels, partners, sessions and links on the wire."""
+"""Shapes of campaigns, channels, partners and links on the wire."""
 
 import re
 from datetime import datetime
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from shop.channels.models import PartnerKind
-from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
+from shop.kit.schemas import Code, Day, PageQuery, StrictSchema, Text, Whole
 
 
 class Moment(fields.AwareDateTime):
@@ -115,59 +115,6 @@ class FeeAsked(StrictSchema):
 
     rate_bp = Whole(low=0, high=3_000, required=True)
     valid_from = Day(required=True)
-
-
-class OfferAsked(StrictSchema):
-    """What the session sells: fen per pack, packs per buyer at most, grams set aside."""
-
-    sku = Code(required=True)
-    price_fen = Whole(low=1, high=MAX_FEN, required=True)
-    set_aside_g = Whole(low=0, high=MAX_GRAMS, required=True)
-    per_buyer_cap = Whole(low=1, high=10_000, load_default=None, allow_none=True)
-
-
-class SessionAsked(StrictSchema):
-    """A live session of a host. Commission is capped at 10 % in a public-help campaign."""
-
-    code = Code(required=True)
-    partner = Code(required=True)
-    title_zh = Text(required=True)
-    starts_at = Moment(required=True)
-    ends_at = Moment(required=True)
-    commission_bp = Whole(low=0, high=1_000, load_default=0)
-    offers = fields.List(fields.Nested(OfferAsked), required=True, validate=validate.Length(min=1, max=100))
-
-    @validates_schema
-    def makes_sense(self, data: dict[str, Any], **_: Any) -> None:
-        """The hours are in order and no product is offered twice."""
-        if data["ends_at"] <= data["starts_at"]:
-            raise ValidationError("Must be after the start.", "ends_at")
-        skus = [offer["sku"] for offer in data["offers"]]
-        if len(set(skus)) != len(skus):
-            raise ValidationError("A product is offered twice.", "offers")
-
-
-class OfferOut(Schema):
-    """An offer of a session."""
-
-    sku = fields.String()
-    name_zh = fields.String()
-    price_fen = fields.Integer()
-    per_buyer_cap = fields.Integer(allow_none=True)
-    set_aside_g = fields.Integer()
-
-
-class SessionOut(Schema):
-    """A session as its host and the county see it."""
-
-    code = fields.String()
-    status = fields.String()
-    partner = fields.String()
-    title_zh = fields.String()
-    starts_at = fields.AwareDateTime()
-    ends_at = fields.AwareDateTime()
-    commission_bp = fields.Integer()
-    offers = fields.List(fields.Nested(OfferOut))
 
 
 class LinkAsked(StrictSchema):

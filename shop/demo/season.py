@@ -19,15 +19,8 @@ from shop.agreements.models import Agreement, AgreementLine, MarketQuote
 from shop.catalog.models import Firm, Product
 from shop.catalog.reference import Catalog, CatalogProduct, catalog
 from shop.catalog.season import in_harvest
-from shop.channels.actions import (
-    OfferTerms,
-    create_link,
-    occasion_by_code,
-    open_link,
-    partner_by_code,
-    plan_occasion,
-)
-from shop.channels.models import Campaign, Occasion, OccasionKind, OccasionStatus, Partner, PartnerKind
+from shop.channels.actions import create_link, open_link, partner_by_code
+from shop.channels.models import Campaign, Occasion, Partner, PartnerKind
 from shop.channels.reference import Selling, selling
 from shop.demo import cast
 from shop.farmers.models import Delivery
@@ -39,6 +32,7 @@ from shop.kit.errors import DomainError
 from shop.kit.jobs import Outbox
 from shop.kit.pause import playing_time
 from shop.kit.reference import current_version
+from shop.live import actions as live
 from shop.orders import actions as orders
 from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
 from shop.orders.locks import locked_order_by_id
@@ -52,7 +46,6 @@ from shop.payments.models import SimulatedCharge
 from shop.reports import runs
 from shop.stock import actions as stock
 from shop.stock.models import Lot, LotDelivery, Pool
-from shop.stock.sessions import close_session, open_session
 
 SEED = "平陆-2025"
 FIRST, LAST = date(2025, 1, 1), date(2025, 12, 31)
@@ -344,9 +337,7 @@ class _Season:
         self.now = at_beijing(day, 21, 30)
         with transaction() as session:
             orders.expire_unpaid(session, now=self.now)
-            occasion = occasion_by_code(session, code, lock=True)
-            if occasion.status is OccasionStatus.OPEN:
-                close_session(session, occasion, actor_id=None, now=self.now)
+            live.end_overdue(session, now=self.now)
 
     def _open_session(
         self, session: Session, code: str, host: str, chosen: Iterable[tuple[CatalogProduct, int]], day: date, rate: int
@@ -357,20 +348,22 @@ class _Season:
         campaign_id = session.execute(
             select(Campaign.id).where(Campaign.starts_on <= day, Campaign.ends_on >= day).limit(1)
         ).scalar_one()
-        offers = [
-            OfferTerms(
-                product.product_id, (product.price_for(1, day) or 0) * 92 // 100,
+        shelf = [
+            live.Item(
+                product.product_id, product.sku, (product.price_for(1, day) or 0) * 92 // 100,
                 min(packs // 2, 60) * product.net_weight_g, per_buyer_cap=5,
             )
             for product, packs in chosen
         ]  # fmt: skip
         partner = partner_by_code(session, host)
-        occasion = plan_occasion(
-            session, OccasionKind.SESSION, code, campaign_id, partner, f"{day:%m月%d日}助农直播（示例）",
-            at_beijing(day, 19), at_beijing(day, 21, 30), offers, actor_id=None, now=self.now, commission_bp=rate,
+        planned = live.plan_session(
+            session, code, campaign_id, partner, f"{day:%m月%d日}助农直播（示例）", at_beijing(day, 19),
+            at_beijing(day, 21, 30), shelf, live.About("平陆助农直播间（示例）"), commission_bp=rate, actor_id=None,
+            now=self.now,
         )  # fmt: skip
-        open_session(session, occasion, actor_id=None, now=self.now)
-        return create_link(session, partner, campaign_id, occasion_id=occasion.id, now=self.now).code
+        live.review(session, code, live.Verification(day, 28), actor_id=None, now=self.now)
+        live.go_live(session, code, actor_id=None, now=self.now)
+        return create_link(session, partner, campaign_id, occasion_id=planned.occasion_id, now=self.now).code
 
     # -- what is left of the days before ---------------------------------------------------------------------
 

@@ -250,6 +250,12 @@ def _taking(policy: ChannelPolicy, occasion: OccasionRow | None) -> _Taking:
             assert_never(policy.hold)
 
 
+def _hold_time(way: Way) -> timedelta:
+    """How long an unpaid order holds its stock: as its occasion says, else `HOLD_TIME`."""
+    hold_s = way.occasion.hold_s if way.occasion else None
+    return HOLD_TIME if hold_s is None else timedelta(seconds=hold_s)
+
+
 PLACE = text(
     f"""
     WITH {TAKE_CTE}, placed AS (
@@ -300,7 +306,7 @@ def _write(
     if total > LARGEST_ORDER_FEN:
         raise OrderTooLarge(limit_fen=LARGEST_ORDER_FEN)
     terms = PaymentTerms(way.policy.payment.value)
-    expires_at = now + HOLD_TIME if way.policy.payment is Payment.IN_ADVANCE else None
+    expires_at = now + _hold_time(way) if way.policy.payment is Payment.IN_ADVANCE else None
     taking = _taking(way.policy, way.occasion)
     wanted = {line.product_id: line.weight_g for line in lines} if taking.now else {}
     occasion = way.occasion

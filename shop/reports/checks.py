@@ -10,6 +10,7 @@ from typing import Any
 from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
 from shop.income.states import PLAN_LIFE
 from shop.kit.states import Life
+from shop.live.states import LIVE_LIFE
 from shop.orders.states import ORDER_LIFE
 from shop.reports.rollups import proofs
 from shop.rounds.states import ROUND_LIFE
@@ -456,6 +457,23 @@ CHECKS: tuple[Check, ...] = (
     Check("R3", "只发放已验收的货", "only accepted goods are handed out", """
         SELECT round_hand_outs.entry_id FROM round_hand_outs JOIN rounds ON rounds.id = round_id
         LEFT JOIN orders ON orders.id = rounds.order_id WHERE orders.accepted_at IS NULL"""),
+    Check("I30-sessions", "直播历史是连续且允许的路径", "a live session's history is an unbroken path of allowed moves",
+        _broken_path("live_sessions", LIVE_LIFE, "planned")),
+    Check("L1", "直播场次与其场次状态一致，货架与报价一致",
+        "a live session is open while live, its shelf is its offers", """
+        SELECT occasions.id AS occasion_id, occasions.status, live_sessions.status AS live FROM occasions
+        LEFT JOIN live_sessions ON live_sessions.occasion_id = occasions.id
+        WHERE kind = 'session' AND occasions.status IS DISTINCT FROM CASE live_sessions.status
+            WHEN 'planned' THEN 'planned' WHEN 'reviewed' THEN 'planned' WHEN 'live' THEN 'open' ELSE 'closed' END
+        UNION ALL
+        SELECT offers.occasion_id, 'offer', NULL FROM offers JOIN occasions ON occasions.id = offers.occasion_id
+        LEFT JOIN shelf_items USING (occasion_id, product_id)
+        WHERE kind = 'session' AND shelf_items.product_id IS NULL"""),
+    Check("L2", "下播两小时后没有留下可售的预留库存",
+        "two hours after its end a session has nothing set aside for sale", """
+        SELECT pools.id AS pool_id, available_g FROM pools
+        JOIN live_sessions ON live_sessions.occasion_id = pools.occasion_id
+        WHERE available_g > 0 AND ended_at < CAST(:now AS timestamptz) - interval '2 hours'"""),
     Check("S1", "触达农户的销售不超过结算的货款", "sales reached stay within what was settled", """
         SELECT settlements.id AS settlement_id FROM settlements JOIN sales_reach ON settlement_id = settlements.id
         GROUP BY settlements.id

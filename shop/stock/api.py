@@ -1,22 +1,19 @@
-"""Stock over HTTP: lots of a firm, and the sessions that sell out of stock of their own."""
+"""Stock over HTTP: lots of a firm."""
 
 from typing import Any
 
 from flask_smorest import Blueprint
 
-from shop.access.guard import ALL, All, Role, allow, current_actor, must_own
+from shop.access.guard import Role, allow, current_actor, must_own
 from shop.catalog.actions import product_by_sku
 from shop.catalog.models import Firm, Product
-from shop.channels.actions import occasion_by_code
-from shop.channels.models import Occasion, OccasionKind, Partner
 from shop.kit.db import db
-from shop.kit.errors import MoveRefusedError, NotFoundError
+from shop.kit.errors import NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
 from shop.stock import actions, errors, queries, schemas
 from shop.stock.models import Lot
-from shop.stock.sessions import close_session, open_session
 
 blueprint = Blueprint("stock", __name__, url_prefix="/api/v1", description="批次与库存 · Lots and stock")
 
@@ -89,39 +86,3 @@ def withdraw(body: dict[str, Any], code: str) -> dict[str, Any]:
     if taken < body["weight_g"]:
         raise errors.LotIsHeld(lot=code, free_g=taken, asked_g=body["weight_g"])
     return queries.lot(session, actor, code)
-
-
-def _own_session(code: str, *roles: Role) -> Occasion:
-    """The live session, locked, if one of `roles` owns it. Raises NotFoundError otherwise."""
-    session = db.session()
-    occasion = occasion_by_code(session, code, lock=True)
-    if occasion.kind is not OccasionKind.SESSION:
-        raise NotFoundError(what=code)
-    host = session.get_one(Partner, occasion.partner_id)
-    owners: dict[Role, int | All | None] = {Role.OPERATOR: ALL, Role.HOST: host.party_id}
-    must_own(current_actor(), {role: owners[role] for role in roles}, what=code)
-    return occasion
-
-
-@blueprint.route("/sessions/<string:code>/opening", methods=["POST"])
-@allow(Role.OPERATOR)
-@idempotent
-@blueprint.response(200, schemas.SessionState)
-@documented(errors=[NotFoundError, MoveRefusedError, errors.NotEnoughStock])
-def start_session(code: str) -> dict[str, str]:
-    """开播 · Open a session with its stock set aside. The county does it: price and commission are agreed by this."""
-    occasion = _own_session(code, Role.OPERATOR)
-    status = open_session(db.session(), occasion, actor_id=current_actor().person_id, now=now())
-    return {"code": code, "status": status.value}
-
-
-@blueprint.route("/sessions/<string:code>/closing", methods=["POST"])
-@allow(Role.OPERATOR, Role.HOST)
-@idempotent
-@blueprint.response(200, schemas.SessionState)
-@documented(errors=[NotFoundError, MoveRefusedError])
-def end_session(code: str) -> dict[str, str]:
-    """下播 · Close a session; what it did not sell goes back into open stock."""
-    occasion = _own_session(code, Role.OPERATOR, Role.HOST)
-    status = close_session(db.session(), occasion, actor_id=current_actor().person_id, now=now())
-    return {"code": code, "status": status.value}

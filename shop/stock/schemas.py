@@ -76,10 +76,3 @@ class LotPage(Schema):
 
     items = fields.List(fields.Nested(LotOut))
     next = fields.String(allow_none=True)
-
-
-class SessionState(Schema):
-    """Where a session stands."""
-
-    code = fields.String()
-    status = fields.String()

@@ -18,14 +18,8 @@ from shop.agreements.models import Agreement, AgreementLine
 from shop.catalog.actions import product_by_sku
 from shop.catalog.models import Firm, Product, RequiredPaper
 from shop.catalog.reference import catalog
-from shop.channels.actions import (
-    OfferTerms,
-    move_occasion,
-    plan_occasion,
-    register_partner,
-    set_fee,
-)
-from shop.channels.models import Campaign, OccasionKind, Partner, PartnerKind
+from shop.channels.actions import register_partner, set_fee
+from shop.channels.models import Campaign, Partner, PartnerKind
 from shop.channels.reference import selling
 from shop.farmers.models import Delivery
 from shop.income.actions import grant_refund, settle_and_reach
@@ -33,6 +27,7 @@ from shop.kit.clock import beijing_day
 from shop.kit.db import db
 from shop.kit.jobs import Outbox
 from shop.kit.reference import current_version
+from shop.live.actions import About, Item, Verification, go_live, plan_session, review
 from shop.orders.actions import Verdict, accept, approve, dispatch
 from shop.orders.locks import lines_of, locked_order_by_id
 from shop.orders.models import Order
@@ -40,7 +35,7 @@ from shop.orders.place import Asked, Called, Request, place_call_off, place_orde
 from shop.payments.actions import receive_notification, start_payment
 from shop.payments.models import Payment, Refund, SimulatedCharge
 from shop.payments.simulated import complete, notification
-from shop.stock.actions import open_lot, set_aside
+from shop.stock.actions import open_lot
 from shop.stock.models import Lot
 
 #: 油桃 of the same firm, which it may make lots of by itself.
@@ -227,13 +222,13 @@ def ready(session: Session, now: datetime) -> Season:
     _partner(session, PartnerKind.CADRE, PartyKind.CADRE, "CADRE", now)
     host = _partner(session, PartnerKind.HOST, PartyKind.HOST, "HOST", now)
     weight = product.net_weight_g * 20
-    live = plan_occasion(
-        session, OccasionKind.SESSION, "LIVE-1", campaign.id, host, "鲜桃专场（示例）", now,
-        now.replace(hour=now.hour + 3), [OfferTerms(product.id, 3_000, weight)], actor_id=None, now=now,
-        commission_bp=800,
+    plan_session(
+        session, "LIVE-1", campaign.id, host, "鲜桃专场（示例）", now, now.replace(hour=now.hour + 3),
+        [Item(product.id, product.sku, 3_000, weight)], About("助农直播间（示例）"), commission_bp=800, actor_id=None,
+        now=now,
     )  # fmt: skip
-    move_occasion(session, live, "open", actor_id=None, now=now)
-    set_aside(session, product.id, live.id, weight, now=now)
+    review(session, "LIVE-1", Verification(beijing_day(now), 30), actor_id=None, now=now)
+    go_live(session, "LIVE-1", actor_id=None, now=now)
     session.flush()
     return season
 

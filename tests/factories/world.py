@@ -40,6 +40,7 @@ from shop.channels.models import (
 from shop.farmers.models import Delivery, Grade, Household, Membership, Relation
 from shop.income.models import GuaranteeContract, GuaranteeLand, PlanStatus, SurplusObjection, SurplusPlan, SurplusShare
 from shop.kit.db import Base, transaction
+from shop.live.models import LiveSession, LiveStatus, ShelfItem
 from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
 from shop.payments.models import Payment, PaymentStatus, Provider
 from shop.places.models import Township, TownshipKind, Village, VillageKind
@@ -191,6 +192,11 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
     shop = writer.partner(PartnerKind.SHOP, f"S0{n}", parties[PartyKind.SHOP])
     session = writer.occasion(OccasionKind.SESSION, f"LIVE-{n}", campaign, host, bp=800)
     writer.add(Offer(occasion_id=session.id, product_id=product.id, price_fen=2_800, set_aside_g=0))
+    writer.add(ShelfItem(occasion_id=session.id, product_id=product.id, position=1))
+    writer.add(
+        LiveSession(occasion_id=session.id, occasion_kind=session.kind, status=LiveStatus.LIVE,
+                    operator_zh=f"{n}号直播间（示例）", started_at=session.starts_at)
+    )  # fmt: skip
     link = writer.add(
         SaleLink(code=f"link{n}", campaign_id=campaign.id, partner_id=host.id, partner_kind=host.kind,
                  occasion_id=session.id, product_id=product.id, created_at=NOW)

@@ -95,8 +95,6 @@ MATRIX: dict[str, Access] = {
     "channels.list_partners": row("everybody"),
     "channels.add_partner": row("operator"),
     "channels.set_fee": row("operator", code="shop", both="operator"),
-    "channels.plan_session": row("operator host", both="operator", owned={"partner": "partner"}),
-    "channels.show_session": row("operator host", code="session", both="operator"),
     "channels.add_link": row(
         "operator host cadre", both="operator", bodies={"cadre": {"partner": "G01"}},
         owned={"partner": "partner", "session": "session"},
@@ -129,6 +127,17 @@ MATRIX: dict[str, Access] = {
     "income.refund": row("firm_staff operator", number="order", both="operator"),
     "income.statement": row("operator county_manager township_manager household", code="household",
                             both="operator county_manager"),
+    "live.plan_session": row("operator host", both="operator", owned={"partner": "partner"}),
+    "live.list_sessions": row("operator host"),
+    "live.show_session": row("operator host", code="session", both="operator"),
+    "live.describe_session": row("operator host", code="session", both="operator"),
+    "live.build_shelf": row("operator host", code="session", both="operator"),
+    "live.make_links": row("operator host", code="session", both="operator"),
+    "live.review_session": row("operator", code="session", both="operator"),
+    "live.start_session": row("operator host", code="session", both="operator"),
+    "live.end_session": row("operator host", code="session", both="operator"),
+    "live.pin_product": row("operator host", code="session", both="operator"),
+    "live.change_item": row("operator host", code="session", both="operator"),
     "orders.place": row("customer buyer"),
     "orders.list_orders": row(READERS),
     "orders.show": row(READERS, number="order", both="operator"),
@@ -164,8 +173,6 @@ MATRIX: dict[str, Access] = {
     "stock.open_lot": row("firm_staff", owned={"sku": "product", "deliveries": "delivery"}),
     "stock.show_lot": row("operator firm_staff", code="lot", both="operator"),
     "stock.withdraw": row("firm_staff", code="lot"),
-    "stock.start_session": row("operator", code="session", both="operator"),
-    "stock.end_session": row("operator host", code="session", both="operator"),
 }  # fmt: skip
 
 #: Whose order is whose: cadres and units have their own.

@@ -12,6 +12,7 @@ from shop.channels.states import OCCASION_LIFE
 from shop.income.states import PLAN_LIFE
 from shop.kit.jobs import all_jobs
 from shop.kit.states import Life
+from shop.live.states import LIVE_LIFE
 from shop.orders.states import ORDER_LIFE
 from shop.reports.checks import CHECKS
 from shop.rounds.states import ROUND_LIFE
@@ -26,6 +27,7 @@ COMMAND = re.compile(r"(?:`|^\$ )make ([a-z][a-z-]*)", re.MULTILINE)
 LIVES: dict[str, Life[object]] = {
     "ORDER_LIFE": ORDER_LIFE, "AGREEMENT_LIFE": AGREEMENT_LIFE, "CALL_OFF_LIFE": CALL_OFF_LIFE,
     "OCCASION_LIFE": OCCASION_LIFE, "FIRM_LIFE": FIRM_LIFE, "LISTING_LIFE": LISTING_LIFE,
+    "LIVE_LIFE": LIVE_LIFE,
     "PLAN_LIFE": PLAN_LIFE,
     "ROUND_LIFE": ROUND_LIFE,
 }  # fmt: skip

@@ -13,18 +13,14 @@ from werkzeug.test import TestResponse
 
 from shop.access.models import Party, PartyKind, Role
 from shop.catalog.actions import product_by_sku
-from shop.channels.actions import (
-    OfferTerms,
-    plan_occasion,
-    register_partner,
-    set_fee,
-)
-from shop.channels.models import Campaign, OccasionKind, PartnerKind
+from shop.channels.actions import register_partner, set_fee
+from shop.channels.models import Campaign, PartnerKind
 from shop.farmers.models import Delivery
 from shop.income.actions import settle_and_reach
 from shop.kit.clock import WalkingClock, at_beijing
 from shop.kit.db import db, release, transaction
 from shop.kit.jobs import Outbox
+from shop.live.actions import About, Item, Verification, plan_session, review
 from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
 from shop.payments import simulated
 from shop.payments.actions import refund_excess
@@ -131,11 +127,12 @@ def stage(county: Flask, clock: WalkingClock) -> Stage:
             session, PartnerKind.HOST, "H1", parties["host"], "主播（示例）", actor_id=None, now=now
         )
         product = product_by_sku(session, PEACH)
-        plan_occasion(
-            session, OccasionKind.SESSION, "LIVE-1", campaign, host, "鲜桃专场（示例）", at_beijing(DAY, 9),
-            at_beijing(DAY, 12), [OfferTerms(product.id, 3500, 100_000, per_buyer_cap=5)], actor_id=None, now=now,
-            commission_bp=500,
+        plan_session(
+            session, "LIVE-1", campaign, host, "鲜桃专场（示例）", at_beijing(DAY, 9), at_beijing(DAY, 12),
+            [Item(product.id, PEACH, 3500, 100_000, per_buyer_cap=5)], About("助农直播间（示例）"), commission_bp=500,
+            actor_id=None, now=now,
         )  # fmt: skip
+        review(session, "LIVE-1", Verification(DAY, 30), actor_id=None, now=now)
         slips = session.scalars(
             select(Delivery.code).where(Delivery.product_id == product.id).order_by(Delivery.code).limit(10)
         ).all()

@@ -178,6 +178,9 @@ FAULTS: dict[str, str] = {
     "R1": spoil("round_entry_lines", "quantity = quantity + 1", key="entry_id"),
     "R2": "UPDATE round_products SET most_packs = 1",
     "R3": "UPDATE orders SET accepted_at = NULL WHERE id IN (SELECT order_id FROM rounds)",
+    "I30-sessions": "DELETE FROM history WHERE entity_type = 'live_sessions' AND event = 'review'",
+    "L1": "UPDATE occasions SET status = 'planned' WHERE kind = 'session'",
+    "L2": "UPDATE live_sessions SET status = 'ended', ended_at = started_at - interval '1 day'",
     "S1": "UPDATE sales_reach SET amount_fen = amount_fen * 2",
     "S2": spoil("sales_reach", "amount_fen = amount_fen - 1"),
     "S3": "DELETE FROM settlements WHERE refund_id IS NOT NULL",
@@ -213,6 +216,8 @@ def test_a_planted_fault_is_found(tampering: Connection, code: str) -> None:
         ("I30-facts", "UPDATE order_lines SET accepted_g = NULL"),
         ("I30-facts", spoil("orders", "paid_fen = 0", "status = 'confirmed'")),
         ("I10-book", "DELETE FROM simulated_charges WHERE kind = 'pay'"),
+        ("L1", "DELETE FROM shelf_items"),
+        ("L1", "DELETE FROM live_sessions"),
         ("S1", "UPDATE sales_reach SET amount_fen = -amount_fen"),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Lots and sessions over HTTP."""
+"""Lots over HTTP."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from shop.channels.models import Occasion, OccasionStatus
 from shop.kit.db import db
 from shop.stock.models import Pool, PoolKind
 from tests.factories.tables import contents
@@ -19,11 +18,6 @@ SLIP = {
     "grade": "一级", "price_fen_per_kg": 480,
 }  # fmt: skip
 LOT = {"sku": "PL001", "harvested_on": "2025-07-15", "certificate_number": "HGZ-1", "deliveries": ["D90001"]}
-SESSION = {
-    "code": "LIVE-9", "partner": "L01", "title_zh": "鲜桃专场（示例）", "starts_at": "2025-07-15T09:00:00+08:00",
-    "ends_at": "2025-07-15T21:30:00+08:00", "commission_bp": 500,
-    "offers": [{"sku": "PL001", "price_fen": 2_800, "set_aside_g": 25_000}],
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -89,24 +83,3 @@ def test_what_spoiled_is_withdrawn_and_never_more_than_is_free(world: World) -> 
     more = post(world, "firm_staff", f"{LOTS}/LOT-1/withdrawals", {"weight_g": 60_001, "reason": "腐损"}, key="2")
     assert (more.status_code, more.get_json()["free_g"]) == (409, 60_000)
     assert contents(world.app) == before
-
-
-def test_a_session_sells_from_what_was_set_aside_and_gives_the_rest_back(world: World) -> None:
-    client = world.app.test_client()
-    assert client.post("/api/v1/sessions", json=SESSION, headers=world.headers["host"]).status_code == 201
-    assert post(world, "host", "/api/v1/sessions/LIVE-9/opening").status_code == 403
-    assert post(world, "operator", "/api/v1/sessions/LIVE-9/opening").get_json()["status"] == "open"
-    assert (available(), available(PoolKind.SET_ASIDE)) == (75_000, 25_000)
-    assert post(world, "host", "/api/v1/sessions/LIVE-9/closing").get_json()["status"] == "closed"
-    assert (available(), available(PoolKind.SET_ASIDE)) == (100_000, 0)
-
-
-def test_a_session_that_promises_more_than_there_is_does_not_open(world: World) -> None:
-    offers = [{"sku": "PL001", "price_fen": 2_800, "set_aside_g": 100_001}]
-    client = world.app.test_client()
-    client.post("/api/v1/sessions", json=SESSION | {"offers": offers}, headers=world.headers["host"])
-    before = contents(world.app)
-    assert post(world, "operator", "/api/v1/sessions/LIVE-9/opening").status_code == 409
-    assert contents(world.app) == before
-    status = db.session.scalar(select(Occasion.status).where(Occasion.code == "LIVE-9"))
-    assert status is OccasionStatus.PLANNED

@@ -1,0 +1,18 @@
+"""The life of a live session on one screen."""
+
+from shop.kit.states import Life
+from shop.live.models import LiveStatus as S
+
+LIVE_LIFE: Life[S] = Life(
+    {
+        (S.PLANNED, "review"): S.REVIEWED,
+        (S.REVIEWED, "revise"): S.PLANNED,
+        (S.REVIEWED, "go_live"): S.LIVE,
+        (S.LIVE, "end"): S.ENDED,
+        (S.PLANNED, "end"): S.ENDED,
+        (S.REVIEWED, "end"): S.ENDED,
+        (S.ENDED, "settle"): S.SETTLED,
+    }
+)
+
+STATE_ZH = {S.PLANNED: "已策划", S.REVIEWED: "已审核", S.LIVE: "直播中", S.ENDED: "已下播", S.SETTLED: "已结算"}

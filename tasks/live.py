@@ -1,0 +1,15 @@
+"""Jobs about live sessions."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from shop.live import actions
+from shop.live.jobs import END_OVERDUE
+from tasks.registry import Kind, runs
+
+
+@runs(END_OVERDUE, Kind.SWEEP)
+def end_overdue(session: Session, *, now: datetime) -> int:
+    """Sessions past their planned end are ended, and their stock goes back."""
+    return actions.end_overdue(session, now=now)
