@@ -26,6 +26,7 @@ from shop.kit.observe import configure_logging
 from shop.kit.openapi import document, schema_name
 from shop.kit.revisions import FOLDER as MIGRATIONS
 from shop.live.api import blueprint as live
+from shop.marketplaces.api import blueprint as marketplaces
 from shop.orders.api import blueprint as orders
 from shop.payments.api import blueprint as payments
 from shop.reports.api import blueprint as reports
@@ -41,8 +42,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: Rooms that answer HTTP, in the order of the documentation.
 ROOMS = (
-    access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, live, rounds, reports,
-    imports,
+    access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, live, rounds, marketplaces,
+    reports, imports,
 )  # fmt: skip
 
 MIB = 1024 * 1024

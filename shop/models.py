@@ -9,6 +9,7 @@ from shop.income import models as income
 from shop.kit import dirty, idempotency, jobs, states, versions
 from shop.ledger import models as ledger
 from shop.live import models as live
+from shop.marketplaces import models as marketplaces
 from shop.orders import models as orders
 from shop.payments import models as payments
 from shop.places import models as places
@@ -19,5 +20,6 @@ from shop.stock import models as stock
 
 __all__ = [
     "access", "agreements", "catalog", "channels", "dirty", "farmers", "idempotency", "income", "jobs", "ledger",
-    "live", "orders", "payments", "places", "reports", "rounds", "settlement", "states", "stock", "versions",
+    "live", "marketplaces", "orders", "payments", "places", "reports", "rounds", "settlement", "states", "stock",
+    "versions",
 ]  # fmt: skip

@@ -16,7 +16,9 @@ from tasks.broker import bare_celery
 from tasks.registry import Kind, Work, works
 from tasks.run import TryAgain, run_asked, run_daily, run_sweep
 
-ROOMS_OF_WORK = ("agreements", "kit", "live", "orders", "payments", "reports", "rounds", "settlement", "stock")
+ROOMS_OF_WORK = (
+    "agreements", "kit", "live", "marketplaces", "orders", "payments", "reports", "rounds", "settlement", "stock",
+)  # fmt: skip
 
 log = structlog.get_logger()
 

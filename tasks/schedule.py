@@ -7,6 +7,7 @@ from shop.agreements.jobs import FIND_ENDING
 from shop.income.jobs import FIND_UNSETTLED
 from shop.kit.jobs import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
 from shop.live.jobs import END_OVERDUE
+from shop.marketplaces.jobs import FOLLOW_AGAIN
 from shop.orders.jobs import CALL_OFF_DUE, EXPIRE_UNPAID
 from shop.payments.jobs import NOTIFY_AGAIN
 from shop.reports.jobs import COMPARE_ROLLUPS, REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_REACH, REFRESH_SALES
@@ -45,6 +46,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     Every(FIND_UNSETTLED, timedelta(minutes=1)),
     Every(NOTIFY_AGAIN, timedelta(minutes=1)),
     Every(CLOSE_DUE, timedelta(minutes=1)),
+    Every(FOLLOW_AGAIN, timedelta(minutes=1)),
     DailyAt(RETIRE_EXPIRED, time(0, 30)),
     DailyAt(CALL_OFF_DUE, time(6, 0)),
     DailyAt(FIND_ENDING, time(6, 30)),

@@ -14,6 +14,7 @@ class AccountKind(StrEnum):
     """What an account stands for. Kinds with a party have one account for each party."""
 
     CLEARING = "clearing"  # money at the payment provider or bank
+    MARKETPLACE = "marketplace"  # collected by a marketplace and not yet paid out to us (party: shop)
     ADVANCES = "advances"  # paid by buyers, order not yet accepted: owed to the buyer
     REFUNDS_DUE = "refunds_due"  # granted back to buyers, not yet confirmed by the provider
     RECEIVABLE = "receivable"  # owed by a buyer on invoice (party: buyer)

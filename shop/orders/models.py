@@ -33,10 +33,11 @@ class PaymentTerms(StrEnum):
 
 
 class PriceBasis(StrEnum):
-    """What `price_fen` of a line is for: a pack, or a kilogram (agreements)."""
+    """What `price_fen` of a line is for: a pack, a kilogram (agreements), or the line (sold and paid elsewhere)."""
 
     PACK = "pack"
     KG = "kg"
+    LINE = "line"
 
 
 _FITTING_KINDS = " OR ".join(
@@ -119,7 +120,8 @@ class OrderLine(Model):
     """One product of an order: copies name, unit and price as they were.
 
     By the pack: amount = quantity x price, weight = quantity x unit weight. By the kg (agreements): `quantity` is None
-    and amount = weight x price per kg, half up. `accepted_g` and `accepted_fen` say what the buyer took and owes.
+    and amount = weight x price per kg, half up. By the line (what was paid elsewhere): amount = price. `accepted_g`
+    and `accepted_fen` say what the buyer took and owes.
     """
 
     __tablename__ = "order_lines"
@@ -132,7 +134,9 @@ class OrderLine(Model):
         CheckConstraint(
             "(price_basis = 'pack' AND quantity > 0 AND amount_fen = quantity * price_fen"
             " AND weight_g = quantity * unit_weight_g) OR "
-            "(price_basis = 'kg' AND quantity IS NULL AND amount_fen = (weight_g * price_fen * 2 + 1000) / 2000)",
+            "(price_basis = 'kg' AND quantity IS NULL AND amount_fen = (weight_g * price_fen * 2 + 1000) / 2000) OR "
+            "(price_basis = 'line' AND quantity > 0 AND amount_fen = price_fen"
+            " AND weight_g = quantity * unit_weight_g)",
             name="amount_exact",
         ),
         CheckConstraint("weight_g > 0 AND price_fen > 0", name="weighed_and_priced"),

@@ -33,7 +33,7 @@ from shop.orders.errors import (
     PerBuyerCap,
 )
 from shop.orders.models import OrderStatus, PaymentTerms
-from shop.orders.pricing import Packed, PricedLine, by_the_kg, by_the_pack, goods_total
+from shop.orders.pricing import Packed, PricedLine, by_the_kg, by_the_line, by_the_pack, goods_total
 from shop.stock.actions import TAKE_CTE, shortage
 
 #: How long an unpaid order holds its stock.
@@ -73,6 +73,18 @@ class Called:
     sku: str
     weight_g: int
     fen_per_kg: int
+
+
+@dataclass(frozen=True)
+class Sold:
+    """`quantity` packs that a partner sold and was paid for (`amount_fen`) elsewhere, at `sold_at`."""
+
+    partner: str
+    sku: str
+    quantity: int
+    amount_fen: int
+    buyer_party_id: int
+    sold_at: datetime
 
 
 @dataclass(frozen=True)
@@ -131,6 +143,29 @@ def place_call_off(
     line = by_the_kg(_packed(product), called.weight_g, called.fen_per_kg)
     request = Request(lines=(), buyer_party_id=buyer_party_id)
     return _write(session, way, [product], [line], request, called.call_off_id, actor_id, now)
+
+
+def place_sold(session: Session, sold: Sold, *, goods: Catalog, selling: Selling, actor_id: int | None) -> Placed:
+    """Place the order of what was sold elsewhere, on the day it was sold, at what was paid there.
+
+    The rules are those of `place_order` on that day, but for the price. The hold does not lapse: the buyer has paid.
+    Raises as `place_order`.
+    """
+    day = beijing_day(sold.sold_at)
+    partner = selling.partners_by_code.get(sold.partner)
+    if partner is None:
+        raise NotFoundError(what=sold.partner)
+    policy = channel_of_partner(partner.kind)
+    if policy.price is not Price.LIST or policy.payer is not Payer.CONSUMER:
+        raise PartnerDoesNotFit(partner=partner.code, channel=policy.name_zh)
+    campaign_id = selling.campaign_on(day)
+    if campaign_id is None:
+        raise CampaignClosed(day=str(day))
+    way = Way(policy, selling.channel_ids[policy.kind], campaign_id, partner, None, None)
+    product = sellable_product(goods, sold.sku, policy, day)
+    line = by_the_line(_packed(product), sold.quantity, sold.amount_fen)
+    request = Request(lines=(), buyer_party_id=sold.buyer_party_id)
+    return _write(session, way, [product], [line], request, None, actor_id, sold.sold_at, lapses=False)
 
 
 def _way(request: Request, selling: Selling, day: date, now: datetime) -> Way:
@@ -297,7 +332,7 @@ PLACE = text(
 
 def _write(
     session: Session, way: Way, products: Sequence[CatalogProduct], lines: Sequence[PricedLine], request: Request,
-    call_off_id: int | None, actor_id: int | None, now: datetime,
+    call_off_id: int | None, actor_id: int | None, now: datetime, *, lapses: bool = True,
 ) -> Placed:  # fmt: skip
     firms = {product.firm_id: product.firm_code for product in products}
     if len(firms) != 1:
@@ -306,7 +341,7 @@ def _write(
     if total > LARGEST_ORDER_FEN:
         raise OrderTooLarge(limit_fen=LARGEST_ORDER_FEN)
     terms = PaymentTerms(way.policy.payment.value)
-    expires_at = now + _hold_time(way) if way.policy.payment is Payment.IN_ADVANCE else None
+    expires_at = now + _hold_time(way) if lapses and way.policy.payment is Payment.IN_ADVANCE else None
     taking = _taking(way.policy, way.occasion)
     wanted = {line.product_id: line.weight_g for line in lines} if taking.now else {}
     occasion = way.occasion

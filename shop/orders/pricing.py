@@ -66,6 +66,22 @@ def by_the_kg(product: Packed, weight_g: int, fen_per_kg: int) -> PricedLine:
     )
 
 
+def by_the_line(product: Packed, quantity: int, amount_fen: int) -> PricedLine:
+    """`quantity` packs that were paid with `amount_fen` elsewhere: the amount need not be a multiple of anything."""
+    return PricedLine(
+        product_id=product.product_id,
+        sku=product.sku,
+        name_zh=product.name_zh,
+        unit_zh=product.unit_zh,
+        unit_weight_g=product.net_weight_g,
+        quantity=quantity,
+        weight_g=quantity * product.net_weight_g,
+        price_basis=PriceBasis.LINE,
+        price_fen=amount_fen,
+        amount_fen=amount_fen,
+    )
+
+
 def accepted_amount(line_amount_fen: int, line_weight_g: int, accepted_g: int) -> int:
     """What the buyer owes of a line of which `accepted_g` of `line_weight_g` were accepted, half up.
 

@@ -96,7 +96,7 @@ class LineOut(Schema):
     quantity = fields.Integer(allow_none=True, metadata={"description": "packs; null when sold by weight"})
     unit_zh = fields.String()
     weight_g = fields.Integer()
-    price_basis = fields.String(metadata={"description": "pack or kg: what price_fen is for"})
+    price_basis = fields.String(metadata={"description": "pack, kg or line: what price_fen is for"})
     price_fen = fields.Integer()
     amount_fen = fields.Integer()
     dispatched_g = fields.Integer()

@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shop.channels.models import Partner
 from shop.kit.errors import NotFoundError
 from shop.kit.http import parse_json
 from shop.kit.jobs import enqueue
@@ -23,7 +25,14 @@ from shop.orders.locks import lines_of, locked_order_by_id
 from shop.orders.models import Order, OrderStatus, PaymentTerms
 from shop.orders.states import ORDER_LIFE
 from shop.payments import simulated
-from shop.payments.errors import NothingToPay, NotificationRefused, RefundBeyondPaid, RefundByBank, TransferBooked
+from shop.payments.errors import (
+    NothingToPay,
+    NotificationRefused,
+    RefundBeyondPaid,
+    RefundByBank,
+    RefundByMarketplace,
+    TransferBooked,
+)
 from shop.payments.models import (
     Notification,
     Payment,
@@ -149,6 +158,40 @@ def _payment_succeeded(session: Session, event: _Event, now: datetime) -> None:
         enqueue(session, REFUND_EXCESS, order.id, now=now)
 
 
+def money_account(session: Session, order: Order, provider: Provider) -> int:
+    """The account that stands for the money while `provider` has it: ours, or what a marketplace owes us."""
+    match provider:
+        case Provider.SIMULATED | Provider.BANK_TRANSFER:
+            return account(session, A.CLEARING)
+        case Provider.MARKETPLACE:
+            party_id = session.execute(select(Partner.party_id).where(Partner.id == order.partner_id)).scalar_one()
+            return account(session, A.MARKETPLACE, party_id)
+        case _:
+            assert_never(provider)
+
+
+def record_collected(session: Session, order: Order, reference: str, *, now: datetime) -> Payment:
+    """A marketplace took the buyer's money for an order in advance: from now on it owes us the amount.
+
+    Raises NothingToPay. The caller holds the order's lock.
+    """
+    if order.payment_terms is not PaymentTerms.IN_ADVANCE or not ORDER_LIFE.allows(order.status, "pay"):
+        raise NothingToPay(number=order.number)
+    payment = Payment(
+        number=f"P{order.number}", order_id=order.id, provider=Provider.MARKETPLACE, status=PaymentStatus.SUCCEEDED,
+        amount_fen=order.total_fen, provider_txn=reference, created_at=now, succeeded_at=now,
+    )  # fmt: skip
+    session.add(payment)
+    order.paid_fen += payment.amount_fen
+    session.flush()
+    record(session, payment, "succeed", person_id=None, now=now, to_state=PaymentStatus.SUCCEEDED)
+    owed = money_account(session, order, payment.provider)
+    legs = [(owed, payment.amount_fen), (account(session, A.ADVANCES), -payment.amount_fen)]
+    post(session, "payments", payment.id, "payment", legs, booked_at=now)
+    confirm_paid(session, order, now=now)
+    return payment
+
+
 def refundable(session: Session, order: Order) -> int:
     """Fen that can still be given back: paid, less refunds done or under way."""
     promised = session.scalar(
@@ -175,7 +218,8 @@ def request_refund(
     """Grant a refund, to the payment it came from; shared over the lines (or the named ones) by what is left of them.
 
     Of a settled order everybody gives back his part: use
-    `income.actions.grant_refund`, which does both. Raises RefundByBank, RefundBeyondPaid; the caller holds the
+    `income.actions.grant_refund`, which does both. What was paid at a marketplace is refunded there: no person
+    (`actor_id`) can grant it here. Raises RefundByBank, RefundByMarketplace, RefundBeyondPaid; the caller holds the
     order's lock, so two refunds at once cannot give back more than was paid.
     """
     if order.payment_terms is not PaymentTerms.IN_ADVANCE:
@@ -191,6 +235,8 @@ def request_refund(
     payment = session.execute(
         select(Payment).where(Payment.order_id == order.id, Payment.status == PaymentStatus.SUCCEEDED)
     ).scalar_one()
+    if payment.provider is Provider.MARKETPLACE and actor_id is not None:
+        raise RefundByMarketplace(number=order.number)
     count = session.scalar(select(func.count()).where(Refund.order_id == order.id)) or 0
     refund = Refund(
         number=f"R{order.number}-{count + 1}", order_id=order.id, payment_id=payment.id, status=RefundStatus.PENDING,
@@ -208,8 +254,17 @@ def request_refund(
     if order.status is not OrderStatus.SETTLED:
         legs = [(account(session, A.ADVANCES), amount_fen), (account(session, A.REFUNDS_DUE), -amount_fen)]
         post(session, "refunds", refund.id, "refund", legs, booked_at=now)
-    asked = simulated.charge(session, "refund", refund.number, amount_fen, now=now)
-    simulated.complete(session, asked.txn, now=now)
+    match payment.provider:
+        case Provider.SIMULATED:
+            asked = simulated.charge(session, "refund", refund.number, amount_fen, now=now)
+            simulated.complete(session, asked.txn, now=now)
+        case Provider.MARKETPLACE:
+            # It tells us of refunds that are done.
+            _paid_back(session, order, refund, refund.number, payment.provider, now)
+        case Provider.BANK_TRANSFER:
+            raise RefundByBank(number=order.number)
+        case _:
+            assert_never(payment.provider)
     session.flush()
     return refund
 
@@ -222,7 +277,11 @@ def _refund_succeeded(session: Session, event: _Event, now: datetime) -> None:
     refund = session.execute(select(Refund).where(Refund.number == event.out_number)).scalar_one()
     if _known(event, refund, succeeded=refund.status is RefundStatus.SUCCEEDED):
         return
-    refund.status, refund.provider_txn, refund.succeeded_at = RefundStatus.SUCCEEDED, event.txn, now
+    _paid_back(session, order, refund, event.txn, Provider.SIMULATED, now)
+
+
+def _paid_back(session: Session, order: Order, refund: Refund, txn: str, provider: Provider, now: datetime) -> None:
+    refund.status, refund.provider_txn, refund.succeeded_at = RefundStatus.SUCCEEDED, txn, now
     lines = session.execute(
         select(RefundLine.order_line_id, RefundLine.amount_fen)
         .where(RefundLine.refund_id == refund.id)
@@ -230,7 +289,8 @@ def _refund_succeeded(session: Session, event: _Event, now: datetime) -> None:
     ).all()
     record(session, refund, "succeed", person_id=None, now=now, to_state=RefundStatus.SUCCEEDED)
     add_refunded(session, order, [(line_id, fen) for line_id, fen in lines], refund.amount_fen)
-    legs = [(account(session, A.REFUNDS_DUE), refund.amount_fen), (account(session, A.CLEARING), -refund.amount_fen)]
+    source = money_account(session, order, provider)
+    legs = [(account(session, A.REFUNDS_DUE), refund.amount_fen), (source, -refund.amount_fen)]
     post(session, "refunds", refund.id, "paid_back", legs, booked_at=now)
 
 

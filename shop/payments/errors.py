@@ -8,6 +8,7 @@ __all__ = [
     "NotificationRefused",
     "RefundBeyondPaid",
     "RefundByBank",
+    "RefundByMarketplace",
     "SignatureRefused",
     "TransferBooked",
 ]
@@ -38,6 +39,15 @@ class RefundByBank(DomainError):
     title_zh, title_en = "对公订单不走退款", "Not refunded here"
     zh = "订单 {number} 按验收开票、对公转账，不能在线退款；请在验收时按实收数量核减。"
     en = "Order {number} is on invoice and paid by bank: what is not good is refused at acceptance, not refunded."
+
+
+class RefundByMarketplace(DomainError):
+    """The buyer paid a marketplace: it gives the money back and tells of it in its files."""
+
+    code = "refund-by-marketplace"
+    title_zh, title_en = "须在平台退款", "Refunded at the marketplace"
+    zh = "订单 {number} 在平台付款，请在平台办理退款，退款随平台文件导入。"
+    en = "Order {number} was paid at a marketplace: refund it there, its files bring the refund here."
 
 
 class TransferBooked(DomainError):

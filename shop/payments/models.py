@@ -14,6 +14,7 @@ class Provider(StrEnum):
 
     SIMULATED = "simulated"
     BANK_TRANSFER = "bank_transfer"
+    MARKETPLACE = "marketplace"  # the buyer paid a marketplace, which pays us when it settles
 
 
 class PaymentStatus(StrEnum):

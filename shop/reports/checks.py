@@ -123,7 +123,7 @@ CHECKS: tuple[Check, ...] = (
     Check("I07", "订单金额 = 各行 + 运费 - 优惠", "an order's total = lines + freight - discount", """
         SELECT orders.id AS order_id FROM orders LEFT JOIN order_lines ON order_id = orders.id GROUP BY orders.id
         HAVING coalesce(sum(amount_fen), 0) <> goods_fen OR total_fen <> goods_fen + freight_fen - discount_fen
-            OR bool_or(amount_fen <> CASE price_basis WHEN 'pack' THEN quantity * price_fen
+            OR bool_or(amount_fen <> CASE price_basis WHEN 'pack' THEN quantity * price_fen WHEN 'line' THEN price_fen
                                      ELSE (weight_g * price_fen * 2 + 1000) / 2000 END)"""),
     Check("I08", "订单已付、已退等于成功的收退款", "paid and refunded mirror payments and refunds", """
         SELECT orders.id AS order_id FROM orders
@@ -166,12 +166,23 @@ CHECKS: tuple[Check, ...] = (
         GROUP BY journals.id HAVING coalesce(sum(amount_fen), 0) <> 0 OR count(postings.id) < 2"""),
     Check("I12", "总账借贷相抵", "the whole ledger sums to zero", """
         SELECT sum(amount_fen) AS fen FROM postings HAVING coalesce(sum(amount_fen), 0) <> 0"""),
-    Check("I13", "往来余额等于收款、退款、预收、应收的事实",
-        "clearing, refunds due, advances, receivables say what happened",
-        _ledger_says("'clearing', 'refunds_due', 'advances', 'receivable'", """
+    Check("I13", "往来余额等于收款、退款、平台打款、预收、应收的事实",
+        "clearing, marketplaces, refunds due, advances, receivables say what happened",
+        _ledger_says("'clearing', 'marketplace', 'refunds_due', 'advances', 'receivable'", """
             SELECT 'clearing' AS kind, 0 AS party,
-                (SELECT coalesce(sum(amount_fen), 0) FROM payments WHERE status = 'succeeded')
-                - (SELECT coalesce(sum(amount_fen), 0) FROM refunds WHERE status = 'succeeded') AS fen
+                (SELECT coalesce(sum(amount_fen), 0) FROM payments
+                 WHERE status = 'succeeded' AND provider <> 'marketplace')
+                - (SELECT coalesce(sum(refunds.amount_fen), 0) FROM refunds JOIN payments ON payments.id = payment_id
+                   WHERE refunds.status = 'succeeded' AND provider <> 'marketplace')
+                + (SELECT coalesce(sum(received_fen), 0) FROM marketplace_payouts) AS fen
+            UNION ALL
+            SELECT 'marketplace', party_id, sum(fen) FROM (
+                SELECT partner_id, paid_fen - refunded_fen AS fen FROM orders WHERE EXISTS (
+                    SELECT FROM payments WHERE payments.order_id = orders.id AND provider = 'marketplace')
+                UNION ALL
+                SELECT partner_id, -received_fen FROM marketplace_payouts
+                JOIN marketplaces ON marketplaces.id = marketplace_id) AS moved
+            JOIN partners ON partners.id = partner_id GROUP BY party_id
             UNION ALL
             SELECT 'refunds_due', 0, -coalesce(sum(amount_fen), 0) FROM refunds WHERE status = 'pending'
             UNION ALL

@@ -142,6 +142,12 @@ def _locked(session: Session, *pool_ids: int) -> dict[int, int]:
     return dict(rows.all())
 
 
+def lock_open_pools(session: Session, product_ids: Sequence[int]) -> None:
+    """Lock the open pools of products by rising id: for who takes from them by several statements."""
+    pools = session.scalars(select(Pool.id).where(Pool.product_id.in_(product_ids), Pool.occasion_id.is_(None)))
+    _locked(session, *pools)
+
+
 def _move(session: Session, source: int, target: int, weight_g: int, now: datetime) -> None:
     _locked(session, source, target)
     left, product_id = session.execute(select(Pool.available_g, Pool.product_id).where(Pool.id == source)).one()

@@ -41,6 +41,8 @@ from shop.farmers.models import Delivery, Grade, Household, Membership, Relation
 from shop.income.models import GuaranteeContract, GuaranteeLand, PlanStatus, SurplusObjection, SurplusPlan, SurplusShare
 from shop.kit.db import Base, transaction
 from shop.live.models import LiveSession, LiveStatus, ShelfItem
+from shop.marketplaces.actions import template
+from shop.marketplaces.models import Marketplace
 from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
 from shop.payments.models import Payment, PaymentStatus, Provider
 from shop.places.models import Township, TownshipKind, Village, VillageKind
@@ -190,6 +192,10 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
     unit = writer.partner(PartnerKind.UNIT, f"U0{n}", parties[PartyKind.BUYER])
     enterprise = writer.partner(PartnerKind.ENTERPRISE, f"B0{n}", parties[PartyKind.BUYER])
     shop = writer.partner(PartnerKind.SHOP, f"S0{n}", parties[PartyKind.SHOP])
+    writer.add(
+        Marketplace(partner_id=shop.id, partner_kind=shop.kind, profile=template("douyin"), receipt_days=10,
+                    settle_days=4, set_up_at=NOW)
+    )  # fmt: skip
     session = writer.occasion(OccasionKind.SESSION, f"LIVE-{n}", campaign, host, bp=800)
     writer.add(Offer(occasion_id=session.id, product_id=product.id, price_fen=2_800, set_aside_g=0))
     writer.add(ShelfItem(occasion_id=session.id, product_id=product.id, position=1))

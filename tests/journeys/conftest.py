@@ -1,5 +1,6 @@
 """A cast for the journeys: everybody signs in and speaks HTTP; only the provider's messenger and the clock are ours."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,6 +22,8 @@ from shop.kit.clock import WalkingClock, at_beijing
 from shop.kit.db import db, release, transaction
 from shop.kit.jobs import Outbox
 from shop.live.actions import About, Item, Verification, plan_session, review
+from shop.marketplaces.follow import follow
+from shop.marketplaces.jobs import FOLLOW
 from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
 from shop.payments import simulated
 from shop.payments.actions import refund_excess
@@ -50,6 +53,14 @@ class Stage:
     def get(self, who: str, path: str, status: int = 200) -> Any:
         """GET as `who`."""
         return self._json(self.app.test_client().get(f"/api/v1{path}", headers=self.people[who]), status)
+
+    def upload(self, who: str, path: str, data: bytes, status: int = 200) -> Any:
+        """POST one file as `who`."""
+        answer = self.app.test_client().post(
+            f"/api/v1{path}", data={"file": (io.BytesIO(data), "导出.csv")}, headers=self.people[who],
+            content_type="multipart/form-data",
+        )  # fmt: skip
+        return self._json(answer, status)
 
     def _json(self, answer: TestResponse, status: int) -> Any:
         assert answer.status_code == status, answer.get_data(as_text=True)
@@ -83,6 +94,8 @@ class Stage:
                 with transaction() as session:
                     if row.job == SETTLE_ORDER.name:
                         settle_and_reach(session, row.ids[0], now=self.clock.now())
+                    elif row.job == FOLLOW.name:
+                        assert follow(session, row.ids[0], now=self.clock.now())
                     elif row.job == REFUND_EXCESS.name:
                         refund_excess(session, row.ids[0], now=self.clock.now())
                     session.execute(

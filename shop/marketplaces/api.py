@@ -1,0 +1,174 @@
+"""Shops on marketplaces over HTTP: set one up, map its SKUs, bring its files, see what they say."""
+
+from typing import Any
+
+from flask import request
+from flask_smorest import Blueprint
+from marshmallow import ValidationError
+
+from shop.access.guard import Role, allow, current_actor, reference_version
+from shop.catalog.actions import product_by_sku
+from shop.catalog.reference import catalog
+from shop.channels.actions import partner_by_code
+from shop.channels.reference import selling
+from shop.kit.db import db, transaction
+from shop.kit.errors import NotFoundError
+from shop.kit.http import accepts_upload, documented, language, now
+from shop.kit.schemas import cursor_key, page
+from shop.marketplaces import actions, errors, queries, schemas
+from shop.marketplaces.connectors import FileConnector
+from shop.marketplaces.facts import Problem
+from shop.marketplaces.models import FactKind
+from shop.marketplaces.profiles import profile_of
+from shop.marketplaces.taking import Taken, keep_import, only_try, take
+
+blueprint = Blueprint("marketplaces", __name__, url_prefix="/api/v1", description="平台店铺 · Shops on marketplaces")
+
+#: One exported file.
+MAX_FILE = 20 * 1024 * 1024
+#: Problems listed in one answer; the rest is counted.
+MAX_LISTED = 500
+
+_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}},
+            "example": {"file": "订单导出.csv"},
+        }
+    },
+}
+
+
+@blueprint.route("/marketplaces/<string:code>", methods=["PUT"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.SetUpAsked)
+@blueprint.response(200, schemas.ShopOut)
+@documented(
+    errors=[NotFoundError, errors.NotAMarketplace, errors.ProfileRefused],
+    example={"template": "douyin", "settle_days": 10},
+)
+def set_up(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """设置平台店铺 · How a shop's files are read, and after how many days it owes the money."""
+    with transaction() as session:
+        partner = partner_by_code(session, code)
+        told = actions.template(body["template"]) if body["profile"] is None else body["profile"]
+        shop = actions.set_up(
+            session, partner, told, receipt_days=body["receipt_days"], settle_days=body["settle_days"],
+            actor_id=current_actor().person_id, now=now(),
+        )  # fmt: skip
+        return queries.shop(session, shop)
+
+
+@blueprint.route("/marketplaces/<string:code>", methods=["GET"])
+@allow(Role.OPERATOR)
+@blueprint.response(200, schemas.ShopOut)
+@documented(errors=[NotFoundError, errors.NotSetUp])
+def show_shop(code: str) -> dict[str, Any]:
+    """平台店铺 · A shop, its profile, and how many of its lines are behind."""
+    session = db.session()
+    return queries.shop(session, actions.shop_by_code(session, code))
+
+
+@blueprint.route("/marketplaces/<string:code>/items", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.ItemAsked)
+@blueprint.response(201, schemas.ItemOut)
+@documented(
+    errors=[NotFoundError, errors.NotSetUp, errors.ItemTaken],
+    example={"shop_sku": "TAO-5JIN", "sku": "PL001", "packs": 1},
+)
+def map_item(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """货号对照 · What a SKU of the shop stands for: so many packs of a product."""
+    with transaction() as session:
+        shop = actions.shop_by_code(session, code)
+        product = product_by_sku(session, body["sku"])
+        actions.map_item(
+            session, shop, body["shop_sku"], product, body["packs"], actor_id=current_actor().person_id, now=now()
+        )
+        return body | {"name_zh": product.name_zh}
+
+
+@blueprint.route("/marketplaces/<string:code>/items", methods=["GET"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.ItemFilter, location="query")
+@blueprint.response(200, schemas.ItemPage)
+@documented(errors=[NotFoundError, errors.NotSetUp])
+def list_items(query: dict[str, Any], code: str) -> dict[str, object]:
+    """货号对照表 · SKUs that are mapped. One that is not stands for our product of the same SKU."""
+    session = db.session()
+    rows = queries.items(
+        session, actions.shop_by_code(session, code), limit=query["limit"] + 1, after_id=cursor_key(query["cursor"])
+    )
+    return page(rows, query["limit"], lambda row: row["id"])
+
+
+@blueprint.route("/marketplaces/<string:code>/imports", methods=["POST"])
+@allow(Role.OPERATOR)
+@accepts_upload(MAX_FILE)
+@blueprint.arguments(schemas.ImportQuery, location="query")
+@blueprint.response(200, schemas.ImportOut)
+@blueprint.doc(requestBody=_BODY)
+@documented(
+    errors=[NotFoundError, errors.NotSetUp, errors.FileRefused],
+    answer={"kind": "orders", "dry_run": False, "facts": 120, "new": 80, "changed": 25, "passed_over": 3},
+)
+def import_file(query: dict[str, Any], code: str) -> dict[str, object]:
+    """导入平台文件 · Take a file of orders, refunds or payouts: all of it or nothing; sent again it changes nothing."""
+    with transaction() as session:
+        shop = actions.shop_by_code(session, code, lock=True)
+        file, data = _one_file()
+        kind: FactKind = query["kind"]
+        told = FileConnector(profile_of(shop.profile), file, data).tell(kind, now=now())
+        version, actor_id = reference_version(), current_actor().person_id
+        taken = (only_try if query["dry_run"] else take)(
+            session, shop, told, goods=catalog(session, version), selling=selling(session, version),
+            actor_id=actor_id, now=now(),
+        )  # fmt: skip
+        if taken.problems:
+            raise errors.FileRefused(errors_total=len(taken.problems), rows=_listed(taken.problems))
+        if not query["dry_run"]:
+            keep_import(session, shop, told, taken, file, data, actor_id=actor_id, now=now())
+        return _shown(kind, taken, dry_run=query["dry_run"])
+
+
+def _one_file() -> tuple[str, bytes]:
+    parts = [part for _, part in request.files.items(multi=True)]
+    if len(parts) != 1:
+        raise ValidationError({"file": ["Send exactly one file."]})
+    with parts[0].stream as opened:
+        return parts[0].filename or "", opened.read()
+
+
+def _listed(problems: tuple[Problem, ...]) -> list[dict[str, object]]:
+    zh = language() == "zh"
+    return [
+        {"file": row.file, "line": row.line, "column": row.column, "reason": row.zh if zh else row.en}
+        for row in problems[:MAX_LISTED]
+    ]
+
+
+def _shown(kind: FactKind, taken: Taken, *, dry_run: bool) -> dict[str, object]:
+    return {
+        "kind": kind.value,
+        "dry_run": dry_run,
+        "facts": taken.facts,
+        "new": taken.new,
+        "changed": taken.changed,
+        "passed_over": taken.passed_over,
+    }
+
+
+@blueprint.route("/marketplaces/<string:code>/orders", methods=["GET"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.LineFilter, location="query")
+@blueprint.response(200, schemas.LinePage)
+@documented(errors=[NotFoundError, errors.NotSetUp])
+def list_lines(query: dict[str, Any], code: str) -> dict[str, object]:
+    """平台订单 · Lines as the shop told them, each with our order; `held_up` shows those that cannot go on."""
+    session = db.session()
+    rows = queries.lines(
+        session, actions.shop_by_code(session, code), limit=query["limit"] + 1,
+        before_id=cursor_key(query["cursor"]), number=query["number"], held_up=query["held_up"],
+    )  # fmt: skip
+    return page(rows, query["limit"], lambda row: row["id"])

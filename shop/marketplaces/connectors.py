@@ -1,0 +1,238 @@
+"""Where a shop's facts come from: one contract, and the connector that reads exported files.
+
+A connector knows its marketplace and nothing of our books: it answers with facts, overlapping as it likes, because a
+fact counts once by the shop's own numbers. How to add one for an API: docs/marketplaces.md.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from shop.marketplaces import cells
+from shop.marketplaces.cells import Refusal
+from shop.marketplaces.facts import At, Fact, PaidOut, Problem, RefundedLine, SoldLine, Told
+from shop.marketplaces.models import FactKind
+from shop.marketplaces.profiles import Layout, Profile
+
+T = TypeVar("T")
+
+#: Rows of one file: each new order is placed and traced one by one, so a larger export comes in parts.
+MAX_ROWS = 2_000
+#: A line of an order whose marketplace numbers orders only.
+WHOLE = "-"
+
+
+class Connector(Protocol):
+    """Tells the facts of one shop. Called outside any transaction: it may talk to a network."""
+
+    def tell(self, kind: FactKind, *, now: datetime) -> Told:
+        """What there is to tell of `kind`, with what could not be read as problems; it never raises for a row."""
+
+
+class FileConnector:
+    """Reads one exported file by the shop's profile: CSV in UTF-8 or GBK."""
+
+    def __init__(self, profile: Profile, file: str, data: bytes) -> None:
+        self._profile, self._file, self._data = profile, file, data
+
+    def tell(self, kind: FactKind, *, now: datetime) -> Told:
+        """The rows of the file as facts of `kind`."""
+        told = Told(kind)
+        layout = self._profile.layouts.get(kind)
+        if layout is None:
+            told.problems.append(self._whole("店铺没有此类文件的字段对照", "the shop has no profile for such files"))
+            return told
+        try:
+            self._read(kind, layout, told, now)
+        except _Broken as broken:
+            told.problems.append(Problem(self._file, broken.line, broken.column, broken.zh, broken.en))
+        return told
+
+    def _whole(self, zh: str, en: str) -> Problem:
+        return Problem(self._file, 0, "", zh, en)
+
+    def _read(self, kind: FactKind, layout: Layout, told: Told, now: datetime) -> None:
+        records = _records(self._data)
+        line, header = next(records, (1, []))
+        places = _places(header, layout, line)
+        for count, (line, row) in enumerate(records):
+            if count >= MAX_ROWS:
+                raise _Broken(
+                    line, "", f"超过 {MAX_ROWS} 行，请分批导出", f"more than {MAX_ROWS} rows; export in parts"
+                )
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(row) != len(header):
+                zh, en = f"应有 {len(header)} 列，实有 {len(row)} 列", f"has {len(row)} cells, not {len(header)}"
+                told.problems.append(Problem(self._file, line, "", zh, en))
+                continue
+            reading = _Row(At(self._file, line, layout.columns), layout, places, row)
+            fact = _FACTS[kind](reading, now)
+            told.problems.extend(reading.problems)
+            if reading.problems:
+                continue
+            if fact is None:
+                told.passed_over += 1
+            else:
+                told.facts.append(fact)
+
+
+class _Broken(Exception):
+    """The file cannot be read on from `line`."""
+
+    def __init__(self, line: int, column: str, zh: str, en: str) -> None:
+        self.line, self.column, self.zh, self.en = line, column, zh, en
+
+
+def _records(data: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the line on which it starts. Raises _Broken for what is neither UTF-8 nor GBK, or not CSV."""
+    reader = csv.reader(io.StringIO(_decoded(data), newline=""), strict=True)
+    line = 1
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error:
+            raise _Broken(line, "", "引号没有成对，或该行过长", "is not CSV: a quote is not closed") from None
+        if row is None:
+            return
+        yield line, row
+        line = reader.line_num + 1
+
+
+def _decoded(data: bytes) -> str:
+    if b"\x00" in data:
+        raise _Broken(0, "", "不是文字文件", "is not a text file")
+    readable = 0
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError as error:
+            readable = max(readable, error.start)
+    line = data.count(b"\n", 0, readable) + 1
+    raise _Broken(line, "", "编码既不是 UTF-8 也不是 GBK", "is neither UTF-8 nor GBK")
+
+
+def _places(header: Sequence[str], layout: Layout, line: int) -> Mapping[str, int]:
+    """Where each header that the profile names stands. Others are never looked at: they hold names and phones."""
+    named = [cell.strip("\ufeff \t\r\n") for cell in header]
+    for wanted in sorted(layout.headers):
+        if named.count(wanted) != 1:
+            zh, en = ("缺少此列", "is missing") if wanted not in named else ("此列出现两次", "comes twice")
+            raise _Broken(line, wanted, zh, en)
+    return {wanted: named.index(wanted) for wanted in layout.headers}
+
+
+class _Row:
+    """One row as its profile reads it; gathers what is wrong in it."""
+
+    def __init__(self, at: At, layout: Layout, places: Mapping[str, int], row: Sequence[str]) -> None:
+        self.at, self.layout, self._places, self._row = at, layout, places, row
+        self.problems: list[Problem] = []
+
+    def _cell(self, header: str) -> str:
+        return cells.clean(self._row[self._places[header]])
+
+    def value(self, name: str, parse: Callable[..., T], **how: Any) -> T | None:
+        """The value of a column; None, and a problem, when it cannot be read."""
+        header = self.layout.columns[name]
+        try:
+            return parse(self._cell(header), **how)
+        except Refusal as refusal:
+            self.problems.append(self.at.problem(header, refusal.zh, refusal.en))
+            return None
+
+    def optional(self, name: str, parse: Callable[..., T], **how: Any) -> T | None:
+        """The same for a column that the profile need not have."""
+        return self.value(name, parse, **how) if name in self.layout.columns else None
+
+    def total(self, name: str) -> int:
+        """The sum of the columns of `name`, in fen; 0 for one that the profile does not have."""
+        amount_fen = 0
+        for sign, header in self.layout.sums.get(name, ()):
+            try:
+                amount_fen += sign * cells.fen(self._cell(header))
+            except Refusal as refusal:
+                self.problems.append(self.at.problem(header, refusal.zh, refusal.en))
+        return amount_fen
+
+    def state(self) -> str | None:
+        """What the state of an order means."""
+        word = self.value("state", str) or ""
+        meaning = self.layout.states.get(word)
+        if meaning is None and not self.problems:
+            header = self.layout.columns["state"]
+            self.problems.append(self.at.problem(header, f"不认识的状态“{word}”", f"has the unknown state {word!r}"))
+        return meaning
+
+    def word(self, name: str) -> str:
+        """A word of the marketplace; empty when the profile has no such column."""
+        return self.optional(name, str) or ""
+
+    def line(self) -> str | None:
+        """The number of the line in its order."""
+        return self.value("line", cells.number) if "line" in self.layout.columns else WHOLE
+
+    def above_zero(self, name: str, amount_fen: int) -> None:
+        """Add a problem unless an amount is positive."""
+        if amount_fen <= 0 and not self.problems:
+            header = self.layout.sums[name][0][1]
+            self.problems.append(self.at.problem(header, "金额须大于 0", "must be above zero"))
+
+
+def _sold(row: _Row, now: datetime) -> Fact | None:
+    meaning = row.state()
+    if row.problems or meaning == "unpaid":
+        return None
+    if meaning == "cancelled" and not row.word("sold_at"):
+        return None  # closed without having been paid
+    number, line = row.value("number", cells.number), row.line()
+    sku, quantity = row.value("sku", cells.sku), row.value("quantity", cells.quantity)
+    sold_at = row.value("sold_at", cells.moment, now=now)
+    shipped_at = row.optional("shipped_at", cells.moment_or_none, now=now)
+    received_at = row.optional("received_at", cells.moment_or_none, now=now)
+    amount_fen = row.total("amount")
+    row.above_zero("amount", amount_fen)
+    if row.problems or number is None or line is None or sku is None or quantity is None or sold_at is None:
+        return None
+    # The state decides; a time that lacks is the last one known.
+    received = (received_at or shipped_at or sold_at) if meaning == "received" else None
+    shipped = (shipped_at or received or sold_at) if meaning in ("shipped", "received") else None
+    if meaning == "cancelled":
+        shipped = shipped_at
+    cancelled = (shipped_at or sold_at) if meaning == "cancelled" else None
+    return SoldLine(row.at, number, line, sku, quantity, amount_fen, sold_at, shipped, received, cancelled)
+
+
+def _refunded(row: _Row, now: datetime) -> Fact | None:
+    done = row.layout.words
+    if done and row.word("state") not in done:
+        return None
+    reference, number = row.value("reference", cells.number), row.value("number", cells.number)
+    line, refunded_at = row.line(), row.value("refunded_at", cells.moment, now=now)
+    amount_fen = row.total("amount")
+    row.above_zero("amount", amount_fen)
+    if row.problems or reference is None or number is None or line is None or refunded_at is None:
+        return None
+    return RefundedLine(row.at, reference, number, line, amount_fen, refunded_at)
+
+
+def _paid_out(row: _Row, now: datetime) -> Fact | None:
+    if not row.word("number"):
+        return None  # a withdrawal, an insurance: no money of an order
+    reference, number = row.value("reference", cells.number), row.value("number", cells.number)
+    line, paid_on = row.line(), row.value("paid_on", cells.day, now=now)
+    received_fen, fee_fen = row.total("received"), row.total("fee")
+    if row.word("direction") in row.layout.words:
+        received_fen = -abs(received_fen)
+    if row.problems or reference is None or number is None or line is None or paid_on is None:
+        return None
+    return PaidOut(row.at, reference, number, line, received_fen, fee_fen, paid_on)
+
+
+_FACTS: dict[FactKind, Callable[[_Row, datetime], Fact | None]] = {
+    FactKind.ORDERS: _sold,
+    FactKind.REFUNDS: _refunded,
+    FactKind.PAYOUTS: _paid_out,
+}

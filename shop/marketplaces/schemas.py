@@ -1,0 +1,119 @@
+"""Shapes of shops on marketplaces and of what their files brought."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validates_schema
+
+from shop.kit.schemas import Code, PageQuery, StrictSchema, Text, Whole
+from shop.marketplaces.models import FactKind
+
+#: A profile written out is a few kilobytes.
+MAX_PROFILE_PARTS = 20
+
+
+class SetUpAsked(StrictSchema):
+    """A profile that ships (`template`) or one's own (`profile`); days replace those of the profile."""
+
+    template = Code(load_default=None, allow_none=True)
+    profile = fields.Dict(keys=fields.String(), load_default=None, allow_none=True)
+    receipt_days = Whole(low=0, high=60, load_default=None, allow_none=True)
+    settle_days = Whole(low=0, high=60, load_default=None, allow_none=True)
+
+    @validates_schema
+    def _one_of_both(self, data: dict[str, Any], **_: Any) -> None:
+        if (data["template"] is None) == (data["profile"] is None):
+            raise ValidationError("Name a template or write a profile, not both.", "template")
+        if data["profile"] is not None and len(data["profile"]) > MAX_PROFILE_PARTS:
+            raise ValidationError("Too many members.", "profile")
+
+
+class ShopOut(Schema):
+    """A shop on a marketplace. `profile`: how its files are read."""
+
+    partner = fields.String()
+    name_zh = fields.String()
+    profile = fields.Dict()
+    receipt_days = fields.Integer()
+    settle_days = fields.Integer()
+    items = fields.Integer(metadata={"description": "shop SKUs that are mapped"})
+    orders = fields.Integer(metadata={"description": "lines told of"})
+    behind = fields.Integer(metadata={"description": "lines whose order is not yet where the marketplace is"})
+
+
+class ItemAsked(StrictSchema):
+    """What a shop's SKU stands for."""
+
+    shop_sku = Text(high=64, required=True)
+    sku = Code(required=True)
+    packs = Whole(low=1, high=1000, load_default=1)
+
+
+class ItemOut(Schema):
+    """A mapped SKU."""
+
+    shop_sku = fields.String()
+    sku = fields.String()
+    name_zh = fields.String()
+    packs = fields.Integer()
+
+
+class ItemPage(Schema):
+    """A page of mapped SKUs."""
+
+    items = fields.List(fields.Nested(ItemOut))
+    next = fields.String(allow_none=True)
+
+
+class ImportQuery(StrictSchema):
+    """What the file holds. `dry_run`: try everything, tell what would be taken, take nothing."""
+
+    kind = fields.Enum(FactKind, by_value=True, required=True)
+    dry_run = fields.Boolean(load_default=False)
+
+
+class ImportOut(Schema):
+    """What was taken; with `dry_run` what would be."""
+
+    kind = fields.String()
+    dry_run = fields.Boolean()
+    facts = fields.Integer(metadata={"description": "rows that say something of ours"})
+    new = fields.Integer(metadata={"description": "facts not told before"})
+    changed = fields.Integer(metadata={"description": "known lines that have come further"})
+    passed_over = fields.Integer(metadata={"description": "rows not paid yet, refunds not made, money of no order"})
+
+
+class ItemFilter(PageQuery):
+    """SKUs that are mapped."""
+
+
+class LineFilter(PageQuery):
+    """Narrow to an order at the marketplace, or to lines that are held up."""
+
+    number = Text(high=64, load_default=None)
+    held_up = fields.Boolean(load_default=False)
+
+
+class LineOut(Schema):
+    """A line as the marketplace told it, and our order."""
+
+    number = fields.String()
+    line = fields.String()
+    shop_sku = fields.String()
+    sku = fields.String()
+    packs = fields.Integer()
+    amount_fen = fields.Integer()
+    sold_at = fields.AwareDateTime()
+    shipped_at = fields.AwareDateTime(allow_none=True)
+    received_at = fields.AwareDateTime(allow_none=True)
+    cancelled_at = fields.AwareDateTime(allow_none=True)
+    due_on = fields.Date(allow_none=True, metadata={"description": "when the marketplace owes the money"})
+    order = fields.String(allow_none=True)
+    status = fields.String(allow_none=True)
+    held_up = fields.String(allow_none=True, metadata={"description": "code of the refusal that keeps our order"})
+
+
+class LinePage(Schema):
+    """A page of lines, newest first."""
+
+    items = fields.List(fields.Nested(LineOut))
+    next = fields.String(allow_none=True)
