@@ -42,8 +42,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: Rooms that answer HTTP, in the order of the documentation.
 ROOMS = (
-    access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, live, rounds, marketplaces,
-    reports, imports,
+    access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, live, rounds,
+    marketplaces, reports, imports,
 )  # fmt: skip
 
 MIB = 1024 * 1024
