@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 
 from shop.agreements import reminders
 from shop.agreements.jobs import FIND_ENDING, REMIND_END
-from shop.orders.jobs import CALL_OFF_DUE
+from shop.orders.calls import close_ended
+from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS
 from shop.orders.scheduled import place_due
 from tasks.registry import Done, Kind, runs
 
@@ -28,3 +29,9 @@ def find_ending(session: Session, day: date, *, now: datetime) -> Done:
 def remind_end(session: Session, agreement_id: int, days_before: int, last_day: int, *, now: datetime) -> None:
     """Leave one reminder for both sides."""
     reminders.remind_end(session, agreement_id, days_before, last_day, now=now)
+
+
+@runs(CLOSE_AGREEMENTS, Kind.DAILY)
+def close_agreements(session: Session, day: date, *, now: datetime) -> Done:
+    """Agreements whose term is over get their outcome."""
+    return Done(close_ended(session, day, now=now))

@@ -8,7 +8,7 @@ from shop.income.jobs import FIND_UNSETTLED
 from shop.kit.jobs import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
 from shop.live.jobs import END_OVERDUE
 from shop.marketplaces.jobs import FOLLOW_AGAIN
-from shop.orders.jobs import CALL_OFF_DUE, EXPIRE_UNPAID
+from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS, EXPIRE_UNPAID
 from shop.payments.jobs import NOTIFY_AGAIN
 from shop.reports.jobs import COMPARE_ROLLUPS, REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_REACH, REFRESH_SALES
 from shop.rounds.jobs import CLOSE_DUE
@@ -49,6 +49,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     Every(FOLLOW_AGAIN, timedelta(minutes=1)),
     DailyAt(RETIRE_EXPIRED, time(0, 30)),
     DailyAt(CALL_OFF_DUE, time(6, 0)),
+    DailyAt(CLOSE_AGREEMENTS, time(1, 0)),
     DailyAt(FIND_ENDING, time(6, 30)),
     DailyAt(COMPARE_ROLLUPS, time(2, 30)),
     DailyAt(FORGET_OLD, time(3, 30)),

@@ -1,18 +1,19 @@
-"""Quoting markets, calling off. What leads to a signed agreement is in `signing.py`."""
+"""Calling off. What leads to a signed agreement is in `signing.py`."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.errors import (
     AgreementNotRunning,
+    BelowMinimum,
     NotFoundError,
+    NotScheduled,
     OutsideTerm,
     ProductNotPromised,
     PromiseExceeded,
-    QuoteExists,
 )
 from shop.agreements.models import (
     RUNNING,
@@ -22,11 +23,11 @@ from shop.agreements.models import (
     CallOff,
     CallOffStatus,
     DueWeight,
-    MarketQuote,
 )
-from shop.agreements.pricing import Quote, day_price
+from shop.agreements.quotes import price_on
 from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
 from shop.catalog.models import Product
+from shop.kit.clock import beijing_day
 from shop.kit.states import advance, record
 
 
@@ -39,36 +40,6 @@ def agreement_by_code(session: Session, code: str, *, lock: bool = False) -> Agr
     return agreement
 
 
-def record_quote(
-    session: Session, product_id: int, quoted_on: date, source: str, fen_per_kg: int, *, now: datetime
-) -> MarketQuote:
-    """A market price of a day from a named source. Raises QuoteExists: a correction is a change of its own."""
-    if session.scalar(
-        select(MarketQuote.id).where(
-            MarketQuote.product_id == product_id, MarketQuote.quoted_on == quoted_on, MarketQuote.source == source
-        )
-    ):
-        raise QuoteExists(source=source)
-    quote = MarketQuote(
-        product_id=product_id, quoted_on=quoted_on, source=source, fen_per_kg=fen_per_kg, recorded_at=now
-    )
-    session.add(quote)
-    session.flush()
-    return quote
-
-
-def price_on(session: Session, line: AgreementLine, day: date) -> int:
-    """Fen per kg of a line on `day`, by its rule and the last quote."""
-    row = session.execute(
-        select(MarketQuote.quoted_on, MarketQuote.fen_per_kg)
-        .where(MarketQuote.product_id == line.product_id, MarketQuote.quoted_on <= day)
-        .order_by(MarketQuote.quoted_on.desc(), MarketQuote.id)
-        .limit(1)
-    ).first()
-    quote = Quote(row.quoted_on, row.fen_per_kg) if row else None
-    return day_price(line.price_rule, line.floor_fen_per_kg, line.margin_bp, quote, day)
-
-
 def called_g(session: Session, line_id: int) -> int:
     """Grams called off and not cancelled: summed, never counted by hand."""
     called = session.scalar(
@@ -78,13 +49,14 @@ def called_g(session: Session, line_id: int) -> int:
 
 
 def call_off(
-    session: Session, agreement_code: str, product: Product, weight_g: int, due_on: date, *, scheduled: bool,
-    actor_id: int | None, now: datetime,
+    session: Session, agreement_code: str, product: Product, weight_g: int, due_on: date, *,
+    schedule_day: date | None = None, actor_id: int | None, now: datetime,
 ) -> CallOff:  # fmt: skip
     """Call `weight_g` grams for `due_on`, at the price of that day's rule.
 
-    Locks the agreement, so that parallel calls add up. Raises NotFoundError, AgreementNotRunning, OutsideTerm,
-    ProductNotPromised, PromiseExceeded; then nothing is changed.
+    `schedule_day`: what the schedule asks for on that day, brought forward, moved or reduced; the schedule does not
+    call it again. Locks the agreement, so that parallel calls add up. Raises NotFoundError, AgreementNotRunning,
+    OutsideTerm, ProductNotPromised, PromiseExceeded, NotScheduled, BelowMinimum; then nothing is changed.
     """
     agreement = agreement_by_code(session, agreement_code, lock=True)
     if not AGREEMENT_LIFE.allows(agreement.status, "call_off"):
@@ -96,18 +68,75 @@ def call_off(
     )
     if line is None:
         raise ProductNotPromised(agreement=agreement.code, sku=product.sku)
+    if schedule_day is not None:
+        _within_schedule(session, agreement, line, schedule_day, weight_g)
     left_g = line.committed_g - called_g(session, line.id)
     if weight_g > left_g:
         raise PromiseExceeded(agreement=agreement.code, left_g=left_g, asked_g=weight_g)
     call = CallOff(
         agreement_id=agreement.id, line_id=line.id, status=CallOffStatus.REQUESTED, due_on=due_on, weight_g=weight_g,
-        price_fen_per_kg=price_on(session, line, due_on), scheduled=scheduled, requested_at=now,
+        price_fen_per_kg=price_on(session, line, due_on), schedule_day=schedule_day, requested_at=now,
     )  # fmt: skip
     session.add(call)
     session.flush()
     record(session, call, "request", person_id=actor_id, now=now, to_state=CallOffStatus.REQUESTED)
     if agreement.status is not AgreementStatus.EXECUTING:
         advance(session, agreement, AGREEMENT_LIFE, "call_off", person_id=actor_id, now=now)
+    return call
+
+
+def _within_schedule(
+    session: Session, agreement: Agreement, line: AgreementLine, schedule_day: date, weight_g: int
+) -> None:
+    """The day is one of the schedule, was not called yet, and no less is asked than the buyer committed to.
+
+    The promise may end within the day's weight: then what is left of it is enough. Raises NotScheduled, BelowMinimum.
+    """
+    due_g = session.scalar(
+        select(DueWeight.weight_g).where(DueWeight.line_id == line.id, DueWeight.due_on == schedule_day)
+    )
+    called = session.scalar(select(CallOff.id).where(CallOff.line_id == line.id, CallOff.schedule_day == schedule_day))
+    if not due_g or called is not None or weight_g > due_g:
+        raise NotScheduled(agreement=agreement.code, day=str(schedule_day), due_g=due_g or 0)
+    left_g = line.committed_g - called_g(session, line.id)
+    _at_least(agreement, min(line.minimum_date_g, left_g, due_g), weight_g)
+
+
+def _at_least(agreement: Agreement, least_g: int, weight_g: int) -> None:
+    if weight_g < least_g:
+        raise BelowMinimum(agreement=agreement.code, least_g=least_g, asked_g=weight_g)
+
+
+def change_call_off(
+    session: Session, call_off_id: int, *, due_on: date, weight_g: int, actor_id: int | None, now: datetime
+) -> CallOff:
+    """Move a call-off that the firm has not confirmed to another day of the term, or reduce it; priced for its new day.
+
+    Locks the agreement, then the call-off. Raises MoveRefusedError, AgreementNotRunning, OutsideTerm, PromiseExceeded
+    for more than was called, BelowMinimum.
+    """
+    found = session.execute(select(CallOff.agreement_id).where(CallOff.id == call_off_id)).scalar_one()
+    agreement = session.execute(select(Agreement).where(Agreement.id == found).with_for_update()).scalar_one()
+    call = session.execute(select(CallOff).where(CallOff.id == call_off_id).with_for_update()).scalar_one()
+    line = session.get_one(AgreementLine, call.line_id)
+    if not AGREEMENT_LIFE.allows(agreement.status, "call_off"):
+        raise AgreementNotRunning(agreement=agreement.code)
+    if not max(agreement.starts_on, beijing_day(now)) <= due_on <= agreement.ends_on:
+        raise OutsideTerm(day=str(due_on), agreement=agreement.code)
+    if weight_g > call.weight_g:
+        raise PromiseExceeded(agreement=agreement.code, left_g=call.weight_g, asked_g=weight_g)
+    if call.schedule_day is not None:
+        _at_least(agreement, min(line.minimum_date_g, call.weight_g), weight_g)
+    facts: dict[str, object] = {
+        "due_on": str(call.due_on),
+        "weight_g": call.weight_g,
+        "fen_per_kg": call.price_fen_per_kg,
+    }
+    advance(session, call, CALL_OFF_LIFE, "change", person_id=actor_id, now=now, facts=facts)
+    if due_on != call.due_on:
+        call.price_fen_per_kg = price_on(session, line, due_on)
+    call.due_on, call.weight_g = due_on, weight_g
+    session.flush()
     return call
 
 
@@ -119,6 +148,10 @@ def move_call_off(session: Session, call_off_id: int, event: str, *, actor_id: i
     advance(session, call, CALL_OFF_LIFE, event, person_id=actor_id, now=now)
 
 
+#: A day of the schedule that nobody called on is called by a later run up to so many days after it.
+CATCH_UP = timedelta(days=7)
+
+
 @dataclass(frozen=True)
 class DueCall:
     """What the schedule asks of a line on a day and was not called yet."""
@@ -126,25 +159,44 @@ class DueCall:
     agreement_code: str
     sku: str
     product_id: int
+    line_id: int
+    schedule_day: date
     weight_g: int
 
 
 def due_calls(session: Session, day: date) -> list[DueCall]:
-    """Scheduled call-offs of `day` that do not exist yet, by agreement: run twice, the second finds none."""
+    """Scheduled call-offs of `day` and the days before it (`CATCH_UP`) that do not exist yet, oldest first.
+
+    Run twice, the second finds none; run late, nothing of the last week is lost.
+    """
     rows = session.execute(
-        select(Agreement.code, Product.sku, Product.id, DueWeight.weight_g)
+        select(Agreement.code, Product.sku, Product.id, AgreementLine.id, DueWeight.due_on, DueWeight.weight_g)
         .join(AgreementLine, AgreementLine.id == DueWeight.line_id)
         .join(Agreement, Agreement.id == AgreementLine.agreement_id)
         .join(Product, Product.id == AgreementLine.product_id)
-        .outerjoin(
-            CallOff, (CallOff.line_id == DueWeight.line_id) & (CallOff.due_on == DueWeight.due_on) & CallOff.scheduled
-        )
+        .outerjoin(CallOff, (CallOff.line_id == DueWeight.line_id) & (CallOff.schedule_day == DueWeight.due_on))
         .where(
-            DueWeight.due_on == day,
+            DueWeight.due_on.between(day - CATCH_UP, day),
             DueWeight.weight_g > 0,
             CallOff.id.is_(None),
             Agreement.status.in_(RUNNING),
+            Agreement.ends_on >= day,
         )
-        .order_by(Agreement.code)
+        .order_by(DueWeight.due_on, Agreement.code, Product.sku)
     )
     return [DueCall(*row) for row in rows]
+
+
+def call_scheduled(session: Session, due: DueCall, product: Product, day: date, *, now: datetime) -> CallOff | None:
+    """The call-off of a day of the schedule, made on `day`; of the last one, what is left of the promise.
+
+    None when the promise was used up by earlier calls. Raises as `call_off`.
+    """
+    agreement_by_code(session, due.agreement_code, lock=True)
+    committed = session.execute(select(AgreementLine.committed_g).where(AgreementLine.id == due.line_id)).scalar_one()
+    weight_g = min(due.weight_g, committed - called_g(session, due.line_id))
+    if weight_g <= 0:
+        return None
+    return call_off(
+        session, due.agreement_code, product, weight_g, day, schedule_day=due.schedule_day, actor_id=None, now=now
+    )

@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Owned, Role, allow, current_actor, may_see, must_own
 from shop.agreements import actions, errors, queries, schemas, signing
-from shop.agreements.models import Agreement, Side
+from shop.agreements.models import Agreement, MarketQuote, Side
+from shop.agreements.quotes import Quoted, per_kg, record_quote
 from shop.agreements.signing import Hand
 from shop.agreements.terms import LineTerms, Terms, committed_g
 from shop.catalog.actions import firm_by_code, product_by_sku
-from shop.catalog.models import Firm
+from shop.catalog.models import Firm, Product
 from shop.channels.actions import partner_by_code
 from shop.channels.errors import CodeTaken, NoCampaign
 from shop.channels.models import Partner
@@ -233,14 +234,38 @@ def show_agreement(code: str) -> dict[str, Any]:
 @blueprint.route("/market-quotes", methods=["POST"])
 @allow(Role.OPERATOR)
 @blueprint.arguments(schemas.QuoteAsked)
-@blueprint.response(201, schemas.QuoteAsked)
+@blueprint.response(201, schemas.QuoteOut)
 @documented(
-    errors=[NotFoundError, errors.QuoteExists],
-    example={"sku": "PL001", "quoted_on": "2025-07-15", "source": "运城果品批发市场（示例）", "fen_per_kg": 560},
-)
+    errors=[NotFoundError, errors.QuoteExists, errors.QuoteMissing],
+    example={
+        "sku": "PL001", "quoted_on": "2025-07-15", "source": "农业农村部行情（示例）",
+        "market": "运城果品批发市场（示例）", "grade": "一级", "unit": "斤", "price_fen": 280,
+    },
+)  # fmt: skip
 def quote(body: dict[str, Any]) -> dict[str, Any]:
-    """市场行情 · Record a market price; it moves no price that was fixed before."""
+    """市场行情 · Record a market price, or with a reason its correction; no price that was fixed before moves."""
     with transaction() as session:
-        product = product_by_sku(session, body["sku"])
-        actions.record_quote(session, product.id, body["quoted_on"], body["source"], body["fen_per_kg"], now=now())
-        return body
+        said = Quoted(
+            product_by_sku(session, body["sku"]).id, body["quoted_on"], body["source"], body["market"],
+            per_kg(body["price_fen"], body["unit"]), body["grade"],
+        )  # fmt: skip
+        actor_id = current_actor().person_id
+        made = record_quote(session, said, actor_id=actor_id, now=now(), correction=body["reason"])
+        return queries.quotes(session, MarketQuote.id == made.id, limit=1)[0]
+
+
+@blueprint.route("/market-quotes", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.QuoteFilter, location="query")
+@blueprint.response(200, schemas.QuotePage)
+def list_quotes(query: dict[str, Any]) -> dict[str, object]:
+    """行情记录 · Market quotes and their corrections, the last recorded first."""
+    named = {"sku": Product.sku, "source": MarketQuote.source}
+    wanted = [column == query[name] for name, column in named.items() if query[name]]
+    if query["since"]:
+        wanted.append(MarketQuote.quoted_on >= query["since"])
+    if query["until"]:
+        wanted.append(MarketQuote.quoted_on <= query["until"])
+    before = cursor_key(query["cursor"])
+    rows = queries.quotes(db.session(), *wanted, limit=query["limit"] + 1, before=before)
+    return page(rows, query["limit"], key=lambda row: int(row["id"]))

@@ -5,15 +5,18 @@ from shop.kit.errors import DomainError, NotFoundError
 __all__ = [
     "AgreementNotRunning",
     "AmendmentRefused",
+    "BelowMinimum",
     "DocumentNotCurrent",
     "NotABulkBuyer",
     "NotFoundError",
     "NotRenewable",
+    "NotScheduled",
     "NotTheSellers",
     "OutsideTerm",
     "ProductNotPromised",
     "PromiseExceeded",
     "QuoteExists",
+    "QuoteMissing",
 ]
 
 
@@ -54,12 +57,39 @@ class PromiseExceeded(DomainError):
 
 
 class QuoteExists(DomainError):
-    """This source has quoted this product for this day."""
+    """This source has quoted this product for this day; another price of that day is a correction, with a reason."""
 
     code = "quote-exists"
     title_zh, title_en = "该日已有报价", "Quote exists"
-    zh = "{source} 当日已有报价。"
-    en = "{source} has a quote for that day."
+    zh = "{source} 当日已有报价；更正须写明原因。"
+    en = "{source} has a quote for that day; a correction needs a reason."
+
+
+class QuoteMissing(DomainError):
+    """There is nothing to correct."""
+
+    code = "quote-missing"
+    title_zh, title_en = "没有可更正的报价", "No quote to correct"
+    zh = "{source} {day} 没有报价可更正。"
+    en = "{source} has no quote for {day} to correct."
+
+
+class NotScheduled(DomainError):
+    """The schedule asks for nothing on that day, for less, or it was called already."""
+
+    code = "not-scheduled"
+    title_zh, title_en = "排期当日没有该数量", "Not scheduled"
+    zh = "协议 {agreement} 排期 {day} 应交 {due_g} 克，已要货或不足。"
+    en = "The schedule of {agreement} asks for {due_g} g on {day}; it was called already, or asks for less."
+
+
+class BelowMinimum(DomainError):
+    """Less than the buyer committed to take on a day of the schedule."""
+
+    code = "below-minimum"
+    title_zh, title_en = "低于每期最低采购量", "Below the minimum of a date"
+    zh = "协议 {agreement} 该期至少 {least_g} 克，要求 {asked_g} 克。"
+    en = "{agreement} commits to {least_g} g at least on that date, {asked_g} g were asked."
 
 
 class NotABulkBuyer(DomainError):

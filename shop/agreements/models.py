@@ -3,10 +3,11 @@
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.channels.models import OccasionKind, PartnerKind
+from shop.farmers.models import Grade
 from shop.kit.db import Model, one_of
 from shop.kit.types import Bp, Code, Fen, Grams, Id, Instant, Json, Name, Prose, Ref, Small
 
@@ -173,7 +174,7 @@ class AgreementLine(Model):
 
     `floor_fen_per_kg`: for FIXED it is the price. `margin_bp`: MARKET_PLUS only. `minimum_g` in total and
     `minimum_date_g` on each day of the schedule are what the buyer commits to take. `special_bp`, `second_bp`,
-    `off_bp`: price of a grade in parts of 一级; 0 = not taken.
+    `off_bp`: price of a grade in parts of 一级; 0 = not taken. `quote_source`: whose market quotes count; empty: any.
     """
 
     __tablename__ = "agreement_lines"
@@ -206,24 +207,38 @@ class AgreementLine(Model):
     special_bp: Mapped[Bp] = mapped_column(server_default="11500")
     second_bp: Mapped[Bp] = mapped_column(server_default="8500")
     off_bp: Mapped[Bp] = mapped_column(server_default="6000")
+    quote_source: Mapped[Name] = mapped_column(server_default="")
     version_id: Mapped[Ref | None] = mapped_column(ForeignKey("agreement_versions.id"))
 
 
 class MarketQuote(Model):
-    """The market price of a product on a day, from a named source. A later quote for a day moves no fixed price."""
+    """The price of a product of a grade in a market on a day, from a named source. Append-only.
+
+    `position` 2 and above correct what the same source said of that day before, with a reason; the last one counts for
+    prices that are fixed after it.
+    """
 
     __tablename__ = "market_quotes"
     __table_args__ = (
-        UniqueConstraint("product_id", "quoted_on", "source"),
+        UniqueConstraint(
+            "product_id", "quoted_on", "source", "market", "grade", "position", name="uq_market_quotes_said"
+        ),
+        one_of("grade", Grade),
         CheckConstraint("fen_per_kg > 0", name="price_positive"),
+        CheckConstraint("position > 0 AND (position > 1) = (reason IS NOT NULL)", name="corrected_with_reason"),
     )
 
     id: Mapped[Id]
     product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"))
     quoted_on: Mapped[date]
     source: Mapped[Name]
+    market: Mapped[Name] = mapped_column(server_default="")
+    grade: Mapped[Grade] = mapped_column(server_default=Grade.FIRST.value)
+    position: Mapped[Small] = mapped_column(server_default="1")
     fen_per_kg: Mapped[Fen]
     recorded_at: Mapped[Instant]
+    recorded_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
+    reason: Mapped[Prose | None]
 
 
 class DueWeight(Model):
@@ -242,16 +257,17 @@ class DueWeight(Model):
 
 
 class CallOff(Model):
-    """A quantity called under an agreement line for a day, at the price fixed when it was called.
+    """A quantity called under an agreement line for a day, at the price fixed for that day when it was called.
 
-    `scheduled`: made by the schedule, once per line and due date whatever is rerun.
+    `schedule_day`: the day of the schedule that this is the call-off of, once per line and day whatever is rerun;
+    `due_on` is another day when it was brought forward or moved. None: called beside the schedule.
     """
 
     __tablename__ = "call_offs"
     __table_args__ = (
         one_of("status", CallOffStatus),
         CheckConstraint("weight_g > 0 AND price_fen_per_kg > 0", name="weighed_and_priced"),
-        Index("uq_call_offs_scheduled", "line_id", "due_on", unique=True, postgresql_where=text("scheduled")),
+        UniqueConstraint("line_id", "schedule_day"),
         Index(None, "agreement_id", "due_on"),
     )
 
@@ -262,5 +278,5 @@ class CallOff(Model):
     due_on: Mapped[date]
     weight_g: Mapped[Grams]
     price_fen_per_kg: Mapped[Fen]
-    scheduled: Mapped[bool]
+    schedule_day: Mapped[date | None]
     requested_at: Mapped[Instant]

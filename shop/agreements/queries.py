@@ -18,6 +18,7 @@ from shop.agreements.models import (
     CallOff,
     CallOffStatus,
     DueWeight,
+    MarketQuote,
 )
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
@@ -37,6 +38,7 @@ OWNERS: dict[Role, Owner] = {
 
 _LINE_TERMS = (
     "margin_bp", "minimum_g", "minimum_date_g", "farm_gate_floor_fen_per_kg", "special_bp", "second_bp", "off_bp",
+    "quote_source",
 )  # fmt: skip
 
 
@@ -137,7 +139,7 @@ def _call_offs(session: Session, agreement_id: int) -> list[dict[str, Any]]:
             "due_on": call.due_on,
             "weight_g": call.weight_g,
             "price_fen_per_kg": call.price_fen_per_kg,
-            "scheduled": call.scheduled,
+            "schedule_day": call.schedule_day,
         }
         for call, sku in rows
     ]
@@ -195,3 +197,18 @@ def reminders(session: Session, actor: Actor) -> list[dict[str, Any]]:
         .limit(100)
     )
     return [dict(row) for row in rows.mappings()]
+
+
+def quotes(
+    session: Session, *wanted: ColumnElement[bool], limit: int, before: int | None = None
+) -> list[dict[str, Any]]:
+    """Market quotes and their corrections, the last recorded first."""
+    query = select(MarketQuote, Product.sku).join(Product, Product.id == MarketQuote.product_id).where(*wanted)
+    if before is not None:
+        query = query.where(MarketQuote.id < before)
+    rows = session.execute(query.order_by(MarketQuote.id.desc()).limit(limit))
+    return [
+        {column.key: getattr(quote, column.key) for column in MarketQuote.__table__.columns}
+        | {"sku": sku, "grade": quote.grade.value}
+        for quote, sku in rows
+    ]

@@ -5,8 +5,10 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.agreements.models import AgreementStatus, PriceRule
+from shop.agreements.quotes import QuoteUnit, per_kg
 from shop.agreements.schedule import parse
 from shop.agreements.terms import OFF_BP, SECOND_BP, SPECIAL_BP
+from shop.farmers.models import Grade
 from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
 
 
@@ -23,7 +25,7 @@ class PromiseAsked(StrictSchema):
 
     `minimum_g` and `minimum_date_g`: what the buyer takes at least, in total (left out: all) and on each day. For FIXED
     the floor is the price; `margin_bp` for MARKET_PLUS only. `special_bp`, `second_bp`, `off_bp`: a grade's price in
-    parts of 一级, 0 = not taken.
+    parts of 一级, 0 = not taken. `quote_source`: whose market quotes count; left out: any.
     """
 
     sku = Code(required=True)
@@ -38,6 +40,7 @@ class PromiseAsked(StrictSchema):
     special_bp = Whole(low=10_000, high=20_000, load_default=SPECIAL_BP)
     second_bp = Whole(low=0, high=10_000, load_default=SECOND_BP)
     off_bp = Whole(low=0, high=10_000, load_default=OFF_BP)
+    quote_source = Text(low=0, load_default="")
 
     @validates_schema
     def fits(self, data: dict[str, Any], **_: Any) -> None:
@@ -122,12 +125,52 @@ class EndingAsked(StrictSchema):
 
 
 class QuoteAsked(StrictSchema):
-    """A market price of a day from a named source."""
+    """A market price of a day from a named source: `price_fen` for a `unit`. With a `reason`: a correction."""
 
     sku = Code(required=True)
     quoted_on = Day(required=True)
     source = Text(required=True)
-    fen_per_kg = Whole(low=1, high=MAX_FEN, required=True)
+    market = Text(required=True)
+    grade = fields.Enum(Grade, by_value=True, load_default=Grade.FIRST)
+    unit = fields.Enum(QuoteUnit, by_value=True, load_default=QuoteUnit.KG)
+    price_fen = Whole(low=1, high=MAX_FEN, required=True)
+    reason = Text(high=200, load_default=None)
+
+    @validates_schema
+    def worth_something(self, data: dict[str, Any], **_: Any) -> None:
+        """A price per tonne is one fen per kg at least."""
+        if per_kg(data["price_fen"], data["unit"]) < 1:
+            raise ValidationError("Less than one fen per kg.", "price_fen")
+
+
+class QuoteFilter(PageQuery):
+    """Quotes of a product, a source, a day and later, until a day."""
+
+    sku = Code(load_default=None)
+    source = Text(load_default=None)
+    since = Day(load_default=None)
+    until = Day(load_default=None)
+
+
+class QuoteOut(Schema):
+    """A quote per kg. `position` above 1: a correction, with its `reason`."""
+
+    sku = fields.String()
+    quoted_on = fields.Date()
+    source = fields.String()
+    market = fields.String()
+    grade = fields.String()
+    fen_per_kg = fields.Integer()
+    position = fields.Integer()
+    reason = fields.String(allow_none=True)
+    recorded_at = fields.DateTime()
+
+
+class QuotePage(Schema):
+    """A page of quotes, the last recorded first."""
+
+    items = fields.List(fields.Nested(QuoteOut))
+    next = fields.String(allow_none=True)
 
 
 class PromiseOut(Schema):
@@ -142,6 +185,7 @@ class PromiseOut(Schema):
     special_bp = fields.Integer()
     second_bp = fields.Integer()
     off_bp = fields.Integer()
+    quote_source = fields.String()
     minimum_g = fields.Integer()
     minimum_date_g = fields.Integer()
     committed_g = fields.Integer()
@@ -152,14 +196,14 @@ class PromiseOut(Schema):
 
 
 class CallOffOut(Schema):
-    """A quantity called for a day, at the price fixed then."""
+    """A quantity called for a day, at the price fixed then; `schedule_day`: the day of the schedule that it serves."""
 
     sku = fields.String()
     status = fields.String()
     due_on = fields.Date()
     weight_g = fields.Integer()
     price_fen_per_kg = fields.Integer()
-    scheduled = fields.Boolean()
+    schedule_day = fields.Date(allow_none=True)
 
 
 class AgreementOut(Schema):

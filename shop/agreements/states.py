@@ -30,6 +30,7 @@ AGREEMENT_LIFE: Life[A] = Life(
 
 CALL_OFF_LIFE: Life[C] = Life(
     {
+        (C.REQUESTED, "change"): C.REQUESTED,
         (C.REQUESTED, "confirm"): C.CONFIRMED,
         (C.REQUESTED, "cancel"): C.CANCELLED,
         (C.CONFIRMED, "cancel"): C.CANCELLED,

@@ -31,6 +31,7 @@ class LineTerms:
     special_bp: int = SPECIAL_BP
     second_bp: int = SECOND_BP
     off_bp: int = OFF_BP
+    quote_source: str = ""
 
 
 @dataclass(frozen=True)

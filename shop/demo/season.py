@@ -14,8 +14,8 @@ from sqlalchemy import event, func, select, text
 from sqlalchemy.orm import Session
 
 from shop.access.models import PartyKind
-from shop.agreements.actions import record_quote
 from shop.agreements.models import Agreement, AgreementLine, MarketQuote
+from shop.agreements.quotes import Quoted, record_quote
 from shop.catalog.models import Firm, Product
 from shop.catalog.reference import Catalog, CatalogProduct, catalog
 from shop.catalog.season import in_harvest
@@ -241,7 +241,8 @@ class _Season:
                 swing = rng.randrange(88, 122)
                 known = select(MarketQuote.id).where(MarketQuote.product_id == product_id, MarketQuote.quoted_on == day)
                 if session.scalar(known) is None:
-                    record_quote(session, product_id, day, "批发市场行情（示例）", floor * swing // 100, now=self.now)
+                    said = Quoted(product_id, day, "批发市场行情（示例）", "运城（示例）", floor * swing // 100)
+                    record_quote(session, said, actor_id=None, now=self.now)
 
     # -- orders ----------------------------------------------------------------------------------------------
 

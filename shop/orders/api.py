@@ -18,12 +18,14 @@ from shop.catalog.reference import catalog
 from shop.channels.models import Partner
 from shop.channels.policies import Approval
 from shop.channels.reference import selling
+from shop.kit.clock import beijing_day
 from shop.kit.db import db
 from shop.kit.errors import ForbiddenError, MoveRefusedError, NotFoundError
 from shop.kit.http import documented, json_bytes, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
 from shop.orders import actions, errors, queries, schemas
+from shop.orders.calls import change_call
 from shop.orders.locks import locked_order
 from shop.orders.models import Order
 from shop.orders.place import Asked, Called, Placed, Request, place_call_off, place_order
@@ -106,7 +108,7 @@ def place(body: dict[str, Any]) -> Response:
 @documented(
     errors=[
         agreement_errors.AgreementNotRunning, agreement_errors.OutsideTerm, agreement_errors.ProductNotPromised,
-        agreement_errors.PromiseExceeded, *PLACING,
+        agreement_errors.PromiseExceeded, agreement_errors.NotScheduled, agreement_errors.BelowMinimum, *PLACING,
     ],
     example={"sku": "PL001", "weight_g": 100_000, "due_on": "2025-07-17"},
 )  # fmt: skip
@@ -118,8 +120,9 @@ def call(body: dict[str, Any], code: str) -> Response:
     must_own(actor, {Role.BUYER: buyer_party}, what=code)
     product = product_by_sku(session, body["sku"])
     called = call_off(
-        session, code, product, body["weight_g"], body["due_on"], scheduled=False, actor_id=actor.person_id, now=now()
-    )
+        session, code, product, body["weight_g"], body["due_on"], schedule_day=body["schedule_day"],
+        actor_id=actor.person_id, now=now(),
+    )  # fmt: skip
     version = reference_version()
     placed = place_call_off(
         session, Called(called.id, code, product.sku, called.weight_g, called.price_fen_per_kg), buyer_party,
@@ -170,6 +173,37 @@ def _locked(number: str, *roles: Role) -> Order:
     }  # fmt: skip
     must_own(current_actor(), {role: owners[role] for role in roles}, what=number)
     return order
+
+
+@blueprint.route("/orders/<string:number>/call-off", methods=["POST"])
+@allow(Role.BUYER)
+@idempotent
+@blueprint.arguments(schemas.CallOffChange)
+@blueprint.response(200, schemas.OrderOut)
+@documented(
+    errors=[
+        NotFoundError, MoveRefusedError, errors.NotACallOff, agreement_errors.AgreementNotRunning,
+        agreement_errors.OutsideTerm, agreement_errors.PromiseExceeded, agreement_errors.BelowMinimum,
+    ],
+    example={"due_on": "2025-07-21", "weight_g": 80_000},
+)  # fmt: skip
+def change_call_off(body: dict[str, Any], number: str) -> dict[str, Any]:
+    """改期或减量 · Move a call-off to another day of the term, or reduce it, before the firm confirms it."""
+    order, actor = _locked(number, Role.BUYER), current_actor()
+    change_call(
+        db.session(), order, due_on=body["due_on"], weight_g=body["weight_g"], actor_id=actor.person_id, now=now()
+    )
+    return queries.order(db.session(), actor, number)
+
+
+@blueprint.route("/orders/<string:number>/stock", methods=["GET"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@blueprint.response(200, schemas.StockInView)
+@documented(errors=[NotFoundError])
+def stock_in_view(number: str) -> dict[str, Any]:
+    """可供批次 · What the firm has for an order before it confirms: free grams, and the lots, oldest first."""
+    session = db.session()
+    return queries.stock_in_view(session, queries.order(session, current_actor(), number), beijing_day(now()))
 
 
 @blueprint.route("/orders/<string:number>/approval", methods=["POST"])

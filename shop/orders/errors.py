@@ -137,3 +137,12 @@ class NotApprovedByYou(DomainError):
     title_zh, title_en = "无须审批", "No approval needed"
     zh = "订单 {number} 不需要审批。"
     en = "Order {number} needs no approval."
+
+
+class NotACallOff(DomainError):
+    """Only the order of a call-off is changed this way."""
+
+    code = "not-a-call-off"
+    title_zh, title_en = "不是要货订单", "Not a call-off"
+    zh = "订单 {number} 不是采购协议的要货。"
+    en = "Order {number} is not the order of a call-off."

@@ -13,3 +13,6 @@ EXPIRE_UNPAID = Job("orders.expire_unpaid")
 
 #: Daily: what the schedules of agreements ask for on this day is called off and ordered.
 CALL_OFF_DUE = Job("orders.call_off_due")
+
+#: Daily: agreements whose term is over are fulfilled or fell short.
+CLOSE_AGREEMENTS = Job("orders.close_agreements")

@@ -1,6 +1,7 @@
 """Reading orders: one statement for orders, one for all their lines."""
 
 from collections import defaultdict
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -13,7 +14,7 @@ from shop.channels.policies import POLICIES
 from shop.kit.errors import NotFoundError
 from shop.orders.models import Dispatch, Order, OrderLine, Pick
 from shop.orders.states import STATE_ZH
-from shop.stock.models import Lot
+from shop.stock.models import Lot, Pool
 
 #: Whose an order is, by role. The needed joins are in `_orders`.
 OWNERS: dict[Role, Owner] = {
@@ -121,3 +122,31 @@ def dispatches(session: Session, order_id: int) -> list[dict[str, Any]]:
             {"lot": lot, "sku": sku, "weight_g": weight_g, "certificate_number": certificate}
         )
     return list(parcels.values())
+
+
+def stock_in_view(session: Session, found: dict[str, Any], day: date) -> dict[str, Any]:
+    """For a shown order: what each line still needs and what is free of its product, and the lots, oldest first."""
+    needed = {line["sku"]: line["weight_g"] - line["dispatched_g"] for line in found["lines"]}
+    free = session.execute(
+        select(Product.sku, Pool.available_g)
+        .join(Pool, Pool.product_id == Product.id)
+        .where(Product.sku.in_(needed), Pool.occasion_id.is_(None))
+    )
+    available = dict(free.all())
+    left_g = Lot.received_g - Lot.dispatched_g - Lot.withdrawn_g
+    lots = session.execute(
+        select(
+            Product.sku, Lot.code.label("lot"), Lot.harvested_on, Lot.expires_on, Lot.certificate_number,
+            left_g.label("left_g"),
+        )
+        .join(Product, Product.id == Lot.product_id)
+        .where(Product.sku.in_(needed), Lot.expires_on > day, left_g > 0)
+        .order_by(Product.sku, Lot.harvested_on, Lot.id)
+        .limit(200)
+    )  # fmt: skip
+    return {
+        "lines": [
+            {"sku": sku, "needed_g": grams, "available_g": available.get(sku, 0)} for sku, grams in needed.items()
+        ],
+        "lots": [dict(row) for row in lots.mappings()],
+    }

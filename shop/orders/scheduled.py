@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from shop.agreements.actions import DueCall, call_off, due_calls
+from shop.agreements.actions import DueCall, call_scheduled, due_calls
 from shop.catalog.actions import product_by_sku
 from shop.catalog.reference import Catalog, catalog
 from shop.channels.reference import Selling, selling
@@ -23,10 +23,10 @@ class Scheduled:
 
 
 def place_due(session: Session, day: date, *, now: datetime) -> Scheduled:
-    """Call off and order what is due on `day` and was not called yet: run twice, the second time finds none.
+    """Call off and order what fell due up to `day` and was not called yet: run twice, the second time finds none.
 
-    Each line has a savepoint of its own, so one that is refused (out of season, a paper expired) stops no other; it is
-    named in the result and tried again by whoever runs the day again.
+    Each line has a savepoint of its own, so one that is refused (not for sale, a paper expired) stops no other; it is
+    named in the result and tried again on the days after (`CATCH_UP`).
     """
     version = current_version(session)
     goods, channels = catalog(session, version), selling(session, version)
@@ -34,21 +34,20 @@ def place_due(session: Session, day: date, *, now: datetime) -> Scheduled:
     for due in due_calls(session, day):
         try:
             with session.begin_nested():
-                _place(session, due, day, goods, channels, now)
+                result.placed += _place(session, due, day, goods, channels, now)
         except DomainError as refusal:
             result.refused.append((due.agreement_code, refusal.code))
-        else:
-            result.placed += 1
     return result
 
 
-def _place(session: Session, due: DueCall, day: date, goods: Catalog, channels: Selling, now: datetime) -> None:
-    called = call_off(
-        session, due.agreement_code, product_by_sku(session, due.sku), due.weight_g, day,
-        scheduled=True, actor_id=None, now=now,
-    )  # fmt: skip
+def _place(session: Session, due: DueCall, day: date, goods: Catalog, channels: Selling, now: datetime) -> bool:
+    """Whether there was anything left to call."""
+    called = call_scheduled(session, due, product_by_sku(session, due.sku), day, now=now)
+    if called is None:
+        return False
     buyer = channels.partners_by_id[channels.occasions_by_code[due.agreement_code].partner_id]
     place_call_off(
         session, Called(called.id, due.agreement_code, due.sku, called.weight_g, called.price_fen_per_kg),
         buyer.party_id, goods=goods, selling=channels, actor_id=None, now=now,
     )  # fmt: skip
+    return True

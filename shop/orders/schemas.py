@@ -1,6 +1,8 @@
 """Shapes of orders on the wire. Money in fen, weights in grams, quantities in packs."""
 
-from marshmallow import Schema, fields, validate
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.channels.models import ChannelKind
 from shop.kit.schemas import MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
@@ -39,11 +41,55 @@ class PlaceOrder(StrictSchema):
 
 
 class CallOffAsked(StrictSchema):
-    """Grams of a promised product for a day."""
+    """Grams of a promised product for a day.
+
+    `schedule_day`: the day of the schedule that is brought forward, moved or reduced by this call; the schedule does
+    not call it again.
+    """
 
     sku = Code(required=True)
     weight_g = Whole(low=1, high=MAX_GRAMS, required=True)
     due_on = Day(required=True)
+    schedule_day = Day(load_default=None)
+
+
+class CallOffChange(StrictSchema):
+    """Another day, or fewer grams, or both."""
+
+    due_on = Day(load_default=None)
+    weight_g = Whole(low=1, high=MAX_GRAMS, load_default=None)
+
+    @validates_schema
+    def changes_something(self, data: dict[str, Any], **_: Any) -> None:
+        """One of the two is given."""
+        if data["due_on"] is None and data["weight_g"] is None:
+            raise ValidationError("Give due_on or weight_g.", "due_on")
+
+
+class LotInView(Schema):
+    """A lot that may be picked for the order, the oldest first."""
+
+    sku = fields.String()
+    lot = fields.String()
+    harvested_on = fields.Date()
+    expires_on = fields.Date()
+    certificate_number = fields.String(allow_none=True)
+    left_g = fields.Integer()
+
+
+class StockLine(Schema):
+    """A line: grams it still needs, grams nobody holds."""
+
+    sku = fields.String()
+    needed_g = fields.Integer()
+    available_g = fields.Integer()
+
+
+class StockInView(Schema):
+    """What the firm has for an order."""
+
+    lines = fields.List(fields.Nested(StockLine))
+    lots = fields.List(fields.Nested(LotInView))
 
 
 class WeightAsked(StrictSchema):

@@ -1,19 +1,31 @@
 """Calling off: never beyond the promise, never outside the term, whoever asks at the same time (T34, T35)."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
+from threading import Barrier
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from shop.agreements import actions
-from shop.agreements.errors import AgreementNotRunning, OutsideTerm, ProductNotPromised, PromiseExceeded
-from shop.agreements.models import Agreement, AgreementLine, CallOff, CallOffStatus, DueWeight, PriceRule
+from shop.agreements.errors import (
+    AgreementNotRunning,
+    BelowMinimum,
+    NotScheduled,
+    OutsideTerm,
+    ProductNotPromised,
+    PromiseExceeded,
+)
+from shop.agreements.models import Agreement, AgreementLine, CallOff, CallOffStatus, PriceRule
+from shop.agreements.quotes import Quoted, record_quote
 from shop.catalog.actions import product_by_sku
+from shop.kit.clock import at_beijing
 from shop.kit.db import db, transaction
-from shop.kit.errors import DomainError
+from shop.kit.errors import DomainError, MoveRefusedError
 from tests.factories.agreements import line, recorded
 from tests.factories.tables import contents
 from tests.factories.world import NOW, TODAY, World, build
@@ -29,9 +41,7 @@ def world(committed: Flask) -> World:
 
 
 def call(session: Session, weight_g: int, due_on: date = TODAY, code: str = "A01", sku: str = "PL001") -> CallOff:
-    return actions.call_off(
-        session, code, product_by_sku(session, sku), weight_g, due_on, scheduled=False, actor_id=None, now=NOW
-    )
+    return actions.call_off(session, code, product_by_sku(session, sku), weight_g, due_on, actor_id=None, now=NOW)
 
 
 def refused(world: World, error: type[DomainError], *args: object, **kwargs: object) -> DomainError:
@@ -133,23 +143,151 @@ def test_a_price_is_fixed_when_called_and_no_later_quote_moves_it(world: World) 
     with transaction() as session:
         recorded(session, line(price_rule=PriceRule.FLOOR_OR_MARKET))
         product_id = product_by_sku(session, "PL001").id
-        actions.record_quote(session, product_id, TODAY, "甲市场（示例）", 640, now=NOW)
+        said = Quoted(product_id, TODAY, "甲（示例）", "运城（示例）", 640)
+        record_quote(session, said, actor_id=None, now=NOW)
         first = call(session, 1_000, code="A50")
-        actions.record_quote(session, product_id, TODAY, "乙市场（示例）", 900, now=NOW)
-        assert first.price_fen_per_kg == 640
-    with pytest.raises(actions.QuoteExists), transaction() as session:
-        actions.record_quote(session, product_id, TODAY, "甲市场（示例）", 1, now=NOW)
+        record_quote(session, replace(said, source="乙（示例）", fen_per_kg=900), actor_id=None, now=NOW)
+        record_quote(session, replace(said, fen_per_kg=700), actor_id=None, now=NOW, correction="更正笔误")
+        assert call(session, 1_000, code="A50").price_fen_per_kg == 700
+        assert session.get_one(CallOff, first.id, populate_existing=True).price_fen_per_kg == 640
 
 
-def test_the_schedule_calls_once_for_a_line_and_a_day_whatever_is_run_again(world: World) -> None:
+def scheduled(session: Session, day: date) -> list[tuple[date, date, int]]:
+    """Run the schedule on a day: (day of the schedule, due on, grams) of each call-off made."""
+    product = product_by_sku(session, "PL001")
+    made = [
+        actions.call_scheduled(session, due, product, day, now=at_beijing(day, 6))
+        for due in actions.due_calls(session, day)
+    ]
+    return [(call.schedule_day or day, call.due_on, call.weight_g) for call in made if call is not None]
+
+
+@pytest.fixture
+def weekly(world: World) -> World:
+    """Agreement A50: 10 kg each Tuesday from today on, ten times; at least 4 kg each time."""
     with transaction() as session:
-        promised = session.scalars(select(AgreementLine).join(Agreement).where(Agreement.code == "A01")).one()
-        session.add(DueWeight(line_id=promised.id, due_on=TODAY, weight_g=5_000))
+        recorded(session, line(minimum_date_g=4_000))
+    return world
+
+
+def test_the_schedule_calls_once_for_a_line_and_a_day_whatever_is_run_again(weekly: World) -> None:
+    days = [TODAY, TODAY, TODAY - timedelta(days=30), TODAY, TODAY + timedelta(days=7), TODAY]
     with transaction() as session:
-        (due,) = actions.due_calls(session, TODAY)
-        assert (due.agreement_code, due.sku, due.weight_g) == ("A01", "PL001", 5_000)
-        actions.call_off(
-            session, due.agreement_code, product_by_sku(session, due.sku), due.weight_g, TODAY, scheduled=True,
-            actor_id=None, now=NOW,
-        )  # fmt: skip
-    assert actions.due_calls(db.session(), TODAY) == []
+        made = [entry for day in days for entry in scheduled(session, day)]
+    next_week = TODAY + timedelta(days=7)
+    assert made == [(TODAY, TODAY, 10_000), (next_week, next_week, 10_000)]
+
+
+def test_a_day_that_was_skipped_is_called_by_a_later_run_of_the_week_and_not_after(weekly: World) -> None:
+    with transaction() as session:
+        assert scheduled(session, TODAY + timedelta(days=3)) == [(TODAY, TODAY + timedelta(days=3), 10_000)]
+        jumped = TODAY + timedelta(days=7 * 4 + 1)
+        assert [entry[0] for entry in scheduled(session, jumped)] == [TODAY + timedelta(days=7 * 4)]
+
+
+def test_parallel_runs_of_the_schedule_call_once(weekly: World) -> None:
+    start = Barrier(4)
+
+    def run(_: int) -> int:
+        with weekly.app.app_context(), transaction() as session:
+            due = actions.due_calls(session, TODAY)
+            product = product_by_sku(session, "PL001")
+            start.wait(timeout=10)
+            try:
+                made = actions.call_scheduled(session, due[0], product, TODAY, now=NOW)
+            except NotScheduled:
+                return 0
+            return int(made is not None)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(run, range(4))) == 1
+
+
+def test_the_control_a_second_call_of_a_day_is_refused_by_the_database_itself(weekly: World) -> None:
+    """What the constraint is for: without it the row below, written past the actions, would be there twice."""
+    with transaction() as session:
+        scheduled(session, TODAY)
+    again = "INSERT INTO call_offs (agreement_id, line_id, status, due_on, weight_g, price_fen_per_kg, schedule_day," \
+            " requested_at) SELECT agreement_id, line_id, status, due_on, weight_g, price_fen_per_kg, schedule_day," \
+            " requested_at FROM call_offs WHERE schedule_day IS NOT NULL"  # fmt: skip
+    with pytest.raises(DBAPIError, match="uq_call_offs_line_id_schedule_day"), transaction() as session:
+        session.execute(text(again))
+    with transaction() as session:
+        session.execute(text("ALTER TABLE call_offs DROP CONSTRAINT uq_call_offs_line_id_schedule_day"))
+        session.execute(text(again))
+    count = select(func.count()).select_from(CallOff).where(CallOff.schedule_day.is_not(None))
+    assert db.session.scalar(count) == 2
+
+
+def test_t34_the_control_without_the_lock_two_callers_call_more_than_was_promised(world: World) -> None:
+    """What the agreement's lock is for: if this test fails, the race above proves nothing."""
+    read = Barrier(2)
+
+    def careless(_: int) -> None:
+        with world.app.app_context(), transaction() as session:
+            promised = session.scalars(select(AgreementLine).join(Agreement).where(Agreement.code == "A01")).one()
+            left_g = promised.committed_g - actions.called_g(session, promised.id)
+            read.wait(timeout=10)
+            session.add(CallOff(agreement_id=promised.agreement_id, line_id=promised.id, weight_g=left_g, due_on=TODAY,
+                                status=CallOffStatus.REQUESTED, price_fen_per_kg=500, requested_at=NOW))  # fmt: skip
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(careless, range(2)))
+    assert called() == CALLED_G + 2 * LEFT_G > COMMITTED_G
+
+
+def test_a_day_that_the_buyer_brought_forward_is_not_called_again(weekly: World) -> None:
+    later = TODAY + timedelta(days=14)
+    with transaction() as session:
+        product = product_by_sku(session, "PL001")
+        early = actions.call_off(
+            session, "A50", product, 6_000, TODAY + timedelta(days=1), schedule_day=later, actor_id=None, now=NOW
+        )
+        assert (early.schedule_day, early.weight_g) == (later, 6_000)
+        assert scheduled(session, later) == [(later - timedelta(days=7), later, 10_000)]
+    for day, grams, error in (
+        (later, 6_000, NotScheduled),
+        (TODAY + timedelta(days=1), 6_000, NotScheduled),
+        (TODAY + timedelta(days=21), 10_001, NotScheduled),
+        (TODAY + timedelta(days=21), 3_999, BelowMinimum),
+    ):
+        with pytest.raises(error), transaction() as session:
+            actions.call_off(session, "A50", product_by_sku(session, "PL001"), grams, TODAY, schedule_day=day,
+                             actor_id=None, now=NOW)  # fmt: skip
+
+
+def test_the_last_call_of_the_schedule_is_what_is_left_of_the_promise(weekly: World) -> None:
+    with transaction() as session:
+        call(session, 93_000, code="A50")
+        assert scheduled(session, TODAY) == [(TODAY, TODAY, 7_000)]
+        assert scheduled(session, TODAY + timedelta(days=7)) == []
+
+
+def test_a_call_off_is_moved_and_reduced_within_the_terms_and_priced_for_its_day(world: World) -> None:
+    monday = TODAY + timedelta(days=6)
+    with transaction() as session:
+        recorded(session, line(price_rule=PriceRule.FLOOR_OR_MARKET, minimum_date_g=4_000))
+        product_id = product_by_sku(session, "PL001").id
+        scheduled(session, TODAY)
+        record_quote(session, Quoted(product_id, TODAY, "甲（示例）", "运城（示例）", 640), actor_id=None, now=NOW)
+    made = db.session.scalars(select(CallOff.id).where(CallOff.schedule_day == TODAY)).one()
+
+    def change(day: date, grams: int) -> CallOff:
+        with transaction() as session:
+            return actions.change_call_off(session, made, due_on=day, weight_g=grams, actor_id=None, now=NOW)
+
+    assert change(TODAY, 9_000).price_fen_per_kg == 500
+    moved = change(monday, 4_000)
+    assert (moved.due_on, moved.weight_g, moved.price_fen_per_kg, moved.schedule_day) == (monday, 4_000, 640, TODAY)
+    for day, grams, error in (
+        (monday, 3_999, BelowMinimum),
+        (monday, 4_001, PromiseExceeded),
+        (TODAY - timedelta(days=1), 4_000, OutsideTerm),
+        (date(2025, 9, 17), 4_000, OutsideTerm),
+    ):
+        with pytest.raises(error):
+            change(day, grams)
+    with transaction() as session:
+        actions.move_call_off(session, made, "confirm", actor_id=None, now=NOW)
+    with pytest.raises(MoveRefusedError):
+        change(monday, 4_000)

@@ -117,7 +117,7 @@ def test_a_document_reads_back_as_the_terms_and_every_term_is_in_its_hash() -> N
         if name not in ("sku", "price_rule")
     ] + [terms(tolerance_bp=1), terms(penalty_bp=1), terms(buyer_penalty_bp=1), terms(schedule="daily")]
     hashes = {document_hash(document(other, **names)) for other in [TERMS, *others]}
-    assert len(hashes) == len(others) + 1 == 14
+    assert len(hashes) == len(others) + 1 == 15
     assert document_hash({**kept, "firm": "F2"}) not in hashes
 
 
@@ -220,7 +220,7 @@ def test_an_amendment_waits_for_both_and_then_keeps_what_fell_due(signed: World)
 def test_t35_an_amendment_promises_no_less_than_was_called_or_fell_due(signed: World) -> None:
     with transaction() as session:
         product = product_by_sku(session, "PL001")
-        call_off(session, "A50", product, 45_000, date(2025, 8, 1), scheduled=False, actor_id=None, now=NOW)
+        call_off(session, "A50", product, 45_000, date(2025, 8, 1), actor_id=None, now=NOW)
     for asked in (
         terms(line(committed_g=44_999, minimum_g=0)),
         terms(ends_on=date(2025, 7, 31)),
@@ -233,7 +233,7 @@ def test_t35_an_amendment_promises_no_less_than_was_called_or_fell_due(signed: W
         amended(session, "A50", terms(line(committed_g=45_000, minimum_g=0), ends_on=date(2025, 8, 1)))
     assert sum(due().values()) == 45_000
     with pytest.raises(DomainError), transaction() as session:
-        call_off(session, "A50", product_by_sku(session, "PL001"), 1, date(2025, 8, 1), scheduled=False,
+        call_off(session, "A50", product_by_sku(session, "PL001"), 1, date(2025, 8, 1),
                  actor_id=None, now=NOW)  # fmt: skip
 
 
@@ -242,7 +242,7 @@ def test_what_was_called_between_two_signatures_counts(signed: World) -> None:
         less = terms(line(committed_g=30_000, minimum_g=0))
         signing.propose(session, agreement_by_code(session, "A50", lock=True), less, by=BUYER)
         sign_by(session, "A50", BUYER)
-        call_off(session, "A50", product_by_sku(session, "PL001"), 30_001, TODAY, scheduled=False, actor_id=None,
+        call_off(session, "A50", product_by_sku(session, "PL001"), 30_001, TODAY, actor_id=None,
                  now=NOW)  # fmt: skip
     with pytest.raises(AmendmentRefused), transaction() as session:
         sign_by(session, "A50", FIRM)

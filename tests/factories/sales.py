@@ -136,7 +136,7 @@ class Season:
         agreement = agreement_by_code(self.session, code)
         partner = self.session.get_one(Partner, agreement.partner_id)
         call = call_off(
-            self.session, code, self.product, weight_g, beijing_day(self.now), scheduled=False, actor_id=None,
+            self.session, code, self.product, weight_g, beijing_day(self.now), actor_id=None,
             now=self.now,
         )  # fmt: skip
         version = current_version(self.session)

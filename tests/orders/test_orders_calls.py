@@ -1,0 +1,161 @@
+"""Call-offs through their orders: changed before the firm confirms, and the outcome of an agreement at its end."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, text
+
+from shop.agreements.models import Agreement, AgreementStatus, CallOff
+from shop.kit.clock import WalkingClock, at_beijing
+from shop.kit.db import db, transaction
+from shop.kit.states import History
+from shop.orders.actions import Verdict, accept, approve, dispatch
+from shop.orders.calls import close_ended
+from shop.orders.locks import locked_order_by_id
+from shop.orders.models import Order, OrderLine, OrderStatus
+from shop.orders.scheduled import place_due
+from shop.reports.books import run_checks
+from shop.reports.checks import CHECKS
+from tests.factories.agreements import line, recorded
+from tests.factories.tables import contents
+from tests.factories.world import NOW, TODAY, World, build
+
+AFTER = date(2025, 9, 17)
+
+
+@pytest.fixture
+def world(committed: Flask) -> World:
+    """Agreement A50: 10 kg each Tuesday, ten times; the first is called and ordered."""
+    built = build(committed)
+    with transaction() as session:
+        recorded(session, line(minimum_date_g=4_000))
+        session.execute(text("UPDATE lots SET expires_on = '2025-10-01'"))
+        assert place_due(session, TODAY, now=NOW).placed == 1
+    return built
+
+
+def order_of(day: date = TODAY) -> Order:
+    return db.session.scalars(select(Order).join(CallOff).where(CallOff.schedule_day == day)).one()
+
+
+def change(world: World, actor: str, body: dict[str, Any], key: str = "1") -> Any:
+    return world.app.test_client().post(
+        f"/api/v1/orders/{order_of().number}/call-off", json=body,
+        headers=world.headers[actor] | {"Idempotency-Key": key},
+    )  # fmt: skip
+
+
+def test_a_call_off_is_moved_and_reduced_and_its_order_follows(world: World) -> None:
+    answer = change(world, "buyer", {"due_on": "2025-07-18", "weight_g": 8_000})
+    assert answer.status_code == 200, answer.text
+    assert (answer.get_json()["total_fen"], answer.get_json()["lines"][0]["weight_g"]) == (4_000, 8_000)
+    again = change(world, "buyer", {"due_on": "2025-07-18", "weight_g": 8_000})
+    assert (again.get_json(), again.headers["Idempotency-Replayed"]) == (answer.get_json(), "true")
+    call = db.session.scalars(select(CallOff).where(CallOff.schedule_day == TODAY)).one()
+    assert (call.due_on, call.weight_g) == (date(2025, 7, 18), 8_000)
+    told = db.session.scalars(select(History.facts).where(History.event == "change").order_by(History.id)).all()
+    assert [facts["weight_g"] for facts in told if facts] == [10_000, 10_000]
+    own = [check for check in CHECKS if check.code in ("I07", "I19", "I20", "I20-floor", "I30-call-offs")]
+    assert [found.row for found in run_checks(db.session.connection(), own, now=NOW) if found.row != {}] == [
+        {"entity_id": 1, "event": "status", "from_state": None, "to_state": "requested"},
+        {"entity_id": 2, "event": "status", "from_state": None, "to_state": "requested"},
+    ]  # the world's own two call-offs are written without a history
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        ({"weight_g": 3_999}, 409, "below-minimum"),
+        ({"weight_g": 10_001}, 409, "promise-exceeded"),
+        ({"due_on": "2025-07-14"}, 409, "outside-term"),
+        ({}, 422, None),
+    ],
+)
+def test_a_change_outside_the_terms_changes_nothing(
+    world: World, body: dict[str, Any], status: int, kind: str | None
+) -> None:
+    before = contents(world.app)
+    answer = change(world, "buyer", body)
+    assert answer.status_code == status, answer.text
+    assert kind is None or answer.get_json()["type"].endswith(kind)
+    assert contents(world.app) == before
+
+
+def test_what_the_firm_confirmed_is_changed_no_more_and_its_stock_was_in_view(world: World) -> None:
+    seen = world.app.test_client().get(
+        f"/api/v1/orders/{order_of().number}/stock", headers=world.headers["firm_staff"]
+    ).get_json()  # fmt: skip
+    assert seen["lines"] == [{"sku": "PL001", "needed_g": 10_000, "available_g": 100_000}]
+    assert [(lot["lot"], lot["left_g"]) for lot in seen["lots"]] == [("LOT-1", 100_000)]
+    with transaction() as session:
+        approve(session, locked_order_by_id(session, order_of().id), actor_id=None, now=NOW)
+    answer = change(world, "buyer", {"weight_g": 8_000})
+    assert (answer.status_code, answer.get_json()["type"].rpartition("#")[2]) == (409, "move-refused")
+
+
+def deliver(day: date, accepted_g: int = 10_000) -> None:
+    """The firm sends what was called for a day, the buyer takes so much of it."""
+    now = at_beijing(day, 9)
+    with transaction() as session:
+        order = locked_order_by_id(session, order_of(day).id)
+        approve(session, order, actor_id=None, now=now)
+        dispatch(session, order, None, carrier_zh=None, tracking_number=None, actor_id=None, now=now)
+        reason = None if accepted_g == 10_000 else "压伤"
+        accept(session, order, {"PL001": Verdict(accepted_g, reason)}, actor_id=None, now=now)
+
+
+def play(clock: WalkingClock, accepted_g: int, *, weeks: int = 10) -> None:
+    """So many weeks of the agreement, each delivered; the last one accepted in part."""
+    for week in range(weeks):
+        day = TODAY + timedelta(days=7 * week)
+        clock.put(at_beijing(day, 6))
+        with transaction() as session:
+            place_due(session, day, now=clock.now())
+        deliver(day, accepted_g if week == weeks - 1 else 10_000)
+
+
+def outcome(day: date = AFTER) -> tuple[AgreementStatus, int]:
+    with transaction() as session:
+        closed = close_ended(session, day, now=at_beijing(day, 1))
+    status = db.session.execute(select(Agreement.status).where(Agreement.code == "A50")).scalar_one()
+    return status, closed
+
+
+@pytest.mark.parametrize(
+    ("last_g", "status"),
+    [(10_000, AgreementStatus.FULFILLED), (5_000, AgreementStatus.FULFILLED), (4_999, AgreementStatus.SHORT)],
+)
+def test_an_agreement_is_fulfilled_within_its_tolerance_and_else_short(
+    world: World, clock: WalkingClock, last_g: int, status: AgreementStatus
+) -> None:
+    play(clock, last_g)
+    assert outcome(AFTER - timedelta(days=1))[1] == 0
+    assert outcome() == (status, 1)
+    assert outcome() == (status, 0)
+    facts = db.session.scalars(select(History.facts).where(History.event.in_(["fulfil", "fall_short"]))).one()
+    assert facts == {"committed_g": 100_000, "accepted_g": 90_000 + last_g}
+
+
+def test_an_agreement_with_an_order_on_the_way_waits_for_it(world: World) -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE orders SET status = 'cancelled' WHERE call_off_id IS NULL"))
+    assert outcome() == (AgreementStatus.EXECUTING, 0)
+    deliver(TODAY)
+    assert outcome() == (AgreementStatus.SHORT, 1)
+
+
+def test_what_fell_due_while_a_line_was_refused_is_ordered_later(world: World) -> None:
+    later = TODAY + timedelta(days=7)
+    with transaction() as session:
+        session.execute(text("UPDATE products SET status = 'withdrawn'"))
+    with transaction() as session:
+        result = place_due(session, later, now=at_beijing(later, 6))
+        assert (result.placed, result.refused) == (0, [("A50", "not-for-sale")])
+    with transaction() as session:
+        session.execute(text("UPDATE products SET status = 'listed'"))
+    with transaction() as session:
+        assert place_due(session, later + timedelta(days=2), now=at_beijing(later, 6)).placed == 1
+    line_ = db.session.scalars(select(OrderLine).where(OrderLine.order_id == order_of(later).id)).one()
+    assert (line_.weight_g, order_of(later).status) == (10_000, OrderStatus.PLACED)
