@@ -239,7 +239,7 @@ def show_agreement(code: str) -> dict[str, Any]:
     errors=[NotFoundError, errors.QuoteExists, errors.QuoteMissing],
     example={
         "sku": "PL001", "quoted_on": "2025-07-15", "source": "农业农村部行情（示例）",
-        "market": "运城果品批发市场（示例）", "grade": "一级", "unit": "斤", "price_fen": 280,
+        "market": "运城果品批发市场（示例）", "grade": "一级", "per": "斤", "price_fen": 280,
     },
 )  # fmt: skip
 def quote(body: dict[str, Any]) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def quote(body: dict[str, Any]) -> dict[str, Any]:
     with transaction() as session:
         said = Quoted(
             product_by_sku(session, body["sku"]).id, body["quoted_on"], body["source"], body["market"],
-            per_kg(body["price_fen"], body["unit"]), body["grade"],
+            per_kg(body["price_fen"], body["per"]), body["grade"],
         )  # fmt: skip
         actor_id = current_actor().person_id
         made = record_quote(session, said, actor_id=actor_id, now=now(), correction=body["reason"])

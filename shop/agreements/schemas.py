@@ -125,21 +125,21 @@ class EndingAsked(StrictSchema):
 
 
 class QuoteAsked(StrictSchema):
-    """A market price of a day from a named source: `price_fen` for a `unit`. With a `reason`: a correction."""
+    """A market price of a day from a named source: `price_fen` per 公斤, 斤 or 吨. With a `reason`: a correction."""
 
     sku = Code(required=True)
     quoted_on = Day(required=True)
     source = Text(required=True)
     market = Text(required=True)
     grade = fields.Enum(Grade, by_value=True, load_default=Grade.FIRST)
-    unit = fields.Enum(QuoteUnit, by_value=True, load_default=QuoteUnit.KG)
+    per = fields.Enum(QuoteUnit, by_value=True, load_default=QuoteUnit.KG)
     price_fen = Whole(low=1, high=MAX_FEN, required=True)
     reason = Text(high=200, load_default=None)
 
     @validates_schema
     def worth_something(self, data: dict[str, Any], **_: Any) -> None:
         """A price per tonne is one fen per kg at least."""
-        if per_kg(data["price_fen"], data["unit"]) < 1:
+        if per_kg(data["price_fen"], data["per"]) < 1:
             raise ValidationError("Less than one fen per kg.", "price_fen")
 
 

@@ -19,7 +19,7 @@ from tests.factories.tables import contents
 from tests.factories.world import NOW, TODAY, World, build
 
 URL = "/api/v1/market-quotes"
-SAID = {"sku": "PL001", "quoted_on": "2025-07-15", "source": "甲（示例）", "market": "运城（示例）", "unit": "斤",
+SAID = {"sku": "PL001", "quoted_on": "2025-07-15", "source": "甲（示例）", "market": "运城（示例）", "per": "斤",
         "price_fen": 320}  # fmt: skip
 
 
