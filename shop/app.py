@@ -35,6 +35,7 @@ from shop.settlement.api import blueprint as settlement
 from shop.stock.api import blueprint as stock
 from shop.web.api import blueprint as web
 from shop.web.rounds import blueprint as round_pages
+from shop.web.store import blueprint as store
 
 __all__ = ["configure_logging", "create_app", "with_migrations"]
 
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
         api.register_blueprint(room)
     app.register_blueprint(web)
     app.register_blueprint(round_pages)
+    app.register_blueprint(store)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
     document(app, api)

@@ -14,6 +14,7 @@ from shop.channels.errors import (
     AlreadyPartner,
     CodeTaken,
     FeeTaken,
+    NoStorefront,
     NotFoundError,
     OccasionOfAnother,
     RewardRefused,
@@ -57,16 +58,18 @@ def open_campaign(
 
 def register_partner(
     session: Session, kind: PartnerKind, code: str, party_id: int, name_zh: str, *, actor_id: int | None, now: datetime,
-    payment_term_days: int | None = None, profile: dict[str, object] | None = None,
+    payment_term_days: int | None = None, profile: dict[str, object] | None = None, storefront: bool = False,
 ) -> Partner:  # fmt: skip
-    """Admit a partner. Raises CodeTaken, AlreadyPartner."""
+    """Admit a partner. Raises NoStorefront unless a storefront is a shop's, CodeTaken, AlreadyPartner."""
+    if storefront and kind is not PartnerKind.SHOP:
+        raise NoStorefront(partner=code)
     if session.scalar(select(Partner.id).where(Partner.code == code)):
         raise CodeTaken(taken=code)
     if session.scalar(select(Partner.id).where(Partner.party_id == party_id, Partner.kind == kind)):
         raise AlreadyPartner
     partner = Partner(
         kind=kind, code=code, party_id=party_id, name_zh=name_zh, payment_term_days=payment_term_days,
-        profile=profile or {}, admitted_at=now,
+        profile=profile or {}, admitted_at=now, storefront=storefront,
     )  # fmt: skip
     session.add(partner)
     session.flush()

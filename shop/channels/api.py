@@ -125,7 +125,7 @@ def list_partners(query: dict[str, Any]) -> dict[str, object]:
 @blueprint.arguments(schemas.PartnerAsked)
 @blueprint.response(201, schemas.PartnerOut)
 @documented(
-    errors=[errors.CodeTaken, errors.AlreadyPartner],
+    errors=[errors.CodeTaken, errors.AlreadyPartner, errors.NoStorefront],
     example={"kind": "unit", "code": "U90", "name_zh": "示范中学（示例）", "payment_term_days": 30},
 )
 def add_partner(body: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def add_partner(body: dict[str, Any]) -> dict[str, Any]:
         party_id = ensure_party(session, PARTY_OF[kind], body["code"], body["name_zh"])
         partner = actions.register_partner(
             session, kind, body["code"], party_id, body["name_zh"], payment_term_days=body["payment_term_days"],
-            actor_id=current_actor().person_id, now=now(),
+            storefront=body["storefront"], actor_id=current_actor().person_id, now=now(),
         )  # fmt: skip
         return {
             "code": partner.code,

@@ -3,8 +3,8 @@
 from shop.kit.errors import DomainError, MoveRefusedError, NotFoundError
 
 __all__ = [
-    "AlreadyPartner", "CodeTaken", "FeeTaken", "MoveRefusedError", "NoCampaign", "NotFoundError", "OccasionOfAnother",
-    "RewardRefused",
+    "AlreadyPartner", "CodeTaken", "FeeTaken", "MoveRefusedError", "NoCampaign", "NoStorefront", "NotFoundError",
+    "OccasionOfAnother", "RewardRefused",
 ]  # fmt: skip
 
 
@@ -34,6 +34,16 @@ class AlreadyPartner(DomainError):
     title_zh, title_en = "已是销售伙伴", "Already a partner"
     zh = "该单位或个人已是同类销售伙伴。"
     en = "This party is a partner of that kind already."
+
+
+class NoStorefront(DomainError):
+    """Only an online shop can be our own storefront."""
+
+    code = "no-storefront"
+    status = 422
+    title_zh, title_en = "不能作为自营店", "No storefront"
+    zh = "{partner} 不是网店，不能作为自营店。"
+    en = "{partner} is not an online shop and cannot be a storefront of ours."
 
 
 class FeeTaken(DomainError):

@@ -76,7 +76,10 @@ class Channel(Model):
 
 
 class Partner(Model):
-    """By way of whom we sell. `party_id` is who it is; one party may be partner in two channels by two rows."""
+    """By way of whom we sell. `party_id` is who it is; one party may be partner in two channels by two rows.
+
+    `storefront`: an online shop of our own, whose shelf is our pages `/shop` and `/p/...`; others sell on their sites.
+    """
 
     __tablename__ = "partners"
     __table_args__ = (
@@ -84,6 +87,7 @@ class Partner(Model):
         UniqueConstraint("id", "kind"),
         UniqueConstraint("party_id", "kind"),
         CheckConstraint("payment_term_days BETWEEN 0 AND 60", name="term_lawful"),
+        CheckConstraint("NOT storefront OR kind = 'shop'", name="only_shops_have_a_storefront"),
     )
 
     id: Mapped[Id]
@@ -94,6 +98,7 @@ class Partner(Model):
     payment_term_days: Mapped[Small | None]
     profile: Mapped[Json]
     admitted_at: Mapped[Instant | None]
+    storefront: Mapped[bool] = mapped_column(server_default="false")
 
 
 class FeeRate(Model):

@@ -33,6 +33,7 @@ class PartnerRow:
     party_id: int
     name_zh: str
     payment_term_days: int | None
+    storefront: bool
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,10 @@ class Selling:
     links: dict[str, LinkRow]
     fees: tuple[tuple[int, Category | None, date, int], ...]
 
+    def storefronts(self) -> tuple[PartnerRow, ...]:
+        """Our own online shops by code; the first is the one that pages fall back on."""
+        return tuple(partner for _, partner in sorted(self.partners_by_code.items()) if partner.storefront)
+
     def campaign_on(self, day: date) -> int | None:
         """The id of the campaign open on `day`; the one that started last when several are."""
         open_ones = [(starts, id_) for id_, _, starts, ends in self.campaigns if starts <= day <= ends]
@@ -107,7 +112,7 @@ class Selling:
 
 def _load(session: Session, version: int) -> Selling:
     partners = [
-        PartnerRow(p.id, p.code, p.kind, p.party_id, p.name_zh, p.payment_term_days)
+        PartnerRow(p.id, p.code, p.kind, p.party_id, p.name_zh, p.payment_term_days, p.storefront)
         for p in session.scalars(select(Partner).where(Partner.admitted_at.is_not(None)))
     ]
     offers: dict[int, dict[int, OfferRow]] = {}

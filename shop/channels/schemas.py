@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
+from shop.catalog.schemas import Flag
 from shop.channels.models import PartnerKind
 from shop.kit.schemas import Code, Day, PageQuery, StrictSchema, Text, Whole
 
@@ -86,12 +87,16 @@ class PartnerFilter(PageQuery):
 
 
 class PartnerAsked(StrictSchema):
-    """A partner to be admitted. `payment_term_days`: of invoices, where it is not the channel's."""
+    """A partner to be admitted. `payment_term_days`: of invoices, where it is not the channel's.
+
+    `storefront`: an online shop of our own, sold by our pages `/shop` and `/p/...`.
+    """
 
     kind = fields.Enum(PartnerKind, by_value=True, required=True)
     code = Code(required=True)
     name_zh = Text(required=True)
     payment_term_days = Whole(low=0, high=60, load_default=None, allow_none=True)
+    storefront = Flag(load_default=False)
 
 
 class PartnerOut(Schema):

@@ -44,6 +44,8 @@ SHOPS = (
     ("S02", "帮扶产品平台店（示例）", 0),
     ("S03", "短视频平台店（示例）", 200),
 )
+#: The one whose shelf is our own pages.
+OWN_SHOP = "S01"
 CADRES = tuple((f"G{n:02d}", f"帮扶干部{n:02d}（示例）") for n in range(1, 9))
 HOSTS = tuple((f"H{n:02d}", f"主播{n:02d}（示例）") for n in range(1, 5))
 CUSTOMERS = tuple((f"C{n:03d}", f"顾客{n:03d}（示例）") for n in range(1, 121))
@@ -55,7 +57,7 @@ def sign_up(session: Session, *, now: datetime) -> None:
         return
     campaign_id = session.execute(select(Campaign.id).order_by(Campaign.starts_on, Campaign.id).limit(1)).scalar_one()
     for code, name, fee_bp in SHOPS:
-        partner = _partner(session, PartnerKind.SHOP, PartyKind.SHOP, code, name, now)
+        partner = _partner(session, PartnerKind.SHOP, PartyKind.SHOP, code, name, now, storefront=code == OWN_SHOP)
         set_fee(session, partner, fee_bp, date(2025, 1, 1), actor_id=None, now=now)
         create_link(session, partner, campaign_id, now=now)
     for code, name in CADRES:
@@ -74,10 +76,11 @@ def sign_up(session: Session, *, now: datetime) -> None:
 
 
 def _partner(
-    session: Session, kind: PartnerKind, party_kind: PartyKind, code: str, name: str, now: datetime
-) -> Partner:
+    session: Session, kind: PartnerKind, party_kind: PartyKind, code: str, name: str, now: datetime, *,
+    storefront: bool = False,
+) -> Partner:  # fmt: skip
     party = ensure_party(session, party_kind, code, name)
-    return register_partner(session, kind, code, party, name, actor_id=None, now=now)
+    return register_partner(session, kind, code, party, name, actor_id=None, now=now, storefront=storefront)
 
 
 def parties(session: Session, kind: PartyKind) -> dict[str, int]:

@@ -112,6 +112,34 @@ class Placed:
     total_fen: int
 
 
+@dataclass(frozen=True)
+class Preview:
+    """What an order would be: the way it comes, its products and its lines at the server's prices."""
+
+    way: Way
+    products: tuple[CatalogProduct, ...]
+    lines: tuple[PricedLine, ...]
+
+    @property
+    def total_fen(self) -> int:
+        """What it would cost."""
+        return goods_total(self.lines)
+
+
+def preview_order(request: Request, *, goods: Catalog, selling: Selling, now: datetime) -> Preview:
+    """What `place_order` would write, from reference data alone: no statement, no stock taken.
+
+    Raises what `place_order` raises, but for NotEnoughStock.
+    """
+    day = beijing_day(now)
+    way = _way(request, selling, day, now)
+    products = [sellable_product(goods, asked.sku, way.policy, day) for asked in request.lines]
+    priced = [_price(product, asked.quantity, way, day) for product, asked in zip(products, request.lines, strict=True)]
+    _one_firm(products)
+    _not_too_large(priced)
+    return Preview(way, tuple(products), tuple(priced))
+
+
 def place_order(
     session: Session, request: Request, *, goods: Catalog, selling: Selling, actor_id: int | None, now: datetime
 ) -> Placed:
@@ -120,11 +148,8 @@ def place_order(
     Raises CampaignClosed, PartnerDoesNotFit, OccasionRequired, OccasionNotOpen, NotForSale, OutOfSeason, PaperMissing,
     NotForThisChannel, OneSellerPerOrder, PerBuyerCap, OrderTooLarge, NotEnoughStock; then nothing is changed.
     """
-    day = beijing_day(now)
-    way = _way(request, selling, day, now)
-    products = [sellable_product(goods, asked.sku, way.policy, day) for asked in request.lines]
-    priced = [_price(product, asked.quantity, way, day) for product, asked in zip(products, request.lines, strict=True)]
-    return _write(session, way, products, priced, request, None, actor_id, now)
+    asked = preview_order(request, goods=goods, selling=selling, now=now)
+    return _write(session, asked.way, asked.products, asked.lines, request, None, actor_id, now)
 
 
 def place_call_off(
@@ -291,6 +316,11 @@ def _hold_time(way: Way) -> timedelta:
     return HOLD_TIME if hold_s is None else timedelta(seconds=hold_s)
 
 
+def pool_of(way: Way) -> int | None:
+    """The occasion whose pool an order that comes this way is taken from; None = open stock."""
+    return _taking(way.policy, way.occasion).occasion_id
+
+
 PLACE = text(
     f"""
     WITH {TAKE_CTE}, placed AS (
@@ -330,16 +360,26 @@ PLACE = text(
 )
 
 
+def _one_firm(products: Sequence[CatalogProduct]) -> int:
+    firms = {product.firm_id: product.firm_code for product in products}
+    if len(firms) != 1:
+        raise OneSellerPerOrder(firms=", ".join(sorted(firms.values())))
+    return next(iter(firms))
+
+
+def _not_too_large(lines: Sequence[PricedLine]) -> int:
+    total = goods_total(lines)
+    if total > LARGEST_ORDER_FEN:
+        raise OrderTooLarge(limit_fen=LARGEST_ORDER_FEN)
+    return total
+
+
 def _write(
     session: Session, way: Way, products: Sequence[CatalogProduct], lines: Sequence[PricedLine], request: Request,
     call_off_id: int | None, actor_id: int | None, now: datetime, *, lapses: bool = True,
 ) -> Placed:  # fmt: skip
-    firms = {product.firm_id: product.firm_code for product in products}
-    if len(firms) != 1:
-        raise OneSellerPerOrder(firms=", ".join(sorted(firms.values())))
-    total = goods_total(lines)
-    if total > LARGEST_ORDER_FEN:
-        raise OrderTooLarge(limit_fen=LARGEST_ORDER_FEN)
+    firm_id = _one_firm(products)
+    total = _not_too_large(lines)
     terms = PaymentTerms(way.policy.payment.value)
     expires_at = now + _hold_time(way) if lapses and way.policy.payment is Payment.IN_ADVANCE else None
     taking = _taking(way.policy, way.occasion)
@@ -360,7 +400,7 @@ def _write(
             "occasion_kind": occasion.kind.value if occasion else None,
             "link_id": way.link_id,
             "call_off_id": call_off_id,
-            "firm_id": next(iter(firms)),
+            "firm_id": firm_id,
             "buyer_party_id": request.buyer_party_id,
             "actor_id": actor_id,
             "terms": terms.value,

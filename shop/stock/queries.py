@@ -1,5 +1,6 @@
 """Reading lots, each firm its own."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -9,7 +10,7 @@ from shop.access.guard import ALL, Actor, Role, scope
 from shop.catalog.models import Firm, Product
 from shop.farmers.models import Delivery, Household
 from shop.kit.errors import NotFoundError
-from shop.stock.models import Lot, LotDelivery
+from shop.stock.models import Lot, LotDelivery, Pool
 
 
 def lots(session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: int) -> list[dict[str, Any]]:
@@ -60,3 +61,14 @@ def _deliveries(session: Session, lot_id: int) -> list[dict[str, Any]]:
         }
         for slip, household in rows
     ]
+
+
+def left(session: Session, product_ids: Collection[int], occasion_id: int | None) -> dict[int, int]:
+    """Grams that can still be sold, by product id: of open stock, or of an occasion's pool. One statement."""
+    rows = session.execute(
+        select(Pool.product_id, Pool.available_g).where(
+            Pool.product_id.in_(product_ids), Pool.occasion_id.is_not_distinct_from(occasion_id)
+        )
+    )
+    found = dict(rows.all())
+    return {product_id: found.get(product_id, 0) for product_id in product_ids}

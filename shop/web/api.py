@@ -4,7 +4,6 @@ from flask import Blueprint, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
 from shop.access.guard import reference_version
-from shop.catalog.models import Category
 from shop.catalog.reference import catalog
 from shop.channels.policies import POLICIES
 from shop.kit.clock import beijing_day
@@ -13,14 +12,9 @@ from shop.kit.http import now
 from shop.kit.money import per_jin, per_kg, yuan
 from shop.payments import actions as payments
 from shop.payments import simulated
+from shop.web.shown import CATEGORY_ZH
 
 blueprint = Blueprint("web", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
-
-CATEGORY_ZH = {
-    Category.FRUIT: "水果", Category.VEGETABLE: "蔬菜", Category.NUT_DRIED_FRUIT: "坚果干果", Category.GRAIN: "粮食",
-    Category.HERB_TEA: "药材与茶", Category.PROCESSED: "加工食品", Category.OIL: "食用油", Category.FUNGUS: "菌菇",
-    Category.LIVESTOCK_EGG_HONEY: "肉蛋蜜", Category.BEAN: "豆类", Category.HANDICRAFT: "手工艺",
-}  # fmt: skip
 
 
 @blueprint.route("/")

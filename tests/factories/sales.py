@@ -216,7 +216,7 @@ def ready(session: Session, now: datetime) -> Season:
     )  # fmt: skip
     campaign = session.execute(select(Campaign)).scalars().first()
     assert campaign is not None
-    shop = _partner(session, PartnerKind.SHOP, PartyKind.SHOP, "SHOP", now)
+    shop = _partner(session, PartnerKind.SHOP, PartyKind.SHOP, "SHOP", now, storefront=True)
     set_fee(session, shop, 200, day.replace(month=1, day=1), actor_id=None, now=now)
     _partner(session, PartnerKind.UNIT, PartyKind.BUYER, "UNIT", now)
     _partner(session, PartnerKind.CADRE, PartyKind.CADRE, "CADRE", now)
@@ -263,6 +263,10 @@ def agreement_of(season: Season) -> str:
     )
 
 
-def _partner(session: Session, kind: PartnerKind, party: PartyKind, code: str, now: datetime) -> Partner:
+def _partner(
+    session: Session, kind: PartnerKind, party: PartyKind, code: str, now: datetime, *, storefront: bool = False
+) -> Partner:
     party_id = ensure_party(session, party, code, f"{code}（示例）")
-    return register_partner(session, kind, code, party_id, f"{code}（示例）", actor_id=None, now=now)
+    return register_partner(
+        session, kind, code, party_id, f"{code}（示例）", actor_id=None, now=now, storefront=storefront
+    )

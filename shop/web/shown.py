@@ -1,0 +1,107 @@
+"""What pages show of products, offers and orders: words made of facts, no rule of the business."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from shop.catalog.models import Category, ProductStatus
+from shop.catalog.reference import Catalog, CatalogProduct
+from shop.channels.reference import OccasionRow, PartnerRow, Selling
+from shop.kit.errors import DomainError, NotFoundError
+from shop.kit.money import GRAMS_PER_KG, per_jin, per_kg, yuan
+from shop.orders.errors import NotForSale, OutOfSeason
+from shop.orders.place import Asked, Preview, Request, preview_order
+
+CATEGORY_ZH = {
+    Category.FRUIT: "水果", Category.VEGETABLE: "蔬菜", Category.NUT_DRIED_FRUIT: "坚果干果", Category.GRAIN: "粮食",
+    Category.HERB_TEA: "药材与茶", Category.PROCESSED: "加工食品", Category.OIL: "食用油", Category.FUNGUS: "菌菇",
+    Category.LIVESTOCK_EGG_HONEY: "肉蛋蜜", Category.BEAN: "豆类", Category.HANDICRAFT: "手工艺",
+}  # fmt: skip
+MONTHS = 12
+
+
+@dataclass(frozen=True)
+class Counter:
+    """Where a page sells: an online shop of ours, or the occasion of a partner. Nobody's while we have no shop."""
+
+    partner: PartnerRow | None
+    occasion: OccasionRow | None = None
+
+    def request(self, sku: str, quantity: int, buyer_party_id: int = 0, **more: Any) -> Request:
+        """The order that the page would place."""
+        return Request(
+            [Asked(sku, quantity)], buyer_party_id, partner=self.partner.code if self.partner else None,
+            occasion=self.occasion.code if self.occasion else None, **more,
+        )  # fmt: skip
+
+
+def kilograms(weight_g: int) -> str:
+    """`2500` grams as `2.5 kg`."""
+    whole, grams = divmod(weight_g, GRAMS_PER_KG)
+    return f"{whole:,}.{grams:03d}".rstrip("0").rstrip(".") + " kg"
+
+
+def months(product: CatalogProduct) -> str:
+    """The harvest window in words."""
+    first, last = product.harvest_start_month, product.harvest_end_month
+    if first == last:
+        return f"{first} 月"
+    if (last - first) % MONTHS == MONTHS - 1:
+        return "全年"
+    return f"{first} 月至{'次年 ' if last < first else ' '}{last} 月"
+
+
+def price(fen: int, product: CatalogProduct) -> dict[str, str]:
+    """A price for a pack, a jin and a kg, each rounded for itself."""
+    return {
+        "pack": yuan(fen),
+        "jin": yuan(per_jin(fen, product.net_weight_g)),
+        "kg": yuan(per_kg(fen, product.net_weight_g)),
+        "each": product.unit_zh,
+    }
+
+
+def packs(product: CatalogProduct, left_g: int) -> int:
+    """Whole packs in `left_g` grams."""
+    return left_g // product.net_weight_g
+
+
+def preview(
+    counter: Counter, product: CatalogProduct, quantity: int, *, goods: Catalog, selling: Selling, now: Any
+) -> Preview | DomainError:
+    """What an order of `quantity` packs would be, or why it would be refused."""
+    try:
+        return preview_order(counter.request(product.sku, quantity), goods=goods, selling=selling, now=now)
+    except DomainError as refusal:
+        return refusal
+
+
+def why_not(product: CatalogProduct, refusal: DomainError | None, left: int) -> str | None:
+    """Why nobody can order now, for a buyer; None when he can."""
+    if isinstance(refusal, OutOfSeason):
+        return f"现在不在产季，{months(product)}采收上市"
+    if isinstance(refusal, NotFoundError):
+        return "网店还未开张，暂不能下单"
+    if isinstance(refusal, NotForSale):
+        return "这里暂不出售这件商品"
+    if refusal is not None:
+        return refusal.sentence("zh").rstrip("。")
+    return None if left else "已售完，新货到仓后恢复销售"
+
+
+def gone(product: CatalogProduct) -> bool:
+    """Whether it was on sale once and is withdrawn, or its firm is suspended: a draft was never there."""
+    return not product.for_sale and product.status in (ProductStatus.LISTED, ProductStatus.WITHDRAWN)
+
+
+def card(product: CatalogProduct, fen: int | None, left: int, refusal: DomainError | None, day: date) -> dict[str, Any]:
+    """A product on a shelf: `fen` is what a pack costs there, `left` how many packs there are."""
+    return {
+        "product": product,
+        "category": product.category.value,
+        "category_zh": CATEGORY_ZH[product.category],
+        "price": price(fen, product) if fen else None,
+        "left": left,
+        "closed": why_not(product, refusal, left),
+        "in_season": product.in_season(day),
+    }

@@ -1,0 +1,115 @@
+"""The storefront on a phone: shelf, product page, an order in two screens, and following it. No script, no account.
+
+Every page asks `preview_order` what an order would be, so it shows the price and the refusals of the real placing.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Blueprint, render_template
+from werkzeug.wrappers import Response as AnyResponse
+
+from shop.access.guard import reference_version
+from shop.catalog.reference import Catalog, CatalogProduct, catalog
+from shop.channels.reference import Selling, selling
+from shop.kit.clock import beijing_day
+from shop.kit.db import db
+from shop.kit.errors import DomainError, NotFoundError
+from shop.kit.http import now
+from shop.orders.place import Preview, pool_of
+from shop.stock.queries import left as left_in_stock
+from shop.web import shown
+from shop.web.shown import Counter
+
+blueprint = Blueprint("store", __name__, template_folder="templates")
+
+#: Other goods that a page proposes when its own cannot be had.
+MOST_ALTERNATIVES = 4
+
+
+def known() -> tuple[Catalog, Selling]:
+    """Catalogue and channels of one version."""
+    version, session = reference_version(), db.session()
+    return catalog(session, version), selling(session, version)
+
+
+def counter_of(sales: Selling, shop: str | None = None) -> Counter:
+    """Our own shop `shop`, or the first one. Raises NotFoundError for another's."""
+    fronts = sales.storefronts()
+    if shop is None:
+        return Counter(fronts[0] if fronts else None)
+    found = next((front for front in fronts if front.code == shop), None)
+    if found is None:
+        raise NotFoundError(what=shop)
+    return Counter(found)
+
+
+def product_of(goods: Catalog, sku: str) -> CatalogProduct:
+    """A product that is or was on sale. Raises NotFoundError: nobody sees a draft."""
+    product = goods.by_sku.get(sku)
+    if product is None or not (product.for_sale or shown.gone(product)):
+        raise NotFoundError(what=sku)
+    return product
+
+
+def shelf(products: Iterable[CatalogProduct], counter: Counter, goods: Catalog, sales: Selling) -> list[dict[str, Any]]:
+    """Cards of products at a counter, with what is left of each. One statement."""
+    instant, day, cards = now(), beijing_day(now()), []
+    asked = [(p, shown.preview(counter, p, 1, goods=goods, selling=sales, now=instant)) for p in products]
+    way = next((found.way for _, found in asked if isinstance(found, Preview)), None)
+    grams = left_in_stock(db.session(), [p.product_id for p, _ in asked], pool_of(way) if way else None)
+    for product, found in asked:
+        refusal = found if isinstance(found, DomainError) else None
+        fen = found.lines[0].price_fen if isinstance(found, Preview) else product.price_for(1, day)
+        cards.append(shown.card(product, fen, shown.packs(product, grams[product.product_id]), refusal, day))
+    return cards
+
+
+def alternatives(product: CatalogProduct, counter: Counter, goods: Catalog, sales: Selling) -> list[dict[str, Any]]:
+    """Goods that can be had now, the same kind first."""
+    others = sorted(
+        (p for p in goods.listed() if p.sku != product.sku),
+        key=lambda p: (p.category is not product.category, p.firm_id != product.firm_id, p.sku),
+    )
+    return [found for found in shelf(others, counter, goods, sales) if not found["closed"]][:MOST_ALTERNATIVES]
+
+
+def refused(error: DomainError) -> tuple[str, int]:
+    """A refusal as a page."""
+    return render_template("store/refused.html", title=error.title("zh"), sentence=error.sentence("zh")), error.status
+
+
+blueprint.register_error_handler(DomainError, refused)
+
+
+@blueprint.route("/shop")
+@blueprint.route("/shop/<string:code>")
+def shop(code: str | None = None) -> str:
+    """自营店 · The shelf of our own shop: what can be had now first."""
+    goods, sales = known()
+    counter = counter_of(sales, code)
+    cards = shelf(goods.listed(), counter, goods, sales)
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for found in cards:
+        if not found["closed"]:
+            sections.setdefault(found["category_zh"], []).append(found)
+    waiting = [found for found in cards if found["closed"]]
+    return render_template("store/shop.html", counter=counter, sections=sections, waiting=waiting)
+
+
+@blueprint.route("/p/<string:sku>")
+def product(sku: str) -> AnyResponse | str | tuple[str, int]:
+    """商品页 · One product: prices, season, stock, papers held, origin; what else there is when it cannot be had."""
+    goods, sales = known()
+    found = product_of(goods, sku)
+    counter, day = counter_of(sales), beijing_day(now())
+    if shown.gone(found):
+        others = alternatives(found, counter, goods, sales)
+        return render_template("store/gone.html", product=found, others=others, counter=counter), 410
+    card = shelf([found], counter, goods, sales)[0]
+    return render_template(
+        "store/product.html", counter=counter, card=card, product=found, facts=found.card(day),
+        months=shown.months(found), weight=shown.kilograms(found.net_weight_g),
+        tiers=[(tier.min_quantity, shown.price(tier.price_fen, found)) for tier in found.tiers_on(day)[1:]],
+        others=alternatives(found, counter, goods, sales) if card["closed"] else [],
+    )  # fmt: skip

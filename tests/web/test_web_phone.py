@@ -1,0 +1,54 @@
+"""The pages in a real Chromium on a phone of 360 x 740: they fit, they are light, a finger can hit what it means."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.web.browser import WIDTH, Phone, installed, phone
+
+#: The least height of what is tapped, in CSS pixels.
+FINGER = 44
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[Phone]:
+    program = installed()
+    assert program is not None
+    with phone(program) as found:
+        yield found
+
+
+def too_small(screen: Phone) -> list[str]:
+    """Links and fields that are visible and lower than a finger."""
+    found: list[str] = screen.run(
+        "[...document.querySelectorAll('a, button, summary, input:not([type=hidden]), textarea')]"
+        ".filter(e => e.checkVisibility() && e.closest('label, a, button, summary, input, textarea')"
+        f".getBoundingClientRect().height < {FINGER}).map(e => e.outerHTML.slice(0, 80))"
+    )
+    return found
+
+
+@pytest.mark.parametrize("path", ["/shop", "/p/PL001", "/p/PL005", "/p/PL999"])
+def test_a_page_fits_a_phone_is_light_and_easy_to_tap(screen: Phone, site: str, path: str) -> None:
+    screen.open(site + path)
+    assert screen.run("document.documentElement.scrollWidth") == WIDTH
+    assert sum(screen.loaded.values()) < 100_000
+    assert {address.removeprefix(site) for address in screen.loaded} == {path, "/static/shop.css"}
+    assert too_small(screen) == []
+
+
+def test_a_finger_goes_from_the_shelf_to_a_product_and_back(screen: Phone, site: str) -> None:
+    screen.open(f"{site}/shop")
+    screen.tap(".cards a")
+    assert screen.run("location.pathname") == "/p/PL001"
+    assert "¥39.80/箱" in screen.text(".lead")
+    screen.tap(".home")
+    assert screen.run("location.pathname") == "/shop"
+
+
+def test_what_cannot_be_had_now_is_folded_away_until_it_is_asked_for(screen: Phone, site: str) -> None:
+    screen.open(f"{site}/shop")
+    hidden = "document.querySelector('details .cards').checkVisibility()"
+    assert screen.run(hidden) is False
+    screen.tap("summary", leads=False)
+    assert screen.run(hidden) is True
