@@ -17,8 +17,18 @@ from tasks.registry import Kind, Work, works
 from tasks.run import TryAgain, run_asked, run_daily, run_sweep
 
 ROOMS_OF_WORK = (
-    "agreements", "kit", "live", "marketplaces", "orders", "payments", "reports", "rounds", "settlement", "stock",
-)  # fmt: skip
+    "agreements",
+    "income",
+    "kit",
+    "live",
+    "marketplaces",
+    "orders",
+    "payments",
+    "reports",
+    "rounds",
+    "settlement",
+    "stock",
+)
 
 log = structlog.get_logger()
 

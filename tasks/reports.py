@@ -47,6 +47,12 @@ def refresh_agreements(session: Session, *, now: datetime) -> int:
     return _refresh(session, Rollup.AGREEMENTS, jobs.REFRESH_AGREEMENTS, now)
 
 
+@runs(jobs.REFRESH_COSTS, Kind.SWEEP, by_the_clock=False)
+def refresh_costs(session: Session, *, now: datetime) -> int:
+    """What households spent, and the sales whose costs are known."""
+    return _refresh(session, Rollup.COSTS, jobs.REFRESH_COSTS, now)
+
+
 @runs(jobs.COMPARE_ROLLUPS, Kind.DAILY, by_the_clock=False)
 def compare_rollups(session: Session, _: date, *, now: datetime) -> Done:
     """Recount every rollup from its facts; a difference is an alarm, and the rollup is made anew from zero."""

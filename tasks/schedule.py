@@ -10,7 +10,14 @@ from shop.live.jobs import END_OVERDUE
 from shop.marketplaces.jobs import FOLLOW_AGAIN
 from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS, EXPIRE_UNPAID
 from shop.payments.jobs import NOTIFY_AGAIN
-from shop.reports.jobs import COMPARE_ROLLUPS, REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_REACH, REFRESH_SALES
+from shop.reports.jobs import (
+    COMPARE_ROLLUPS,
+    REFRESH_AGREEMENTS,
+    REFRESH_COSTS,
+    REFRESH_INCOME,
+    REFRESH_REACH,
+    REFRESH_SALES,
+)
 from shop.rounds.jobs import CLOSE_DUE
 from shop.stock.jobs import RETIRE_EXPIRED
 
@@ -41,6 +48,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     Every(REFRESH_INCOME, timedelta(seconds=5)),
     Every(REFRESH_REACH, timedelta(seconds=5)),
     Every(REFRESH_AGREEMENTS, timedelta(seconds=5)),
+    Every(REFRESH_COSTS, timedelta(seconds=5)),
     Every(EXPIRE_UNPAID, timedelta(seconds=30)),
     Every(END_OVERDUE, timedelta(minutes=1)),
     Every(FIND_UNSETTLED, timedelta(minutes=1)),

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shop.income.costs import count_costs
 from shop.income.models import CATEGORY_OF, IncomeKind
 from shop.income.months import open_from
 from shop.income.reach import write_reach
@@ -160,7 +161,10 @@ def _book(
     session.execute(text(_OPEN_ACCOUNTS))
     done = session.execute(text(_BOOK), {**named, "category": CATEGORY_OF[kind].value, "now": now})
     session.execute(text("DROP TABLE pending"))
-    return int(done.rowcount)  # type: ignore[attr-defined]
+    booked = int(done.rowcount)  # type: ignore[attr-defined]
+    if booked and kind is IncomeKind.SALE:
+        count_costs(session, source, ids)
+    return booked
 
 
 def settle_and_reach(session: Session, order_id: int, *, now: datetime) -> Settlement | None:

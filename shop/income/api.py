@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from shop.access.guard import ALL, Role, allow, current_actor, must_own
 from shop.catalog.actions import firm_by_code, product_by_sku
 from shop.catalog.models import Firm, Product
-from shop.farmers.actions import record_delivery
+from shop.farmers.actions import household_by_code, record_delivery
 from shop.farmers.errors import DeliveryCodeTaken, NotADeliveredProduct
 from shop.farmers.models import Household, Membership
-from shop.income import actions, errors, guarantees, plans, queries, schemas, surplus
+from shop.income import actions, costs, errors, guarantees, plans, queries, schemas, surplus
 from shop.income.corrections import correct_slip, locked_slip
 from shop.income.models import ClosedMonth, GuaranteeContract, SurplusPlan
 from shop.income.months import close_month
@@ -413,3 +413,64 @@ def pay_second(body: dict[str, Any], code: str) -> dict[str, Any]:
     session = db.session()
     guarantees.pay_second(session, _own_contract(session, code), **body, actor_id=current_actor().person_id, now=now())
     return _guarantee(session, code)
+
+
+# -- costs -------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/cost-rates", methods=["GET"])
+@allow(Role.OPERATOR, Role.MANAGER, Role.FIRM_STAFF)
+@blueprint.arguments(schemas.RateFilter, location="query")
+@blueprint.response(200, schemas.RatePage)
+def list_cost_rates(query: dict[str, Any]) -> dict[str, object]:
+    """成本率 · What products cost to grow, by kg or mu, from which day on and by which source, newest first."""
+    rows = costs.rates(db.session(), limit=query["limit"] + 1, before_id=cursor_key(query["cursor"]), sku=query["sku"])
+    return page(rows, query["limit"], lambda row: row["id"])
+
+
+@blueprint.route("/cost-rates", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.RateAsked)
+@blueprint.response(201, schemas.RateOut)
+@documented(
+    errors=[NotFoundError, errors.RateTaken],
+    example={
+        "sku": "PL001", "basis": "kg", "rate_fen": 150, "valid_from": "2025-01-01",
+        "source": "县农业农村局 2024 年成本收益调查（示例）",
+    },
+)  # fmt: skip
+def set_cost_rate(body: dict[str, Any]) -> dict[str, Any]:
+    """登记成本率 · Say what a product costs to grow: it counts sales that have no cost yet, past ones by a job."""
+    with transaction() as session:
+        product = product_by_sku(session, body.pop("sku"))
+        rate = costs.set_rate(session, product, **body, actor_id=current_actor().person_id, now=now())
+        return costs.rate_told(rate, product.sku)
+
+
+@blueprint.route("/costs", methods=["POST"])
+@allow(Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.CostAsked)
+@blueprint.response(201, schemas.CostOut)
+@documented(
+    errors=[
+        NotFoundError, errors.CostCodeTaken, errors.CostInTheFuture, errors.NoCostRate, errors.CostsEntered,
+    ],
+    example={
+        "code": "CB-001", "household": "农户-0001", "sku": "PL001", "kind": "materials",
+        "incurred_on": "2025-06-30", "amount_fen": 120_000, "source": "入户调查表 2025-1（示例）",
+    },
+)  # fmt: skip
+def record_cost(body: dict[str, Any]) -> dict[str, Any]:
+    """登记成本 · Record what a household spent, or its area: it takes the place of the rates a kg of that year."""
+    session = db.session()
+    household = household_by_code(session, body.pop("household"))
+    sku = body.pop("sku")
+    product = product_by_sku(session, sku) if sku is not None else None
+    made = costs.record_cost(
+        session, household, product, costs.Spent(**body), actor_id=current_actor().person_id, now=now()
+    )
+    return {
+        "code": made.code, "household": household.code, "sku": sku, "kind": made.kind.value,
+        "incurred_on": made.incurred_on, "amount_fen": made.amount_fen,
+    }  # fmt: skip

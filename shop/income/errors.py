@@ -3,24 +3,10 @@
 from shop.kit.errors import DomainError
 
 __all__ = [
-    "ContractCodeTaken",
-    "EarlierMonthOpen",
-    "GuaranteePaid",
-    "GuaranteedFirst",
-    "MonthClosed",
-    "MonthNotOver",
-    "NoProfit",
-    "NotACooperative",
-    "NotAMember",
-    "NotInContract",
-    "NothingToCorrect",
-    "ObjectionAnswered",
-    "ObjectionTooLate",
-    "ObjectionsUnanswered",
-    "PlanExists",
-    "SurplusBelowFloor",
-    "TooEarlyToApprove",
-    "YearNotOver",
+    "ContractCodeTaken", "CostCodeTaken", "CostInTheFuture", "CostsEntered", "EarlierMonthOpen", "GuaranteePaid",
+    "GuaranteedFirst", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NotACooperative", "NotAMember",
+    "NotInContract", "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate", "ObjectionsUnanswered",
+    "PlanExists", "RateTaken", "SurplusBelowFloor", "TooEarlyToApprove", "YearNotOver",
 ]  # fmt: skip
 
 
@@ -186,3 +172,49 @@ class NoProfit(DomainError):
     title_zh, title_en = "没有可分配利润", "No profit to share"
     zh = "合同 {contract} 的 {year} 年度没有可分的利润；保底收益照付。"
     en = "Contract {contract} has no profit to share for {year}; the guarantee is paid all the same."
+
+
+class RateTaken(DomainError):
+    """A rate is never changed: a new one holds from a later day."""
+
+    code = "cost-rate-taken"
+    title_zh, title_en = "该日已有成本率", "A rate of that day exists"
+    zh = "{sku} 自 {valid_from} 起的成本率已登记；改动请从以后的日期起。"
+    en = "{sku} has a rate from {valid_from} already; give a changed one a later day."
+
+
+class CostCodeTaken(DomainError):
+    """A paper about costs counts once."""
+
+    code = "cost-record-taken"
+    title_zh, title_en = "成本记录已登记", "Cost recorded before"
+    zh = "成本记录 {record} 已登记过。"
+    en = "Cost record {record} was recorded before."
+
+
+class CostInTheFuture(DomainError):
+    """Nothing was spent tomorrow."""
+
+    code = "cost-in-the-future"
+    status = 422
+    title_zh, title_en = "支出日期未到", "Spent in the future"
+    zh = "支出日期 {day} 还没有到。"
+    en = "{day} is still to come."
+
+
+class NoCostRate(DomainError):
+    """An area needs a rate a mu that holds on its day."""
+
+    code = "no-cost-rate"
+    title_zh, title_en = "没有每亩成本率", "No rate a mu"
+    zh = "{sku} 在 {day} 没有每亩成本率。"
+    en = "{sku} has no rate a mu on {day}."
+
+
+class CostsEntered(DomainError):
+    """What was entered, or an area, tells the costs of the year already."""
+
+    code = "costs-recorded-before"
+    title_zh, title_en = "该年成本已有记录", "The year's costs are recorded"
+    zh = "{household} 的 {sku} 在 {year} 年已有成本记录，不再按面积计算。"
+    en = "The costs of {sku} of {household} in {year} are recorded already and are not counted by area."

@@ -290,6 +290,116 @@ class IncomeEntry(Model):
     corrects_id: Mapped[Ref | None] = mapped_column(ForeignKey("income_entries.id"))
 
 
+class CostBasis(StrEnum):
+    """What a rate is for."""
+
+    KG = "kg"
+    MU = "mu"
+
+
+class CostRate(Model):
+    """What growing a product costs, from a day on: fen a kg delivered, or fen a mu and year. Append-only.
+
+    `source`: the survey or document that says so.
+    """
+
+    __tablename__ = "cost_rates"
+    __table_args__ = (
+        one_of("basis", CostBasis),
+        UniqueConstraint("product_id", "basis", "valid_from"),
+        CheckConstraint("rate_fen > 0", name="costs_something"),
+    )
+
+    id: Mapped[Id]
+    product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"))
+    basis: Mapped[CostBasis]
+    rate_fen: Mapped[Fen]
+    valid_from: Mapped[date]
+    source: Mapped[Prose]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
+class CostKind(StrEnum):
+    """What a recorded cost is, as the survey of households asks."""
+
+    AREA = "area"  # all costs of a product, by its area
+    MATERIALS = "materials"
+    HIRED_LABOUR = "hired_labour"
+    MACHINERY = "machinery"
+    DEPRECIATION = "depreciation"
+    PRODUCTION_TAX = "production_tax"
+    OTHER = "other"
+
+
+class CostRecord(Model):
+    """What a household spent in a year: entered, or its area times a rate; it goes before rates a kg. Append-only.
+
+    Without a product it is a cost of the whole holding (depreciation, tax) and takes no rate's place.
+    """
+
+    __tablename__ = "cost_records"
+    __table_args__ = (
+        one_of("kind", CostKind),
+        CheckConstraint("amount_fen > 0", name="costs_something"),
+        CheckConstraint(
+            "(kind = 'area') = (rate_id IS NOT NULL) AND (kind = 'area') = (mu_tenths IS NOT NULL)"
+            " AND (kind <> 'area' OR product_id IS NOT NULL)",
+            name="area_by_rate",
+        ),
+        CheckConstraint("extract(year FROM incurred_on) = year", name="in_its_year"),
+        Index(None, "household_id", "product_id", "year"),
+    )
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
+    product_id: Mapped[Ref | None] = mapped_column(ForeignKey("products.id"))
+    kind: Mapped[CostKind]
+    year: Mapped[Small]
+    incurred_on: Mapped[date]
+    mu_tenths: Mapped[int | None]
+    rate_id: Mapped[Ref | None] = mapped_column(ForeignKey("cost_rates.id"))
+    amount_fen: Mapped[Fen]
+    source: Mapped[Prose]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
+class CostLine(Model):
+    """One event of a household's costs. Append-only. Net business income = what is covered - costs.
+
+    Of a sale: its rate times its weight, or zero where a record of the year tells the costs; `covers_fen` is the sale
+    whose costs are known by it. Of a record: its amount. What a record takes the place of is taken back by a line that
+    names it (`corrects_id`).
+    """
+
+    __tablename__ = "cost_lines"
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(income_entry_id, record_id, corrects_id) = 1", name="one_origin"),
+        CheckConstraint("covers_fen = 0 OR income_entry_id IS NOT NULL", name="covers_a_sale"),
+        CheckConstraint("extract(day FROM month) = 1", name="month_first_day"),
+        UniqueConstraint("income_entry_id"),
+        UniqueConstraint("record_id"),
+        UniqueConstraint("corrects_id"),
+        Index(None, "month", "household_id"),
+        Index(None, "household_id", "product_id"),
+    )
+
+    id: Mapped[Id]
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
+    firm_id: Mapped[Ref | None] = mapped_column(ForeignKey("firms.id"))
+    product_id: Mapped[Ref | None] = mapped_column(ForeignKey("products.id"))
+    incurred_on: Mapped[date]
+    month: Mapped[date]
+    amount_fen: Mapped[Fen]
+    covers_fen: Mapped[Fen]
+    income_entry_id: Mapped[Ref | None] = mapped_column(ForeignKey("income_entries.id"))
+    rate_id: Mapped[Ref | None] = mapped_column(ForeignKey("cost_rates.id"))
+    record_id: Mapped[Ref | None] = mapped_column(ForeignKey("cost_records.id"))
+    corrects_id: Mapped[Ref | None] = mapped_column(ForeignKey("cost_lines.id"))
+
+
 class ClosedMonth(Model):
     """A month whose statements were made. It and every month before it take no entry any more."""
 

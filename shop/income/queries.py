@@ -11,7 +11,16 @@ from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
 from shop.channels.policies import POLICIES
 from shop.farmers.models import Delivery, Household
-from shop.income.models import CATEGORY_OF, ClosedMonth, DeliveryCorrection, IncomeEntry, IncomeKind, SalesReach
+from shop.income.costs import net_business
+from shop.income.models import (
+    CATEGORY_OF,
+    ClosedMonth,
+    CostLine,
+    DeliveryCorrection,
+    IncomeEntry,
+    IncomeKind,
+    SalesReach,
+)
 from shop.kit.errors import NotFoundError
 from shop.places.models import Township, Village
 from shop.stock.models import Lot, LotDelivery
@@ -86,10 +95,26 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
             }
             for day, month, kind, fen, grams, firm, product, slip, reason in entries
         ],
+        "business": net_business(
+            by_kind.get(IncomeKind.SALE, 0) + by_kind.get(IncomeKind.PATRONAGE, 0),
+            by_kind.get(IncomeKind.PATRONAGE, 0),
+            *_costs(session, found[0], first, last),
+        ),
         "sales_reached": _reached(session, found[0], first, last),
-        "note_zh": "“收到”与“带动销售”是两个口径，不相加；交售收入未扣除成本。",
-        "note_en": "Received and sales reached are two measures, never added; sales are gross of costs.",
+        "note_zh": "“收到”与“带动销售”是两个口径，不相加；收到的是毛额，经营净收入另列，只算成本已知的部分。",
+        "note_en": "Received and sales reached are two measures, never added. What was received is gross; net business"
+        " income stands apart and speaks of sales whose costs are known.",
     }  # fmt: skip
+
+
+def _costs(session: Session, household_id: int, first: date, last: date) -> tuple[int, int]:
+    """(sales whose costs are known, costs) in fen."""
+    covered, cost = session.execute(
+        select(func.coalesce(func.sum(CostLine.covers_fen), 0), func.coalesce(func.sum(CostLine.amount_fen), 0)).where(
+            CostLine.household_id == household_id, CostLine.month.between(first, last)
+        )
+    ).one()
+    return int(covered), int(cost)
 
 
 def _reached(session: Session, household_id: int, first: date, last: date) -> list[dict[str, Any]]:

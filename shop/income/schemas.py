@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.farmers.models import Grade
+from shop.income.models import CostBasis, CostKind
 from shop.kit.schemas import (
     MAX_FEN,
     MAX_GRAMS,
@@ -135,6 +136,16 @@ class StatementEntry(Schema):
     corrected_because = fields.String(allow_none=True)
 
 
+class Business(Schema):
+    """Business income, gross and net apart: net = covered - cost; sales whose costs are not known are uncovered."""
+
+    gross_fen = fields.Integer()
+    covered_fen = fields.Integer()
+    cost_fen = fields.Integer()
+    net_fen = fields.Integer()
+    uncovered_gross_fen = fields.Integer()
+
+
 class Statement(Schema):
     """A household's statement: cash received by kind, the entries behind it, and the sales its produce reached."""
 
@@ -146,6 +157,7 @@ class Statement(Schema):
     closed_through = Month(allow_none=True)
     received_fen = fields.Integer()
     by_kind = fields.List(fields.Dict())
+    business = fields.Nested(Business)
     entries = fields.List(fields.Nested(StatementEntry))
     sales_reached = fields.List(fields.Dict())
     note_zh = fields.String()
@@ -348,3 +360,72 @@ class GuaranteePage(Schema):
 
     items = fields.List(fields.Nested(GuaranteeOut))
     next = fields.String(allow_none=True)
+
+
+class RateAsked(StrictSchema):
+    """What a product costs to grow from a day on: fen a kg delivered, or a mu and year; and the paper that says so."""
+
+    sku = Code(required=True)
+    basis = fields.Enum(CostBasis, by_value=True, required=True)
+    rate_fen = Whole(low=1, high=100_000_000, required=True)
+    valid_from = Day(required=True)
+    source = Text(high=200, required=True)
+
+
+class RateFilter(PageQuery):
+    """Rates of a product."""
+
+    sku = Code(load_default=None)
+
+
+class RateOut(Schema):
+    """A rate."""
+
+    sku = fields.String()
+    basis = fields.String()
+    rate_fen = fields.Integer()
+    valid_from = fields.Date()
+    source = fields.String()
+
+
+class RatePage(Schema):
+    """A page of rates, newest first."""
+
+    items = fields.List(fields.Nested(RateOut))
+    next = fields.String(allow_none=True)
+
+
+class CostAsked(StrictSchema):
+    """What a household spent: an amount, or (`area`) tenths of a mu that the rate a mu is applied to.
+
+    `sku`: what it was spent on; without it the whole holding (depreciation, production tax).
+    """
+
+    code = Code(required=True)
+    household = Code(required=True)
+    sku = Code(load_default=None)
+    kind = fields.Enum(CostKind, by_value=True, required=True)
+    incurred_on = Day(required=True)
+    amount_fen = Whole(low=1, load_default=None)
+    mu_tenths = Whole(low=1, high=1_000_000, load_default=None)
+    source = Text(high=200, required=True)
+
+    @validates_schema
+    def amount_or_area(self, data: dict[str, Any], **_: Any) -> None:
+        """An area has land and a product, everything else has an amount."""
+        area = data["kind"] is CostKind.AREA
+        if area != (data["mu_tenths"] is not None) or area == (data["amount_fen"] is not None):
+            raise ValidationError({"kind": ["An area has mu_tenths, any other kind amount_fen."]})
+        if area and data["sku"] is None:
+            raise ValidationError({"sku": ["An area is of a product."]})
+
+
+class CostOut(Schema):
+    """A recorded cost."""
+
+    code = fields.String()
+    household = fields.String()
+    sku = fields.String(allow_none=True)
+    kind = fields.String()
+    incurred_on = fields.Date()
+    amount_fen = fields.Integer()

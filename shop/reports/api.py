@@ -91,6 +91,10 @@ def agreements(query: dict[str, Any]) -> dict[str, Any]:
             "categories": {
                 "wage_fen": 5_527_000, "business_gross_fen": 43_050_322, "property_fen": 1_786_241, "transfer_fen": 0,
             },
+            "business": {
+                "gross_fen": 43_050_322, "covered_fen": 1_751_837, "cost_fen": 0, "net_fen": 1_751_837,
+                "uncovered_gross_fen": 41_298_485,
+            },
             "weight_g": 114_982_500, "households": 28, "assisted_households": 8, "sales_reached_fen": 0,
             "sales_reached_g": 0,
         }],

@@ -367,6 +367,32 @@ CHECKS: tuple[Check, ...] = (
         UNION ALL
         SELECT id FROM surplus_plans WHERE NOT historical AND status IN ('approved', 'booked')
             AND (met_on >= laid_open_on + 15) IS NOT TRUE"""),
+    Check("I22-costs", "成本等于成本率乘交售或成本记录，一次销售只算一次成本",
+        "a cost is a rate times its slip, or its record; no sale bears both", """
+        WITH wrong AS (
+            SELECT lines.id FROM cost_lines AS lines LEFT JOIN income_entries AS sold
+                ON sold.id = lines.income_entry_id
+            LEFT JOIN cost_rates ON cost_rates.id = lines.rate_id
+            LEFT JOIN cost_records ON cost_records.id = lines.record_id
+            LEFT JOIN cost_lines AS undone ON undone.id = lines.corrects_id
+            WHERE CASE
+                WHEN sold.id IS NOT NULL THEN (lines.household_id, lines.covers_fen, lines.amount_fen)
+                    IS DISTINCT FROM (sold.household_id, sold.amount_fen, CASE WHEN lines.rate_id IS NULL THEN 0
+                        ELSE sign(weight_g)::bigint * ((abs(weight_g) * cost_rates.rate_fen * 2 + 1000) / 2000) END)
+                WHEN lines.record_id IS NOT NULL THEN (lines.household_id, lines.amount_fen)
+                    IS DISTINCT FROM (cost_records.household_id, cost_records.amount_fen)
+                ELSE lines.amount_fen IS DISTINCT FROM -undone.amount_fen OR undone.corrects_id IS NOT NULL END
+        ), both_told AS (
+            SELECT lines.id FROM cost_lines AS lines JOIN cost_records
+                ON cost_records.household_id = lines.household_id AND cost_records.product_id = lines.product_id
+                AND year = extract(year FROM lines.incurred_on)
+            WHERE lines.rate_id IS NOT NULL AND lines.amount_fen <> 0
+              AND NOT EXISTS (SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
+        )
+        SELECT 'line' AS what, id FROM wrong UNION ALL SELECT 'twice', id FROM both_told
+        UNION ALL
+        SELECT 'record', id FROM cost_records WHERE NOT EXISTS (
+            SELECT FROM cost_lines WHERE record_id = cost_records.id)"""),
     Check("I22-guarantees", "保底收益等于土地乘保底价，二次分红合计等于约定比例",
         "a guarantee is land times promise, a second share is its part of the profit, both to all land", """
         SELECT contract_id, year, payments.kind FROM (

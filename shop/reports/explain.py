@@ -7,13 +7,15 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import case, func, literal, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import Actor
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
 from shop.farmers.models import Delivery, Household
 from shop.income.models import (
+    CostLine,
+    CostRecord,
     DeliveryCorrection,
     GuaranteeContract,
     GuaranteePayment,
@@ -25,14 +27,15 @@ from shop.income.models import (
     SurplusShare,
 )
 from shop.orders.models import Order, OrderLine
-from shop.reports.income_report import Counted, IncomeBy, Months, key_of, within
+from shop.reports.income_report import IncomeBy, Months, key_of, within
 from shop.stock.models import Lot
 
 
 class Measure(StrEnum):
-    """Which of the two measures is explained; they are never added."""
+    """Which measure is explained; they are never added."""
 
     CASH = "cash"
+    COST = "cost"
     SALES_REACHED = "sales_reached"
 
 
@@ -44,16 +47,14 @@ def explain_income(
 
     `key`: the report's row; None = its total. `kind`: one kind of cash. A key that the reader may not see has no rows.
     """
-    counted: Counted = IncomeEntry if measure is Measure.CASH else SalesReach
-    row_id = IncomeEntry.id if measure is Measure.CASH else SalesReach.id
+    counted, query = _behind(actor, months, measure)
+    row_id: Any = counted.id
     wanted = [] if key is None else [key_of(by, counted) == key]
     if kind is not None and measure is Measure.CASH:
         wanted.append(IncomeEntry.kind == kind)
-    sums = select(
-        func.count(), func.coalesce(func.sum(counted.amount_fen), 0), func.coalesce(func.sum(counted.weight_g), 0)
-    )
-    rows, fen, grams = session.execute(within(sums, actor, counted, months).where(*wanted)).one()
-    query = _entries(actor, months) if measure is Measure.CASH else _reached(actor, months)
+    grams = literal(0) if measure is Measure.COST else func.coalesce(func.sum(counted.weight_g), 0)
+    sums = select(func.count(), func.coalesce(func.sum(counted.amount_fen), 0), grams)
+    rows, fen, weight_g = session.execute(within(sums, actor, counted, months).where(*wanted)).one()
     if before_id is not None:
         wanted.append(row_id < before_id)
     found = session.execute(query.where(*wanted).order_by(row_id.desc()).limit(limit + 1)).mappings()
@@ -65,9 +66,43 @@ def explain_income(
         "kind": kind.value if kind else None,
         "rows": rows,
         "total_fen": int(fen),
-        "total_g": int(grams),
+        "total_g": int(weight_g),
         "items": [dict(row) for row in found],
     }
+
+
+def _behind(actor: Actor, months: Months, measure: Measure) -> tuple[Any, Any]:
+    """The facts that a measure is counted from, and the SELECT that shows them."""
+    match measure:
+        case Measure.CASH:
+            return IncomeEntry, _entries(actor, months)
+        case Measure.COST:
+            return CostLine, _spent(actor, months)
+        case Measure.SALES_REACHED:
+            return SalesReach, _reached(actor, months)
+
+
+def _spent(actor: Actor, months: Months) -> Any:
+    """Costs with the slip that a rate was applied to, or the record that tells them; what takes back names the same."""
+    origin = aliased(CostLine)
+    slip = case((IncomeEntry.source_type == "deliveries", IncomeEntry.source_id), else_=DeliveryCorrection.delivery_id)
+    query = select(
+        CostLine.id, CostLine.month, CostLine.incurred_on.label("day"), Household.code.label("household"),
+        Firm.code.label("firm"), Product.sku, literal(0).label("weight_g"), CostLine.amount_fen,
+        case((origin.record_id.is_not(None), "cost_records"), else_="deliveries").label("source"),
+        func.coalesce(CostRecord.code, Delivery.code).label("source_code"),
+    )  # fmt: skip
+    return (
+        within(query, actor, CostLine, months)
+        .join(origin, origin.id == func.coalesce(CostLine.corrects_id, CostLine.id))
+        .outerjoin(CostRecord, CostRecord.id == origin.record_id)
+        .outerjoin(IncomeEntry, IncomeEntry.id == origin.income_entry_id)
+        .outerjoin(
+            DeliveryCorrection,
+            (IncomeEntry.source_type == "delivery_corrections") & (DeliveryCorrection.id == IncomeEntry.source_id),
+        )
+        .outerjoin(Delivery, Delivery.id == slip)
+    )
 
 
 def _entries(actor: Actor, months: Months) -> Any:

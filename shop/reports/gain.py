@@ -6,7 +6,7 @@ is no figure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
 from shop.farmers.models import Household
-from shop.income.models import CATEGORY_OF, BaselineIncome, Category
+from shop.income.models import CATEGORY_OF, BaselineIncome, Category, IncomeKind
 from shop.kit.clock import beijing_month
 from shop.kit.money import divide_half_up
 from shop.places.models import Township, Village
 from shop.reports.area import sees_households, township_area
 from shop.reports.income_report import Months
-from shop.reports.models import IncomeRollup
+from shop.reports.models import CostRollup, IncomeRollup
 from shop.reports.wording import LEFT_OUT, NO_BASE, SAME_COVERAGE, WIDER_BASE
 
 _CATEGORY = case({kind: category.value for kind, category in CATEGORY_OF.items()}, value=IncomeRollup.kind)
@@ -47,7 +47,7 @@ def gain(session: Session, actor: Actor, months: Months, language: str, *, now: 
     base = _base(session, actor, months)
     if isinstance(base, str):
         return _none(base, language)
-    return _compared(session, Record(_entries(actor, months), True, ""), base, language)
+    return _compared(session, Record(_entries(actor, months), True, ""), base, months, language)
 
 
 def _none(reason: str, language: str) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def _baseline(actor: Actor, year: int) -> Subquery:
     return union_all(*parts).subquery()
 
 
-def _compared(session: Session, period: Record, base: Record, language: str) -> dict[str, Any]:
+def _compared(session: Session, period: Record, base: Record, months: Months, language: str) -> dict[str, Any]:
     ours, theirs = _households(period), _households(base)
     both = select(ours.c.household_id).join(theirs, theirs.c.household_id == ours.c.household_id)
     counts = session.execute(
@@ -121,6 +121,11 @@ def _compared(session: Session, period: Record, base: Record, language: str) -> 
     if not in_both:
         return _none("nobody_in_both", language)
     now_fen, before_fen = (_by_category(session, record, both) for record in (period, base))
+    if period.business_gross and not base.business_gross:
+        cost = _costs_if_all_known(session, both, months)
+        if cost is not None:
+            period = replace(period, business_gross=False)
+            now_fen[Category.BUSINESS] = now_fen.get(Category.BUSINESS, 0) - cost
     categories = [_category(category, now_fen, before_fen, period, base, language) for category in Category]
     compared = [row for row in categories if row["compared"]]
     if not compared:
@@ -139,6 +144,22 @@ def _compared(session: Session, period: Record, base: Record, language: str) -> 
         "note": (SAME_COVERAGE if base.business_gross else WIDER_BASE).in_(language),
         "categories": categories,
     }
+
+
+def _costs_if_all_known(session: Session, both: Any, months: Months) -> int | None:
+    """Costs of the households in both periods, if the costs of every sale of theirs are known; else None."""
+    sold = session.scalar(
+        select(func.coalesce(func.sum(IncomeRollup.amount_fen), 0)).where(
+            IncomeRollup.month.between(months.first, months.last), IncomeRollup.kind == IncomeKind.SALE,
+            IncomeRollup.household_id.in_(both),
+        )
+    )  # fmt: skip
+    covered, cost = session.execute(
+        select(
+            func.coalesce(func.sum(CostRollup.covered_fen), 0), func.coalesce(func.sum(CostRollup.cost_fen), 0)
+        ).where(CostRollup.month.between(months.first, months.last), CostRollup.household_id.in_(both))
+    ).one()
+    return int(cost) if int(sold or 0) == int(covered) else None
 
 
 def _households(record: Record) -> Subquery:

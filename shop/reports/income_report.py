@@ -13,12 +13,13 @@ from shop.access.guard import Actor
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
 from shop.farmers.models import Household
-from shop.income.models import CATEGORY_OF, Category, IncomeEntry, IncomeKind, SalesReach
+from shop.income.costs import net_business
+from shop.income.models import CATEGORY_OF, Category, CostLine, IncomeEntry, IncomeKind, SalesReach
 from shop.kit.clock import month_of
 from shop.places.models import Township, TownshipKind, Village
 from shop.reports.area import area, as_of, sees_households, township_area
-from shop.reports.jobs import REFRESH_INCOME, REFRESH_REACH
-from shop.reports.models import IncomeRollup, ReachRollup
+from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
+from shop.reports.models import CostRollup, IncomeRollup, ReachRollup
 from shop.reports.wording import BY_CHANNEL, INCOME, SOURCE
 
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
@@ -42,7 +43,7 @@ CATEGORY_NAMES: dict[Category, str] = {
 
 #: Fewer households than this are counted without saying how many of them are assisted.
 FEW = 3
-_NO_CASH = {"cash": None, "categories": None, "cash_fen": None, "weight_g": None}
+_NO_CASH = {"cash": None, "categories": None, "business": None, "cash_fen": None, "weight_g": None}
 
 
 class IncomeBy(StrEnum):
@@ -86,6 +87,7 @@ def income_report(
     keys = list(names) if by is IncomeBy.CHANNEL else sorted(key for key in names if after is None or key > after)
     shown = keys[:limit]
     cash = {} if by is IncomeBy.CHANNEL else _cash(session, actor, months, key_of(by, IncomeRollup), shown)
+    spent = {} if by is IncomeBy.CHANNEL else _spent(session, actor, months, key_of(by, CostRollup), shown)
     reached = _reached(session, actor, months, key_of(by, ReachRollup), shown)
     households = (
         _people(session, actor, months, ReachRollup, key_of(by, ReachRollup), shown)
@@ -97,6 +99,7 @@ def income_report(
         _cash(session, actor, months, whole, None).get("", {}),
         _people(session, actor, months, IncomeRollup, whole, None).get("", (0, 0)),
         _reached(session, actor, months, whole, None).get("", (0, 0)),
+        _spent(session, actor, months, whole, None).get("", (0, 0)),
         assisted=sees_households(actor),
     )
     if by is IncomeBy.CHANNEL:
@@ -106,7 +109,7 @@ def income_report(
         people = households.get(key, (0, 0))
         # A row of very few households would tell which of them is an assisted one.
         assisted = sees_households(actor) and (people[0] >= FEW or not people[0])
-        row = _row(cash.get(key, {}), people, reached.get(key, (0, 0)), assisted=assisted)
+        row = _row(cash.get(key, {}), people, reached.get(key, (0, 0)), spent.get(key, (0, 0)), assisted=assisted)
         if by is IncomeBy.CHANNEL:
             row |= _NO_CASH
         items.append({"key": key, "name": names[key], **row})
@@ -115,7 +118,7 @@ def income_report(
         "by": by.value,
         "from": months.first,
         "to": months.last,
-        "as_of": as_of(session, REFRESH_INCOME.name, REFRESH_REACH.name),
+        "as_of": as_of(session, REFRESH_INCOME.name, REFRESH_REACH.name, REFRESH_COSTS.name),
         "source": SOURCE.in_(language),
         "basis": basis,
         "items": items,
@@ -128,14 +131,16 @@ _NO_PRODUCT = "-"
 _KEYS: dict[IncomeBy, ColumnElement[Any]] = {
     IncomeBy.TOWNSHIP: Township.code.expression,
     IncomeBy.VILLAGE: Village.code.expression,
-    IncomeBy.FIRM: Firm.code.expression,
+    IncomeBy.FIRM: func.coalesce(Firm.code, _NO_PRODUCT),
     IncomeBy.PRODUCT: func.coalesce(Product.sku, _NO_PRODUCT),
     IncomeBy.HOUSEHOLD: Household.code.expression,
     IncomeBy.CHANNEL: Channel.kind.expression,
 }
 
 #: What a figure is counted from: a rollup, or the facts behind it.
-Counted: TypeAlias = type[IncomeRollup] | type[ReachRollup] | type[IncomeEntry] | type[SalesReach]
+Counted: TypeAlias = (
+    type[IncomeRollup] | type[ReachRollup] | type[CostRollup] | type[IncomeEntry] | type[SalesReach] | type[CostLine]
+)
 
 
 def key_of(by: IncomeBy, counted: Counted) -> ColumnElement[Any]:
@@ -150,7 +155,7 @@ def within(query: AnySelect, actor: Actor, counted: Counted, months: Months) -> 
         .join(Household, Household.id == counted.household_id)
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
-        .join(Firm, Firm.id == counted.firm_id)
+        .outerjoin(Firm, Firm.id == counted.firm_id)
         .outerjoin(Product, Product.id == counted.product_id)
         .where(counted.month.between(months.first, months.last), area(actor))
     )
@@ -196,9 +201,19 @@ def _reached(
     return {str(name): (int(fen), int(grams)) for name, fen, grams in rows}
 
 
+def _spent(
+    session: Session, actor: Actor, months: Months, key: ColumnElement[str], shown: Sequence[str] | None
+) -> dict[str, tuple[int, int]]:
+    """(sales whose costs are known, costs) in fen, by key."""
+    query = select(key, func.sum(CostRollup.covered_fen), func.sum(CostRollup.cost_fen))
+    rows = session.execute(_only(within(query, actor, CostRollup, months), key, shown))
+    return {str(name): (int(covered), int(cost)) for name, covered, cost in rows}
+
+
 def _row(
-    cash: dict[IncomeKind, tuple[int, int]], people: tuple[int, int], reached: tuple[int, int], *, assisted: bool
-) -> dict[str, Any]:
+    cash: dict[IncomeKind, tuple[int, int]], people: tuple[int, int], reached: tuple[int, int],
+    spent: tuple[int, int], *, assisted: bool,
+) -> dict[str, Any]:  # fmt: skip
     categories = dict.fromkeys(CATEGORY_NAMES.values(), 0)
     for kind, (fen, _) in cash.items():
         categories[CATEGORY_NAMES[CATEGORY_OF[kind]]] += fen
@@ -206,6 +221,9 @@ def _row(
         "cash_fen": sum(fen for fen, _ in cash.values()),
         "cash": {name: cash.get(kind, (0, 0))[0] for kind, name in KIND_NAMES.items()},
         "categories": categories,
+        "business": net_business(
+            categories[CATEGORY_NAMES[Category.BUSINESS]], cash.get(IncomeKind.PATRONAGE, (0, 0))[0], *spent
+        ),
         "weight_g": sum(grams for _, grams in cash.values()),
         "households": people[0],
         "assisted_households": people[1] if assisted else None,
@@ -232,9 +250,10 @@ def _names(session: Session, actor: Actor, by: IncomeBy, months: Months, languag
         union(
             within(select(key_of(by, IncomeRollup), name), actor, IncomeRollup, months),
             within(select(key_of(by, ReachRollup), name), actor, ReachRollup, months),
+            within(select(key_of(by, CostRollup), name), actor, CostRollup, months),
         )
     )
-    none = "非产品收入" if language == "zh" else "not for produce"
+    none = "不分产品、企业" if language == "zh" else "not for one product or firm"
     names = {str(key): str(name or none) for key, name in found}
     return names | (_townships(session, actor) if by is IncomeBy.TOWNSHIP else {})
 

@@ -7,5 +7,6 @@ REFRESH_SALES = Job("reports.refresh_sales")
 REFRESH_INCOME = Job("reports.refresh_income")
 REFRESH_REACH = Job("reports.refresh_reach")
 REFRESH_AGREEMENTS = Job("reports.refresh_agreements")
+REFRESH_COSTS = Job("reports.refresh_costs")
 #: Nightly: recount every rollup from its facts; a difference is an alarm, and the rollup is made anew.
 COMPARE_ROLLUPS = Job("reports.compare_rollups")

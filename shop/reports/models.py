@@ -22,6 +22,7 @@ class Rollup(StrEnum):
     INCOME = "income"
     REACH = "reach"
     AGREEMENTS = "agreements"
+    COSTS = "costs"
 
 
 class SalesRollup(Model):
@@ -87,6 +88,21 @@ class IncomeRollup(Model):
     entries: Mapped[int]
     weight_g: Mapped[Grams]
     amount_fen: Mapped[Fen]
+
+
+class CostRollup(Model):
+    """Per month, household, firm and product (0 = none): costs, and the sales whose costs are known."""
+
+    __tablename__ = "cost_rollup"
+    __table_args__ = (Index(None, "household_id", "month"),)
+
+    month: Mapped[date] = mapped_column(primary_key=True)
+    household_id: Mapped[Ref] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    product_id: Mapped[Ref] = mapped_column(primary_key=True)
+    lines: Mapped[int]
+    cost_fen: Mapped[Fen]
+    covered_fen: Mapped[Fen]
 
 
 class ReachRollup(Model):

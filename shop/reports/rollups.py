@@ -146,6 +146,27 @@ _REACH = Plan(
     ),
 )
 
+_COSTS = Plan(
+    facts="cost_lines",
+    mark=("on_day", "a_id"),
+    own=("month", "household_id"),
+    whose=("month", "household_id"),
+    vanish=False,
+    tables=(
+        Table(
+            "cost_rollup",
+            ("month", "household_id", "firm_id", "product_id"),
+            ("lines", "cost_fen", "covered_fen"),
+            """
+            SELECT month, household_id, coalesce(firm_id, 0) AS firm_id, coalesce(product_id, 0) AS product_id,
+                count(*) AS lines, sum(amount_fen)::bigint AS cost_fen, sum(covers_fen)::bigint AS covered_fen
+            FROM {facts}
+            GROUP BY month, household_id, coalesce(firm_id, 0), coalesce(product_id, 0)
+            """,
+        ),
+    ),
+)
+
 _PROMISES = """(
                 SELECT line_id, due_on, agreement_id, weight_g AS due_g, 0 AS called_g, 0 AS dispatched_g,
                     0 AS accepted_g, 0 AS refused_g, 0 AS executed_fen
@@ -187,6 +208,7 @@ PLANS: dict[Rollup, Plan] = {
     Rollup.INCOME: _INCOME,
     Rollup.REACH: _REACH,
     Rollup.AGREEMENTS: _AGREEMENTS,
+    Rollup.COSTS: _COSTS,
 }
 
 

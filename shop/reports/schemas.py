@@ -168,8 +168,8 @@ class ExplainFilter(IncomeSpan, PageQuery):
 
     @validates_schema
     def measures_have_it(self, data: dict[str, Any], **_: Any) -> None:
-        """Sales reached have no kind, cash has no channel."""
-        if data["by"] is IncomeBy.CHANNEL and data["measure"] is Measure.CASH:
+        """Sales reached have no kind, cash and costs have no channel."""
+        if data["by"] is IncomeBy.CHANNEL and data["measure"] is not Measure.SALES_REACHED:
             raise ValidationError({"by": ["Cash has no channel; ask for sales_reached."]})
         if data["kind"] is not None and data["measure"] is not Measure.CASH:
             raise ValidationError({"kind": ["Only cash has kinds."]})
@@ -228,12 +228,23 @@ class CashByCategory(Schema):
     transfer_fen = fields.Integer()
 
 
+class BusinessFigures(Schema):
+    """Business income, gross and net apart: net = covered - cost; sales whose costs are not known are uncovered."""
+
+    gross_fen = fields.Integer()
+    covered_fen = fields.Integer()
+    cost_fen = fields.Integer()
+    net_fen = fields.Integer()
+    uncovered_gross_fen = fields.Integer()
+
+
 class IncomeFigures(Schema):
     """Cash that households received, how many, and beside it the sales that their produce reached."""
 
     cash_fen = fields.Integer(allow_none=True)
     cash = fields.Nested(CashByKind, allow_none=True)
     categories = fields.Nested(CashByCategory, allow_none=True)
+    business = fields.Nested(BusinessFigures, allow_none=True)
     weight_g = fields.Integer(allow_none=True)
     households = fields.Integer()
     assisted_households = fields.Integer(allow_none=True)

@@ -40,11 +40,13 @@ AGREEMENTS = Said(
 INCOME = Said(
     "只含本系统各企业付给农户的现金；产品销售收入为毛额，未扣种养成本，不是净收入。"
     "带动农户为期内有交售、工资、租金、返还或分红的农户，按户去重。"
-    "“触达农户的销售”是农户所交产品卖出的金额，不是农户收入，不与现金相加。",
+    "“触达农户的销售”是农户所交产品卖出的金额，不是农户收入，不与现金相加。"
+    "经营净收入另列：成本已知的销售加返还，减去成本（按率或按记录）；成本未知的销售单独列出，不混入。",
     "Only cash that the firms in this system paid to households. Sales of produce are gross, before the costs of"
     " growing, and are not net income. Households reached: distinct households with a delivery, wage, rent, patronage"
     " refund or dividend in the period. Sales reached are what the produce of households was sold for: not their"
-    " income, and never added to the cash.",
+    " income, and never added to the cash. Net business income stands apart: sales whose costs are known and returned"
+    " surplus, less costs by rate or record; sales whose costs are not known are shown beside it, never mixed in.",
 )
 
 BY_CHANNEL = Said(

@@ -1,0 +1,232 @@
+"""Costs of growing, by rate or entry, so that net business income can be told. Rules: docs/income.md.
+
+Entered costs of a household, product and year go before its area times a rate a mu, and that before rates a kg. What
+was counted by a rate before is taken back by a line of its own; in closed months nothing changes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from shop.catalog.models import Product
+from shop.farmers.models import Household
+from shop.income.errors import CostCodeTaken, CostInTheFuture, CostsEntered, NoCostRate, RateTaken
+from shop.income.jobs import COUNT_COSTS
+from shop.income.models import CostBasis, CostKind, CostLine, CostRate, CostRecord
+from shop.income.months import open_from
+from shop.kit.clock import beijing_day, month_of
+from shop.kit.jobs import enqueue
+from shop.kit.money import divide_half_up
+
+#: Advisory lock, taken after that of booking: whoever counts costs by rate takes it shared, whoever records costs of a
+#: household exclusively.
+LOCK = 0x1C057
+MU_TENTHS = 10
+
+#: A line for each sale (or correction of one) that has none: by the rate of its day, or none where a record tells.
+_COUNT = """
+    INSERT INTO cost_lines (household_id, firm_id, product_id, incurred_on, month, amount_fen, covers_fen,
+                            income_entry_id, rate_id)
+    SELECT sold.household_id, sold.firm_id, sold.product_id, earned_on,
+        greatest(sold.month, CAST(:open_from AS date)),
+        CASE WHEN recorded.so THEN 0
+             ELSE sign(weight_g)::bigint * ((abs(weight_g) * rate_fen * 2 + 1000) / 2000) END,
+        amount_fen, sold.id, CASE WHEN NOT recorded.so THEN rate.id END
+    FROM income_entries AS sold
+    LEFT JOIN LATERAL (
+        SELECT id, rate_fen FROM cost_rates
+        WHERE cost_rates.product_id = sold.product_id AND basis = 'kg' AND valid_from <= earned_on
+        ORDER BY valid_from DESC LIMIT 1) AS rate ON true
+    CROSS JOIN LATERAL (SELECT EXISTS (
+        SELECT FROM cost_records WHERE cost_records.household_id = sold.household_id
+            AND cost_records.product_id = sold.product_id AND year = extract(year FROM earned_on)) AS so) AS recorded
+    WHERE kind = 'sale' AND (recorded.so OR rate.id IS NOT NULL)
+      AND NOT EXISTS (SELECT FROM cost_lines WHERE income_entry_id = sold.id) AND {which}
+"""
+_OF_EVENTS = "source_type = :source AND source_id = ANY(:ids)"
+_OF_PRODUCT = "product_id = :product AND earned_on >= :since"
+_OF_HOUSEHOLD = "household_id = :household AND product_id = :product AND extract(year FROM earned_on) = :year"
+
+#: Takes back what still stands of a household, product and year: lines by rates, and of records of the kinds named.
+_TAKE_BACK = text(
+    """
+    INSERT INTO cost_lines (household_id, firm_id, product_id, incurred_on, month, amount_fen, covers_fen, corrects_id)
+    SELECT lines.household_id, lines.firm_id, lines.product_id, lines.incurred_on,
+        greatest(lines.month, CAST(:open_from AS date)), -lines.amount_fen, 0, lines.id
+    FROM cost_lines AS lines LEFT JOIN cost_records ON cost_records.id = record_id
+    WHERE lines.household_id = :household AND lines.product_id = :product
+      AND extract(year FROM lines.incurred_on) = :year AND lines.corrects_id IS NULL AND lines.amount_fen <> 0
+      AND (lines.rate_id IS NOT NULL OR cost_records.kind = ANY(:kinds))
+      AND NOT EXISTS (SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
+    """
+)
+
+
+def count_costs(session: Session, source: str, ids: Sequence[int] | None) -> int:
+    """Count the costs of sales that these events of one source table booked (None = of all); returns lines.
+
+    The caller holds the lock of booking (`months.open_from`).
+    """
+    session.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
+    which = "source_type = :source" if ids is None else _OF_EVENTS
+    bound = {"source": source} | ({} if ids is None else {"ids": list(ids)})
+    return _count(session, which, bound)
+
+
+def count_by_rate(session: Session, rate_id: int) -> int:
+    """Count the costs of sales of a new rate's product that have none yet; returns lines. Run twice, it finds none."""
+    rate = session.get_one(CostRate, rate_id)
+    open_from(session)
+    session.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
+    return _count(session, _OF_PRODUCT, {"product": rate.product_id, "since": rate.valid_from})
+
+
+def _count(session: Session, which: str, bound: dict[str, Any]) -> int:
+    done = session.execute(text(_COUNT.format(which=which)), bound | {"open_from": open_from(session)})
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def set_rate(
+    session: Session, product: Product, basis: CostBasis, rate_fen: int, valid_from: date, source: str, *,
+    actor_id: int | None, now: datetime,
+) -> CostRate:  # fmt: skip
+    """Say what a product costs to grow from a day on: fen a kg, or a mu and year. Asks for the counting of past sales.
+
+    It counts what has no cost yet: what was counted by an earlier rate stays. Raises RateTaken.
+    """
+    taken = session.scalar(
+        select(CostRate.id).where(
+            CostRate.product_id == product.id, CostRate.basis == basis, CostRate.valid_from == valid_from
+        )
+    )
+    if taken:
+        raise RateTaken(sku=product.sku, valid_from=str(valid_from))
+    rate = CostRate(
+        product_id=product.id, basis=basis, rate_fen=rate_fen, valid_from=valid_from, source=source,
+        recorded_by_id=actor_id, recorded_at=now,
+    )  # fmt: skip
+    session.add(rate)
+    session.flush()
+    if basis is CostBasis.KG:
+        enqueue(session, COUNT_COSTS, rate.id, now=now)
+    return rate
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a household spent: kind, day, fen (or for `area` tenths of a mu), and the paper that says so."""
+
+    code: str
+    kind: CostKind
+    incurred_on: date
+    source: str
+    amount_fen: int | None = None
+    mu_tenths: int | None = None
+
+
+def record_cost(
+    session: Session, household: Household, product: Product | None, spent: Spent, *, actor_id: int | None,
+    now: datetime,
+) -> CostRecord:  # fmt: skip
+    """Record a cost of a household and year. About a product, it takes the place of the rates that counted before.
+
+    Takes the lock of booking shared, then that of costs exclusively. Raises CostCodeTaken, CostInTheFuture, NoCostRate,
+    CostsEntered.
+    """
+    first = open_from(session)
+    session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    if spent.incurred_on > beijing_day(now):
+        raise CostInTheFuture(day=str(spent.incurred_on))
+    if session.scalar(select(CostRecord.id).where(CostRecord.code == spent.code)):
+        raise CostCodeTaken(record=spent.code)
+    year, rate, amount_fen = spent.incurred_on.year, None, spent.amount_fen
+    if spent.kind is CostKind.AREA and product is not None:
+        rate, amount_fen = _by_area(session, household, product, spent)
+    record = CostRecord(
+        code=spent.code, household_id=household.id, product_id=product.id if product else None, kind=spent.kind,
+        year=year, incurred_on=spent.incurred_on, mu_tenths=spent.mu_tenths, rate_id=rate.id if rate else None,
+        amount_fen=amount_fen, source=spent.source, recorded_by_id=actor_id, recorded_at=now,
+    )  # fmt: skip
+    session.add(record)
+    session.flush()
+    if product is not None:
+        triple = {"household": household.id, "product": product.id, "year": year}
+        kinds = [] if spent.kind is CostKind.AREA else [CostKind.AREA.value]
+        session.execute(_TAKE_BACK, triple | {"open_from": first, "kinds": kinds})
+        _count(session, _OF_HOUSEHOLD, triple)
+    session.add(
+        CostLine(
+            household_id=household.id, firm_id=product.firm_id if product else None,
+            product_id=product.id if product else None, incurred_on=spent.incurred_on,
+            month=max(month_of(spent.incurred_on), first), amount_fen=record.amount_fen, covers_fen=0,
+            record_id=record.id,
+        )
+    )  # fmt: skip
+    session.flush()
+    return record
+
+
+def _by_area(session: Session, household: Household, product: Product, spent: Spent) -> tuple[CostRate, int]:
+    """The rate a mu of the day, and the area times it in fen, half up."""
+    known = session.scalar(
+        select(CostRecord.id)
+        .where(
+            CostRecord.household_id == household.id, CostRecord.product_id == product.id,
+            CostRecord.year == spent.incurred_on.year,
+        )
+        .limit(1)
+    )  # fmt: skip
+    if known is not None:
+        raise CostsEntered(household=household.code, sku=product.sku, year=spent.incurred_on.year)
+    rate = session.scalar(
+        select(CostRate)
+        .where(
+            CostRate.product_id == product.id, CostRate.basis == CostBasis.MU,
+            CostRate.valid_from <= spent.incurred_on,
+        )
+        .order_by(CostRate.valid_from.desc())
+        .limit(1)
+    )  # fmt: skip
+    if rate is None:
+        raise NoCostRate(sku=product.sku, day=str(spent.incurred_on))
+    return rate, divide_half_up((spent.mu_tenths or 0) * rate.rate_fen, MU_TENTHS)
+
+
+def rates(session: Session, *, limit: int, before_id: int | None, sku: str | None) -> list[dict[str, Any]]:
+    """Rates, newest first. One statement."""
+    query = (
+        select(CostRate, Product.sku)
+        .join(Product, Product.id == CostRate.product_id)
+        .order_by(CostRate.id.desc())
+        .limit(limit)
+    )
+    if before_id is not None:
+        query = query.where(CostRate.id < before_id)
+    if sku is not None:
+        query = query.where(Product.sku == sku)
+    return [rate_told(rate, of) for rate, of in session.execute(query)]
+
+
+def rate_told(rate: CostRate, sku: str) -> dict[str, Any]:
+    """A rate as it is shown."""
+    return {
+        "id": rate.id, "sku": sku, "basis": rate.basis.value, "rate_fen": rate.rate_fen,
+        "valid_from": rate.valid_from, "source": rate.source,
+    }  # fmt: skip
+
+
+def net_business(gross_fen: int, without_cost_fen: int, covered_fen: int, cost_fen: int) -> dict[str, int]:
+    """Business income of the statistics office, gross and net apart (fen).
+
+    `gross_fen`: all business income, of which `without_cost_fen` (returned surplus) bears no cost of its own;
+    `covered_fen`: sales whose costs are known. Net is told of what is covered; the rest stands apart, uncovered.
+    """
+    known = covered_fen + without_cost_fen
+    return {
+        "gross_fen": gross_fen, "covered_fen": known, "cost_fen": cost_fen, "net_fen": known - cost_fen,
+        "uncovered_gross_fen": gross_fen - known,
+    }  # fmt: skip

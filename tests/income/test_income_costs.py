@@ -1,0 +1,271 @@
+"""Costs by rate a kg, by area, as entered: net business income stands apart from gross and speaks of what is known."""
+
+from datetime import date
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shop.catalog.actions import product_by_sku
+from shop.farmers.actions import household_by_code
+from shop.income import costs
+from shop.income.costs import Spent, count_by_rate, record_cost
+from shop.income.models import CostKind
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, release, transaction
+from shop.reports import rollups
+from shop.reports.books import check_books
+from shop.reports.models import Rollup
+from tests.factories.office import Office, scalars
+
+YEAR = "from=2025-01&to=2025-12"
+
+
+def refreshed() -> None:
+    """Every rollup, until nothing is dirty."""
+    for rollup in Rollup:
+        with transaction() as session:
+            while rollups.refresh(session, rollup).keys:
+                pass
+
+
+@pytest.fixture
+def office(county: Flask, clock: WalkingClock) -> Any:
+    office = Office(county, clock)
+    yield office
+    refreshed()
+    with transaction() as session:
+        session.execute(text("UPDATE outbox SET sent_at = :now, done_at = :now"), {"now": office.clock.now()})
+    assert check_books(db.session(), now=office.clock.now()) == []
+    release()
+
+
+def rate(office: Office, sku: str, fen: int, basis: str = "kg", since: str = "2025-01-01", status: int = 201) -> Any:
+    """A rate; what its job does is done at once."""
+    body = {"sku": sku, "basis": basis, "rate_fen": fen, "valid_from": since, "source": "成本收益调查（示例）"}
+    made = office.post("/cost-rates", body, status=status)
+    if status == 201 and basis == "kg":
+        with transaction() as session:
+            [(rate_id,)] = session.execute(text("SELECT max(id) FROM cost_rates")).all()
+            count_by_rate(session, rate_id)
+    return made
+
+
+def spent(office: Office, household: str, status: int = 201, **body: Any) -> Any:
+    told = {"code": "CB-001", "household": household, "kind": "materials", "incurred_on": "2025-06-30",
+            "source": "入户调查（示例）"}  # fmt: skip
+    return office.post("/costs", told | body, status=status)
+
+
+def sold(sku: str) -> dict[str, list[tuple[int, int]]]:
+    """(grams, fen) of a product's slips of 2025, by household."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for household, grams, fen in scalars(
+        "SELECT households.code, weight_g, amount_fen FROM deliveries JOIN households ON households.id = household_id"
+        " JOIN products ON products.id = product_id WHERE sku = :sku ORDER BY deliveries.id",
+        sku=sku,
+    ):
+        found.setdefault(household, []).append((grams, fen))
+    return found
+
+
+def business(office: Office, household: str) -> dict[str, int]:
+    told: dict[str, int] = office.get(f"/households/{household}/statement?{YEAR}")["business"]
+    return told
+
+
+def by_hand(slips: list[tuple[int, int]], fen_per_kg: int) -> int:
+    """Each slip's weight times the rate, half up, in integers."""
+    return sum((grams * fen_per_kg * 2 + 1_000) // 2_000 for grams, _ in slips)
+
+
+def test_without_a_rate_nothing_is_called_net(office: Office) -> None:
+    household = min(sold("PL001"))
+    told = business(office, household)
+    [(sales,)] = scalars(
+        "SELECT sum(amount_fen) FROM deliveries JOIN households ON households.id = household_id"
+        " WHERE households.code = :code",
+        code=household,
+    )
+    assert told["uncovered_gross_fen"] == sales
+    assert (told["cost_fen"], told["net_fen"]) == (0, told["covered_fen"])
+    assert told["gross_fen"] == told["covered_fen"] + told["uncovered_gross_fen"]
+
+
+def test_a_rate_a_kg_counts_every_slip_of_its_product_once_and_the_rest_stays_uncovered(office: Office) -> None:
+    slips = sold("PL001")
+    before = {household: business(office, household) for household in slips}
+    rate(office, "PL001", 151)
+    with transaction() as session:
+        assert count_by_rate(session, 1) == 0
+    for household, own in slips.items():
+        cost, gross = by_hand(own, 151), sum(fen for _, fen in own)
+        told = business(office, household)
+        assert told == {
+            "gross_fen": before[household]["gross_fen"],
+            "covered_fen": before[household]["covered_fen"] + gross,
+            "cost_fen": cost,
+            "net_fen": before[household]["net_fen"] + gross - cost,
+            "uncovered_gross_fen": before[household]["uncovered_gross_fen"] - gross,
+        }
+    refreshed()
+    report = office.get("/reports/income?year=2025&by=product&limit=100")
+    [row] = [row for row in report["items"] if row["key"] == "PL001"]
+    whole = sum(by_hand(own, 151) for own in slips.values())
+    assert row["business"]["cost_fen"] == whole == report["total"]["business"]["cost_fen"]
+    assert row["business"]["uncovered_gross_fen"] == 0
+    why = office.get("/reports/income/explain?year=2025&by=product&key=PL001&measure=cost&limit=100")
+    assert (why["total_fen"], why["rows"]) == (whole, sum(len(own) for own in slips.values()))
+    assert {item["source"] for item in why["items"]} == {"deliveries"}
+
+
+def test_a_new_slip_bears_its_cost_at_once_by_the_rate_of_its_day_and_a_corrected_slip_corrects_it(
+    office: Office,
+) -> None:
+    office.go(date(2026, 7, 20))
+    rate(office, "PL001", 100, since="2026-01-01")
+    rate(office, "PL001", 200, since="2026-07-16")
+    household = min(sold("PL001"))
+    for n, day in enumerate(("2026-07-15", "2026-07-16"), 1):
+        body = {"code": f"D9100{n}", "household": household, "sku": "PL001", "delivered_on": day, "weight_g": 10_005,
+                "grade": "一级", "price_fen_per_kg": 500}  # fmt: skip
+        office.post("/deliveries", body, office.firms["F01"])
+    cost = "SELECT amount_fen FROM cost_lines ORDER BY id"
+    assert scalars(cost) == [(1_001,), (2_001,)]  # 1000.5 and 2001 fen
+    office.post("/deliveries/D91002/corrections", {"weight_g": 0, "price_fen_per_kg": 500, "reason": "作废"})
+    assert scalars(cost) == [(1_001,), (2_001,), (-2_001,)]
+    assert business(office, household)["cost_fen"] == 0  # of 2025
+    july = office.get(f"/households/{household}/statement?month=2026-07")["business"]
+    assert (july["gross_fen"], july["cost_fen"], july["net_fen"]) == (5_003, 1_001, 4_002)
+
+
+def test_what_was_entered_goes_before_an_area_and_that_before_a_rate_a_kg(office: Office) -> None:
+    household, own = min(sold("PL001").items())
+    rate(office, "PL001", 151)
+    plain = business(office, household)
+    assert spent(office, household, 409, sku="PL001", kind="area", mu_tenths=35)["type"].endswith("no-cost-rate")
+    rate(office, "PL001", 100_001, basis="mu")
+    area = spent(office, household, sku="PL001", kind="area", mu_tenths=35)
+    assert area["amount_fen"] == 350_004  # 3.5 mu at 1000.01 yuan, half up
+    told = business(office, household)
+    assert (told["cost_fen"], told["covered_fen"]) == (350_004, plain["covered_fen"])
+    for n, fen in enumerate((120_000, 33_000), 2):
+        spent(office, household, code=f"CB-00{n}", sku="PL001", amount_fen=fen)
+    assert business(office, household)["cost_fen"] == 153_000
+    spent(office, household, code="CB-004", kind="depreciation", amount_fen=7_000)
+    told = business(office, household)
+    assert (told["cost_fen"], told["net_fen"]) == (160_000, plain["covered_fen"] - 160_000)
+    again = spent(office, household, 409, code="CB-005", sku="PL001", kind="area", mu_tenths=35)
+    assert again["type"].endswith("costs-recorded-before")
+    assert spent(office, household, 409, amount_fen=1, code="CB-002")["type"].endswith("cost-record-taken")
+    refreshed()
+    why = office.get(f"/reports/income/explain?year=2025&by=household&key={household}&measure=cost&limit=100")
+    assert why["total_fen"] == 160_000
+    assert {"CB-001", "CB-002", "CB-003", "CB-004"} <= {item["source_code"] for item in why["items"]}
+    assert len(own) * 2 + 5 == why["rows"]
+
+
+def test_costs_of_a_closed_month_land_in_the_open_one_and_the_closed_one_says_what_it_said(office: Office) -> None:
+    rate(office, "PL001", 151)
+    office.close_through(7)
+    household = scalars(
+        "SELECT households.code FROM cost_lines JOIN households ON households.id = household_id"
+        " WHERE month = '2025-07-01' ORDER BY 1 LIMIT 1"
+    )[0][0]
+    july = office.get(f"/households/{household}/statement?month=2025-07")
+    spent(office, household, sku="PL001", amount_fen=50_000)
+    assert office.get(f"/households/{household}/statement?month=2025-07") == july
+    assert business(office, household)["cost_fen"] == 50_000
+    with pytest.raises(IntegrityError, match="are closed"), transaction() as session:
+        session.execute(
+            text("INSERT INTO cost_lines (household_id, incurred_on, month, amount_fen, covers_fen, corrects_id)"
+                 " SELECT household_id, incurred_on, '2025-07-01', 0, 0, id FROM cost_lines WHERE corrects_id IS NULL"
+                 " AND id NOT IN (SELECT corrects_id FROM cost_lines WHERE corrects_id IS NOT NULL) LIMIT 1")
+        )  # fmt: skip
+
+
+def test_rates_and_records_say_where_they_come_from_and_never_change(office: Office) -> None:
+    rate(office, "PL001", 151)
+    assert rate(office, "PL001", 152, status=409)["type"].endswith("cost-rate-taken")
+    assert office.get("/cost-rates?sku=PL001", office.firms["F01"])["items"] == [
+        {"sku": "PL001", "basis": "kg", "rate_fen": 151, "valid_from": "2025-01-01", "source": "成本收益调查（示例）"}
+    ]
+    household = min(sold("PL001"))
+    spent(office, household, 422, sku="PL001", amount_fen=1, incurred_on="2026-03-11")
+    for body in ({"kind": "area", "amount_fen": 1}, {"kind": "area", "mu_tenths": 1}, {"mu_tenths": 1}, {}):
+        spent(office, household, 422, **body)
+    assert scalars("SELECT count(*) FROM cost_records") == [(0,)]
+    for change in ("UPDATE cost_rates SET rate_fen = 1", "DELETE FROM cost_lines"):
+        with pytest.raises(IntegrityError, match="append-only"), transaction() as session:
+            session.execute(text(change))
+
+
+def test_the_gain_counts_business_income_once_the_costs_of_every_sale_are_known(office: Office) -> None:
+    refreshed()
+    before = office.get("/reports/income?year=2025")["gain"]
+    assert [row["left_out"] for row in before["categories"] if row["category"] == "business"] == ["gross_against_net"]
+    skus = [row[0] for row in scalars("SELECT DISTINCT sku FROM deliveries JOIN products ON products.id = product_id")]
+    for sku in skus[1:]:
+        rate(office, sku, 120)
+    refreshed()
+    still = office.get("/reports/income?year=2025")["gain"]
+    assert [row["left_out"] for row in still["categories"] if row["category"] == "business"] == ["gross_against_net"]
+    rate(office, skus[0], 120)
+    refreshed()
+    report = office.get("/reports/income?year=2025")
+    [row] = [row for row in report["gain"]["categories"] if row["category"] == "business"]
+    assert (row["compared"], row["gross"]) == (True, False)
+    assert row["period_fen"] == report["total"]["business"]["net_fen"]
+    change = row["period_fen"] - row["base_fen"]
+    assert report["gain"]["change_fen"] == before["change_fen"] + change
+
+
+def counts_during(office: Office, work: Any) -> bool:
+    """Whether a rate is counted while a transaction that did `work` is still open; afterwards it is in any case."""
+    began, done = Barrier(2), []
+
+    def count() -> None:
+        with office.app.app_context():
+            began.wait()
+            with transaction() as session:
+                done.append(count_by_rate(session, 1))
+
+    counter = Thread(target=count)
+    with transaction() as session:
+        session.execute(
+            text("INSERT INTO cost_rates (product_id, basis, rate_fen, valid_from, source, recorded_at)"
+                 " SELECT id, 'kg', 151, '2025-01-01', '调查（示例）', now() FROM products WHERE sku = 'PL001'")
+        )  # fmt: skip
+    counter.start()
+    with transaction() as session:
+        work(session)
+        began.wait()
+        counter.join(timeout=0.7)
+        early = bool(done)
+    counter.join()
+    return early
+
+
+def test_who_counts_by_rate_waits_for_who_records_so_that_no_sale_bears_both(office: Office) -> None:
+    household, own = min(sold("PL001").items())
+
+    def work(session: Session) -> None:
+        record_cost(
+            session, household_by_code(session, household), product_by_sku(session, "PL001"),
+            Spent("CB-009", CostKind.MATERIALS, date(2025, 6, 30), "调查（示例）", amount_fen=9_000), actor_id=None,
+            now=office.clock.now(),
+        )  # fmt: skip
+
+    assert not counts_during(office, work)
+    assert business(office, household)["cost_fen"] == 9_000
+    assert len(own) > 0
+
+
+def test_control_a_transaction_without_the_lock_of_costs_is_not_waited_for(office: Office) -> None:
+    assert counts_during(
+        office, lambda session: session.execute(select(func.pg_try_advisory_xact_lock(costs.LOCK + 1)))
+    )
