@@ -158,8 +158,9 @@ def set_fee(body: dict[str, Any], code: str) -> dict[str, Any]:
     with transaction() as session:
         partner = actions.partner_by_code(session, code)
         actions.set_fee(
-            session, partner, body["rate_bp"], body["valid_from"], actor_id=current_actor().person_id, now=now()
-        )
+            session, partner, body["rate_bp"], body["valid_from"], category=body["category"],
+            actor_id=current_actor().person_id, now=now(),
+        )  # fmt: skip
         return body
 
 

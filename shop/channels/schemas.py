@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
+from shop.catalog.models import Category
 from shop.catalog.schemas import Flag
 from shop.channels.models import PartnerKind
 from shop.kit.schemas import Code, Day, PageQuery, StrictSchema, Text, Whole
@@ -116,10 +117,11 @@ class PartnerPage(Schema):
 
 
 class FeeAsked(StrictSchema):
-    """The technical fee of an online shop from a day on."""
+    """The technical fee of an online shop from a day on, of one category of products or of all."""
 
     rate_bp = Whole(low=0, high=3_000, required=True)
     valid_from = Day(required=True)
+    category = fields.Enum(Category, by_value=True, load_default=None, allow_none=True)
 
 
 class LinkAsked(StrictSchema):

@@ -11,11 +11,12 @@ from shop.catalog.actions import product_by_sku
 from shop.catalog.reference import catalog
 from shop.channels.actions import partner_by_code
 from shop.channels.reference import selling
+from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
 from shop.kit.errors import NotFoundError
 from shop.kit.http import accepts_upload, documented, language, now
 from shop.kit.schemas import cursor_key, page
-from shop.marketplaces import actions, errors, queries, schemas
+from shop.marketplaces import actions, errors, queries, reconciling, schemas
 from shop.marketplaces.connectors import FileConnector
 from shop.marketplaces.facts import Problem
 from shop.marketplaces.models import FactKind
@@ -170,5 +171,41 @@ def list_lines(query: dict[str, Any], code: str) -> dict[str, object]:
     rows = queries.lines(
         session, actions.shop_by_code(session, code), limit=query["limit"] + 1,
         before_id=cursor_key(query["cursor"]), number=query["number"], held_up=query["held_up"],
+    )  # fmt: skip
+    return page(rows, query["limit"], lambda row: row["id"])
+
+
+@blueprint.route("/marketplaces/<string:code>/reconciliation", methods=["GET"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.AsOf, location="query")
+@blueprint.response(200, schemas.ReconciliationOut)
+@documented(
+    errors=[NotFoundError, errors.NotSetUp],
+    answer={
+        "day": "2025-07-31", "lines": 3, "paid_fen": 15_920, "refunded_fen": 960, "fee_fen": 299,
+        "expected_fen": 14_661, "received_fen": 14_641, "difference_fen": -20,
+        "by_reason": [
+            {"why": "agreed", "lines": 2, "expected_fen": 10_861, "received_fen": 10_861, "difference_fen": 0},
+            {"why": "fee", "lines": 1, "expected_fen": 3_800, "received_fen": 3_780, "difference_fen": -20},
+        ],
+    },
+)  # fmt: skip
+def reconcile(query: dict[str, Any], code: str) -> dict[str, Any]:
+    """平台对账 · What our ledger expects of the shop and what arrived, in sums by reason."""
+    session = db.session()
+    return reconciling.reconciliation(session, actions.shop_by_code(session, code), query["day"] or beijing_day(now()))
+
+
+@blueprint.route("/marketplaces/<string:code>/differences", methods=["GET"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.DifferenceFilter, location="query")
+@blueprint.response(200, schemas.DifferencePage)
+@documented(errors=[NotFoundError, errors.NotSetUp])
+def list_differences(query: dict[str, Any], code: str) -> dict[str, object]:
+    """平台对账差异 · Lines on which the shop's files and our ledger differ, to the fen, each with its reason."""
+    session = db.session()
+    rows = reconciling.differences(
+        session, actions.shop_by_code(session, code), query["day"] or beijing_day(now()), limit=query["limit"] + 1,
+        before_key=cursor_key(query["cursor"]), why=query["why"],
     )  # fmt: skip
     return page(rows, query["limit"], lambda row: row["id"])

@@ -4,8 +4,9 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from shop.kit.schemas import Code, PageQuery, StrictSchema, Text, Whole
+from shop.kit.schemas import Code, Day, PageQuery, StrictSchema, Text, Whole
 from shop.marketplaces.models import FactKind
+from shop.marketplaces.reconciling import Why
 
 #: A profile written out is a few kilobytes.
 MAX_PROFILE_PARTS = 20
@@ -117,3 +118,67 @@ class LinePage(Schema):
 
     items = fields.List(fields.Nested(LineOut))
     next = fields.String(allow_none=True)
+
+
+class AsOf(StrictSchema):
+    """As of a day; today when it is left out."""
+
+    day = Day(load_default=None)
+
+
+class DifferenceFilter(PageQuery):
+    """As of a day, and of one reason."""
+
+    day = Day(load_default=None)
+    why = fields.Enum(
+        Why, by_value=True, load_default=None, metadata={"description": "agreed and not_due are no differences"}
+    )
+
+
+class DifferenceOut(Schema):
+    """A line on which the shop and our ledger differ. Fen; difference = received - expected."""
+
+    number = fields.String()
+    line = fields.String()
+    order = fields.String(allow_none=True)
+    due_on = fields.Date(allow_none=True)
+    paid_fen = fields.Integer()
+    refunded_fen = fields.Integer()
+    fee_fen = fields.Integer(metadata={"description": "by our rate table"})
+    expected_fen = fields.Integer(metadata={"description": "paid - refunded - fee, by our ledger"})
+    received_fen = fields.Integer(metadata={"description": "by the shop's files"})
+    told_fee_fen = fields.Integer(metadata={"description": "what the shop says it kept"})
+    told_refunds_fen = fields.Integer(metadata={"description": "refunds told of by the shop"})
+    difference_fen = fields.Integer()
+    why = fields.String()
+
+
+class DifferencePage(Schema):
+    """A page of differences, newest first."""
+
+    items = fields.List(fields.Nested(DifferenceOut))
+    next = fields.String(allow_none=True)
+
+
+class ReasonOut(Schema):
+    """The lines of one reason together."""
+
+    why = fields.String()
+    lines = fields.Integer()
+    expected_fen = fields.Integer()
+    received_fen = fields.Integer()
+    difference_fen = fields.Integer()
+
+
+class ReconciliationOut(Schema):
+    """Both sides in sums: received = expected + difference, expected = paid - refunded - fee."""
+
+    day = fields.Date()
+    lines = fields.Integer()
+    paid_fen = fields.Integer()
+    refunded_fen = fields.Integer()
+    fee_fen = fields.Integer()
+    expected_fen = fields.Integer()
+    received_fen = fields.Integer()
+    difference_fen = fields.Integer()
+    by_reason = fields.List(fields.Nested(ReasonOut))

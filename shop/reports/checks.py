@@ -511,6 +511,28 @@ CHECKS: tuple[Check, ...] = (
         SELECT pools.id AS pool_id, available_g FROM pools
         JOIN live_sessions ON live_sessions.occasion_id = pools.occasion_id
         WHERE available_g > 0 AND ended_at < CAST(:now AS timestamptz) - interval '2 hours'"""),
+    Check("M1", "平台订单行与本系统订单相符",
+        "a line of a marketplace and our order say the same", """
+        SELECT lines.id AS line_id FROM marketplace_orders AS lines JOIN orders ON orders.id = order_id
+        JOIN marketplaces ON marketplaces.id = marketplace_id
+        JOIN order_lines ON order_lines.order_id = orders.id
+        WHERE (orders.partner_id, total_fen, order_lines.product_id, quantity)
+              IS DISTINCT FROM (marketplaces.partner_id, lines.amount_fen, lines.product_id, packs)
+           OR NOT EXISTS (SELECT FROM payments WHERE payments.order_id = orders.id AND provider = 'marketplace')
+              AND followed_at IS NOT NULL
+           OR (followed_at IS NOT NULL AND (
+                (received_at IS NOT NULL AND cancelled_at IS NULL AND status NOT IN ('accepted', 'settled'))
+                OR (SELECT coalesce(sum(refunds.amount_fen), 0) FROM refunds WHERE refunds.order_id = orders.id)
+                   <> CASE WHEN cancelled_at IS NOT NULL THEN paid_fen ELSE least(paid_fen, (
+                        SELECT coalesce(sum(told.amount_fen), 0) FROM marketplace_refunds AS told
+                        WHERE (told.marketplace_id, told.number, told.line)
+                            = (lines.marketplace_id, lines.number, lines.line))) END))"""),
+    Check("M2", "平台打款都有凭证", "no payout of a marketplace without its journal", """
+        SELECT marketplace_payouts.id AS payout_id FROM marketplace_payouts
+        LEFT JOIN journals ON source_type = 'marketplace_payouts' AND source_id = marketplace_payouts.id
+        LEFT JOIN postings ON journal_id = journals.id AND amount_fen * sign(received_fen) > 0
+        WHERE received_fen <> 0 GROUP BY marketplace_payouts.id
+        HAVING coalesce(sum(amount_fen), 0) <> received_fen"""),
     Check("S1", "触达农户的销售不超过结算的货款", "sales reached stay within what was settled", """
         SELECT settlements.id AS settlement_id FROM settlements JOIN sales_reach ON settlement_id = settlements.id
         GROUP BY settlements.id

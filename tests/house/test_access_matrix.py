@@ -147,6 +147,8 @@ MATRIX: dict[str, Access] = {
     "marketplaces.map_item": row("operator", code="shop", both="operator"),
     "marketplaces.list_items": row("operator", code="shop", both="operator"),
     "marketplaces.import_file": row("operator", code="shop", both="operator", query="kind=orders"),
+    "marketplaces.reconcile": row("operator", code="shop", both="operator"),
+    "marketplaces.list_differences": row("operator", code="shop", both="operator"),
     "marketplaces.list_lines": row("operator", code="shop", both="operator"),
     "orders.place": row("customer buyer"),
     "orders.list_orders": row(READERS),

@@ -4,7 +4,7 @@ from sqlalchemy import text
 
 from shop.kit.db import db, release
 from shop.reports.books import check_books
-from tests.factories.shopfiles import ORDERS, REFUNDS, done, refunded, sheet, sold
+from tests.factories.shopfiles import ORDERS, PAYOUTS, REFUNDS, done, paid_out, refunded, sheet, sold
 from tests.journeys.conftest import PEACH, Stage
 
 SHOP = "/marketplaces/S1"
@@ -59,6 +59,13 @@ def test_what_a_douyin_shop_sold_reaches_the_growers(stage: Stage) -> None:
     code, fen = next(iter(households.items()))
     statement = stage.get("operator", f"/households/{code}/statement?month=2025-07")
     assert {row["channel"]: row["amount_fen"] for row in statement["sales_reached"]} == {"platform": fen}
+    money = [paid_out("D1", "6901", "78.01", fee="-1.59"), paid_out("D2", "6902", "29.40", fee="-0.80")]
+    paid = stage.upload("operator", f"{SHOP}/imports?kind=payouts", sheet(PAYOUTS, money))
+    assert (paid["new"], paid["changed"]) == (2, 0)
+    (differs,) = stage.get("operator", f"{SHOP}/differences")["items"]
+    assert (differs["number"], differs["why"], differs["difference_fen"]) == ("6902", "fee", -20)
+    both = stage.get("operator", f"{SHOP}/reconciliation?day=2025-07-31")
+    assert (both["expected_fen"], both["received_fen"], both["difference_fen"]) == (10_761, 10_741, -20)
     refused = stage.post(
         "firm", f"/orders/{lines[1]['order']}/refunds", {"amount_fen": 100, "reason": "坏果包赔"}, status=409
     )

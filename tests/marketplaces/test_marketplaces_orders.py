@@ -14,6 +14,7 @@ from shop.ledger.actions import trial_balance
 from shop.marketplaces.actions import map_item
 from shop.marketplaces.follow import follow, follow_again
 from shop.marketplaces.models import FactKind, MarketplaceOrder
+from shop.marketplaces.reconciling import reconciliation
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Order, OrderStatus
 from shop.payments.errors import RefundByMarketplace
@@ -21,7 +22,7 @@ from shop.reports.books import run_checks
 from shop.reports.checks import CHECKS
 from tests.conftest import A_DAY_IN_JULY
 from tests.factories.sales import NECTARINE, Season, undone
-from tests.factories.shopfiles import ORDERS, Desk, desk, done, refunded, sheet, sold
+from tests.factories.shopfiles import ORDERS, Desk, desk, done, paid_out, refunded, sheet, sold
 
 
 @pytest.fixture
@@ -49,7 +50,8 @@ def books(shop: Desk) -> dict[str, Any]:
     reach = session.execute(
         text("SELECT household_id, sum(amount_fen) FROM sales_reach GROUP BY household_id ORDER BY household_id")
     ).all()
-    return {"lines": lines, "pools": pools, "reach": reach, "ledger": trial_balance(session)}
+    both = reconciliation(session, shop.shop, date(2025, 7, 19))
+    return {"lines": lines, "pools": pools, "reach": reach, "ledger": trial_balance(session), "both": both}
 
 
 def wrong(shop: Desk) -> list[str]:
@@ -239,8 +241,8 @@ def test_following_twice_follows_once(shop: Desk) -> None:
     assert books(shop) == before
 
 
-def file_of(shop_sku: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """A month of a shop in small: every fate of a line, two lines of one order, refunds of both kinds."""
+def files_of(shop_sku: str) -> dict[FactKind, list[tuple[str, ...]]]:
+    """A month of a shop in small: every fate of a line, two lines of one order, refunds and money of all kinds."""
     orders = [
         sold("6901", shop_sku),
         sold("6902", shop_sku, state="已发货", shipped="2025-07-14 15:00:00"),
@@ -258,17 +260,23 @@ def file_of(shop_sku: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]
         refunded("AS4", "6906", "39.80"),
         refunded("AS5", "6999", "5.00"),
     ]
-    return orders, refunds
+    payouts = [
+        paid_out("D1", "6903", "68.60", fee="-1.40"),
+        paid_out("D2", "6904", "29.40", fee="-0.60", line="6904-1"),
+        paid_out("D3", "6904", "20.00", fee="-6.01", line="6904-2"),
+        paid_out("D4", "6904", "1.00", line="6904-2", way="出账"),
+        paid_out("D5", "6999", "5.00"),
+    ]
+    return {FactKind.ORDERS: orders, FactKind.REFUNDS: refunds, FactKind.PAYOUTS: payouts}
 
 
 @pytest.fixture(scope="module")
 def once(market: Any) -> dict[str, Any]:
-    """The books after the two files came once."""
+    """The books after the three files came once."""
     with market.app_context(), undone(market.extensions["sku"], A_DAY_IN_JULY) as season:
         shop = desk(season)
-        orders, refunds = file_of(season.sku)
-        shop.orders(*orders)
-        shop.refunds(*refunds)
+        for kind, rows in files_of(season.sku).items():
+            shop.rows(kind, *rows)
         assert wrong(shop) == []
         return books(shop)
 
@@ -282,16 +290,15 @@ def test_the_same_files_three_times_split_and_shuffled_give_the_same_books(
     chance = random.Random(seed)
     with market.app_context(), undone(market.extensions["sku"], A_DAY_IN_JULY) as season:
         shop = desk(season)
-        orders, refunds = file_of(season.sku)
-        parts: list[tuple[str, list[tuple[str, ...]]]] = []
+        parts: list[tuple[FactKind, list[tuple[str, ...]]]] = []
         for _ in range(3):
-            for kind, rows in (("orders", orders), ("refunds", refunds)):
+            for kind, rows in files_of(season.sku).items():
                 mixed = chance.sample(rows, len(rows))
                 cut = chance.randint(0, len(mixed))
                 parts += [(kind, mixed[:cut]), (kind, mixed[cut:])]
         chance.shuffle(parts)
         for kind, rows in parts:
-            shop.orders(*rows) if kind == "orders" else shop.refunds(*rows)
+            shop.rows(kind, *rows)
         assert books(shop) == once
         assert wrong(shop) == []
 

@@ -17,6 +17,7 @@ from shop.reports.books import CHECKS, check_books, run_checks
 from shop.reports.models import Rollup
 from tests.conftest import A_DAY_IN_JULY, fresh_app
 from tests.factories.sales import agreement_of, ready
+from tests.factories.shopfiles import desk, done, paid_out, refunded, sold
 
 BY_CODE = {check.code: check for check in CHECKS}
 
@@ -41,6 +42,10 @@ def play(season: object) -> None:
     from tests.factories.sales import Season
 
     assert isinstance(season, Season)
+    shop = desk(season)
+    shop.orders(done("6901", season.sku), sold("6902", season.sku))
+    shop.refunds(refunded("AS1", "6901", "1.00"))
+    shop.payouts(paid_out("D1", "6901", "38.00", fee="-0.78"))
     whole = season.settled(season.paid())
     season.settled(season.paid(quantity=3), refused_g=700)
     season.settled(season.paid("CADRE"))
@@ -184,6 +189,8 @@ FAULTS: dict[str, str] = {
     "I30-sessions": "DELETE FROM history WHERE entity_type = 'live_sessions' AND event = 'review'",
     "L1": "UPDATE occasions SET status = 'planned' WHERE kind = 'session'",
     "L2": "UPDATE live_sessions SET status = 'ended', ended_at = started_at - interval '1 day'",
+    "M1": spoil("marketplace_orders", "amount_fen = amount_fen + 1"),
+    "M2": "DELETE FROM journals WHERE source_type = 'marketplace_payouts'",
     "S1": "UPDATE sales_reach SET amount_fen = amount_fen * 2",
     "S2": spoil("sales_reach", "amount_fen = amount_fen - 1"),
     "S3": "DELETE FROM settlements WHERE refund_id IS NOT NULL",
@@ -221,6 +228,8 @@ def test_a_planted_fault_is_found(tampering: Connection, code: str) -> None:
         ("I10-book", "DELETE FROM simulated_charges WHERE kind = 'pay'"),
         ("L1", "DELETE FROM shelf_items"),
         ("L1", "DELETE FROM live_sessions"),
+        ("M1", "DELETE FROM marketplace_refunds"),
+        ("M1", spoil("marketplace_orders", "cancelled_at = now()", "received_at IS NOT NULL")),
         ("S1", "UPDATE sales_reach SET amount_fen = -amount_fen"),
     ],
 )  # fmt: skip
