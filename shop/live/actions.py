@@ -324,7 +324,7 @@ def change_item(
         offer.set_aside_g += change.top_up_g
     session.flush()
     if change.top_up_g:
-        set_aside(session, product_id, occasion.id, change.top_up_g, now=now)
+        set_aside(session, occasion.id, {product_id: change.top_up_g}, now=now)
     record(session, live, "change", person_id=actor_id, now=now, facts=facts)
     session.flush()
     return live

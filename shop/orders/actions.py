@@ -142,23 +142,25 @@ def dispatch(
     )  # fmt: skip
     session.add(parcel)
     session.flush()
-    # Lines by product id: two dispatches lock the lots of several products in the same order.
-    for sku, grams in sorted(asked.items(), key=lambda item: lines[item[0]].product_id):
-        if grams:
-            _send(session, parcel, lines[sku], grams, now)
+    sent = {lines[sku]: grams for sku, grams in asked.items() if grams}
+    _send(session, parcel, sent, now)
     whole = all(line.dispatched_g == line.weight_g for line in lines.values())
     advance(session, order, ORDER_LIFE, "dispatch" if whole else "dispatch_part", person_id=actor_id, now=now)
     session.flush()
     return parcel
 
 
-def _send(session: Session, parcel: Dispatch, line: OrderLine, grams: int, now: datetime) -> None:
-    assert line.reservation_id is not None, "a confirmed line holds stock"  # noqa: S101
-    picked = stock.pick(session, line.reservation_id, grams, now=now, day=beijing_day(now))
+def _send(session: Session, parcel: Dispatch, grams: Mapping[OrderLine, int], now: datetime) -> None:
+    holds = {line.reservation_id: line for line in grams if line.reservation_id is not None}
+    assert len(holds) == len(grams), "a confirmed line holds stock"  # noqa: S101
+    picked = stock.pick(session, {of: grams[line] for of, line in holds.items()}, now=now, day=beijing_day(now))
     session.add_all(
-        Pick(dispatch_id=parcel.id, order_line_id=line.id, lot_id=p.lot_id, weight_g=p.weight_g) for p in picked
+        Pick(dispatch_id=parcel.id, order_line_id=holds[of].id, lot_id=p.lot_id, weight_g=p.weight_g)
+        for of, picks in picked.items()
+        for p in picks
     )
-    line.dispatched_g += grams
+    for line, sent_g in grams.items():
+        line.dispatched_g += sent_g
 
 
 def _skus(session: Session, order: Order) -> dict[int, str]:

@@ -1,10 +1,10 @@
-"""Lots in, holds, picks out, what expires. Every race is decided by one guarded statement, rows locked by rising id."""
+"""Lots in, holds, picks out, what expires. A race is decided by one guarded statement; pools first, then lots."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -102,43 +102,69 @@ def _add(session: Session, pool_id: int, weight_g: int) -> None:
     )
 
 
-def set_aside(session: Session, product_id: int, occasion_id: int, weight_g: int, *, now: datetime) -> int:
-    """Move available grams from open stock into an occasion's own pool; returns its id. Raises NotEnoughStock."""
-    source, target = open_pool(session, product_id), open_pool(session, product_id, occasion_id)
-    _move(session, source, target, weight_g, now)
-    return target
+def set_aside(session: Session, occasion_id: int, weights: Mapping[int, int], *, now: datetime) -> None:
+    """Move available grams (by product id) from open stock into an occasion's own pools. Raises NotEnoughStock.
+
+    All pools are locked by rising id before the first gram moves.
+    """
+    for product_id in weights:
+        open_pool(session, product_id)
+        open_pool(session, product_id, occasion_id)
+    pools = _pools_of(session, occasion_id, weights)
+    for product_id, weight_g in weights.items():
+        _move(session, pools[product_id, None], pools[product_id, occasion_id], weight_g, now)
 
 
 def return_set_aside(session: Session, occasion_id: int, *, now: datetime) -> int:
-    """Move what an occasion did not sell or hold back into open stock; returns the grams."""
+    """Move what an occasion did not sell or hold back into open stock; returns the grams.
+
+    All pools are locked by rising id before the first gram moves.
+    """
+    products = session.scalars(select(Pool.product_id).where(Pool.occasion_id == occasion_id)).all()
+    for product_id in products:
+        open_pool(session, product_id)
+    pools = _pools_of(session, occasion_id, products)
     back = 0
-    pools = session.execute(select(Pool.id, Pool.product_id).where(Pool.occasion_id == occasion_id).order_by(Pool.id))
-    for pool_id, product_id in pools.all():
-        target = open_pool(session, product_id)
-        left = _locked(session, pool_id, target)[pool_id]
-        if left:
-            _move(session, pool_id, target, left, now)
-            back += left
+    for product_id in products:
+        source = pools[product_id, occasion_id]
+        left_g = session.execute(select(Pool.available_g).where(Pool.id == source)).scalar_one()
+        if left_g:
+            _move(session, source, pools[product_id, None], left_g, now)
+            back += left_g
     return back
 
 
-def return_left_behind(session: Session, *, now: datetime) -> int:
-    """Return what came free in the pools of closed occasions (an unpaid order lapsed after the end); the grams."""
-    closed = session.scalars(
+def _left_behind() -> Select[int | None]:
+    """The closed occasions in whose pools something came free (an unpaid order lapsed after the end)."""
+    return (
         select(Pool.occasion_id)
         .join(Occasion, Occasion.id == Pool.occasion_id)
         .where(Occasion.status == OccasionStatus.CLOSED, Pool.available_g > 0)
         .distinct()
         .order_by(Pool.occasion_id)
-    ).all()
+    )
+
+
+def return_left_behind(session: Session, *, now: datetime) -> int:
+    """Return what came free in the pools of closed occasions; the grams."""
+    closed = session.scalars(_left_behind()).all()
     return sum(return_set_aside(session, occasion_id, now=now) for occasion_id in closed if occasion_id is not None)
 
 
-def _locked(session: Session, *pool_ids: int) -> dict[int, int]:
-    """Lock pools by rising id; the available grams of each."""
+def _pools_of(session: Session, occasion_id: int, product_ids: Collection[int]) -> dict[tuple[int, int | None], int]:
+    """The open pools of the products and those of the occasion, locked by rising id: ids by (product, occasion)."""
     rows = session.execute(
-        select(Pool.id, Pool.available_g).where(Pool.id.in_(pool_ids)).order_by(Pool.id).with_for_update()
+        select(Pool.id, Pool.product_id, Pool.occasion_id)
+        .where(Pool.product_id.in_(product_ids), or_(Pool.occasion_id.is_(None), Pool.occasion_id == occasion_id))
+        .order_by(Pool.id)
+        .with_for_update()
     )
+    return {(row.product_id, row.occasion_id): row.id for row in rows}
+
+
+def _locked(session: Session, which: ColumnElement[bool]) -> dict[int, int]:
+    """Lock pools by rising id; the available grams of each."""
+    rows = session.execute(select(Pool.id, Pool.available_g).where(which).order_by(Pool.id).with_for_update())
     return dict(rows.all())
 
 
@@ -149,11 +175,11 @@ def lock_open_pools(session: Session, product_ids: Sequence[int]) -> None:
 
 
 def _move(session: Session, source: int, target: int, weight_g: int, now: datetime) -> None:
-    _locked(session, source, target)
-    left, product_id = session.execute(select(Pool.available_g, Pool.product_id).where(Pool.id == source)).one()
-    if left < weight_g:
+    """Move grams between two pools that are locked. Raises NotEnoughStock."""
+    left_g, product_id = session.execute(select(Pool.available_g, Pool.product_id).where(Pool.id == source)).one()
+    if left_g < weight_g:
         sku = session.execute(select(Product.sku).where(Product.id == product_id)).scalar_one()
-        raise NotEnoughStock([{"sku": sku, "asked_g": weight_g, "left_g": left}])
+        raise NotEnoughStock([{"sku": sku, "asked_g": weight_g, "left_g": left_g}])
     for pool_id, signed in ((source, -weight_g), (target, weight_g)):
         _add(session, pool_id, signed)
         session.add(Movement(pool_id=pool_id, kind=MovementKind.TRANSFER, weight_g=signed, at=now))
@@ -261,68 +287,87 @@ class Picked:
     weight_g: int
 
 
-def pick(session: Session, reservation_id: int, weight_g: int, *, now: datetime, day: date) -> list[Picked]:
-    """Take `weight_g` grams of a hold out of lots: oldest harvest first, expired ones never.
+def pick(session: Session, wanted: Mapping[int, int], *, now: datetime, day: date) -> dict[int, list[Picked]]:
+    """Take grams of holds (by reservation id) out of lots: oldest harvest first, expired ones never.
 
-    Locks the product's lots in pick order. Raises NotEnoughStock when the lots hold less than the counters say
-    (something perished and the sweep has not run yet); the caller's transaction then ends.
+    Locks the pools by rising id, then the lots of all products in pick order. Raises NotEnoughStock when the lots of a
+    product hold less than the counters say (something perished and the sweep has not run yet); the caller's
+    transaction then ends.
     """
-    pool_id, product_id, sku = session.execute(
+    holds = session.execute(
         text(
-            "SELECT pools.id, products.id, products.sku FROM reservations JOIN pools ON pools.id = pool_id"
-            " JOIN products ON products.id = product_id WHERE reservations.id = :id"
+            "SELECT reservations.id, pool_id, product_id, sku FROM reservations JOIN pools ON pools.id = pool_id"
+            " JOIN products ON products.id = product_id WHERE reservations.id = ANY(:ids)"
+            " ORDER BY pool_id, reservations.id FOR UPDATE OF pools"
         ),
-        {"id": reservation_id},
-    ).one()
-    lots = session.execute(
-        text(
-            "SELECT id, received_g - dispatched_g - withdrawn_g AS left_g FROM lots WHERE product_id = :product"
-            " AND expires_on > :day AND received_g > dispatched_g + withdrawn_g"
-            " ORDER BY harvested_on, id FOR UPDATE"
-        ),
-        {"product": product_id, "day": day},
+        {"ids": list(wanted)},
     ).all()
-    picks, missing = [], weight_g
-    for lot in lots:
-        if not missing:
-            break
-        take = min(missing, lot.left_g)
-        picks.append(Picked(lot.id, take))
-        missing -= take
-    if missing:
-        raise NotEnoughStock([{"sku": sku, "asked_g": weight_g, "left_g": weight_g - missing}])
+    left = _lots_in_pick_order(session, {hold.product_id for hold in holds}, day)
+    picked = {hold.id: _from_oldest(left[hold.product_id], wanted[hold.id], hold.sku) for hold in holds}
     session.execute(
         text("UPDATE lots SET dispatched_g = dispatched_g + :take WHERE id = :id"),
-        [{"id": p.lot_id, "take": p.weight_g} for p in picks],
+        [{"id": pick.lot_id, "take": pick.weight_g} for picks in picked.values() for pick in picks],
     )
     session.execute(
         text("UPDATE reservations SET held_g = held_g - :w, sold_g = sold_g + :w WHERE id = :id"),
-        {"id": reservation_id, "w": weight_g},
+        [{"id": hold.id, "w": wanted[hold.id]} for hold in holds],
     )
     session.execute(
         text("UPDATE pools SET reserved_g = reserved_g - :w, sold_g = sold_g + :w WHERE id = :id"),
-        {"id": pool_id, "w": weight_g},
+        [{"id": hold.pool_id, "w": wanted[hold.id]} for hold in holds],
     )
     session.add_all(
-        Movement(pool_id=pool_id, lot_id=p.lot_id, kind=MovementKind.DISPATCH, weight_g=-p.weight_g, at=now)
-        for p in picks
+        Movement(pool_id=hold.pool_id, lot_id=p.lot_id, kind=MovementKind.DISPATCH, weight_g=-p.weight_g, at=now)
+        for hold in holds
+        for p in picked[hold.id]
     )
     session.flush()
+    return picked
+
+
+def _lots_in_pick_order(session: Session, product_ids: Collection[int], day: date) -> dict[int, dict[int, int]]:
+    """By product the grams left in each fresh lot, oldest harvest first; the lots are locked."""
+    left: dict[int, dict[int, int]] = {product_id: {} for product_id in product_ids}
+    for product_id, lot_id, left_g in session.execute(
+        text(
+            "SELECT product_id, id, received_g - dispatched_g - withdrawn_g FROM lots WHERE product_id = ANY(:products)"
+            " AND expires_on > :day AND received_g > dispatched_g + withdrawn_g"
+            " ORDER BY product_id, harvested_on, id FOR UPDATE"
+        ),
+        {"products": list(product_ids), "day": day},
+    ):
+        left[product_id][lot_id] = left_g
+    return left
+
+
+def _from_oldest(left: dict[int, int], weight_g: int, sku: str) -> list[Picked]:
+    """Grams out of the lots in their order, which `left` then lacks. Raises NotEnoughStock."""
+    picks, missing = [], weight_g
+    for lot_id, left_g in left.items():
+        take = min(missing, left_g)
+        if take:
+            picks.append(Picked(lot_id, take))
+            left[lot_id] -= take
+            missing -= take
+    if missing:
+        raise NotEnoughStock([{"sku": sku, "asked_g": weight_g, "left_g": weight_g - missing}])
     return picks
 
 
 def retire_lots(session: Session, *, day: date, now: datetime) -> int:
     """Take expired lots out of open stock; returns the grams. Never takes what is held for somebody.
 
-    What closed sessions left behind comes back to open stock first. Lots are locked in the order of `pick`. A lot
-    whose grams are all held stays until the holds are dispatched or released; the daily sweep comes again.
+    What closed sessions left behind comes back to open stock first. A lot whose grams are all held stays until the
+    holds are dispatched or released; the daily sweep comes again. All pools are locked before the first lot.
     """
+    expired = (Lot.expires_on <= day, Lot.received_g > Lot.dispatched_g + Lot.withdrawn_g)
+    closed = select(Pool.product_id).where(Pool.occasion_id.in_(_left_behind()))
+    _locked(session, Pool.product_id.in_(select(Lot.product_id).where(*expired).union(closed)))
     return_left_behind(session, now=now)
     lots = session.execute(
         select(Lot.id, Lot.product_id, Lot.received_g - Lot.dispatched_g - Lot.withdrawn_g)
-        .where(Lot.expires_on <= day, Lot.received_g > Lot.dispatched_g + Lot.withdrawn_g)
+        .where(*expired)
         .order_by(Lot.product_id, Lot.harvested_on, Lot.id)
-        .with_for_update()
     ).all()
     gone = 0
     for lot_id, product_id, left_g in lots:
@@ -333,13 +378,14 @@ def retire_lots(session: Session, *, day: date, now: datetime) -> int:
 def withdraw(session: Session, lot_id: int, product_id: int, weight_g: int, *, reason: str, now: datetime) -> int:
     """Take up to `weight_g` available grams of a lot out of open stock (loss, expiry); returns what was taken.
 
-    Locks the lot, then the pool: the order of `pick`.
+    Locks the pool, then the lot: the order of `pick`.
     """
+    pool_id = open_pool(session, product_id)
+    in_pool = _locked(session, Pool.id == pool_id)[pool_id]
     in_lot = session.execute(
         select(Lot.received_g - Lot.dispatched_g - Lot.withdrawn_g).where(Lot.id == lot_id).with_for_update()
     ).scalar_one()
-    pool_id = open_pool(session, product_id)
-    taken = min(_locked(session, pool_id)[pool_id], in_lot, weight_g)
+    taken = min(in_pool, in_lot, weight_g)
     if taken:
         session.execute(
             update(Pool)

@@ -16,10 +16,9 @@ def open_session(session: Session, occasion: Occasion, *, actor_id: int | None, 
     Raises MoveRefusedError, NotEnoughStock; the caller's transaction then ends, so nothing is changed.
     """
     status = move_occasion(session, occasion, "open", actor_id=actor_id, now=now)
-    offers = session.scalars(select(Offer).where(Offer.occasion_id == occasion.id).order_by(Offer.product_id)).all()
-    for offer in offers:
-        if offer.set_aside_g:
-            set_aside(session, offer.product_id, occasion.id, offer.set_aside_g, now=now)
+    of_it = (Offer.occasion_id == occasion.id, Offer.set_aside_g > 0)
+    promised = session.execute(select(Offer.product_id, Offer.set_aside_g).where(*of_it).order_by(Offer.product_id))
+    set_aside(session, occasion.id, dict(promised.all()), now=now)
     return status
 
 

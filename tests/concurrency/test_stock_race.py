@@ -8,6 +8,7 @@ from threading import Barrier
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from shop.catalog.actions import product_by_sku
@@ -121,7 +122,7 @@ def test_two_dispatches_never_take_one_gram_of_a_lot_twice(world: World) -> None
         ]
 
     def send(hold: int) -> Callable[[Session], object]:
-        return lambda session: actions.pick(session, hold, 50_000, now=NOW, day=NOW.date())
+        return lambda session: actions.pick(session, {hold: 50_000}, now=NOW, day=NOW.date())
 
     assert at_once(world, [send(hold) for hold in holds]) == [True, True]
     pool = db.session.scalars(select(Pool).where(Pool.product_id == product_id(db.session()))).one()
@@ -130,17 +131,67 @@ def test_two_dispatches_never_take_one_gram_of_a_lot_twice(world: World) -> None
     assert sum(sent) == -100_000
 
 
+def two_loads(session: Session) -> list[dict[int, int]]:
+    """Two orders of two products, each a hold of a kilogram by reservation id, named in opposite order."""
+    loads = []
+    for skus in (["PL001", "PL002"], ["PL002", "PL001"]):
+        wanted = {product_id(session, sku): 1_000 for sku in skus}
+        holds = actions.reserve(session, wanted, occasion_id=None, expires_at=None, now=NOW)
+        loads.append({holds[of]: 1_000 for of in wanted})
+    return loads
+
+
+def test_two_dispatches_of_two_products_in_opposite_order_wait_and_do_not_die(world: World) -> None:
+    def send(load: dict[int, int]) -> Callable[[Session], object]:
+        return lambda session: actions.pick(session, load, now=NOW, day=NOW.date())
+
+    def lose(sku: str) -> Callable[[Session], object]:
+        def some(session: Session) -> object:
+            of = product_id(session, sku)
+            lot = session.execute(text("SELECT id FROM lots WHERE product_id = :of ORDER BY id"), {"of": of}).scalar()
+            return actions.withdraw(session, lot, of, 10, reason="loss", now=NOW)
+
+        return some
+
+    for _ in range(10):
+        with transaction() as session:
+            loads = two_loads(session)
+        tasks = [send(loads[0]), send(loads[1]), lose("PL001"), lose("PL002")]
+        tasks.append(lambda session: actions.retire_lots(session, day=NOW.date(), now=NOW))
+        assert at_once(world, tasks) == [True] * 5
+
+
+def test_the_control_dispatching_product_by_product_dies(world: World) -> None:
+    """What locking all pools first is for: if this test fails, the one above proves nothing."""
+    with transaction() as session:
+        loads = two_loads(session)
+    first_is_out = Barrier(2)
+
+    def one_by_one(load: dict[int, int]) -> Callable[[Session], object]:
+        def send(session: Session) -> object:
+            for position, (hold, grams) in enumerate(load.items()):
+                if position:
+                    first_is_out.wait(timeout=10)
+                actions.pick(session, {hold: grams}, now=NOW, day=NOW.date())
+            return None
+
+        return send
+
+    with pytest.raises(OperationalError, match="deadlock detected"):
+        at_once(world, [one_by_one(load) for load in loads])
+
+
 def test_a_session_that_ends_while_another_begins_does_not_deadlock(world: World) -> None:
     with transaction() as session:
         occasion_id = occasion_by_code(session, "LIVE-1").id
-        actions.set_aside(session, product_id(session), occasion_id, 10_000, now=NOW)
+        actions.set_aside(session, occasion_id, {product_id(session): 10_000}, now=NOW)
 
     def give_back(session: Session) -> object:
         time.sleep(0.01)
         return actions.return_set_aside(session, occasion_id, now=NOW)
 
     def set_more(session: Session) -> object:
-        return actions.set_aside(session, product_id(session), occasion_id, 1_000, now=NOW)
+        return actions.set_aside(session, occasion_id, {product_id(session): 1_000}, now=NOW)
 
     for _ in range(5):
         assert at_once(world, [give_back, set_more, give_back, set_more]) == [True] * 4

@@ -45,9 +45,9 @@ def step(session: Session, kind: str, grams: int, which: int) -> None:
             actions.release(session, [hold, hold])
         case "pick" if hold:
             left = session.execute(select(Reservation.held_g).where(Reservation.id == hold)).scalar_one()
-            actions.pick(session, hold, min(grams, left), now=NOW, day=TODAY)
+            actions.pick(session, {hold: min(grams, left)}, now=NOW, day=TODAY)
         case "set_aside":
-            actions.set_aside(session, product.id, occasion_id, grams, now=NOW)
+            actions.set_aside(session, occasion_id, {product.id: grams}, now=NOW)
         case "return":
             actions.return_set_aside(session, occasion_id, now=NOW)
         case "withdraw":
@@ -108,7 +108,7 @@ def test_lots_are_picked_by_oldest_harvest_and_expired_ones_never(world: World) 
     )  # fmt: skip
     (hold,) = actions.reserve(session, {product.id: 30_000}, occasion_id=None, expires_at=None, now=NOW).values()
     assert oldest.expires_on == date(2025, 7, 25)
-    picked = actions.pick(session, hold, 15_000, now=NOW, day=TODAY)
+    picked = actions.pick(session, {hold: 15_000}, now=NOW, day=TODAY)[hold]
     assert [(pick.lot_id, pick.weight_g) for pick in picked] == [(oldest.id, 10_000), (older.id, 5_000)]
     session.rollback()
 
