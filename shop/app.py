@@ -34,6 +34,8 @@ from shop.rounds.api import blueprint as rounds
 from shop.settlement.api import blueprint as settlement
 from shop.stock.api import blueprint as stock
 from shop.web.api import blueprint as web
+from shop.web.buying import blueprint as buying
+from shop.web.following import blueprint as following
 from shop.web.rounds import blueprint as round_pages
 from shop.web.store import blueprint as store
 
@@ -85,6 +87,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.register_blueprint(web)
     app.register_blueprint(round_pages)
     app.register_blueprint(store)
+    app.register_blueprint(buying)
+    app.register_blueprint(following)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
     document(app, api)

@@ -108,25 +108,37 @@ def idempotent(view: Callable[..., Any]) -> Callable[..., Any]:
         claim = {"principal": g.principal, "key": _key_of_request()}
         digest = _fingerprint()
         with transaction() as session:
-            claimed = session.execute(_CLAIM, claim | {"print": digest, "now": now()}).first()
-            if claimed is None:
-                return _replay(session, claim, digest)
-            response = make_response(view(*args, **kwargs))
-            session.flush()
-            session.execute(
-                _STORE,
-                claim
-                | {
-                    "status": response.status_code,
-                    "type": response.content_type,
-                    "location": response.headers.get("Location"),
-                    "body": response.get_data(),
-                },
-            )
-            return response
+            return _once(session, claim, digest, lambda: make_response(view(*args, **kwargs)))
 
     wrapper.is_idempotent = True  # type: ignore[attr-defined]
     return wrapper
+
+
+def once(session: Session, principal: str, key: str, asked: bytes, make: Callable[[], Response]) -> Response:
+    """The answer that `make` gives to the first request with `key`; a repeat gets the stored one, for pages' forms.
+
+    `asked` is what was asked, in bytes. The caller opened the transaction. Raises KeyReused for another request.
+    """
+    return _once(session, {"principal": principal, "key": key}, hashlib.sha256(asked).digest(), make)
+
+
+def _once(session: Session, claim: dict[str, str], digest: bytes, make: Callable[[], Response]) -> Response:
+    claimed = session.execute(_CLAIM, claim | {"print": digest, "now": now()}).first()
+    if claimed is None:
+        return _replay(session, claim, digest)
+    response = make()
+    session.flush()
+    session.execute(
+        _STORE,
+        claim
+        | {
+            "status": response.status_code,
+            "type": response.content_type,
+            "location": response.headers.get("Location"),
+            "body": response.get_data(),
+        },
+    )
+    return response
 
 
 def _replay(session: Session, claim: dict[str, str], digest: bytes) -> Response:

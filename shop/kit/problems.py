@@ -142,14 +142,17 @@ def _pointer(steps: tuple[object, ...]) -> str:
     return "".join(f"/{step}" for step in escaped).encode("utf-8", "replace").decode()
 
 
-def _say(message: object) -> str:
+def in_chinese(message: object) -> str:
+    """What a field's message says in Chinese; as it is when nobody wrote it down."""
     text = str(message)
-    if language() != "zh":
-        return text
     for pattern, zh in MESSAGES_ZH:
         if re.fullmatch(pattern, text):
             return re.sub(pattern, zh, text)
     return text
+
+
+def _say(message: object) -> str:
+    return in_chinese(message) if language() == "zh" else str(message)
 
 
 def _flatten(tree: Any, steps: tuple[object, ...] = ()) -> list[dict[str, str]]:

@@ -310,7 +310,7 @@ def _taking(policy: ChannelPolicy, occasion: OccasionRow | None) -> _Taking:
             assert_never(policy.hold)
 
 
-def _hold_time(way: Way) -> timedelta:
+def hold_time(way: Way) -> timedelta:
     """How long an unpaid order holds its stock: as its occasion says, else `HOLD_TIME`."""
     hold_s = way.occasion.hold_s if way.occasion else None
     return HOLD_TIME if hold_s is None else timedelta(seconds=hold_s)
@@ -381,7 +381,7 @@ def _write(
     firm_id = _one_firm(products)
     total = _not_too_large(lines)
     terms = PaymentTerms(way.policy.payment.value)
-    expires_at = now + _hold_time(way) if lapses and way.policy.payment is Payment.IN_ADVANCE else None
+    expires_at = now + hold_time(way) if lapses and way.policy.payment is Payment.IN_ADVANCE else None
     taking = _taking(way.policy, way.occasion)
     wanted = {line.product_id: line.weight_g for line in lines} if taking.now else {}
     occasion = way.occasion

@@ -26,6 +26,15 @@ class Counter:
 
     partner: PartnerRow | None
     occasion: OccasionRow | None = None
+    #: Whether an address without a word about the counter means this one.
+    usual: bool = True
+
+    @property
+    def params(self) -> dict[str, str]:
+        """How an address names this counter."""
+        if self.occasion is not None:
+            return {"live": self.occasion.code}
+        return {"shop": self.partner.code} if self.partner and not self.usual else {}
 
     def request(self, sku: str, quantity: int, buyer_party_id: int = 0, **more: Any) -> Request:
         """The order that the page would place."""

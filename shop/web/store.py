@@ -6,11 +6,12 @@ Every page asks `preview_order` what an order would be, so it shows the price an
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from shop.access.guard import reference_version
 from shop.catalog.reference import Catalog, CatalogProduct, catalog
+from shop.channels.policies import Payer, channel_of_partner
 from shop.channels.reference import Selling, selling
 from shop.kit.clock import beijing_day
 from shop.kit.db import db
@@ -19,6 +20,7 @@ from shop.kit.http import now
 from shop.orders.place import Preview, pool_of
 from shop.stock.queries import left as left_in_stock
 from shop.web import shown
+from shop.web.forms import At, filled
 from shop.web.shown import Counter
 
 blueprint = Blueprint("store", __name__, template_folder="templates")
@@ -33,15 +35,24 @@ def known() -> tuple[Catalog, Selling]:
     return catalog(session, version), selling(session, version)
 
 
-def counter_of(sales: Selling, shop: str | None = None) -> Counter:
-    """Our own shop `shop`, or the first one. Raises NotFoundError for another's."""
+def counter_named(sales: Selling, live: str | None = None, shop: str | None = None) -> Counter:
+    """The counter that an address names: a session's, one of our own shops, or the first of them.
+
+    Raises NotFoundError for an occasion where consumers do not buy, and for a shop that is not ours.
+    """
+    if live is not None:
+        occasion = sales.occasions_by_code.get(live)
+        partner = sales.partners_by_id.get(occasion.partner_id) if occasion else None
+        if partner is None or channel_of_partner(partner.kind).payer is not Payer.CONSUMER:
+            raise NotFoundError(what=live)
+        return Counter(partner, occasion)
     fronts = sales.storefronts()
     if shop is None:
         return Counter(fronts[0] if fronts else None)
-    found = next((front for front in fronts if front.code == shop), None)
+    found = next((place for place, front in enumerate(fronts) if front.code == shop), None)
     if found is None:
         raise NotFoundError(what=shop)
-    return Counter(found)
+    return Counter(fronts[found], usual=found == 0)
 
 
 def product_of(goods: Catalog, sku: str) -> CatalogProduct:
@@ -87,7 +98,7 @@ blueprint.register_error_handler(DomainError, refused)
 def shop(code: str | None = None) -> str:
     """自营店 · The shelf of our own shop: what can be had now first."""
     goods, sales = known()
-    counter = counter_of(sales, code)
+    counter = counter_named(sales, shop=code)
     cards = shelf(goods.listed(), counter, goods, sales)
     sections: dict[str, list[dict[str, Any]]] = {}
     for found in cards:
@@ -102,7 +113,8 @@ def product(sku: str) -> AnyResponse | str | tuple[str, int]:
     """商品页 · One product: prices, season, stock, papers held, origin; what else there is when it cannot be had."""
     goods, sales = known()
     found = product_of(goods, sku)
-    counter, day = counter_of(sales), beijing_day(now())
+    asked, _ = filled(At, request.args)
+    counter, day = counter_named(sales, asked.get("live"), asked.get("shop")), beijing_day(now())
     if shown.gone(found):
         others = alternatives(found, counter, goods, sales)
         return render_template("store/gone.html", product=found, others=others, counter=counter), 410

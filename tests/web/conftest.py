@@ -13,7 +13,10 @@ from werkzeug.test import TestResponse
 
 from shop.kit.clock import WalkingClock
 from shop.kit.db import transaction
+from shop.orders.actions import dispatch
+from shop.orders.locks import locked_order
 from tests.factories.sales import NECTARINE, ready
+from tests.journeys.conftest import Stage
 from tests.web.browser import installed
 
 
@@ -73,6 +76,18 @@ class Store:
 
     app: Flask
     clock: WalkingClock
+
+    def work(self) -> None:
+        """Do what the outbox asks for."""
+        Stage(self.app, self.clock).work()
+
+    def dispatch(self, number: str) -> None:
+        """The firm sends the whole order."""
+        with transaction() as session:
+            order = locked_order(session, number)
+            dispatch(
+                session, order, None, carrier_zh="顺丰冷链", tracking_number="SF1", actor_id=None, now=self.clock.now()
+            )
 
 
 @pytest.fixture

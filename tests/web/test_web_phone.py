@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.web.browser import WIDTH, Phone, installed, phone
+from tests.web.conftest import Store
 
 #: The least height of what is tapped, in CSS pixels.
 FINGER = 44
@@ -22,13 +23,13 @@ def too_small(screen: Phone) -> list[str]:
     """Links and fields that are visible and lower than a finger."""
     found: list[str] = screen.run(
         "[...document.querySelectorAll('a, button, summary, input:not([type=hidden]), textarea')]"
-        ".filter(e => e.checkVisibility() && e.closest('label, a, button, summary, input, textarea')"
+        ".filter(e => e.checkVisibility() && (e.closest('label') || e)"
         f".getBoundingClientRect().height < {FINGER}).map(e => e.outerHTML.slice(0, 80))"
     )
     return found
 
 
-@pytest.mark.parametrize("path", ["/shop", "/p/PL001", "/p/PL005", "/p/PL999"])
+@pytest.mark.parametrize("path", ["/shop", "/p/PL001", "/p/PL005", "/p/PL999", "/p/PL001/order?quantity=2", "/o"])
 def test_a_page_fits_a_phone_is_light_and_easy_to_tap(screen: Phone, site: str, path: str) -> None:
     screen.open(site + path)
     assert screen.run("document.documentElement.scrollWidth") == WIDTH
@@ -52,3 +53,32 @@ def test_what_cannot_be_had_now_is_folded_away_until_it_is_asked_for(screen: Pho
     assert screen.run(hidden) is False
     screen.tap("summary", leads=False)
     assert screen.run(hidden) is True
+
+
+def test_a_guest_orders_with_a_finger_pays_and_sees_the_order(screen: Phone, site: str, store: Store) -> None:
+    screen.open(f"{site}/p/PL001")
+    screen.type(".bar input", "2")
+    screen.tap(".bar button")
+    for field, words in (
+        ("name", "张三（示例）"),
+        ("phone", "12345"),
+        ("address", "山西省运城市平陆县某街 1 号（示例）"),
+    ):
+        screen.type(f"[name={field}]", words)
+    screen.tap("form .button")
+    assert "请填写有效的手机号" in screen.text()
+    screen.type("[name=phone]", "138 0000 0000")
+    screen.tap("form .button")
+    assert "应付\n¥79.60" in screen.text()
+    assert screen.run("document.documentElement.scrollWidth") == WIDTH
+    assert too_small(screen) == []
+    screen.tap("form .button", leads=False)
+    assert screen.run("document.querySelector('.agree input').validity.valueMissing") is True
+    screen.tap(".agree", leads=False)
+    screen.tap("form .button")
+    assert screen.run("location.pathname").startswith("/simulated-pay/")
+    screen.tap(".pay button")
+    store.work()
+    screen.tap(".back")
+    assert "已付款，等待发货" in screen.text()
+    assert too_small(screen) == []

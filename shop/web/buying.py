@@ -1,0 +1,208 @@
+"""A guest orders in two screens and pays: where it goes, then look at it and confirm. Sent twice it is one order."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Response, current_app, render_template, request
+from limits import RateLimitItemPerMinute
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shop.access.actions import normal_phone
+from shop.access.attempts import Attempts
+from shop.access.errors import PhoneNotValid
+from shop.catalog.reference import Catalog, CatalogProduct
+from shop.channels.reference import Selling
+from shop.kit.db import db, transaction
+from shop.kit.errors import DomainError
+from shop.kit.http import now
+from shop.kit.idempotency import once
+from shop.kit.money import yuan
+from shop.kit.states import record
+from shop.orders.locks import locked_order_by_id
+from shop.orders.models import Order, OrderStatus
+from shop.orders.place import HOLD_TIME, Preview, hold_time, place_order, pool_of, preview_order
+from shop.payments.actions import start_payment
+from shop.stock.errors import NotEnoughStock
+from shop.stock.queries import left as left_in_stock
+from shop.web import shown
+from shop.web.errors import FormExpired, TooManyOrders
+from shop.web.forms import Addressed, Chosen, Confirmed, filled
+from shop.web.guest import Guest, from_our_page, guest_of, guest_party, new_guest, opened, remember, ticket
+from shop.web.shown import Counter
+from shop.web.store import counter_named, known, product_of, refused
+
+blueprint = Blueprint("buying", __name__, template_folder="templates")
+
+#: Orders of a phone, and from an address, in a quarter of an hour. Behind one address stands a whole village at times.
+PER_PHONE, PER_ADDRESS = RateLimitItemPerMinute(10, 15), RateLimitItemPerMinute(300, 15)
+#: Orders of one buyer that hold stock and wait for their payment (T21).
+MOST_UNPAID = 3
+
+
+def short(error: NotEnoughStock) -> tuple[str, int]:
+    """Somebody was faster: how many packs are left, and a way to take fewer."""
+    goods, _ = known()
+    row = error.short[0]
+    product = goods.by_sku[str(row["sku"])]
+    left = shown.packs(product, int(str(row["left_g"])))
+    counter = {name: value for name in ("live", "shop") if (value := request.form.get(name))}
+    page = render_template("store/short.html", product=product, left=left, params=counter)
+    return page, error.status
+
+
+blueprint.register_error_handler(NotEnoughStock, short)
+blueprint.register_error_handler(DomainError, refused)
+
+
+def _purpose(sku: str, asked: dict[str, Any]) -> str:
+    """What a ticket confirms: these packs of this product at this counter."""
+    return f"order {sku} {asked['quantity']} {asked['live']} {asked['shop']}"
+
+
+def _left(preview: Preview, product: CatalogProduct) -> int:
+    grams = left_in_stock(db.session(), [product.product_id], pool_of(preview.way))
+    return shown.packs(product, grams[product.product_id])
+
+
+def _private(page: str, status: int = 200, guest: Guest | None = None) -> Response:
+    """A page for one person: kept by nobody. A new browser gets its cookie."""
+    response = current_app.make_response((page, status))
+    response.headers["Cache-Control"] = "no-store"
+    return remember(response, guest, secure=request.is_secure) if guest else response
+
+
+def _ask(
+    product: CatalogProduct, counter: Counter, quantity: int, values: dict[str, Any], wrong: dict[str, str],
+    goods: Catalog, sales: Selling,
+) -> Response:  # fmt: skip
+    """The first screen. Raises why nothing can be ordered here."""
+    one = preview_order(counter.request(product.sku, 1), goods=goods, selling=sales, now=now())
+    page = render_template(
+        "store/order.html", product=product, counter=counter, quantity=quantity, values=values, wrong=wrong,
+        price=shown.price(one.lines[0].price_fen, product), weight=shown.kilograms(product.net_weight_g),
+    )  # fmt: skip
+    return _private(page, 422 if wrong else 200, None if guest_of(request) else new_guest())
+
+
+@blueprint.route("/p/<string:sku>/order", methods=["GET"])
+def address(sku: str) -> Response:
+    """下单第一屏 · Where it goes: name, phone, address."""
+    goods, sales = known()
+    asked, wrong = filled(Chosen, request.args)
+    counter = counter_named(sales, asked.get("live"), asked.get("shop"))
+    return _ask(product_of(goods, sku), counter, asked.get("quantity", 1), {}, wrong, goods, sales)
+
+
+@blueprint.route("/p/<string:sku>/order", methods=["POST"])
+def confirm(sku: str) -> Response:
+    """下单第二屏 · Look at it: what, how much, whereto, and that fresh produce is not returned."""
+    guest = from_our_page(request)
+    goods, sales = known()
+    product = product_of(goods, sku)
+    asked, wrong = filled(Addressed, request.form)
+    if not wrong:
+        wrong = _unfit_phone(asked)
+    if wrong:
+        chosen, unfit = filled(Chosen, {name: request.form[name] for name in Chosen().fields if name in request.form})
+        counter = counter_named(sales, chosen.get("live"), chosen.get("shop"))
+        return _ask(product, counter, chosen.get("quantity", 1), request.form.to_dict(), wrong | unfit, goods, sales)
+    return _look(product, asked, guest, goods, sales)
+
+
+def _unfit_phone(asked: dict[str, Any]) -> dict[str, str]:
+    try:
+        asked["phone"] = normal_phone(asked["phone"])
+    except PhoneNotValid as refusal:
+        return {"phone": refusal.sentence("zh")}
+    return {}
+
+
+def _look(
+    product: CatalogProduct, asked: dict[str, Any], guest: Guest, goods: Catalog, sales: Selling, *, why: str = ""
+) -> Response:
+    """The second screen, with a ticket for what it shows. `why`: it was sent once and must be looked at again."""
+    counter = counter_named(sales, asked["live"], asked["shop"])
+    preview = preview_order(counter.request(product.sku, asked["quantity"]), goods=goods, selling=sales, now=now())
+    left = _left(preview, product)
+    if left < asked["quantity"]:
+        weight = preview.lines[0].weight_g
+        raise NotEnoughStock([{"sku": product.sku, "asked_g": weight, "left_g": left * product.net_weight_g}])
+    total = preview.total_fen
+    page = render_template(
+        "store/confirm.html", product=product, counter=counter, asked=asked, why=why,
+        price=shown.price(preview.lines[0].price_fen, product), total=yuan(total),
+        minutes=hold_time(preview.way) // timedelta(minutes=1), weight=shown.kilograms(preview.lines[0].weight_g),
+        ticket=ticket(guest, _purpose(product.sku, asked), total_fen=total, now=now()),
+    )  # fmt: skip
+    return _private(page, 409 if why else 200)
+
+
+@blueprint.route("/p/<string:sku>/order/confirmation", methods=["POST"])
+def place(sku: str) -> Response:
+    """提交订单 · Place it and go to the payment page. The ticket makes a double tap one order."""
+    guest = from_our_page(request)
+    goods, sales = known()
+    product = product_of(goods, sku)
+    asked, wrong = filled(Confirmed, request.form)
+    if not wrong:
+        wrong = _unfit_phone(asked)
+    if wrong:
+        raise FormExpired
+    counter = counter_named(sales, asked["live"], asked["shop"])
+    try:
+        good = opened(asked["ticket"], guest, _purpose(sku, asked), now=now())
+    except FormExpired as expired:
+        return _look(product, asked, guest, goods, sales, why=expired.sentence("zh"))
+    if product.is_fresh and not asked["agreed"]:
+        return _look(product, asked, guest, goods, sales, why="请先勾选已知悉退货规则。")
+    _not_too_often(asked["phone"])
+    said = "\n".join(str(asked[name]) for name in ("name", "phone", "address", "quantity", "live", "shop"))
+    try:
+        with transaction() as session:
+            response = once(
+                session, f"guest:{guest.name}", good.nonce, f"{sku}\n{said}".encode(),
+                lambda: _place(session, product, counter, asked, good.total_fen, goods, sales),
+            )  # fmt: skip
+    except FormExpired as changed:
+        return _look(product, asked, guest, goods, sales, why=changed.sentence("zh"))
+    return remember(response, guest.sees(response.get_data(as_text=True)), secure=request.is_secure)
+
+
+def _not_too_often(phone: str) -> None:
+    """Raises TooManyOrders. Counted outside the transaction: the counter stands on another server."""
+    attempts: Attempts = current_app.extensions["attempts"]
+    address = request.remote_addr or "unknown"
+    wait = attempts.wait((PER_PHONE, "order-phone", phone), (PER_ADDRESS, "order-address", address))
+    if wait is not None:
+        raise TooManyOrders(retry_after_s=wait)
+
+
+def _place(
+    session: Session, product: CatalogProduct, counter: Counter, asked: dict[str, Any], shown_fen: int, goods: Catalog,
+    sales: Selling,
+) -> Response:  # fmt: skip
+    """Order and payment page in one transaction. Locks the buyer, so that his open orders are counted one by one.
+
+    Raises FormExpired when the total is no longer the one that was shown (T15), TooManyOrders, and what placing raises.
+    """
+    instant = now()
+    buyer = guest_party(session, asked["phone"])
+    waiting = select(func.count()).where(Order.buyer_party_id == buyer, Order.status == OrderStatus.PLACED)
+    if session.execute(waiting).scalar_one() >= MOST_UNPAID:
+        raise TooManyOrders(retry_after_s=int(HOLD_TIME.total_seconds()))
+    recipient = {name: asked[name] for name in ("name", "phone", "address")}
+    placed = place_order(
+        session, counter.request(product.sku, asked["quantity"], buyer, recipient=recipient), goods=goods,
+        selling=sales, actor_id=None, now=instant,
+    )  # fmt: skip
+    if placed.total_fen != shown_fen:
+        raise FormExpired
+    order = locked_order_by_id(session, placed.order_id)
+    if asked["agreed"]:
+        record(session, order, "no_return_agreed", person_id=None, now=instant)
+    payment = start_payment(session, order, now=instant)
+    response = current_app.make_response((placed.number, 303))
+    response.content_type = "text/plain; charset=utf-8"
+    response.headers["Location"] = payment.pay_url or ""
+    return response
