@@ -33,6 +33,7 @@ from shop.reports.api import blueprint as reports
 from shop.rounds.api import blueprint as rounds
 from shop.settlement.api import blueprint as settlement
 from shop.stock.api import blueprint as stock
+from shop.units.api import blueprint as units
 from shop.web.api import blueprint as web
 from shop.web.buying import blueprint as buying
 from shop.web.following import blueprint as following
@@ -46,7 +47,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Rooms that answer HTTP, in the order of the documentation.
 ROOMS = (
     access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, live, rounds,
-    marketplaces, reports, imports,
+    units, marketplaces, reports, imports,
 )  # fmt: skip
 
 MIB = 1024 * 1024

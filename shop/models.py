@@ -17,9 +17,10 @@ from shop.reports import models as reports
 from shop.rounds import models as rounds
 from shop.settlement import models as settlement
 from shop.stock import models as stock
+from shop.units import models as units
 
 __all__ = [
     "access", "agreements", "catalog", "channels", "dirty", "farmers", "idempotency", "income", "jobs", "ledger",
     "live", "marketplaces", "orders", "payments", "places", "reports", "rounds", "settlement", "states", "stock",
-    "versions",
+    "units", "versions",
 ]  # fmt: skip

@@ -533,6 +533,27 @@ CHECKS: tuple[Check, ...] = (
         LEFT JOIN postings ON journal_id = journals.id AND amount_fen * sign(received_fen) > 0
         WHERE received_fen <> 0 GROUP BY marketplace_payouts.id
         HAVING coalesce(sum(amount_fen), 0) <> received_fen"""),
+    Check("U1", "预留份额等于规定比例向上取整", "a filed reserve is the rule's part, rounded up", """
+        SELECT unit_filings.id AS filing_id FROM unit_filings JOIN reserve_rules ON reserve_rules.id = rule_id
+        WHERE reserve_fen <> CASE WHEN canteen_fen > 0 THEN (canteen_fen * canteen_bp + 9999) / 10000
+                                  ELSE (unit_filings.union_fen * union_bp + 9999) / 10000 END
+           OR unit_filings.union_cap_fen <> reserve_rules.union_cap_fen"""),
+    Check("U2", "工会采购人人均等，且不超过年度标准",
+        "what a union gives is equal for all members and within the year's cap", """
+        SELECT 'part' AS what, orders.id FROM unit_purchases JOIN orders ON orders.id = order_id
+        WHERE per_member_fen * members <> total_fen
+        UNION ALL
+        SELECT 'lines', order_lines.order_id FROM unit_purchases JOIN order_lines USING (order_id)
+        WHERE quantity % members <> 0
+        UNION ALL
+        SELECT 'cap', partner_id FROM (
+            SELECT partner_id, extract(year FROM placed_on) AS year, sum(per_member_fen) AS fen FROM unit_purchases
+            JOIN orders ON orders.id = order_id WHERE status NOT IN ('cancelled', 'expired') GROUP BY 1, 2) AS given
+        WHERE fen > (SELECT max(union_cap_fen) FROM unit_filings WHERE unit_filings.partner_id = given.partner_id
+                     AND unit_filings.year = given.year)"""),
+    Check("U3", "每笔外部采购只计一次", "a purchase elsewhere counts once", """
+        SELECT partner_id, number FROM unit_outside_purchases GROUP BY partner_id, number
+        HAVING sum(sign(amount_fen)) NOT IN (0, 1)"""),
     Check("S1", "触达农户的销售不超过结算的货款", "sales reached stay within what was settled", """
         SELECT settlements.id AS settlement_id FROM settlements JOIN sales_reach ON settlement_id = settlements.id
         GROUP BY settlements.id

@@ -1,7 +1,6 @@
 """The last packs of a round and the closing of a round, by real threads; and the controls without the lock."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
@@ -13,13 +12,13 @@ from shop.catalog.reference import catalog
 from shop.channels.models import OccasionKind
 from shop.channels.reference import selling
 from shop.kit.db import db, release, transaction
-from shop.kit.errors import DomainError
 from shop.kit.reference import current_version
 from shop.orders.models import Order, OrderLine
 from shop.rounds import actions, joining
 from shop.rounds.errors import AlreadyJoined
 from shop.rounds.locks import locked_round
 from shop.rounds.models import EntryLine, Round, RoundEntry
+from tests.factories.threads import at_once
 from tests.factories.world import NOW, World, build
 
 LINK = "jn2"
@@ -47,24 +46,6 @@ def closes(session: Session) -> object:
     )
 
 
-def at_once(world: World, tasks: list[Callable[[Session], object]]) -> list[str]:
-    """Run each in a thread and a transaction of its own, all starting together: "" or the code of its refusal."""
-    start = Barrier(len(tasks))
-
-    def run(task: Callable[[Session], object]) -> str:
-        with world.app.app_context():
-            start.wait()
-            try:
-                with transaction() as session:
-                    task(session)
-            except DomainError as refusal:
-                return refusal.code
-            return ""
-
-    with ThreadPoolExecutor(len(tasks)) as threads:
-        return list(threads.map(run, tasks))
-
-
 def taken() -> int:
     packs = db.session.scalar(
         select(func.sum(EntryLine.quantity)).join(Round, Round.id == EntryLine.round_id).where(Round.join_code == LINK)
@@ -74,19 +55,19 @@ def taken() -> int:
 
 
 def test_t20_the_last_packs_of_a_round_are_sold_once(world: World) -> None:
-    answers = at_once(world, [joins(number, 2) for number in range(8)])
+    answers = at_once(world.app, [joins(number, 2) for number in range(8)])
     assert sorted(answers) == [""] * 4 + ["round-sold-out"] * 4
     assert taken() == 9
 
 
 def test_one_phone_joins_once_however_often_it_taps(world: World) -> None:
-    answers = at_once(world, [joins(number, 1, "+8613900000000") for number in range(4)])
+    answers = at_once(world.app, [joins(number, 1, "+8613900000000") for number in range(4)])
     assert sorted(answers) == ["", *[AlreadyJoined.code] * 3]
     assert taken() == 2
 
 
 def test_whoever_joins_while_the_round_is_closed_is_in_the_order_or_refused(world: World) -> None:
-    answers = at_once(world, [closes, joins(1, 2), joins(2, 2), closes])
+    answers = at_once(world.app, [closes, joins(1, 2), joins(2, 2), closes])
     assert sorted([answers[0], answers[3]]) == ["", "move-refused"]
     assert {answers[1], answers[2]} <= {"", "round-not-open"}
     ordered = db.session.scalar(
@@ -119,6 +100,6 @@ def test_the_control_reading_the_round_without_its_lock_oversells_it(
     monkeypatch.setattr(joining, "_checked", slowly)
     with transaction() as session:
         session.execute(text("ALTER TABLE round_entries DROP CONSTRAINT uq_round_entries_round_id_position"))
-    assert at_once(world, [joins(1, 5), joins(2, 5)]) == ["", ""]
+    assert at_once(world.app, [joins(1, 5), joins(2, 5)]) == ["", ""]
     assert taken() == 11
     assert db.session.scalar(select(func.count()).select_from(RoundEntry)) == 4

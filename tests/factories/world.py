@@ -49,6 +49,7 @@ from shop.places.models import Township, TownshipKind, Village, VillageKind
 from shop.rounds.joining import hashed
 from shop.rounds.models import EntryLine, Round, RoundEntry, RoundProduct, RoundStatus
 from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind
+from shop.units.models import OutsidePurchase, ReserveRule
 from tests.factories.access import headers_of, person
 
 NOW = datetime(2025, 7, 15, 2, 0, tzinfo=UTC)
@@ -101,6 +102,10 @@ def build(app: Flask) -> World:
                      starts_on=date(2025, 1, 1), ends_on=date(2025, 12, 31))
         )  # fmt: skip
         county = writer.party(PartyKind.COUNTY, COUNTY)
+        writer.add(
+            ReserveRule(authority="县财政局", valid_from=date(2025, 1, 1), canteen_bp=1_000, union_bp=2_000,
+                        union_cap_fen=150_000, file_by=date(2025, 3, 21), source_zh="通知（示例）", recorded_at=NOW)
+        )  # fmt: skip
         sides = [_side(writer, number, campaign) for number in (1, 2)]
     for side in sides:
         side.parties[PartyKind.COUNTY] = county
@@ -211,6 +216,10 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
     guarantee = _guarantee(writer, firm, household)
     agreement = _agreement(writer, n, campaign, enterprise, firm, product)
     round_ = _round(writer, n, campaign, unit, product)
+    writer.add(
+        OutsidePurchase(partner_id=unit.id, number="832-0009", position=1, bought_on=TODAY, amount_fen=10_000 * n,
+                        goods_zh="苹果（示例）", recorded_at=NOW)
+    )  # fmt: skip
     customer = parties[PartyKind.CUSTOMER]
     live = writer.order(f"LIVE{n}", ChannelKind.LIVESTREAM, campaign, host, product, customer, session)
     helped = writer.order(f"CADRE{n}", ChannelKind.CADRE, campaign, cadre, product, customer)

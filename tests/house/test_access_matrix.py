@@ -187,6 +187,15 @@ MATRIX: dict[str, Access] = {
     "stock.open_lot": row("firm_staff", owned={"sku": "product", "deliveries": "delivery"}),
     "stock.show_lot": row("operator firm_staff", code="lot", both="operator"),
     "stock.withdraw": row("firm_staff", code="lot"),
+    "units.list_rules": row("operator buyer county_manager township_manager"),
+    "units.add_rule": row("operator"),
+    "units.list_units": row("operator buyer county_manager township_manager", query="year=2025"),
+    "units.show_unit": row("operator buyer", code="unit", query="year=2025", both="operator"),
+    "units.file_year": row("buyer", code="unit"),
+    "units.record_outside": row("buyer", code="unit"),
+    "units.void_outside": row("buyer", code="unit"),
+    "units.declare": row("buyer", number="order"),
+    "units.show_sheet": row("operator firm_staff buyer", number="order", both="operator"),
 }  # fmt: skip
 
 #: Whose order is whose: cadres and units have their own.

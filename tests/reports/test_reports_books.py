@@ -40,6 +40,7 @@ def play(season: object) -> None:
     """Something of everything."""
     from tests.factories.rounds import delivered_round, handed_out
     from tests.factories.sales import Season
+    from tests.factories.units import unit_year
 
     assert isinstance(season, Season)
     shop = desk(season)
@@ -53,6 +54,7 @@ def play(season: object) -> None:
     season.settled(season.approved("UNIT", 5))
     season.settled(season.called(agreement_of(season), 20_000), refused_g=1_000)
     handed_out(season, delivered_round(season))
+    unit_year(season)
     season.refunded(whole, 500)
     season.tell_refunds()
     season.accepted(season.paid("HOST", quantity=1))
@@ -191,6 +193,9 @@ FAULTS: dict[str, str] = {
     "L2": "UPDATE live_sessions SET status = 'ended', ended_at = started_at - interval '1 day'",
     "M1": spoil("marketplace_orders", "amount_fen = amount_fen + 1"),
     "M2": "DELETE FROM journals WHERE source_type = 'marketplace_payouts'",
+    "U1": "UPDATE unit_filings SET reserve_fen = reserve_fen + 1",
+    "U2": "UPDATE unit_purchases SET per_member_fen = per_member_fen + 1",
+    "U3": "UPDATE unit_outside_purchases SET voids_id = NULL, amount_fen = abs(amount_fen), position = id",
     "S1": "UPDATE sales_reach SET amount_fen = amount_fen * 2",
     "S2": spoil("sales_reach", "amount_fen = amount_fen - 1"),
     "S3": "DELETE FROM settlements WHERE refund_id IS NOT NULL",
@@ -224,6 +229,11 @@ def test_a_planted_fault_is_found(tampering: Connection, code: str) -> None:
         ("I30", "UPDATE orders SET status = 'cancelled' WHERE status = 'confirmed'"),
         ("I30", "DELETE FROM history WHERE entity_type = 'orders'"),
         ("I30-facts", "UPDATE order_lines SET accepted_g = NULL"),
+        ("R1", "DELETE FROM round_entry_lines"),
+        ("R2", "UPDATE round_products SET total_packs = 1"),
+        ("U1", "UPDATE unit_filings SET canteen_fen = 0, union_fen = 7"),
+        ("U2", "UPDATE unit_filings SET union_cap_fen = 1"),
+        ("U2", "UPDATE unit_purchases SET members = members * 4, per_member_fen = per_member_fen / 4"),
         ("I30-facts", spoil("orders", "paid_fen = 0", "status = 'confirmed'")),
         ("I10-book", "DELETE FROM simulated_charges WHERE kind = 'pay'"),
         ("L1", "DELETE FROM shelf_items"),
