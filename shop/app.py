@@ -37,6 +37,7 @@ from shop.units.api import blueprint as units
 from shop.web.api import blueprint as web
 from shop.web.buying import blueprint as buying
 from shop.web.following import blueprint as following
+from shop.web.links import blueprint as sale_links
 from shop.web.rounds import blueprint as round_pages
 from shop.web.store import blueprint as store
 
@@ -90,6 +91,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.register_blueprint(store)
     app.register_blueprint(buying)
     app.register_blueprint(following)
+    app.register_blueprint(sale_links)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
     document(app, api)

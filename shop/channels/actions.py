@@ -8,21 +8,25 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shop.channels.errors import (
     AlreadyPartner,
     CodeTaken,
     FeeTaken,
+    NoLinks,
     NoStorefront,
     NotFoundError,
     OccasionOfAnother,
     RewardRefused,
+    RuleTaken,
 )
 from shop.channels.models import (
     Campaign,
     FeeRate,
     LinkClick,
+    LinkRule,
     Occasion,
     OccasionKind,
     OccasionStatus,
@@ -31,7 +35,7 @@ from shop.channels.models import (
     PartnerKind,
     SaleLink,
 )
-from shop.channels.policies import Reward, channel_of_partner
+from shop.channels.policies import Price, Reward, channel_of_partner
 from shop.channels.states import OCCASION_LIFE
 from shop.kit.clock import beijing_day
 from shop.kit.states import advance, record
@@ -170,7 +174,9 @@ def create_link(
     session: Session, partner: Partner, campaign_id: int, *, occasion_id: int | None = None,
     product_id: int | None = None, now: datetime,
 ) -> SaleLink:  # fmt: skip
-    """A short link of a partner: eight letters, 30^8 of them, drawn at random. Raises OccasionOfAnother."""
+    """A short link of a partner: eight letters, 30^8 of them, drawn at random. Raises NoLinks, OccasionOfAnother."""
+    if channel_of_partner(partner.kind).price is Price.AGREEMENT:
+        raise NoLinks(partner=partner.code)
     if occasion_id is not None:
         host_id = session.execute(select(Occasion.partner_id).where(Occasion.id == occasion_id)).scalar_one()
         if host_id != partner.id:
@@ -190,10 +196,34 @@ def visitor_hash(secret: str, visitor: str, day: date) -> bytes:
 
 
 def open_link(session: Session, code: str, visitor: str, secret: str, *, now: datetime) -> SaleLink:
-    """Count an opening and say where the link leads. Raises NotFoundError."""
+    """Count an opening by a person and say where the link leads. Raises NotFoundError."""
     link = session.scalar(select(SaleLink).where(SaleLink.code == code))
     if link is None:
         raise NotFoundError(what=code)
-    hashed = visitor_hash(secret, visitor, beijing_day(now))
-    session.add(LinkClick(link_id=link.id, at=now, visitor_hash=hashed))
+    count_opening(session, link.id, visitor, secret, is_bot=False, now=now)
     return link
+
+
+def count_opening(session: Session, link_id: int, visitor: str, secret: str, *, is_bot: bool, now: datetime) -> None:
+    """Count an opening: a row for each visitor and day, however often he comes. One statement."""
+    hashed = visitor_hash(secret, visitor, beijing_day(now))
+    made = insert(LinkClick).values(link_id=link_id, at=now, visitor_hash=hashed, is_bot=is_bot)
+    session.execute(
+        made.on_conflict_do_update(
+            index_elements=[LinkClick.link_id, LinkClick.visitor_hash, LinkClick.is_bot],
+            set_={LinkClick.times: LinkClick.times + 1},
+        )
+    )
+
+
+def set_link_rule(
+    session: Session, valid_from: date, window_days: int, *, actor_id: int | None, now: datetime
+) -> LinkRule:
+    """For how many days a link counts, from a day on. Raises RuleTaken: orders may have been attributed by it."""
+    if session.scalar(select(LinkRule.id).where(LinkRule.valid_from == valid_from)):
+        raise RuleTaken(valid_from=str(valid_from))
+    rule = LinkRule(valid_from=valid_from, window_days=window_days)
+    session.add(rule)
+    session.flush()
+    record(session, rule, "set", person_id=actor_id, now=now, facts={"window_days": window_days})
+    return rule

@@ -13,7 +13,7 @@ from shop.catalog.actions import product_by_sku
 from shop.channels import actions, errors, queries, schemas
 from shop.channels.models import Campaign, Occasion, Partner, PartnerKind, SaleLink
 from shop.channels.policies import POLICIES, ChannelPolicy, channel_of_partner
-from shop.channels.reference import selling
+from shop.channels.reference import WINDOW_DAYS, selling
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
 from shop.kit.errors import NotFoundError
@@ -32,7 +32,7 @@ PARTY_OF: dict[PartnerKind, PartyKind] = {
     PartnerKind.ENTERPRISE: PartyKind.BUYER,
     PartnerKind.HOST: PartyKind.HOST,
 }
-SHARING = (Role.OPERATOR, Role.HOST, Role.CADRE)
+SHARING = (Role.OPERATOR, Role.HOST, Role.CADRE, Role.BUYER)
 
 
 def _campaign(campaign: Campaign) -> dict[str, Any]:
@@ -180,6 +180,16 @@ def _own_occasion(session: Session, code: str, partner: Partner) -> Occasion:
     return occasion
 
 
+def _campaign_named(session: Session, code: str | None) -> int:
+    """The campaign by its code, or the present one. Raises NotFoundError, NoCampaign when none is open."""
+    if code is None:
+        return _campaign_now(session)
+    found = session.scalar(select(Campaign.id).where(Campaign.code == code))
+    if found is None:
+        raise NotFoundError(what=code)
+    return found
+
+
 def _campaign_now(session: Session) -> int:
     found = selling(session, reference_version()).campaign_on(beijing_day(now()))
     if found is None:
@@ -192,7 +202,7 @@ def _campaign_now(session: Session) -> int:
 @blueprint.arguments(schemas.LinkAsked)
 @blueprint.response(201, schemas.LinkOut)
 @documented(
-    errors=[NotFoundError, errors.NoCampaign],
+    errors=[NotFoundError, errors.NoCampaign, errors.NoLinks],
     example={"partner": "L01", "session": "LIVE-1", "sku": "PL001"},
 )
 def add_link(body: dict[str, Any]) -> dict[str, Any]:
@@ -202,7 +212,7 @@ def add_link(body: dict[str, Any]) -> dict[str, Any]:
         occasion = _own_occasion(session, body["session"], partner) if body["session"] else None
         product = product_by_sku(session, body["sku"]) if body["sku"] else None
         link = actions.create_link(
-            session, partner, occasion.campaign_id if occasion else _campaign_now(session),
+            session, partner, occasion.campaign_id if occasion else _campaign_named(session, body["campaign"]),
             occasion_id=occasion.id if occasion else None, product_id=product.id if product else None, now=now(),
         )  # fmt: skip
         return queries.links(session, current_actor(), SaleLink.id == link.id, limit=1)[0]
@@ -218,3 +228,27 @@ def list_links(query: dict[str, Any]) -> dict[str, object]:
     wanted = [] if before is None else [SaleLink.id < before]
     rows = queries.links(db.session(), current_actor(), *wanted, limit=query["limit"] + 1)
     return page(rows, query["limit"], key=lambda row: int(row["id"]))
+
+
+@blueprint.route("/link-rules", methods=["GET"])
+@allow(EVERYONE)
+@blueprint.response(200, schemas.LinkRuleList)
+def list_link_rules() -> dict[str, Any]:
+    """归属期规则 · For how many days an opened link counts for the orders that follow."""
+    rules = selling(db.session(), reference_version()).link_rules
+    return {
+        "items": [{"valid_from": day, "window_days": days} for day, days in sorted(rules, reverse=True)],
+        "default_window_days": WINDOW_DAYS,
+    }
+
+
+@blueprint.route("/link-rules", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.LinkRuleAsked)
+@blueprint.response(201, schemas.LinkRuleAsked)
+@documented(errors=[errors.RuleTaken], example={"valid_from": "2026-01-01", "window_days": 7})
+def add_link_rule(body: dict[str, Any]) -> dict[str, Any]:
+    """设定归属期 · For how many days a link counts, from a day on. Orders of earlier days keep their rule."""
+    with transaction() as session:
+        actions.set_link_rule(session, **body, actor_id=current_actor().person_id, now=now())
+        return body

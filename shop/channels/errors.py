@@ -3,8 +3,8 @@
 from shop.kit.errors import DomainError, MoveRefusedError, NotFoundError
 
 __all__ = [
-    "AlreadyPartner", "CodeTaken", "FeeTaken", "MoveRefusedError", "NoCampaign", "NoStorefront", "NotFoundError",
-    "OccasionOfAnother", "RewardRefused",
+    "AlreadyPartner", "CodeTaken", "FeeTaken", "MoveRefusedError", "NoCampaign", "NoLinks", "NoStorefront",
+    "NotFoundError", "OccasionOfAnother", "RewardRefused", "RuleTaken",
 ]  # fmt: skip
 
 
@@ -72,3 +72,22 @@ class OccasionOfAnother(DomainError):
     title_zh, title_en = "不是该伙伴的场次", "Session of another"
     zh = "该场次不属于伙伴 {partner}。"
     en = "This session is not one of {partner}."
+
+
+class NoLinks(DomainError):
+    """Who buys under an agreement calls off by weight: no link leads there."""
+
+    code = "no-links"
+    status = 422
+    title_zh, title_en = "没有推广链接", "No links"
+    zh = "{partner} 按采购协议要货，没有推广链接。"
+    en = "{partner} calls off under an agreement and has no links."
+
+
+class RuleTaken(DomainError):
+    """A rule that begins on a day is not replaced: orders may have been attributed by it."""
+
+    code = "link-rule-taken"
+    title_zh, title_en = "该日规则已存在", "Rule taken"
+    zh = "自 {valid_from} 起的链接规则已存在。"
+    en = "There is a rule for links from {valid_from} on already."

@@ -179,25 +179,49 @@ class SaleLink(Model):
     """A short link of a partner, `/s/{code}`: opening it names partner, occasion and product of the coming order."""
 
     __tablename__ = "sale_links"
-    __table_args__ = (ForeignKeyConstraint(["partner_id", "partner_kind"], ["partners.id", "partners.kind"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["partner_id", "partner_kind"], ["partners.id", "partners.kind"]),
+        ForeignKeyConstraint(["occasion_id", "partner_id"], ["occasions.id", "occasions.partner_id"]),
+        UniqueConstraint("id", "partner_id"),
+        Index(None, "partner_id"),
+    )
 
     id: Mapped[Id]
     code: Mapped[Code] = mapped_column(unique=True)
     campaign_id: Mapped[Ref] = mapped_column(ForeignKey("campaigns.id"))
     partner_id: Mapped[Ref]
     partner_kind: Mapped[PartnerKind]
-    occasion_id: Mapped[Ref | None] = mapped_column(ForeignKey("occasions.id"))
+    occasion_id: Mapped[Ref | None]
     product_id: Mapped[Ref | None] = mapped_column(ForeignKey("products.id"))
     created_at: Mapped[Instant]
 
 
 class LinkClick(Model):
-    """One opening of a link. `visitor_hash` is a keyed hash that changes daily: repeats show, persons do not."""
+    """One visitor of a link on one day, and how often he opened it; programs (`is_bot`) apart from people.
+
+    `visitor_hash` is a keyed hash that changes daily: repeats show, persons do not. `at` is the first opening.
+    """
 
     __tablename__ = "link_clicks"
-    __table_args__ = (Index(None, "link_id", "at"),)
+    __table_args__ = (
+        UniqueConstraint("link_id", "visitor_hash", "is_bot"),
+        CheckConstraint("times > 0", name="opened_at_least_once"),
+    )
 
     id: Mapped[Id]
     link_id: Mapped[Ref] = mapped_column(ForeignKey("sale_links.id"))
     at: Mapped[Instant]
     visitor_hash: Mapped[bytes] = mapped_column(LargeBinary(16))
+    is_bot: Mapped[bool] = mapped_column(server_default="false")
+    times: Mapped[int] = mapped_column(server_default="1")
+
+
+class LinkRule(Model):
+    """From a day on: for how many days an opened link counts for the orders that follow."""
+
+    __tablename__ = "link_rules"
+    __table_args__ = (CheckConstraint("window_days BETWEEN 1 AND 90", name="window_sensible"),)
+
+    id: Mapped[Id]
+    valid_from: Mapped[date] = mapped_column(unique=True)
+    window_days: Mapped[Small]

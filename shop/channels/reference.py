@@ -12,6 +12,7 @@ from shop.channels.models import (
     Channel,
     ChannelKind,
     FeeRate,
+    LinkRule,
     Occasion,
     OccasionKind,
     OccasionStatus,
@@ -77,6 +78,10 @@ class LinkRow:
     product_id: int | None
 
 
+#: Days for which an opened link counts where the county has set no rule.
+WINDOW_DAYS = 7
+
+
 @dataclass(frozen=True)
 class Selling:
     """Everything about channels at one version."""
@@ -90,6 +95,11 @@ class Selling:
     occasions_by_id: dict[int, OccasionRow]
     links: dict[str, LinkRow]
     fees: tuple[tuple[int, Category | None, date, int], ...]
+    link_rules: tuple[tuple[date, int], ...]
+
+    def window_days(self, day: date) -> int:
+        """For how many days an opened link counts for an order of `day`: the youngest rule."""
+        return max((rule for rule in self.link_rules if rule[0] <= day), default=(day, WINDOW_DAYS))[1]
 
     def storefronts(self) -> tuple[PartnerRow, ...]:
         """Our own online shops by code; the first is the one that pages fall back on."""
@@ -99,6 +109,17 @@ class Selling:
         """The id of the campaign open on `day`; the one that started last when several are."""
         open_ones = [(starts, id_) for id_, _, starts, ends in self.campaigns if starts <= day <= ends]
         return max(open_ones)[1] if open_ones else None
+
+    def campaign_of(self, link: LinkRow | None, day: date) -> int | None:
+        """The campaign that a link was made for, if it is open on `day`."""
+        return next(
+            (
+                id_
+                for id_, _, starts, ends in self.campaigns
+                if link is not None and id_ == link.campaign_id and starts <= day <= ends
+            ),
+            None,
+        )
 
     def fee_bp(self, partner_id: int, category: Category, day: date) -> int:
         """The shop's technical fee on `day`: of the category if it has one, else of all; the youngest; 0 without."""
@@ -138,6 +159,7 @@ def _load(session: Session, version: int) -> Selling:
             for link in session.scalars(select(SaleLink))
         },
         fees=tuple((f.partner_id, f.category, f.valid_from, f.rate_bp) for f in session.scalars(select(FeeRate))),
+        link_rules=tuple((rule.valid_from, rule.window_days) for rule in session.scalars(select(LinkRule))),
     )
 
 

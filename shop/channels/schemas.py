@@ -125,9 +125,10 @@ class FeeAsked(StrictSchema):
 
 
 class LinkAsked(StrictSchema):
-    """A link of a partner, to a session and a product if it leads there."""
+    """A link of a partner: to a product, a session, both or neither, in a campaign (the present one by default)."""
 
     partner = Code(required=True)
+    campaign = Code(load_default=None, allow_none=True)
     session = Code(load_default=None, allow_none=True)
     sku = Code(load_default=None, allow_none=True)
 
@@ -137,15 +138,18 @@ class LinkFilter(PageQuery):
 
 
 class LinkOut(Schema):
-    """A link. `visitors`: different people a day, as far as a keyed hash that changes daily can tell."""
+    """A link. A visitor is told apart on one day only, by a keyed hash; `clicks` = `visitors` + `repeats`."""
 
     code = fields.String()
     path = fields.String()
     partner = fields.String()
+    campaign = fields.String()
     session = fields.String(allow_none=True)
     sku = fields.String(allow_none=True)
-    clicks = fields.Integer()
-    visitors = fields.Integer()
+    clicks = fields.Integer(metadata={"description": "openings by people"})
+    visitors = fields.Integer(metadata={"description": "people, each once a day"})
+    repeats = fields.Integer(metadata={"description": "openings by who had opened it that day"})
+    bots = fields.Integer(metadata={"description": "openings by programs, previews and HEAD; in no other figure"})
 
 
 class LinkPage(Schema):
@@ -153,3 +157,17 @@ class LinkPage(Schema):
 
     items = fields.List(fields.Nested(LinkOut))
     next = fields.String(allow_none=True)
+
+
+class LinkRuleAsked(StrictSchema):
+    """From a day on: for how many days an opened link counts."""
+
+    valid_from = Day(required=True)
+    window_days = Whole(low=1, high=90, required=True)
+
+
+class LinkRuleList(Schema):
+    """All rules, the youngest first, and the days that count without any."""
+
+    items = fields.List(fields.Nested(LinkRuleAsked))
+    default_window_days = fields.Integer()

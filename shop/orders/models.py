@@ -57,6 +57,8 @@ class Order(Model):
 
     `paid_fen`/`refunded_fen` mirror the succeeded payments and refunds (checked by check-books). `expires_at`: when an
     unpaid hold lapses. `due_on`: when an invoice is due. `recipient`: name, phone, address; never in reports or logs.
+    `sale_link_id`, `link_opened_at`: the link it is counted for. `is_own`: a consumer's order placed by somebody who
+    acts for the partner, or sent to his phone; it earns no commission and counts as nobody's help.
     """
 
     __tablename__ = "orders"
@@ -67,6 +69,8 @@ class Order(Model):
         ForeignKeyConstraint(["partner_id", "partner_kind"], ["partners.id", "partners.kind"]),
         ForeignKeyConstraint(["occasion_id", "occasion_kind"], ["occasions.id", "occasions.kind"]),
         ForeignKeyConstraint(["occasion_id", "partner_id"], ["occasions.id", "occasions.partner_id"]),
+        ForeignKeyConstraint(["sale_link_id", "partner_id"], ["sale_links.id", "sale_links.partner_id"]),
+        CheckConstraint("(sale_link_id IS NULL) = (link_opened_at IS NULL)", name="link_has_its_time"),
         CheckConstraint(_FITTING_KINDS, name="partner_fits_channel"),
         CheckConstraint("channel_kind <> 'enterprise' OR occasion_kind = 'agreement'", name="enterprise_has_agreement"),
         CheckConstraint("channel_kind <> 'livestream' OR occasion_kind = 'session'", name="livestream_has_session"),
@@ -79,6 +83,7 @@ class Order(Model):
         Index(None, "partner_id", "id"),
         Index(None, "occasion_id"),
         Index(None, "placed_on", "firm_id", "channel_id"),
+        Index("ix_orders_sale_link_id", "sale_link_id", postgresql_where=text("sale_link_id IS NOT NULL")),
         Index("ix_orders_unpaid", "expires_at", postgresql_where=text("status = 'placed'")),
         Index("ix_orders_to_settle", "id", postgresql_where=text("status = 'accepted'")),
     )
@@ -93,7 +98,9 @@ class Order(Model):
     partner_kind: Mapped[PartnerKind]
     occasion_id: Mapped[Ref | None]
     occasion_kind: Mapped[OccasionKind | None]
-    sale_link_id: Mapped[Ref | None] = mapped_column(ForeignKey("sale_links.id"))
+    sale_link_id: Mapped[Ref | None]
+    link_opened_at: Mapped[Instant | None]
+    is_own: Mapped[bool] = mapped_column(server_default="false")
     call_off_id: Mapped[Ref | None] = mapped_column(ForeignKey("call_offs.id"), unique=True)
     firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
     buyer_party_id: Mapped[Ref] = mapped_column(ForeignKey("parties.id"))

@@ -52,7 +52,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Request:
-    """What a buyer asks for. `link` names partner and occasion; else `partner` (and `occasion`) do."""
+    """What a buyer asks for. `link` names partner and occasion; else `partner` (and `occasion`) do.
+
+    `link_opened_at`: when the link was opened; None = just now.
+    """
 
     lines: Sequence[Asked]
     buyer_party_id: int
@@ -62,6 +65,7 @@ class Request:
     occasion: str | None = None
     recipient: dict[str, object] | None = None
     note: str | None = None
+    link_opened_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -226,7 +230,7 @@ def _way(request: Request, selling: Selling, day: date, now: datetime) -> Way:
     return Way(
         policy=policy,
         channel_id=selling.channel_ids[policy.kind],
-        campaign_id=occasion.campaign_id if occasion else campaign_id,
+        campaign_id=occasion.campaign_id if occasion else selling.campaign_of(link, day) or campaign_id,
         partner=partner,
         occasion=occasion,
         link_id=link.link_id if link else None,
@@ -321,15 +325,23 @@ def pool_of(way: Way) -> int | None:
     return _taking(way.policy, way.occasion).occasion_id
 
 
+#: Whether somebody who acts for the partner ordered, or has it sent to his own phone.
+IS_OWN = """EXISTS (
+                SELECT FROM grants JOIN people ON people.id = grants.person_id
+                WHERE grants.party_id = CAST(:earner_party_id AS bigint)
+                  AND (people.id = CAST(:actor_id AS bigint) OR people.phone_e164 = CAST(:phone AS text)))"""
+
 PLACE = text(
     f"""
     WITH {TAKE_CTE}, placed AS (
         INSERT INTO orders (
             number, status, channel_id, channel_kind, campaign_id, partner_id, partner_kind, occasion_id, occasion_kind,
-            sale_link_id, call_off_id, firm_id, buyer_party_id, placed_by_id, payment_terms, placed_at, placed_on,
+            sale_link_id, link_opened_at, is_own,
+            call_off_id, firm_id, buyer_party_id, placed_by_id, payment_terms, placed_at, placed_on,
             expires_at, goods_fen, total_fen, recipient, note)
         SELECT to_char(CAST(:placed_on AS date), 'YYMMDD') || '-' || lpad(id::text, 8, '0'), 'placed', :channel_id,
             :channel_kind, :campaign_id, :partner_id, :partner_kind, :occasion_id, :occasion_kind, :link_id,
+            :link_opened_at, {IS_OWN},
             :call_off_id, :firm_id, :buyer_party_id, :actor_id, :terms, :now, :placed_on, :expires_at, :goods_fen,
             :goods_fen, CAST(:recipient AS jsonb), :note
         FROM enough, nextval('order_numbers') AS id
@@ -399,6 +411,9 @@ def _write(
             "occasion_id": occasion.occasion_id if occasion else None,
             "occasion_kind": occasion.kind.value if occasion else None,
             "link_id": way.link_id,
+            "link_opened_at": (request.link_opened_at or now) if way.link_id else None,
+            "earner_party_id": way.partner.party_id if way.policy.payer is Payer.CONSUMER else None,
+            "phone": (request.recipient or {}).get("phone"),
             "call_off_id": call_off_id,
             "firm_id": firm_id,
             "buyer_party_id": request.buyer_party_id,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.catalog.models import Firm, Product
-from shop.channels.models import Occasion, Partner
+from shop.channels.models import Occasion, Partner, SaleLink
 from shop.channels.policies import POLICIES
 from shop.kit.errors import NotFoundError
 from shop.orders.models import Dispatch, Order, OrderLine, Pick
@@ -35,10 +35,11 @@ def orders(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Orders that `actor` sees, newest first, `limit` at most, older than `before_id`."""
     query = (
-        select(Order, Firm.code, Firm.name_zh, Partner.code, Partner.name_zh, Occasion.code)
+        select(Order, Firm.code, Firm.name_zh, Partner.code, Partner.name_zh, Occasion.code, SaleLink.code)
         .join(Firm, Firm.id == Order.firm_id)
         .join(Partner, Partner.id == Order.partner_id)
         .outerjoin(Occasion, Occasion.id == Order.occasion_id)
+        .outerjoin(SaleLink, SaleLink.id == Order.sale_link_id)
         .where(scope(actor, OWNERS), *filters)
         .order_by(Order.id.desc())
         .limit(limit)
@@ -61,10 +62,11 @@ def orders(
             "partner": partner,
             "partner_name_zh": partner_name,
             "occasion": occasion,
+            "link": link,
             "lines": lines[order.id],
             "recipient": masked(order.recipient) if with_recipient else None,
         }
-        for order, firm, firm_name, partner, partner_name, occasion in rows
+        for order, firm, firm_name, partner, partner_name, occasion, link in rows
     ]
 
 

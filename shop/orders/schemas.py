@@ -164,6 +164,8 @@ class OrderOut(Schema):
     partner = fields.String()
     partner_name_zh = fields.String()
     occasion = fields.String(allow_none=True)
+    link = fields.String(allow_none=True)
+    link_opened_at = fields.DateTime(allow_none=True)
     firm = fields.String()
     firm_name_zh = fields.String()
     payment_terms = fields.String()

@@ -82,8 +82,10 @@ def _line_net(order: Order, line: OrderLine, refunded_fen: int) -> int:
 
 
 def _rates(session: Session, order: Order, line: OrderLine) -> Rates:
-    """The rates that held on the day of the order, by the reward axis of its channel."""
-    commission = session.scalar(select(Occasion.commission_bp).where(Occasion.id == order.occasion_id)) or 0
+    """The rates that held on the day of the order, by the reward axis of its channel; none for who buys himself."""
+    commission = 0
+    if not order.is_own:
+        commission = session.scalar(select(Occasion.commission_bp).where(Occasion.id == order.occasion_id)) or 0
     category = select(Product.category).where(Product.id == line.product_id).scalar_subquery()
     fee = session.scalar(
         select(FeeRate.rate_bp)
