@@ -1,6 +1,8 @@
 """Reading live sessions, each host his own."""
 
 from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -10,7 +12,7 @@ from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.catalog.models import Certificate, Product
 from shop.channels.models import Occasion, Offer, Partner, SaleLink
 from shop.kit.errors import NotFoundError
-from shop.live.models import LiveSession, ShelfCertificate, ShelfItem
+from shop.live.models import LiveSession, LiveStatus, ShelfCertificate, ShelfItem
 from shop.live.states import STATE_ZH
 
 OWNERS: dict[Role, Owner] = {Role.OPERATOR: ALL, Role.HOST: Partner.party_id}
@@ -110,3 +112,36 @@ def links(session: Session, occasion_code: str) -> list[dict[str, Any]]:
         .order_by(ShelfItem.position.nulls_first(), SaleLink.id)
     )
     return [{"code": code, "path": f"/s/{code}", "sku": sku} for code, sku in rows]
+
+
+@dataclass(frozen=True)
+class PublicShelf:
+    """What everybody may know of a session that the county reviewed: its shelf as product ids in order."""
+
+    title_zh: str
+    status: LiveStatus
+    starts_at: datetime
+    operator_zh: str | None
+    platform_zh: str | None
+    host_verified: bool
+    pinned_product_id: int | None
+    product_ids: tuple[int, ...]
+
+
+def public_shelf(session: Session, code: str) -> PublicShelf:
+    """The shelf that a link to a session leads to. Two statements. Raises NotFoundError before the review, too."""
+    found = session.execute(
+        select(LiveSession, Occasion)
+        .join(Occasion, Occasion.id == LiveSession.occasion_id)
+        .where(Occasion.code == code, LiveSession.status != LiveStatus.PLANNED)
+    ).first()
+    if found is None:
+        raise NotFoundError(what=code)
+    live, occasion = found
+    items = session.scalars(
+        select(ShelfItem.product_id).where(ShelfItem.occasion_id == occasion.id).order_by(ShelfItem.position)
+    )
+    return PublicShelf(
+        occasion.title_zh, live.status, occasion.starts_at, live.operator_zh, live.platform_zh,
+        live.host_verified_on is not None, live.pinned_product_id, tuple(items),
+    )  # fmt: skip

@@ -9,7 +9,7 @@ from shop.catalog.reference import Catalog, CatalogProduct
 from shop.channels.reference import OccasionRow, PartnerRow, Selling
 from shop.kit.errors import DomainError, NotFoundError
 from shop.kit.money import GRAMS_PER_KG, per_jin, per_kg, yuan
-from shop.orders.errors import NotForSale, OutOfSeason
+from shop.orders.errors import NotForSale, OccasionNotOpen, OutOfSeason
 from shop.orders.place import Asked, Preview, Request, preview_order
 
 CATEGORY_ZH = {
@@ -35,6 +35,18 @@ class Counter:
         if self.occasion is not None:
             return {"live": self.occasion.code}
         return {"shop": self.partner.code} if self.partner and not self.usual else {}
+
+    def offered_fen(self, product: CatalogProduct, day: date) -> int | None:
+        """What a pack is announced for here, whether or not it can be ordered now."""
+        if self.occasion is None:
+            return product.price_for(1, day)
+        offer = self.occasion.offers.get(product.product_id)
+        return offer.price_fen if offer else None
+
+    def cap(self, product: CatalogProduct) -> int | None:
+        """Packs that one buyer may take, where that is limited."""
+        offer = self.occasion.offers.get(product.product_id) if self.occasion else None
+        return offer.per_buyer_cap if offer else None
 
     def request(self, sku: str, quantity: int, buyer_party_id: int = 0, **more: Any) -> Request:
         """The order that the page would place."""
@@ -91,6 +103,8 @@ def why_not(product: CatalogProduct, refusal: DomainError | None, left: int) -> 
         return f"现在不在产季，{months(product)}采收上市"
     if isinstance(refusal, NotFoundError):
         return "网店还未开张，暂不能下单"
+    if isinstance(refusal, OccasionNotOpen):
+        return "这一场现在没有开卖"
     if isinstance(refusal, NotForSale):
         return "这里暂不出售这件商品"
     if refusal is not None:
@@ -103,14 +117,20 @@ def gone(product: CatalogProduct) -> bool:
     return not product.for_sale and product.status in (ProductStatus.LISTED, ProductStatus.WITHDRAWN)
 
 
-def card(product: CatalogProduct, fen: int | None, left: int, refusal: DomainError | None, day: date) -> dict[str, Any]:
-    """A product on a shelf: `fen` is what a pack costs there, `left` how many packs there are."""
+def card(
+    product: CatalogProduct, counter: Counter, left: int, refusal: DomainError | None, day: date
+) -> dict[str, Any]:
+    """A product on the shelf of `counter`; `left` is how many packs there are, `usual` a list price that is higher."""
+    fen, usual = counter.offered_fen(product, day), product.price_for(1, day)
     return {
         "product": product,
         "category": product.category.value,
         "category_zh": CATEGORY_ZH[product.category],
         "price": price(fen, product) if fen else None,
+        "usual": yuan(usual) if fen and usual and usual > fen else None,
+        "cap": counter.cap(product),
         "left": left,
+        "most": min(left, counter.cap(product) or left),
         "closed": why_not(product, refusal, left),
         "in_season": product.in_season(day),
     }

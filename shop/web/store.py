@@ -13,10 +13,12 @@ from shop.access.guard import reference_version
 from shop.catalog.reference import Catalog, CatalogProduct, catalog
 from shop.channels.policies import Payer, channel_of_partner
 from shop.channels.reference import Selling, selling
-from shop.kit.clock import beijing_day
+from shop.kit.clock import BEIJING, beijing_day
 from shop.kit.db import db
 from shop.kit.errors import DomainError, NotFoundError
 from shop.kit.http import now
+from shop.live.models import LiveStatus
+from shop.live.queries import public_shelf
 from shop.orders.place import Preview, pool_of
 from shop.stock.queries import left as left_in_stock
 from shop.web import shown
@@ -71,8 +73,7 @@ def shelf(products: Iterable[CatalogProduct], counter: Counter, goods: Catalog, 
     grams = left_in_stock(db.session(), [p.product_id for p, _ in asked], pool_of(way) if way else None)
     for product, found in asked:
         refusal = found if isinstance(found, DomainError) else None
-        fen = found.lines[0].price_fen if isinstance(found, Preview) else product.price_for(1, day)
-        cards.append(shown.card(product, fen, shown.packs(product, grams[product.product_id]), refusal, day))
+        cards.append(shown.card(product, counter, shown.packs(product, grams[product.product_id]), refusal, day))
     return cards
 
 
@@ -124,4 +125,20 @@ def product(sku: str) -> AnyResponse | str | tuple[str, int]:
         months=shown.months(found), weight=shown.kilograms(found.net_weight_g),
         tiers=[(tier.min_quantity, shown.price(tier.price_fen, found)) for tier in found.tiers_on(day)[1:]],
         others=alternatives(found, counter, goods, sales) if card["closed"] else [],
+    )  # fmt: skip
+
+
+@blueprint.route("/live/<string:code>")
+def live(code: str) -> str:
+    """直播货架 · The shelf of a live session; after its end what the shop still has of it."""
+    goods, sales = known()
+    session = public_shelf(db.session(), code)
+    products = [goods.by_id[product_id] for product_id in session.product_ids]
+    on_air, over = session.status is LiveStatus.LIVE, session.status in (LiveStatus.ENDED, LiveStatus.SETTLED)
+    counter = counter_named(sales) if over else counter_named(sales, live=code)
+    cards = shelf([p for p in products if not shown.gone(p)], counter, goods, sales)
+    cards.sort(key=lambda card: card["product"].product_id != session.pinned_product_id)
+    return render_template(
+        "store/live.html", session=session, counter=counter, cards=cards, on_air=on_air, over=over,
+        starts_at=session.starts_at.astimezone(BEIJING),
     )  # fmt: skip

@@ -31,9 +31,9 @@ def first_screen(client: FlaskClient, path: str = f"/p/{PEACH}/order?quantity=2"
     return read(client.get(path)).forms[0]
 
 
-def second_screen(client: FlaskClient, **changed: str) -> Form:
+def second_screen(client: FlaskClient, path: str = f"/p/{PEACH}/order?quantity=2", **changed: str) -> Form:
     """Name, phone and address are given; what the browser now holds for the confirming button."""
-    form = first_screen(client)
+    form = first_screen(client, path)
     return read(client.post(form.action, data=form.fields | TO | changed)).forms[0]
 
 
@@ -50,9 +50,9 @@ def orders() -> list[Any]:
     return rows("SELECT number, status, total_fen, channel_kind, recipient FROM orders ORDER BY id")
 
 
-def placed(client: FlaskClient) -> str:
+def placed(client: FlaskClient, path: str = f"/p/{PEACH}/order?quantity=2") -> str:
     """The number of an order that this browser placed."""
-    assert confirm(client, second_screen(client)).status_code == 303
+    assert confirm(client, second_screen(client, path)).status_code == 303
     return str(orders()[-1].number)
 
 
