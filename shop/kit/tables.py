@@ -1,0 +1,205 @@
+"""Tables as files: CSV and XLSX in, bounded and strict; CSV and XLSX out, in which no cell is ever run as a formula.
+
+Out: text is text (long numbers keep their digits), whole numbers are numbers, money is yuan. In: every cell comes as
+the text that a clerk sees.
+"""
+
+import csv
+import io
+import re
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+
+import xlsxwriter  # type: ignore[import-untyped]
+from python_calamine import CalamineError, CalamineWorkbook
+
+XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+CSV_TYPE = "text/csv; charset=utf-8"
+
+#: A workbook as it is when unpacked, and how many cells its sheet may span: a few bytes can claim 17 thousand million.
+MAX_UNPACKED = 64 * 1024 * 1024
+MAX_CELLS = 5_000_000
+#: Digits that a number of a spreadsheet keeps.
+EXACT_DIGITS = 15
+
+Cell = str | int | Decimal | date | None
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, NotImplementedError)
+_REFERENCE = re.compile(rb'<(?:\w+:)?(?:c|row)\b[^>]*?\br="([A-Z]{0,3})([0-9]{1,7})"')
+_RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+class TableRefused(Exception):
+    """A file cannot be read, or not on from `line` (0: the whole of it), with the reason in both languages."""
+
+    def __init__(self, line: int, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.line, self.zh, self.en = line, zh, en
+
+
+def yuan_cell(amount_fen: int) -> Decimal:
+    """Fen as a number of yuan for a cell, exactly."""
+    return Decimal(amount_fen).scaleb(-2)
+
+
+def read_table(data: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV (UTF-8 or GBK) or of the first sheet of an XLSX file, each with the line on which it starts.
+
+    Raises TableRefused. Nothing is unpacked to disk; a reader that has had enough rows may stop.
+    """
+    if data[:4] == b"PK\x03\x04":
+        return _sheet_rows(data)
+    return _csv_rows(data)
+
+
+def _csv_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(_decoded(data), newline=""), strict=True)
+    line = 1
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error:
+            raise TableRefused(line, "引号没有成对，或该行过长", "is not CSV: a quote is not closed") from None
+        if row is None:
+            return
+        yield line, row
+        line = reader.line_num + 1
+
+
+def _decoded(data: bytes) -> str:
+    if b"\x00" in data:
+        raise TableRefused(0, "不是文字文件", "is not a text file")
+    readable = 0
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError as error:
+            readable = max(readable, error.start)
+    line = data.count(b"\n", 0, readable) + 1
+    raise TableRefused(line, "编码既不是 UTF-8 也不是 GBK", "is neither UTF-8 nor GBK")
+
+
+def _sheet_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
+    _bounded(data)
+    try:
+        sheet = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0)
+        start = sheet.start
+        rows = sheet.to_python(skip_empty_area=True)
+    except (CalamineError, *_DAMAGED):
+        raise TableRefused(0, "表格文件已损坏或格式不支持", "the workbook is damaged or of another kind") from None
+    first = (start[0] if start else 0) + 1
+    for offset, row in enumerate(rows):
+        yield first + offset, [_as_text(cell) for cell in row]
+
+
+def _bounded(data: bytes) -> None:
+    """Refuse a workbook that grows beyond all measure: its parts are unpacked here first, bounded."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            left = MAX_UNPACKED
+            for entry in archive.infolist():
+                if entry.flag_bits & 0x1:
+                    raise TableRefused(0, "表格文件已加密", "the workbook is encrypted")
+                with archive.open(entry) as opened:
+                    content = opened.read(left + 1)
+                left -= len(content)
+                if left < 0:
+                    raise TableRefused(0, "表格解压后过大", "the workbook is too large when unpacked")
+                if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+                    raise TableRefused(0, "表格文件含有不允许的内容", "the workbook holds a document type")
+                if entry.filename.startswith("xl/worksheets/"):
+                    _few_cells(content)
+    except _DAMAGED:
+        raise TableRefused(0, "表格文件已损坏或格式不支持", "the workbook is damaged or of another kind") from None
+
+
+def _few_cells(sheet: bytes) -> None:
+    rows = columns = 1
+    for letters, number in _REFERENCE.findall(sheet):
+        rows = max(rows, int(number))
+        column = 0
+        for letter in letters:
+            column = column * 26 + letter - 64
+        columns = max(columns, column)
+    if rows * columns > MAX_CELLS:
+        raise TableRefused(0, "表格范围过大", "the sheet spans too many cells")
+
+
+def _as_text(cell: object) -> str:
+    """A cell as a clerk sees it. A number of more digits than a spreadsheet keeps shows that they are lost."""
+    match cell:
+        case str():
+            return cell
+        case bool():
+            return "TRUE" if cell else "FALSE"
+        case float() if cell.is_integer() and abs(cell) < 10**EXACT_DIGITS:
+            return str(int(cell))
+        case float() | int():
+            return f"{cell:.{EXACT_DIGITS}g}"
+        case datetime():
+            return cell.strftime("%Y-%m-%d %H:%M:%S")
+        case date():
+            return cell.isoformat()
+        case time() | timedelta():
+            return str(cell)
+    return ""
+
+
+def _inert(text: str) -> str:
+    """Text of which a spreadsheet runs nothing, whatever form its first character has."""
+    bare = unicodedata.normalize("NFKC", text.lstrip("'\"")[:1])
+    return f"'{text}" if bare in _RUNS and bare else text
+
+
+def write_csv(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+    """A CSV file that spreadsheets open with its Chinese as written: UTF-8 with a mark, text made inert."""
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow([_inert(cell) if isinstance(cell, str) else "" if cell is None else str(cell) for cell in row])
+    return written.getvalue().encode("utf-8-sig")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet to be written: its title, its header (which stays in view), its rows."""
+
+    title: str
+    header: Sequence[str]
+    rows: Iterable[Sequence[Cell]]
+
+
+def write_xlsx(*sheets: Sheet) -> bytes:
+    """A workbook, row by row, so that memory does not grow with it. Text is never a formula or a link."""
+    target = io.BytesIO()
+    safe = {
+        "constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
+    }  # fmt: skip
+    with xlsxwriter.Workbook(target, safe) as book:
+        bold = book.add_format({"bold": True})
+        text, money = book.add_format({"num_format": "@"}), book.add_format({"num_format": "#,##0.00"})
+        day = book.add_format({"num_format": "yyyy-mm-dd"})
+        for sheet in sheets:
+            page = book.add_worksheet(re.sub(r"[\[\]:*?/\\]", " ", sheet.title)[:31])
+            page.freeze_panes(1, 0)
+            for column, name in enumerate(sheet.header):
+                page.set_column(column, column, min(40, 4 + sum(2 if ord(char) > 127 else 1 for char in name)))
+                page.write_string(0, column, name, bold)
+            for number, row in enumerate(sheet.rows, 1):
+                for column, cell in enumerate(row):
+                    match cell:
+                        case str():
+                            page.write_string(number, column, cell, text)
+                        case Decimal():
+                            page.write_number(number, column, cell, money)
+                        case int():
+                            page.write_number(number, column, cell)
+                        case date():
+                            page.write_datetime(number, column, cell, day)
+    return target.getvalue()
