@@ -4,12 +4,11 @@ A connector knows its marketplace and nothing of our books: it answers with fact
 fact counts once by the shop's own numbers. How to add one for an API: docs/marketplaces.md.
 """
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from shop.kit.tables import TableRefused, read_table
 from shop.marketplaces import cells
 from shop.marketplaces.cells import Refusal
 from shop.marketplaces.facts import At, Fact, PaidOut, Problem, RefundedLine, SoldLine, Told
@@ -32,7 +31,7 @@ class Connector(Protocol):
 
 
 class FileConnector:
-    """Reads one exported file by the shop's profile: CSV in UTF-8 or GBK."""
+    """Reads one exported file by the shop's profile: CSV in UTF-8 or GBK, or XLSX."""
 
     def __init__(self, profile: Profile, file: str, data: bytes) -> None:
         self._profile, self._file, self._data = profile, file, data
@@ -46,6 +45,8 @@ class FileConnector:
             return told
         try:
             self._read(kind, layout, told, now)
+        except TableRefused as refused:
+            told.problems.append(Problem(self._file, refused.line, "", refused.zh, refused.en))
         except _Broken as broken:
             told.problems.append(Problem(self._file, broken.line, broken.column, broken.zh, broken.en))
         return told
@@ -54,7 +55,7 @@ class FileConnector:
         return Problem(self._file, 0, "", zh, en)
 
     def _read(self, kind: FactKind, layout: Layout, told: Told, now: datetime) -> None:
-        records = _records(self._data)
+        records = read_table(self._data)
         line, header = next(records, (1, []))
         places = _places(header, layout, line)
         for count, (line, row) in enumerate(records):
@@ -84,34 +85,6 @@ class _Broken(Exception):
 
     def __init__(self, line: int, column: str, zh: str, en: str) -> None:
         self.line, self.column, self.zh, self.en = line, column, zh, en
-
-
-def _records(data: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the line on which it starts. Raises _Broken for what is neither UTF-8 nor GBK, or not CSV."""
-    reader = csv.reader(io.StringIO(_decoded(data), newline=""), strict=True)
-    line = 1
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error:
-            raise _Broken(line, "", "引号没有成对，或该行过长", "is not CSV: a quote is not closed") from None
-        if row is None:
-            return
-        yield line, row
-        line = reader.line_num + 1
-
-
-def _decoded(data: bytes) -> str:
-    if b"\x00" in data:
-        raise _Broken(0, "", "不是文字文件", "is not a text file")
-    readable = 0
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError as error:
-            readable = max(readable, error.start)
-    line = data.count(b"\n", 0, readable) + 1
-    raise _Broken(line, "", "编码既不是 UTF-8 也不是 GBK", "is neither UTF-8 nor GBK")
 
 
 def _places(header: Sequence[str], layout: Layout, line: int) -> Mapping[str, int]:

@@ -2,6 +2,7 @@
 
 import io
 import time
+import zipfile
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from werkzeug.test import TestResponse
 from shop.access.models import Role
 from shop.kit.clock import WalkingClock
 from shop.kit.db import transaction
+from shop.kit.tables import MAX_UNPACKED, Sheet, write_xlsx
 from shop.marketplaces.connectors import MAX_ROWS
 from shop.marketplaces.profiles import templates
 from tests.factories.access import signed_in
@@ -124,6 +126,30 @@ def test_t65_every_encoding_that_shops_export_reads_the_same(
 ) -> None:
     data = sheet(ORDERS, [sold("6901", PEACH, packs=2)], encoding)
     assert sent(county, operator, data).get_json()["new"] == 1
+
+
+def test_a_workbook_reads_as_the_same_table_would(county: Flask, operator: dict[str, str]) -> None:
+    book = write_xlsx(Sheet("订单", ORDERS, [done("6901", PEACH, packs=2, yuan="79.60")]))
+    assert sent(county, operator, book, file="订单.xlsx").get_json()["new"] == 1
+    assert sent(county, operator, sheet(ORDERS, [done("6901", PEACH, packs=2, yuan="79.60")])).get_json()["new"] == 0
+
+
+def test_t65_a_number_that_a_workbook_has_cut_is_refused(county: Flask, operator: dict[str, str]) -> None:
+    row: list[Any] = list(sold("6901", PEACH))
+    row[0] = 6901234567890123456
+    found = refused_rows(sent(county, operator, write_xlsx(Sheet("订单", ORDERS, [row]))))
+    assert [(line, column) for line, column, _ in found] == [(2, "主订单编号")]
+    assert "scientific notation" in found[0][2]
+
+
+def test_t65_a_workbook_that_is_a_bomb_is_refused(county: Flask, operator: dict[str, str]) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("xl/worksheets/sheet1.xml", b" " * (MAX_UNPACKED + 1))
+    before = contents(county)
+    found = refused_rows(sent(county, operator, packed.getvalue(), file="a.xlsx"))
+    assert found == [(0, "", "the workbook is too large when unpacked")]
+    assert contents(county) == before
 
 
 def test_t65_a_path_in_the_file_name_is_only_a_name(county: Flask, operator: dict[str, str]) -> None:
