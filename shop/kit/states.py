@@ -4,13 +4,13 @@ Every move leaves a history row with actor and time; the same table keeps change
 attribution), so that "who changed what" is one question.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, Session
 
 from shop.kit.db import Model
@@ -50,6 +50,21 @@ class HasStatus(HasHistory, Protocol):
 
 
 S = TypeVar("S", bound=StrEnum)
+
+_ADVANCE_ALL = """
+    WITH moves AS (
+        SELECT * FROM unnest(CAST(:befores AS text[]), CAST(:afters AS text[])) AS moves (before, after)
+    ), chosen AS MATERIALIZED (
+        SELECT id, status FROM {table} WHERE id = ANY(CAST(:ids AS bigint[])) AND status = ANY(CAST(:befores AS text[]))
+        ORDER BY id FOR UPDATE
+    ), moved AS (
+        UPDATE {table} SET status = moves.after FROM chosen JOIN moves ON moves.before = chosen.status
+        WHERE {table}.id = chosen.id RETURNING {table}.id, moves.before, moves.after
+    )
+    INSERT INTO history (entity_type, entity_id, at, person_id, event, from_state, to_state)
+    SELECT :table, id, :now, CAST(:person_id AS bigint), :event, before, after FROM moved ORDER BY id
+    RETURNING entity_id
+"""
 
 
 @dataclass(frozen=True)
@@ -128,3 +143,26 @@ def advance(
         reason=reason,
     )
     return after
+
+
+def advance_all(
+    session: Session, table: str, life: Life[S], event: str, ids: Sequence[int], *, person_id: int | None, now: datetime
+) -> list[int]:
+    """Move many rows of `table` by one event, in one statement, each with its history row; the ids that moved.
+
+    A row whose state has no such move is left as it is. Rows are locked by rising id.
+    """
+    moves = {str(before): str(after) for (before, of), after in life.moves.items() if of == event}
+    rows = session.execute(
+        text(_ADVANCE_ALL.format(table=table)),
+        {
+            "ids": list(ids),
+            "befores": list(moves),
+            "afters": list(moves.values()),
+            "table": table,
+            "event": event,
+            "person_id": person_id,
+            "now": now,
+        },
+    )
+    return sorted(rows.scalars())

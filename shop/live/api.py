@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from flask import Response
 from flask_smorest import Blueprint
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own, reference_version
+from shop.access.guard import ALL, EVERYONE, Owned, Role, allow, current_actor, must_own, reference_version
 from shop.catalog.actions import product_by_sku
 from shop.channels import errors as channel_errors
 from shop.channels.actions import partner_by_code
@@ -19,6 +20,7 @@ from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
 from shop.live import actions, errors, queries, schemas
 from shop.live.actions import About, Change, Item, Verification
+from shop.live.figures import figures
 from shop.live.models import LiveSession
 from shop.stock.errors import NotEnoughStock
 
@@ -242,3 +244,32 @@ def change_item(body: dict[str, Any], code: str) -> dict[str, Any]:
     change = Change(body["price_fen"], body["per_buyer_cap"], body["top_up_g"])
     actions.change_item(session, code, product.id, product.sku, change, actor_id=current_actor().person_id, now=now())
     return _shown(session, code)
+
+
+@blueprint.route("/sessions/<string:code>/figures", methods=["GET"])
+@allow(*BOTH)
+@blueprint.alt_response(200, schema=schemas.LiveFigures, success=True)
+@documented(errors=[errors.NotFoundError])
+def show_figures(code: str) -> Response:
+    """实时战报 · Orders, paid, units left, GMV, refund rate: ready bytes, at most a second old. Ask every second."""
+    found = figures(db.session(), code)
+    must_own(current_actor(), {Role.OPERATOR: ALL, Role.HOST: found.party_id}, what=code)
+    return _ready(found.for_host, "private, max-age=1")
+
+
+@blueprint.route("/sessions/<string:code>/shelf", methods=["GET"])
+@allow(EVERYONE)
+@blueprint.alt_response(200, schema=schemas.LiveShelf, success=True)
+@documented(errors=[errors.NotFoundError])
+def show_shelf(code: str) -> Response:
+    """小黄车 · The shelf for everybody: what is spoken of, prices, units left. Ready bytes, at most a second old."""
+    found = figures(db.session(), code)
+    if found.for_all is None:
+        raise errors.NotFoundError(what=code)
+    return _ready(found.for_all, "public, max-age=1")
+
+
+def _ready(body: bytes, caching: str) -> Response:
+    response = Response(body, content_type="application/json")
+    response.headers["Cache-Control"] = caching
+    return response

@@ -144,6 +144,55 @@ class SessionOut(Schema):
     offers = fields.List(fields.Nested(ItemOut))
 
 
+class LiveItem(Schema):
+    """A product of the shelf as it stands now. `units_left`: whole packs that can still be taken."""
+
+    sku = fields.String()
+    name_zh = fields.String()
+    unit_zh = fields.String()
+    net_weight_g = fields.Integer()
+    price_fen = fields.Integer()
+    per_buyer_cap = fields.Integer(allow_none=True)
+    units_left = fields.Integer()
+
+
+class LiveShelf(Schema):
+    """The shelf for everybody, at most a second old."""
+
+    session = fields.String()
+    status = fields.String()
+    partner = fields.String()
+    title_zh = fields.String()
+    starts_at = fields.AwareDateTime()
+    ends_at = fields.AwareDateTime()
+    pinned = fields.String(allow_none=True)
+    items = fields.List(fields.Nested(LiveItem))
+
+
+class SoldItem(LiveItem):
+    """The same, and the packs that are held or gone."""
+
+    units_taken = fields.Integer()
+
+
+class LiveFigures(LiveShelf):
+    """What the session sold, at most a second old.
+
+    `orders`: placed, all of them; `waiting`: not yet paid; `lapsed`: expired or cancelled; `gmv_fen`: of all that were
+    placed; `refund_rate_bp`: refunded of paid.
+    """
+
+    orders = fields.Integer()
+    waiting = fields.Integer()
+    paid_orders = fields.Integer()
+    lapsed = fields.Integer()
+    gmv_fen = fields.Integer()
+    paid_fen = fields.Integer()
+    refunded_fen = fields.Integer()
+    refund_rate_bp = fields.Integer()
+    items = fields.List(fields.Nested(SoldItem))
+
+
 class SessionFilter(PageQuery):
     """Your sessions."""
 

@@ -85,12 +85,12 @@ class OneSellerPerOrder(DomainError):
 
 
 class PerBuyerCap(DomainError):
-    """More than the occasion sells to one buyer in an order."""
+    """More than the occasion sells to one buyer, in all his orders that stand."""
 
     code = "per-buyer-cap"
     title_zh, title_en = "超过限购数量", "Above the cap per buyer"
-    zh = "{sku} 每人限购 {cap} {unit}。"
-    en = "{sku} is limited to {cap} per buyer."
+    zh = "{sku} 每人限购 {cap} {unit}，已订 {had} {unit}。"
+    en = "{sku} is limited to {cap} per buyer; {had} are ordered already."
 
 
 class OrderTooLarge(DomainError):

@@ -8,7 +8,7 @@ SETTLE_ORDER = Job("settlement.settle_order")
 #: What was paid beyond what is owed goes back (cancelled, expired, refused at acceptance, paid too late): order id.
 REFUND_EXCESS = Job("payments.refund_excess")
 
-#: Every half minute: unpaid orders whose hold lapsed give their stock back.
+#: Every ten seconds: unpaid orders whose hold lapsed give their stock back.
 EXPIRE_UNPAID = Job("orders.expire_unpaid")
 
 #: Daily: what the schedules of agreements ask for on this day is called off and ordered.

@@ -133,7 +133,7 @@ class Preview:
 def preview_order(request: Request, *, goods: Catalog, selling: Selling, now: datetime) -> Preview:
     """What `place_order` would write, from reference data alone: no statement, no stock taken.
 
-    Raises what `place_order` raises, but for NotEnoughStock.
+    Raises what `place_order` raises, but for NotEnoughStock and a cap that earlier orders use up.
     """
     day = beijing_day(now)
     way = _way(request, selling, day, now)
@@ -153,6 +153,7 @@ def place_order(
     NotForThisChannel, OneSellerPerOrder, PerBuyerCap, OrderTooLarge, NotEnoughStock; then nothing is changed.
     """
     asked = preview_order(request, goods=goods, selling=selling, now=now)
+    _keep_caps(session, asked.way, asked.products, request)
     return _write(session, asked.way, asked.products, asked.lines, request, None, actor_id, now)
 
 
@@ -268,6 +269,39 @@ def sellable_product(
     return product
 
 
+_ONE_ORDER_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:buyer, 0))")
+_ORDERED = text(
+    "SELECT product_id, sum(quantity) FROM order_lines JOIN orders ON orders.id = order_id"
+    " WHERE buyer_party_id = :buyer AND occasion_id = :occasion AND product_id = ANY(:products)"
+    " AND status NOT IN ('cancelled', 'expired') GROUP BY product_id"
+)
+
+
+def _keep_caps(session: Session, way: Way, products: Sequence[CatalogProduct], request: Request) -> None:
+    """What the occasion sells to one buyer at most, counted over his orders that stand. Raises PerBuyerCap.
+
+    Orders of one buyer on one occasion with a cap wait for each other (an advisory lock, before any row), so that two
+    at once cannot both be the last: two statements more, where there is a cap.
+    """
+    offers = way.occasion.offers if way.occasion and way.policy.price is Price.OFFER else {}
+    capped = [
+        (product, asked.quantity, cap)
+        for product, asked in zip(products, request.lines, strict=True)
+        if product.product_id in offers and (cap := offers[product.product_id].per_buyer_cap)
+    ]
+    if not capped or way.occasion is None:
+        return
+    of = {"buyer": request.buyer_party_id, "occasion": way.occasion.occasion_id}
+    session.execute(_ONE_ORDER_AT_A_TIME, {"buyer": f"cap {of['occasion']} {of['buyer']}"})
+    had: dict[int, int] = dict(
+        session.execute(_ORDERED, of | {"products": [product.product_id for product, *_ in capped]}).all()
+    )
+    for product, quantity, cap in capped:
+        before = int(had.get(product.product_id, 0))
+        if before + quantity > cap:
+            raise PerBuyerCap(sku=product.sku, cap=cap, had=before, unit=product.unit_zh)
+
+
 def _packed(product: CatalogProduct) -> Packed:
     return Packed(product.product_id, product.sku, product.name_zh, product.unit_zh, product.net_weight_g)
 
@@ -283,7 +317,7 @@ def _price(product: CatalogProduct, quantity: int, way: Way, day: date) -> Price
         case Price.OFFER:
             offer = way.occasion.offers.get(product.product_id) if way.occasion else None
             if offer and offer.per_buyer_cap and quantity > offer.per_buyer_cap:
-                raise PerBuyerCap(sku=product.sku, cap=offer.per_buyer_cap, unit=product.unit_zh)
+                raise PerBuyerCap(sku=product.sku, cap=offer.per_buyer_cap, had=0, unit=product.unit_zh)
             price = offer.price_fen if offer else None
         case Price.AGREEMENT:
             price = None

@@ -144,6 +144,8 @@ MATRIX: dict[str, Access] = {
     "live.start_session": row("operator host", code="session", both="operator"),
     "live.end_session": row("operator host", code="session", both="operator"),
     "live.pin_product": row("operator host", code="session", both="operator"),
+    "live.show_figures": row("operator host", code="session", both="operator"),
+    "live.show_shelf": row("everybody", code="session", both="everybody"),
     "live.change_item": row("operator host", code="session", both="operator"),
     "marketplaces.set_up": row("operator", code="shop", both="operator"),
     "marketplaces.show_shop": row("operator", code="shop", both="operator"),

@@ -302,3 +302,14 @@ def test_a_session_through_its_life_leaves_the_books_right(county: Flask, clock:
         session.execute(text("UPDATE outbox SET sent_at = :now, done_at = :now"), {"now": clock.now()})
     found = check_books(db.session(), now=clock.now() + timedelta(hours=3))
     assert [str(violation) for violation in found if not violation.check.code.startswith("I23")] == []
+
+
+def test_a_cap_counts_all_orders_of_a_buyer_that_stand(world: World) -> None:
+    on_air(world)
+    number = order(world, "two", 2).get_json()["number"]
+    before = contents(world.app)
+    refused = order(world, "two more", 2)
+    assert (refused.status_code, refused.get_json()["cap"], refused.get_json()["had"]) == (409, 3, 2)
+    assert contents(world.app) == before
+    assert post(world, "customer", f"{API}/orders/{number}/cancellation", {"reason": "改主意"}).status_code == 200
+    assert order(world, "three", 3).status_code == 201
