@@ -14,6 +14,7 @@ from shop.access.guard import assert_guarded
 from shop.agreements.api import blueprint as agreements
 from shop.catalog.api import blueprint as catalog
 from shop.channels.api import blueprint as channels
+from shop.claims.api import blueprint as claims
 from shop.config import Settings, redis_urls
 from shop.farmers.api import blueprint as farmers
 from shop.imports.api import blueprint as imports
@@ -47,8 +48,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: Rooms that answer HTTP, in the order of the documentation.
 ROOMS = (
-    access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, live, rounds,
-    units, marketplaces, reports, imports,
+    access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, claims, live,
+    rounds, units, marketplaces, reports, imports,
 )  # fmt: skip
 
 MIB = 1024 * 1024

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
+from shop.claims.states import CLAIM_LIFE
 from shop.income.states import PLAN_LIFE
 from shop.kit.states import Life
 from shop.live.states import LIVE_LIFE
@@ -554,6 +555,21 @@ CHECKS: tuple[Check, ...] = (
     Check("U3", "每笔外部采购只计一次", "a purchase elsewhere counts once", """
         SELECT partner_id, number FROM unit_outside_purchases GROUP BY partner_id, number
         HAVING sum(sign(amount_fen)) NOT IN (0, 1)"""),
+    Check("I30-claims", "赔付申请的历史是连续且允许的路径", "a claim's history is an unbroken path of allowed moves",
+        _broken_path("claims", CLAIM_LIFE, "open")),
+    Check("Q1", "同意的赔付就是该行的一笔退款", "an accepted claim is a refund of its line, to the fen", """
+        SELECT claims.id AS claim_id FROM claims JOIN order_lines ON order_lines.id = order_line_id
+        LEFT JOIN refunds ON refunds.id = refund_id AND refunds.order_id = order_lines.order_id
+        LEFT JOIN refund_lines ON refund_lines.refund_id = refunds.id
+            AND refund_lines.order_line_id = claims.order_line_id
+        WHERE claims.status = 'accepted' AND (refunds.amount_fen, refund_lines.amount_fen)
+            IS DISTINCT FROM (claims.amount_fen, claims.amount_fen)"""),
+    Check("Q2", "赔付重量不超过收货重量", "no more is granted or claimed of a line than was accepted", """
+        SELECT order_line_id FROM claims JOIN order_lines ON order_lines.id = order_line_id
+        GROUP BY order_line_id, accepted_g
+        HAVING coalesce(sum(granted_g), 0)
+            + coalesce(sum(damaged_g) FILTER (WHERE claims.status IN ('open', 'answered')), 0)
+            > coalesce(accepted_g, 0)"""),
     Check("S1", "触达农户的销售不超过结算的货款", "sales reached stay within what was settled", """
         SELECT settlements.id AS settlement_id FROM settlements JOIN sales_reach ON settlement_id = settlements.id
         GROUP BY settlements.id

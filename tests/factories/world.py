@@ -5,7 +5,7 @@ Codes of side A are those of the worked examples in the documentation, so that a
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from flask import Flask
@@ -37,6 +37,7 @@ from shop.channels.models import (
     PartnerKind,
     SaleLink,
 )
+from shop.claims.models import Claim, ClaimReason, ClaimStatus
 from shop.farmers.models import Delivery, Grade, Household, Membership, Relation
 from shop.income.models import GuaranteeContract, GuaranteeLand, PlanStatus, SurplusObjection, SurplusPlan, SurplusShare
 from shop.kit.db import Base, transaction
@@ -224,6 +225,11 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
     live = writer.order(f"LIVE{n}", ChannelKind.LIVESTREAM, campaign, host, product, customer, session)
     helped = writer.order(f"CADRE{n}", ChannelKind.CADRE, campaign, cadre, product, customer)
     bulk = writer.order(f"UNIT{n}", ChannelKind.UNIT, campaign, unit, product, parties[PartyKind.BUYER])
+    claimed = writer.session.execute(select(OrderLine.id).where(OrderLine.order_id == live.id)).scalar_one()
+    claim = writer.add(
+        Claim(number=f"Q000{n}", order_line_id=claimed, status=ClaimStatus.OPEN, reason=ClaimReason.SPOILED,
+              damaged_g=500, photo_reference="IMG_1", claimed_at=NOW, answer_by=NOW + timedelta(hours=24))
+    )  # fmt: skip
     payment = writer.add(
         Payment(number=f"P000{n}", order_id=live.id, provider=Provider.SIMULATED, status=PaymentStatus.PENDING,
                 amount_fen=6_000, created_at=NOW)
@@ -233,6 +239,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         "household": household.code, "delivery": delivery.code, "lot": lot.code, "partner": host.code,
         "session": session.code, "link": link.code, "agreement": agreement.code, "payment": payment.number,
         "order": live.number, "cadre_order": helped.number, "unit_order": bulk.number, "shop": shop.code,
+        "claim": claim.number,
         "unit": unit.code, "round": round_.code, "join": round_.join_code,
         "surplus_plan": plan.code, "guarantee": guarantee.code,
     }  # fmt: skip

@@ -101,6 +101,12 @@ MATRIX: dict[str, Access] = {
         bodies={"cadre": {"partner": "G01"}, "buyer": {"partner": "U01"}},
         owned={"partner": "partner", "session": "session"},
     ),
+    "claims.raise_claim": row("customer", number="order"),
+    "claims.list_claims": row("operator firm_staff customer"),
+    "claims.show_claim": row("operator firm_staff customer", number="claim", both="operator"),
+    "claims.answer": row("firm_staff", number="claim"),
+    "claims.decide": row("operator", number="claim", both="operator"),
+    "claims.withdraw": row("customer", number="claim"),
     "channels.list_links": row("operator host cadre buyer"),
     "channels.list_link_rules": row("everybody"),
     "channels.add_link_rule": row("operator"),
@@ -328,6 +334,7 @@ def test_who_is_let_in_reaches_his_own_things(world: World) -> None:
 def secrets(side: Side) -> set[str]:
     """Names that only one side may read."""
     kinds = (
+        "claim",
         "order",
         "cadre_order",
         "unit_order",

@@ -9,6 +9,7 @@ from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
 from shop.catalog.states import FIRM_LIFE, LISTING_LIFE
 from shop.channels.policies import POLICIES
 from shop.channels.states import OCCASION_LIFE
+from shop.claims.states import CLAIM_LIFE
 from shop.income.states import PLAN_LIFE
 from shop.kit.jobs import all_jobs
 from shop.kit.states import Life
@@ -26,7 +27,7 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"(?:`|^\$ )make ([a-z][a-z-]*)", re.MULTILINE)
 LIVES: dict[str, Life[object]] = {
     "ORDER_LIFE": ORDER_LIFE, "AGREEMENT_LIFE": AGREEMENT_LIFE, "CALL_OFF_LIFE": CALL_OFF_LIFE,
-    "OCCASION_LIFE": OCCASION_LIFE, "FIRM_LIFE": FIRM_LIFE, "LISTING_LIFE": LISTING_LIFE,
+    "OCCASION_LIFE": OCCASION_LIFE, "CLAIM_LIFE": CLAIM_LIFE, "FIRM_LIFE": FIRM_LIFE, "LISTING_LIFE": LISTING_LIFE,
     "LIVE_LIFE": LIVE_LIFE,
     "PLAN_LIFE": PLAN_LIFE,
     "ROUND_LIFE": ROUND_LIFE,

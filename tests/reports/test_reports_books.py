@@ -38,6 +38,7 @@ def season(urls: tuple[str, str], county_template: str, tmp_path_factory: pytest
 
 def play(season: object) -> None:
     """Something of everything."""
+    from tests.factories.claims import claimed, granted
     from tests.factories.rounds import delivered_round, handed_out
     from tests.factories.sales import Season
     from tests.factories.units import unit_year
@@ -56,6 +57,8 @@ def play(season: object) -> None:
     handed_out(season, delivered_round(season))
     unit_year(season)
     season.refunded(whole, 500)
+    granted(season, season.settled(season.paid()), 600)
+    claimed(season, season.settled(season.paid("HOST")), 500)
     season.tell_refunds()
     season.accepted(season.paid("HOST", quantity=1))
     season.paid(quantity=1)
@@ -196,6 +199,9 @@ FAULTS: dict[str, str] = {
     "U1": "UPDATE unit_filings SET reserve_fen = reserve_fen + 1",
     "U2": "UPDATE unit_purchases SET per_member_fen = per_member_fen + 1",
     "U3": "UPDATE unit_outside_purchases SET voids_id = NULL, amount_fen = abs(amount_fen), position = id",
+    "I30-claims": "DELETE FROM history WHERE entity_type = 'claims' AND event = 'answer'",
+    "Q1": spoil("claims", "amount_fen = amount_fen + 1", "status = 'accepted'"),
+    "Q2": spoil("claims", "granted_g = granted_g + 9999", "status = 'accepted'"),
     "S1": "UPDATE sales_reach SET amount_fen = amount_fen * 2",
     "S2": spoil("sales_reach", "amount_fen = amount_fen - 1"),
     "S3": "DELETE FROM settlements WHERE refund_id IS NOT NULL",
@@ -240,6 +246,9 @@ def test_a_planted_fault_is_found(tampering: Connection, code: str) -> None:
         ("L1", "DELETE FROM live_sessions"),
         ("M1", "DELETE FROM marketplace_refunds"),
         ("M1", spoil("marketplace_orders", "cancelled_at = now()", "received_at IS NOT NULL")),
+        ("Q1", "UPDATE refund_lines SET order_line_id = order_line_id + 1"),
+        ("Q1", spoil("claims", "refund_id = NULL", "status = 'accepted'")),
+        ("Q2", spoil("claims", "damaged_g = 9999", "status = 'open'")),
         ("S1", "UPDATE sales_reach SET amount_fen = -amount_fen"),
     ],
 )  # fmt: skip
