@@ -37,6 +37,7 @@ from shop.stock.api import blueprint as stock
 from shop.units.api import blueprint as units
 from shop.web.api import blueprint as web
 from shop.web.buying import blueprint as buying
+from shop.web.claiming import blueprint as claiming
 from shop.web.following import blueprint as following
 from shop.web.links import blueprint as sale_links
 from shop.web.rounds import blueprint as round_pages
@@ -92,6 +93,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.register_blueprint(store)
     app.register_blueprint(buying)
     app.register_blueprint(following)
+    app.register_blueprint(claiming)
     app.register_blueprint(sale_links)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)

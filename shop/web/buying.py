@@ -30,7 +30,7 @@ from shop.web.errors import FormExpired, TooManyOrders
 from shop.web.forms import Addressed, Chosen, Confirmed, filled
 from shop.web.guest import Guest, from_our_page, guest_of, guest_party, new_guest, opened, remember, ticket
 from shop.web.shown import Counter
-from shop.web.store import counter_named, known, product_of, refused
+from shop.web.store import counter_for, known, product_of, refused
 
 blueprint = Blueprint("buying", __name__, template_folder="templates")
 
@@ -89,9 +89,10 @@ def _ask(
 def address(sku: str) -> Response:
     """下单第一屏 · Where it goes: name, phone, address."""
     goods, sales = known()
+    product = product_of(goods, sku)
     asked, wrong = filled(Chosen, request.args)
-    counter = counter_named(sales, asked.get("live"), asked.get("shop"))
-    return _ask(product_of(goods, sku), counter, asked.get("quantity", 1), {}, wrong, goods, sales)
+    counter = counter_for(sales, product, asked.get("live"), asked.get("shop"))
+    return _ask(product, counter, asked.get("quantity", 1), {}, wrong, goods, sales)
 
 
 @blueprint.route("/p/<string:sku>/order", methods=["POST"])
@@ -105,7 +106,7 @@ def confirm(sku: str) -> Response:
         wrong = _unfit_phone(asked)
     if wrong:
         chosen, unfit = filled(Chosen, {name: request.form[name] for name in Chosen().fields if name in request.form})
-        counter = counter_named(sales, chosen.get("live"), chosen.get("shop"))
+        counter = counter_for(sales, product, chosen.get("live"), chosen.get("shop"))
         return _ask(product, counter, chosen.get("quantity", 1), request.form.to_dict(), wrong | unfit, goods, sales)
     return _look(product, asked, guest, goods, sales)
 
@@ -122,7 +123,7 @@ def _look(
     product: CatalogProduct, asked: dict[str, Any], guest: Guest, goods: Catalog, sales: Selling, *, why: str = ""
 ) -> Response:
     """The second screen, with a ticket for what it shows. `why`: it was sent once and must be looked at again."""
-    counter = counter_named(sales, asked["live"], asked["shop"])
+    counter = counter_for(sales, product, asked["live"], asked["shop"])
     preview = preview_order(counter.request(product.sku, asked["quantity"]), goods=goods, selling=sales, now=now())
     left = _left(preview, product)
     if left < asked["quantity"]:
@@ -149,7 +150,7 @@ def place(sku: str) -> Response:
         wrong = _unfit_phone(asked)
     if wrong:
         raise FormExpired
-    counter = counter_named(sales, asked["live"], asked["shop"])
+    counter = counter_for(sales, product, asked["live"], asked["shop"])
     try:
         good = opened(asked["ticket"], guest, _purpose(sku, asked), now=now())
     except FormExpired as expired:

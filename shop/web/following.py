@@ -15,12 +15,17 @@ from sqlalchemy.orm import Session
 from shop.access.actions import normal_phone
 from shop.access.attempts import Attempts
 from shop.access.errors import PhoneNotValid
+from shop.access.guard import Actor
 from shop.channels.policies import POLICIES, Payer
+from shop.claims.actions import UNDECIDED
+from shop.claims.queries import claims
+from shop.claims.rules import CLAIM_PERIOD, claimable_until
 from shop.kit.clock import BEIJING
 from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError
 from shop.kit.http import now
 from shop.kit.money import yuan
+from shop.kit.schemas import MAX_PAGE
 from shop.orders import actions, queries
 from shop.orders.locks import locked_order
 from shop.orders.models import Order, OrderStatus
@@ -29,6 +34,7 @@ from shop.payments.actions import start_payment
 from shop.web.errors import FormExpired, OrderNotFollowed, TooManyTries
 from shop.web.forms import Followed, Pressed, filled
 from shop.web.guest import Guest, buyer, from_our_page, guest_of, new_guest, opened, remember, ticket
+from shop.web.shown import kilograms
 from shop.web.store import refused
 
 blueprint = Blueprint("following", __name__, template_folder="templates")
@@ -59,7 +65,8 @@ SAYS = {
 }
 
 
-def _private(answer: Any, guest: Guest | None = None) -> Response:
+def private(answer: Any, guest: Guest | None = None) -> Response:
+    """An answer for one person, kept by nobody. A new browser gets its cookie."""
     response = current_app.make_response(answer)
     response.headers["Cache-Control"] = "no-store"
     return remember(response, guest, secure=request.is_secure) if guest else response
@@ -70,7 +77,7 @@ def ask() -> Response:
     """查订单 · Which order, and with which phone?"""
     known = guest_of(request)
     guest = known or new_guest()
-    return _private(_form(guest, request.args.get("number", "")[:40], ""), None if known else guest)
+    return private(_form(guest, request.args.get("number", "")[:40], ""), None if known else guest)
 
 
 def _form(guest: Guest, number: str, wrong: str) -> str:
@@ -90,10 +97,10 @@ def follow() -> Response:
         opened(asked["ticket"], guest, "follow", now=now())
         _not_too_often(asked["number"])
         if _placed_with(db.session(), asked["number"], asked["phone"]):
-            return _private(
+            return private(
                 redirect(url_for("following.show", number=asked["number"]), 303), guest.sees(asked["number"])
             )
-    return _private((_form(guest, number, OrderNotFollowed().sentence("zh")), OrderNotFollowed.status))
+    return private((_form(guest, number, OrderNotFollowed().sentence("zh")), OrderNotFollowed.status))
 
 
 def _not_too_often(number: str) -> None:
@@ -116,7 +123,7 @@ def _placed_with(session: Session, number: str, phone: str) -> bool:
     return hmac.compare_digest((found or "none").encode(), asked.encode())
 
 
-def _mine(number: str) -> Guest:
+def mine(number: str) -> Guest:
     """The browser, if it may see the order. Raises OrderNotFollowed."""
     guest = guest_of(request)
     if guest is None or number not in guest.orders:
@@ -129,10 +136,9 @@ def show(number: str) -> Response:
     """我的订单 · How far it is, what it cost, what went back, and what can be done now."""
     guest = guest_of(request)
     if guest is None or number not in guest.orders:
-        return _private(redirect(url_for("following.ask", number=number)))
+        return private(redirect(url_for("following.ask", number=number)))
     session = db.session()
-    party = session.execute(select(Order.buyer_party_id).where(Order.number == number)).scalar_one()
-    order = queries.order(session, buyer(party), number)
+    actor, order = buyer_of(session, number)
     status = OrderStatus(order["status"])
     buttons = {
         verb: ticket(guest, f"{verb} {number}", now=now())
@@ -148,8 +154,30 @@ def show(number: str) -> Response:
         placed_at=order["placed_at"].astimezone(BEIJING),
         waiting="paid" in request.args and status is OrderStatus.PLACED,
         until=order["expires_at"].astimezone(BEIJING) if order["expires_at"] else None,
+        claims=_claims(session, actor, guest, number), claim_hours=CLAIM_PERIOD.days * 24,
+        claimable=order["accepted_at"] is not None and now() <= claimable_until(order["accepted_at"]),
     )  # fmt: skip
-    return _private(page)
+    return private(page)
+
+
+def buyer_of(session: Session, number: str) -> tuple[Actor, dict[str, Any]]:
+    """Who bought the order, and the order as he sees it. The caller made sure that this browser may."""
+    actor = buyer(session.execute(select(Order.buyer_party_id).where(Order.number == number)).scalar_one())
+    return actor, queries.order(session, actor, number)
+
+
+def _claims(session: Session, actor: Actor, guest: Guest, number: str) -> list[dict[str, Any]]:
+    """Claims of an order as its page shows them, with a ticket to take back what is not decided."""
+    found = claims(session, actor, Order.number == number, limit=MAX_PAGE)
+    return [
+        claim
+        | {
+            "weight": kilograms(claim["damaged_g"]),
+            "amount": yuan(claim["amount_fen"]) if claim["amount_fen"] else "",
+            "ticket": ticket(guest, f"withdraw {claim['number']}", now=now()) if claim["status"] in UNDECIDED else "",
+        }
+        for claim in found
+    ]
 
 
 def _short(recipient: dict[str, Any]) -> dict[str, str]:
@@ -163,7 +191,7 @@ def _short(recipient: dict[str, Any]) -> dict[str, str]:
 def press(number: str, verb: str) -> Response:
     """付款、取消、确认收货 · The buyer's buttons. Pressed twice, or too late: the page says how it stands."""
     guest = from_our_page(request)
-    _mine(number)
+    mine(number)
     asked, wrong = filled(Pressed, request.form)
     if wrong:
         raise FormExpired
@@ -179,4 +207,4 @@ def press(number: str, verb: str) -> Response:
                     actions.cancel(session, order, actor_id=None, now=now(), reason="买家取消")
                 case _:
                     actions.accept(session, order, None, actor_id=None, now=now())
-    return _private(redirect(to, 303))
+    return private(redirect(to, 303))

@@ -5,12 +5,15 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from shop.claims.models import ClaimReason
 from shop.kit.problems import in_chinese
 from shop.kit.schemas import Code, QueryWhole, StrictSchema, Text
 from shop.orders.schemas import MAX_PACKS, Recipient
 
 #: A ticket is a few hundred characters.
 MAX_TICKET = 600
+#: Far more of anything than one consumer receives.
+MAX_CLAIMED = 1_000_000
 
 
 class At(StrictSchema):
@@ -48,6 +51,18 @@ class Followed(StrictSchema):
 class Pressed(StrictSchema):
     """A button."""
 
+    ticket = fields.String(required=True, validate=validate.Length(max=MAX_TICKET))
+
+
+class Claimed(StrictSchema):
+    """What is wrong with a product of an order; `measure` is what `amount` counts."""
+
+    sku = Code(required=True)
+    reason = fields.Enum(ClaimReason, by_value=True, required=True)
+    amount = QueryWhole(low=1, high=MAX_CLAIMED, required=True)
+    measure = fields.String(required=True, validate=validate.OneOf(["pack", "jin", "gram"]))
+    photo_reference = Text(high=120, required=True)
+    words = Text(low=0, high=200, load_default="")
     ticket = fields.String(required=True, validate=validate.Length(max=MAX_TICKET))
 
 

@@ -4,15 +4,11 @@ The cookie holds a random name and the numbers of the orders this browser placed
 carries a ticket signed for that browser, so another site cannot send it, and sent twice it takes effect once.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
-import json
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Request, Response, current_app
@@ -22,6 +18,7 @@ from sqlalchemy.orm import Session
 from shop.access.actions import ensure_party
 from shop.access.guard import Actor, Grant, Role
 from shop.access.models import Party, PartyKind
+from shop.kit.seal import seal, unseal
 from shop.web.errors import FormExpired, FromElsewhere
 
 COOKIE = "guest"
@@ -53,35 +50,13 @@ class Ticket:
     total_fen: int
 
 
-def _seal(purpose: str, payload: dict[str, Any]) -> str:
-    body = base64.urlsafe_b64encode(json.dumps(payload, separators=(",", ":")).encode()).decode().rstrip("=")
-    return f"{body}.{_mac(purpose, body)}"
-
-
-def _unseal(purpose: str, sealed: str) -> dict[str, Any] | None:
-    """The payload, or None for a seal that is not ours."""
-    body, _, mac = sealed.partition(".")
-    if not hmac.compare_digest(_mac(purpose, body).encode(), mac.encode("utf-8", "replace")):
-        return None
-    try:
-        found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (ValueError, binascii.Error):
-        return None
-    return found
-
-
-def _mac(purpose: str, text: str) -> str:
-    message = f"{purpose}\n{text}".encode("utf-8", "replace")
-    return hmac.new(_secret(), message, hashlib.sha256).hexdigest()
-
-
-def _secret() -> bytes:
-    return str(current_app.config["SECRET_KEY"]).encode()
+def _secret() -> str:
+    return str(current_app.config["SECRET_KEY"])
 
 
 def guest_of(request: Request) -> Guest | None:
     """The browser that speaks, if it was here before."""
-    found = _unseal("guest", request.cookies.get(COOKIE, ""))
+    found = unseal(_secret(), COOKIE, request.cookies.get(COOKIE, ""))
     return Guest(str(found["name"]), tuple(found["orders"])) if found else None
 
 
@@ -92,22 +67,20 @@ def new_guest() -> Guest:
 
 def remember(response: Response, guest: Guest, *, secure: bool) -> Response:
     """Give the browser its cookie: not for scripts, not for other sites, over TLS only where there is TLS."""
-    response.set_cookie(
-        COOKIE, _seal("guest", {"name": guest.name, "orders": guest.orders}), max_age=COOKIE_LIFE, httponly=True,
-        samesite="Lax", secure=secure,
-    )  # fmt: skip
+    sealed = seal(_secret(), COOKIE, {"name": guest.name, "orders": guest.orders})
+    response.set_cookie(COOKIE, sealed, max_age=COOKIE_LIFE, httponly=True, samesite="Lax", secure=secure)
     return response
 
 
 def ticket(guest: Guest, purpose: str, *, total_fen: int = 0, now: datetime) -> str:
     """A word for a form: good for this browser and this purpose, for two hours, once."""
     nonce = secrets.token_urlsafe(12)
-    return _seal(_for(guest, purpose), {"nonce": nonce, "fen": total_fen, "at": int(now.timestamp())})
+    return seal(_secret(), _for(guest, purpose), {"nonce": nonce, "fen": total_fen, "at": int(now.timestamp())})
 
 
 def opened(sealed: str, guest: Guest, purpose: str, *, now: datetime) -> Ticket:
     """The ticket of a form that came back. Raises FromElsewhere, FormExpired."""
-    found = _unseal(_for(guest, purpose), sealed)
+    found = unseal(_secret(), _for(guest, purpose), sealed)
     if found is None:
         raise FromElsewhere
     if now.timestamp() - found["at"] > TICKET_LIFE.total_seconds():
@@ -135,7 +108,7 @@ def guest_party(session: Session, phone: str) -> int:
 
     Locks him, so that two orders of one phone come one after the other.
     """
-    code = hmac.new(_secret(), f"buyer\n{phone}".encode(), hashlib.sha256).hexdigest()[:32]
+    code = hmac.new(_secret().encode(), f"buyer\n{phone}".encode(), hashlib.sha256).hexdigest()[:32]
     party_id = ensure_party(session, PartyKind.CUSTOMER, f"guest-{code}", "散客")
     session.execute(select(Party.id).where(Party.id == party_id).with_for_update(key_share=True))
     return party_id

@@ -6,6 +6,8 @@ from typing import Any
 
 from shop.catalog.models import Category, ProductStatus
 from shop.catalog.reference import Catalog, CatalogProduct
+from shop.channels.attribution import Opening
+from shop.channels.models import OccasionKind
 from shop.channels.reference import OccasionRow, PartnerRow, Selling
 from shop.kit.errors import DomainError, NotFoundError
 from shop.kit.money import GRAMS_PER_KG, per_jin, per_kg, yuan
@@ -22,19 +24,29 @@ MONTHS = 12
 
 @dataclass(frozen=True)
 class Counter:
-    """Where a page sells: an online shop of ours, or the occasion of a partner. Nobody's while we have no shop."""
+    """Where a page sells: an online shop of ours, the occasion of a partner, or whose link the buyer came by.
+
+    Nobody's while we have no shop.
+    """
 
     partner: PartnerRow | None
     occasion: OccasionRow | None = None
     #: Whether an address without a word about the counter means this one.
     usual: bool = True
+    #: The link that the buyer came by, where an order is counted for it.
+    opening: Opening | None = None
 
     @property
     def params(self) -> dict[str, str]:
         """How an address names this counter."""
-        if self.occasion is not None:
-            return {"live": self.occasion.code}
-        return {"shop": self.partner.code} if self.partner and not self.usual else {}
+        if self.usual or self.partner is None:
+            return {}
+        return {"shop": self.partner.code} if self.occasion is None else {"live": self.occasion.code}
+
+    @property
+    def live(self) -> str | None:
+        """The code of the live session that sells here."""
+        return self.occasion.code if self.occasion and self.occasion.kind is OccasionKind.SESSION else None
 
     def offered_fen(self, product: CatalogProduct, day: date) -> int | None:
         """What a pack is announced for here, whether or not it can be ordered now."""
@@ -52,7 +64,8 @@ class Counter:
         """The order that the page would place."""
         return Request(
             [Asked(sku, quantity)], buyer_party_id, partner=self.partner.code if self.partner else None,
-            occasion=self.occasion.code if self.occasion else None, **more,
+            occasion=self.occasion.code if self.occasion else None, link=self.opening.code if self.opening else None,
+            link_opened_at=self.opening.at if self.opening else None, **more,
         )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ Every page asks `preview_order` what an order would be, so it shows the price an
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, render_template, request
@@ -24,6 +25,7 @@ from shop.stock.queries import left as left_in_stock
 from shop.web import shown
 from shop.web.forms import At, filled
 from shop.web.shown import Counter
+from shop.web.via import came_by
 
 blueprint = Blueprint("store", __name__, template_folder="templates")
 
@@ -47,7 +49,7 @@ def counter_named(sales: Selling, live: str | None = None, shop: str | None = No
         partner = sales.partners_by_id.get(occasion.partner_id) if occasion else None
         if partner is None or channel_of_partner(partner.kind).payer is not Payer.CONSUMER:
             raise NotFoundError(what=live)
-        return Counter(partner, occasion)
+        return Counter(partner, occasion, usual=False)
     fronts = sales.storefronts()
     if shop is None:
         return Counter(fronts[0] if fronts else None)
@@ -55,6 +57,23 @@ def counter_named(sales: Selling, live: str | None = None, shop: str | None = No
     if found is None:
         raise NotFoundError(what=shop)
     return Counter(fronts[found], usual=found == 0)
+
+
+def counter_for(sales: Selling, product: CatalogProduct, live: str | None, shop: str | None) -> Counter:
+    """Where this browser buys the product: at the counter that the address names, else by the link that it came by.
+
+    The link of a session that the address names is kept with it. Raises NotFoundError as `counter_named`.
+    """
+    named = counter_named(sales, live, shop)
+    opening = came_by(request, sales, product_ids=[product.product_id], buyer_party_id=None, now=now())
+    link = sales.links.get(opening.code) if opening else None
+    if link is None:
+        return named
+    if live is not None:
+        fits = named.occasion is not None and link.occasion_id == named.occasion.occasion_id
+        return replace(named, opening=opening) if fits else named
+    occasion = sales.occasions_by_id.get(link.occasion_id) if link.occasion_id else None
+    return Counter(sales.partners_by_id[link.partner_id], occasion, opening=opening)
 
 
 def product_of(goods: Catalog, sku: str) -> CatalogProduct:
@@ -115,16 +134,17 @@ def product(sku: str) -> AnyResponse | str | tuple[str, int]:
     goods, sales = known()
     found = product_of(goods, sku)
     asked, _ = filled(At, request.args)
-    counter, day = counter_named(sales, asked.get("live"), asked.get("shop")), beijing_day(now())
+    counter = counter_for(sales, found, asked.get("live"), asked.get("shop"))
+    store, day = counter_named(sales), beijing_day(now())
     if shown.gone(found):
-        others = alternatives(found, counter, goods, sales)
-        return render_template("store/gone.html", product=found, others=others, counter=counter), 410
+        others = alternatives(found, store, goods, sales)
+        return render_template("store/gone.html", product=found, others=others, counter=store), 410
     card = shelf([found], counter, goods, sales)[0]
     return render_template(
         "store/product.html", counter=counter, card=card, product=found, facts=found.card(day),
         months=shown.months(found), weight=shown.kilograms(found.net_weight_g),
         tiers=[(tier.min_quantity, shown.price(tier.price_fen, found)) for tier in found.tiers_on(day)[1:]],
-        others=alternatives(found, counter, goods, sales) if card["closed"] else [],
+        others=alternatives(found, store, goods, sales) if card["closed"] else [],
     )  # fmt: skip
 
 

@@ -29,7 +29,9 @@ def too_small(screen: Phone) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", ["/shop", "/p/PL001", "/p/PL005", "/p/PL999", "/p/PL001/order?quantity=2", "/o"])
+@pytest.mark.parametrize(
+    "path", ["/shop", "/p/PL001", "/p/PL005", "/p/PL999", "/p/PL001/order?quantity=2", "/o", "/live/LIVE-1"]
+)
 def test_a_page_fits_a_phone_is_light_and_easy_to_tap(screen: Phone, site: str, path: str) -> None:
     screen.open(site + path)
     assert screen.run("document.documentElement.scrollWidth") == WIDTH
@@ -55,7 +57,7 @@ def test_what_cannot_be_had_now_is_folded_away_until_it_is_asked_for(screen: Pho
     assert screen.run(hidden) is True
 
 
-def test_a_guest_orders_with_a_finger_pays_and_sees_the_order(screen: Phone, site: str, store: Store) -> None:
+def test_a_guest_orders_with_a_finger_pays_receives_and_claims(screen: Phone, site: str, store: Store) -> None:
     screen.open(f"{site}/p/PL001")
     screen.type(".bar input", "2")
     screen.tap(".bar button")
@@ -81,4 +83,18 @@ def test_a_guest_orders_with_a_finger_pays_and_sees_the_order(screen: Phone, sit
     store.work()
     screen.tap(".back")
     assert "已付款，等待发货" in screen.text()
+    assert too_small(screen) == []
+    number = screen.run("location.pathname").rpartition("/")[2]
+    store.dispatch(number)
+    screen.open(f"{site}/o/{number}")
+    screen.tap("form[action$=receipt] .button")
+    screen.tap("a[href$=claim]")
+    assert screen.run("document.documentElement.scrollWidth") == WIDTH
+    assert too_small(screen) == []
+    screen.tap("[value=crushed]", leads=False)
+    screen.type("[name=amount]", "1")
+    screen.type("[name=photo_reference]", "IMG_0001")
+    screen.tap("form .button")
+    assert "质量赔付 · 等待商家答复" in screen.text()
+    assert "大桐蜜桃，压伤破损\n0.5 kg" in screen.text()
     assert too_small(screen) == []
