@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from flask import Response, current_app, g, request
 from marshmallow import ValidationError
@@ -17,6 +18,7 @@ from werkzeug.exceptions import BadRequest, LengthRequired, RequestEntityTooLarg
 
 from shop.kit.clock import Clock
 from shop.kit.errors import DomainError
+from shop.kit.tables import CSV_TYPE, XLSX_TYPE
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -182,6 +184,32 @@ def documented(
         return view
 
     return mark
+
+
+def asks_for_file() -> str | None:
+    """The media type of the table that the client would rather have than JSON: XLSX or CSV; else None."""
+    known = ["application/json", XLSX_TYPE, "text/csv"]
+    best = request.accept_mimetypes.best_match(known, default=known[0])
+    return None if best == known[0] else best
+
+
+def file_response(content: bytes, media_type: str, name: str) -> Response:
+    """A file to be kept under `name`, without its ending."""
+    ending, of_type = ("xlsx", XLSX_TYPE) if media_type == XLSX_TYPE else ("csv", CSV_TYPE)
+    response = Response(content, content_type=of_type)
+    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}.{ending}"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+#: What `blueprint.doc` says of an operation that also answers with files.
+AS_FILES = {
+    "responses": {
+        "200": {
+            "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in (XLSX_TYPE, "text/csv")}
+        }
+    }
+}
 
 
 def json_bytes(payload: object, status: int = 200) -> Response:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import request
+from flask import Response, request
 from flask_smorest import Blueprint
 from marshmallow import ValidationError
 
@@ -14,11 +14,13 @@ from shop.channels.reference import selling
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
 from shop.kit.errors import NotFoundError
-from shop.kit.http import accepts_upload, documented, language, now
+from shop.kit.http import AS_FILES, accepts_upload, asks_for_file, documented, file_response, language, now
 from shop.kit.schemas import cursor_key, page
+from shop.kit.tables import XLSX_TYPE, Cell, Sheet, write_csv, write_xlsx, yuan_cell
 from shop.marketplaces import actions, errors, queries, reconciling, schemas
 from shop.marketplaces.connectors import FileConnector
 from shop.marketplaces.facts import Problem
+from shop.marketplaces.listing import offered
 from shop.marketplaces.models import FactKind
 from shop.marketplaces.profiles import profile_of
 from shop.marketplaces.taking import Taken, keep_import, only_try, take
@@ -196,16 +198,58 @@ def reconcile(query: dict[str, Any], code: str) -> dict[str, Any]:
     return reconciling.reconciliation(session, actions.shop_by_code(session, code), query["day"] or beijing_day(now()))
 
 
+#: Differences in one exported file.
+MAX_EXPORTED = 20_000
+DIFFERENCE_COLUMNS = {
+    "number": "订单编号", "line": "子订单编号", "order": "本系统订单", "due_on": "应结日期", "paid_fen": "实付（元）",
+    "refunded_fen": "退款（元）", "fee_fen": "技术服务费（元）", "expected_fen": "应收（元）",
+    "received_fen": "到账（元）", "told_fee_fen": "平台所报费用（元）", "difference_fen": "差额（元）", "why": "原因",
+}  # fmt: skip
+
+
+def _difference_cells(rows: list[dict[str, Any]]) -> list[list[Cell]]:
+    return [
+        [yuan_cell(row[name]) if name.endswith("_fen") else row[name] for name in DIFFERENCE_COLUMNS] for row in rows
+    ]
+
+
 @blueprint.route("/marketplaces/<string:code>/differences", methods=["GET"])
 @allow(Role.OPERATOR)
 @blueprint.arguments(schemas.DifferenceFilter, location="query")
 @blueprint.response(200, schemas.DifferencePage)
+@blueprint.doc(**AS_FILES)
 @documented(errors=[NotFoundError, errors.NotSetUp])
-def list_differences(query: dict[str, Any], code: str) -> dict[str, object]:
-    """平台对账差异 · Lines on which the shop's files and our ledger differ, to the fen, each with its reason."""
+def list_differences(query: dict[str, Any], code: str) -> dict[str, object] | Response:
+    """平台对账差异 · Lines on which shop and ledger differ, to the fen, with reasons; all of them as CSV or XLSX."""
     session = db.session()
+    day, wanted = query["day"] or beijing_day(now()), asks_for_file()
     rows = reconciling.differences(
-        session, actions.shop_by_code(session, code), query["day"] or beijing_day(now()), limit=query["limit"] + 1,
+        session, actions.shop_by_code(session, code), day, limit=MAX_EXPORTED if wanted else query["limit"] + 1,
         before_key=cursor_key(query["cursor"]), why=query["why"],
     )  # fmt: skip
+    if wanted is not None:
+        header, cells = list(DIFFERENCE_COLUMNS.values()), _difference_cells(rows)
+        written = write_xlsx(Sheet("对账差异", header, cells)) if wanted == XLSX_TYPE else write_csv(header, cells)
+        return file_response(written, wanted, f"对账差异-{code}-{day}")
     return page(rows, query["limit"], lambda row: row["id"])
+
+
+@blueprint.route("/marketplaces/<string:code>/listing", methods=["GET"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.ListingQuery, location="query")
+@blueprint.response(200, schemas.ListingOut)
+@blueprint.doc(**AS_FILES)
+@documented(errors=[NotFoundError, errors.NotSetUp])
+def show_listing(query: dict[str, Any], code: str) -> dict[str, object] | Response:
+    """库存与价格表 · Prices and stock for upload; CSV or XLSX with the shop's own headers, by `Accept`."""
+    session = db.session()
+    shop = actions.shop_by_code(session, code)
+    goods = catalog(session, reference_version())
+    offers = offered(
+        session, shop, goods=goods, day=beijing_day(now()), percent=query["percent"], only_mapped=query["only_mapped"]
+    )
+    wanted = asks_for_file()
+    if wanted is None:
+        return {"items": offers}
+    told = FileConnector(profile_of(shop.profile), workbook=wanted == XLSX_TYPE).publish(offers)
+    return file_response(told.document or b"", wanted, f"库存价格-{code}-{beijing_day(now())}")

@@ -5,13 +5,15 @@ fact counts once by the shop's own numbers. How to add one for an API: docs/mark
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from shop.kit.tables import TableRefused, read_table
+from shop.kit.tables import Cell, Sheet, TableRefused, read_table, write_csv, write_xlsx, yuan_cell
 from shop.marketplaces import cells
 from shop.marketplaces.cells import Refusal
 from shop.marketplaces.facts import At, Fact, PaidOut, Problem, RefundedLine, SoldLine, Told
+from shop.marketplaces.listing import Offered
 from shop.marketplaces.models import FactKind
 from shop.marketplaces.profiles import Layout, Profile
 
@@ -23,18 +25,29 @@ MAX_ROWS = 2_000
 WHOLE = "-"
 
 
+@dataclass(frozen=True)
+class Published:
+    """How many SKUs the shop was told of; `document`: the file that somebody uploads there, where there is no API."""
+
+    skus: int
+    document: bytes | None
+
+
 class Connector(Protocol):
-    """Tells the facts of one shop. Called outside any transaction: it may talk to a network."""
+    """Speaks with one shop. Called outside any transaction: it may talk to a network."""
 
     def tell(self, kind: FactKind, *, now: datetime) -> Told:
         """What there is to tell of `kind`, with what could not be read as problems; it never raises for a row."""
 
+    def publish(self, offers: Sequence[Offered]) -> Published:
+        """Tell the shop prices and stock."""
+
 
 class FileConnector:
-    """Reads one exported file by the shop's profile: CSV in UTF-8 or GBK, or XLSX."""
+    """Reads one exported file by the shop's profile, CSV in UTF-8 or GBK, or XLSX; writes the file to be uploaded."""
 
-    def __init__(self, profile: Profile, file: str, data: bytes) -> None:
-        self._profile, self._file, self._data = profile, file, data
+    def __init__(self, profile: Profile, file: str = "", data: bytes = b"", *, workbook: bool = True) -> None:
+        self._profile, self._file, self._data, self._workbook = profile, file, data, workbook
 
     def tell(self, kind: FactKind, *, now: datetime) -> Told:
         """The rows of the file as facts of `kind`."""
@@ -50,6 +63,22 @@ class FileConnector:
         except _Broken as broken:
             told.problems.append(Problem(self._file, broken.line, broken.column, broken.zh, broken.en))
         return told
+
+    def publish(self, offers: Sequence[Offered]) -> Published:
+        """The list as a file, with the headers of the profile; what may not be sold now has no stock."""
+        columns = self._profile.listing
+        rows: list[list[Cell]] = []
+        for offer in offers:
+            cells_of: dict[str, Cell] = {
+                "sku": offer.shop_sku,
+                "name": offer.name_zh,
+                "price": None if offer.price_fen is None else yuan_cell(offer.price_fen),
+                "stock": offer.stock,
+            }
+            rows.append([cells_of[name] for name, _ in columns])
+        header = [name for _, name in columns]
+        written = write_xlsx(Sheet("库存价格", header, rows)) if self._workbook else write_csv(header, rows)
+        return Published(len(rows), written)
 
     def _whole(self, zh: str, en: str) -> Problem:
         return Problem(self._file, 0, "", zh, en)

@@ -35,6 +35,8 @@ SUMS: dict[FactKind, tuple[str, ...]] = {
     FactKind.REFUNDS: ("amount",),
     FactKind.PAYOUTS: ("received", "fee"),
 }
+#: Columns of the list of prices and stock that is uploaded, in their order, with the headers used when none are named.
+LISTING = (("sku", "商家编码"), ("name", "商品名称"), ("price", "价格（元）"), ("stock", "库存"))
 #: The most columns and words that a profile may name; a file has fewer.
 MOST = 100
 
@@ -67,6 +69,7 @@ class Profile:
     receipt_days: int
     settle_days: int
     layouts: Mapping[FactKind, Layout]
+    listing: tuple[tuple[str, str], ...]
 
 
 def _refuse(where: str, zh: str, en: str) -> ProfileRefused:
@@ -125,7 +128,8 @@ def profile_of(told: Mapping[str, Any]) -> Profile:
     if FactKind.ORDERS not in layouts:
         raise _refuse("orders", "缺少订单文件的对照", "is missing")
     unknown = set(told) - {
-        "code", "name_zh", "name_en", "source", "receipt_days", "settle_days", *(kind.value for kind in FactKind)
+        "code", "name_zh", "name_en", "source", "receipt_days", "settle_days", "listing",
+        *(kind.value for kind in FactKind),
     }  # fmt: skip
     if unknown:
         raise _refuse("profile", f"不认识 {min(unknown)}", f"has an unknown member {min(unknown)}")
@@ -133,7 +137,32 @@ def profile_of(told: Mapping[str, Any]) -> Profile:
     if not all(isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 60 for value in days):
         raise _refuse("receipt_days, settle_days", "须为 0 至 60 的整数", "must be whole numbers of 0 to 60")
     named = _words({name: told.get(name) for name in ("code", "name_zh")}, "code, name_zh")
-    return Profile(named["code"], named["name_zh"], int(days[0] or 0), int(days[1] or 0), layouts)
+    return Profile(
+        named["code"], named["name_zh"], int(days[0] or 0), int(days[1] or 0), layouts, _listing(told.get("listing"))
+    )
+
+
+def _listing(told: Any) -> tuple[tuple[str, str], ...]:
+    """Pairs of our name and the shop's header, in the order of the file."""
+    match told:
+        case None:
+            return LISTING
+        case [*pairs] if 0 < len(pairs) <= len(LISTING):
+            found = tuple((name, header) for name, header in (pair for pair in pairs if _is_pair(pair)))
+            if len(found) == len(pairs) == len({name for name, _ in found}):
+                return found
+    zh, en = (
+        "须为 [名称, 表头] 的列表，名称为 sku、name、price、stock",
+        "must be pairs of sku, name, price or stock and a header",
+    )
+    raise _refuse("listing", zh, en)
+
+
+def _is_pair(pair: Any) -> bool:
+    match pair:
+        case [str(name), str(header)]:
+            return name in dict(LISTING) and 0 < len(header) <= MOST
+    return False
 
 
 @cache

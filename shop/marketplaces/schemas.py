@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from shop.kit.schemas import Code, Day, PageQuery, StrictSchema, Text, Whole
+from shop.kit.schemas import Code, Day, PageQuery, QueryWhole, StrictSchema, Text, Whole
 from shop.marketplaces.models import FactKind
 from shop.marketplaces.reconciling import Why
 
@@ -182,3 +182,28 @@ class ReconciliationOut(Schema):
     received_fen = fields.Integer()
     difference_fen = fields.Integer()
     by_reason = fields.List(fields.Nested(ReasonOut))
+
+
+class ListingQuery(StrictSchema):
+    """`percent` of what is free, because the shops share one stock; `only_mapped` leaves out SKUs that are not."""
+
+    percent = QueryWhole(low=0, high=100, load_default=100)
+    only_mapped = fields.Boolean(load_default=False)
+
+
+class OfferedOut(Schema):
+    """A SKU of the shop, what it costs and how many there are."""
+
+    shop_sku = fields.String()
+    sku = fields.String()
+    name_zh = fields.String()
+    packs = fields.Integer()
+    price_fen = fields.Integer(allow_none=True)
+    stock = fields.Integer()
+    why_not = fields.String(allow_none=True, metadata={"description": "code of what forbids its sale now"})
+
+
+class ListingOut(Schema):
+    """All that the shop can offer."""
+
+    items = fields.List(fields.Nested(OfferedOut))

@@ -160,6 +160,7 @@ MATRIX: dict[str, Access] = {
     "marketplaces.import_file": row("operator", code="shop", both="operator", query="kind=orders"),
     "marketplaces.reconcile": row("operator", code="shop", both="operator"),
     "marketplaces.list_differences": row("operator", code="shop", both="operator"),
+    "marketplaces.show_listing": row("operator", code="shop", both="operator"),
     "marketplaces.list_lines": row("operator", code="shop", both="operator"),
     "orders.place": row("customer buyer"),
     "orders.list_orders": row(READERS),
