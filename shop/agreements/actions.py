@@ -23,6 +23,7 @@ from shop.agreements.models import (
     CallOff,
     CallOffStatus,
     DueWeight,
+    Side,
 )
 from shop.agreements.quotes import price_on
 from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
@@ -140,12 +141,16 @@ def change_call_off(
     return call
 
 
-def move_call_off(session: Session, call_off_id: int, event: str, *, actor_id: int | None, now: datetime) -> None:
-    """Confirm or cancel a call-off; a cancelled one gives its grams back to the promise."""
+def move_call_off(
+    session: Session, call_off_id: int, event: str, *, actor_id: int | None, now: datetime, by: Side | None = None
+) -> None:
+    """Confirm or cancel a call-off; a cancelled one gives its grams back to the promise and keeps `by` which side."""
     call = session.scalar(select(CallOff).where(CallOff.id == call_off_id).with_for_update())
     if call is None:
         raise NotFoundError(what="call-off")
     advance(session, call, CALL_OFF_LIFE, event, person_id=actor_id, now=now)
+    if call.status is CallOffStatus.CANCELLED:
+        call.cancelled_by = by
 
 
 #: A day of the schedule that nobody called on is called by a later run up to so many days after it.

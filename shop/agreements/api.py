@@ -10,11 +10,11 @@ from typing import Any
 from flask_smorest import Blueprint
 from sqlalchemy.orm import Session
 
-from shop.access.guard import ALL, Owned, Role, allow, current_actor, may_see, must_own
-from shop.agreements import actions, errors, queries, schemas, signing
+from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own
+from shop.agreements import actions, errors, majeure, queries, schemas, signing
 from shop.agreements.models import Agreement, MarketQuote, Side
+from shop.agreements.owners import hand_of, locked_agreement
 from shop.agreements.quotes import Quoted, per_kg, record_quote
-from shop.agreements.signing import Hand
 from shop.agreements.terms import LineTerms, Terms, committed_g
 from shop.catalog.actions import firm_by_code, product_by_sku
 from shop.catalog.models import Firm, Product
@@ -31,7 +31,7 @@ from shop.kit.schemas import cursor_key, page
 
 blueprint = Blueprint("agreements", __name__, url_prefix="/api/v1", description="采购协议 · Purchase agreements")
 
-READERS = (Role.OPERATOR, Role.MANAGER, Role.FIRM_STAFF, Role.BUYER)
+READERS = queries.READERS
 
 
 @blueprint.route("/agreements", methods=["GET"])
@@ -87,28 +87,6 @@ def _campaign_on(session: Session, day: date) -> int:
     return campaign_id
 
 
-def _hand(owners: dict[Role, Owned]) -> Hand:
-    """For which side the caller speaks: the first of his roles that owns the agreement."""
-    actor = current_actor()
-    sides = {Role.BUYER: Side.BUYER, Role.FIRM_STAFF: Side.FIRM, Role.OPERATOR: Side.COUNTY}
-    mine = [role for role, owner in owners.items() if may_see(actor, {role: owner})]
-    return Hand(sides[mine[0]], actor.person_id, now())
-
-
-def _locked(code: str, *roles: Role) -> tuple[Agreement, Hand]:
-    """The agreement, locked, if one of `roles` is the caller's and owns it. Raises NotFoundError otherwise."""
-    session = db.session()
-    agreement = actions.agreement_by_code(session, code, lock=True)
-    owners: dict[Role, Owned] = {
-        Role.BUYER: session.get_one(Partner, agreement.partner_id).party_id,
-        Role.FIRM_STAFF: session.get_one(Firm, agreement.firm_id).party_id,
-        Role.OPERATOR: ALL,
-    }
-    asked = {role: owner for role, owner in owners.items() if role in roles}
-    must_own(current_actor(), asked, what=code)
-    return agreement, _hand(asked)
-
-
 @blueprint.route("/agreements", methods=["POST"])
 @allow(Role.OPERATOR)
 @blueprint.arguments(schemas.SignedAgreement)
@@ -149,7 +127,7 @@ def draft(body: dict[str, Any]) -> dict[str, Any]:
             renews = actions.agreement_by_code(session, body["renews"])
         signing.draft(
             session, body["code"], partner, firm, _campaign_on(session, body["starts_on"]), _terms(session, body),
-            by=_hand(owners), renews=renews, note=body["note"],
+            by=hand_of(owners), renews=renews, note=body["note"],
         )  # fmt: skip
         return {"items": queries.versions(session, actor, body["code"])}
 
@@ -174,7 +152,7 @@ def list_versions(code: str) -> dict[str, Any]:
 def propose(body: dict[str, Any], code: str) -> dict[str, Any]:
     """提出新文本 · Put other terms: the next version of a draft, or an amendment (补充协议) of a signed agreement."""
     with transaction() as session:
-        agreement, hand = _locked(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
+        agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
         signing.propose(session, agreement, _terms(session, body), by=hand, note=body["note"])
         return {"items": queries.versions(session, current_actor(), code)}
 
@@ -190,7 +168,7 @@ def propose(body: dict[str, Any], code: str) -> dict[str, Any]:
 def sign(body: dict[str, Any], code: str) -> dict[str, Any]:
     """签署 · Sign the youngest version by its hash; the second signature puts it in force. Twice is once."""
     with transaction() as session:
-        agreement, hand = _locked(code, Role.BUYER, Role.FIRM_STAFF)
+        agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
         signing.sign(session, agreement, body["version"], body["document_hash"], by=hand)
         session.flush()
         return queries.agreement(session, current_actor(), code, beijing_day(now()))
@@ -207,11 +185,60 @@ def sign(body: dict[str, Any], code: str) -> dict[str, Any]:
 def end(body: dict[str, Any], code: str) -> dict[str, Any]:
     """撤回或解除 · Withdraw a draft; the county records that a running agreement was terminated, with the reason."""
     with transaction() as session:
-        agreement, hand = _locked(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
+        agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
         if body["event"] == "terminate" and hand.side is not Side.COUNTY:
             raise ForbiddenError
         signing.end(session, agreement, body["event"], actor_id=hand.person_id, now=hand.now, reason=body["reason"])
         return queries.agreement(session, current_actor(), code, beijing_day(now()))
+
+
+@blueprint.route("/agreements/<string:code>/force-majeure", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.BUYER)
+@blueprint.arguments(schemas.MajeureAsked)
+@blueprint.response(201, schemas.MajeureList)
+@documented(
+    errors=[NotFoundError, errors.OutsideTerm],
+    example={
+        "from_day": "2025-07-10", "to_day": "2025-07-20", "reason": "冰雹", "proof": "县气象局灾情证明（示例）",
+        "proof_hash": "0" * 64,
+    },
+)  # fmt: skip
+def tell_majeure(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """不可抗力通知 · Tell the other side what you could not help, with the proof's hash; the county decides."""
+    with transaction() as session:
+        agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
+        majeure.tell(session, agreement, majeure.Event(**body), by=hand)
+        return {"items": queries.majeures(session, agreement.id)}
+
+
+@blueprint.route("/agreements/<string:code>/force-majeure", methods=["GET"])
+@allow(*READERS)
+@blueprint.response(200, schemas.MajeureList)
+@documented(errors=[NotFoundError])
+def list_majeures(code: str) -> dict[str, Any]:
+    """不可抗力记录 · Notices of force majeure, and what the county decided."""
+    session = db.session()
+    found = queries.agreement(session, current_actor(), code, beijing_day(now()))
+    return {"items": queries.majeures(session, found["id"])}
+
+
+@blueprint.route("/agreements/<string:code>/force-majeure-decisions", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.MajeureDecision)
+@blueprint.response(200, schemas.MajeureList)
+@documented(
+    errors=[NotFoundError, errors.NoSuchNotice, MoveRefusedError],
+    example={"number": 1, "event": "recognise", "reason": "证明属实"},
+)
+def decide_majeure(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """认定不可抗力 · The county recognises or rejects a notice, with its reason."""
+    with transaction() as session:
+        agreement, hand = locked_agreement(code, Role.OPERATOR)
+        majeure.decide(
+            session, agreement, body["number"], body["event"], actor_id=hand.person_id, now=hand.now,
+            reason=body["reason"],
+        )  # fmt: skip
+        return {"items": queries.majeures(session, agreement.id)}
 
 
 @blueprint.route("/agreement-reminders", methods=["GET"])

@@ -5,8 +5,10 @@ from shop.kit.errors import DomainError, NotFoundError
 __all__ = [
     "AgreementNotRunning",
     "AmendmentRefused",
+    "BelowFarmGateFloor",
     "BelowMinimum",
     "DocumentNotCurrent",
+    "NoSuchNotice",
     "NotABulkBuyer",
     "NotFoundError",
     "NotRenewable",
@@ -137,3 +139,23 @@ class NotRenewable(DomainError):
     title_zh, title_en = "不能续签", "Not renewable"
     zh = "协议 {agreement} 不能由此续签。"
     en = "Agreement {agreement} cannot be renewed by this one."
+
+
+class BelowFarmGateFloor(DomainError):
+    """A running agreement promises households more for this produce."""
+
+    code = "below-farm-gate-floor"
+    title_zh, title_en = "低于协议约定的农户交售保底价", "Below the farm-gate floor"
+    zh = "采购协议约定该商品该等级每公斤至少付农户 {floor_fen_per_kg} 分，登记为 {asked_fen_per_kg} 分。"
+    en = (
+        "An agreement promises households {floor_fen_per_kg} fen per kg of this grade at least, not {asked_fen_per_kg}."
+    )
+
+
+class NoSuchNotice(DomainError):
+    """The agreement has no notice of force majeure of this number."""
+
+    code = "no-such-notice"
+    title_zh, title_en = "没有该不可抗力通知", "No such notice"
+    zh = "协议 {agreement} 没有第 {number} 号不可抗力通知。"
+    en = "Agreement {agreement} has no notice of force majeure {number}."

@@ -56,6 +56,14 @@ class CallOffStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class MajeureStatus(StrEnum):
+    """Life of a notice of force majeure: told by a side, then recognised or rejected by the county."""
+
+    TOLD = "told"
+    RECOGNISED = "recognised"
+    REJECTED = "rejected"
+
+
 class Agreement(Model):
     """A long-term purchase agreement between a buyer and a firm, both days of the term included.
 
@@ -260,13 +268,16 @@ class CallOff(Model):
     """A quantity called under an agreement line for a day, at the price fixed for that day when it was called.
 
     `schedule_day`: the day of the schedule that this is the call-off of, once per line and day whatever is rerun;
-    `due_on` is another day when it was brought forward or moved. None: called beside the schedule.
+    `due_on` is another day when it was brought forward or moved. None: called beside the schedule. `cancelled_by`: the
+    side that did not want or could not, which decides whose breach it is.
     """
 
     __tablename__ = "call_offs"
     __table_args__ = (
         one_of("status", CallOffStatus),
         CheckConstraint("weight_g > 0 AND price_fen_per_kg > 0", name="weighed_and_priced"),
+        CheckConstraint("cancelled_by IS NULL OR status = 'cancelled'", name="cancelled_by_somebody"),
+        one_of("cancelled_by", Side),
         UniqueConstraint("line_id", "schedule_day"),
         Index(None, "agreement_id", "due_on"),
     )
@@ -279,4 +290,33 @@ class CallOff(Model):
     weight_g: Mapped[Grams]
     price_fen_per_kg: Mapped[Fen]
     schedule_day: Mapped[date | None]
+    cancelled_by: Mapped[Side | None]
     requested_at: Mapped[Instant]
+
+
+class ForceMajeure(Model):
+    """What a side could not help (不可抗力), from its first to its last day, with the proof of it by hash.
+
+    Recognised by the county, what fell due for that side in these days is no breach (Civil Code art. 590).
+    """
+
+    __tablename__ = "force_majeures"
+    __table_args__ = (
+        one_of("status", MajeureStatus),
+        CheckConstraint("side IN ('buyer', 'firm')", name="side_known"),
+        CheckConstraint("to_day >= from_day", name="days_ordered"),
+        CheckConstraint("number > 0", name="number_counted"),
+        UniqueConstraint("agreement_id", "number"),
+    )
+
+    id: Mapped[Id]
+    agreement_id: Mapped[Ref] = mapped_column(ForeignKey("agreements.id"))
+    number: Mapped[Small]
+    side: Mapped[Side]
+    status: Mapped[MajeureStatus]
+    from_day: Mapped[date]
+    to_day: Mapped[date]
+    reason: Mapped[Prose]
+    proof: Mapped[Name]
+    proof_hash: Mapped[str] = mapped_column(String(64))
+    told_at: Mapped[Instant]

@@ -18,6 +18,7 @@ from shop.agreements.models import (
     CallOff,
     CallOffStatus,
     DueWeight,
+    ForceMajeure,
     MarketQuote,
 )
 from shop.catalog.models import Firm, Product
@@ -25,6 +26,8 @@ from shop.channels.models import Partner
 from shop.kit.errors import NotFoundError
 from shop.kit.money import price_of
 from shop.places.models import Township, Village
+
+READERS = (Role.OPERATOR, Role.MANAGER, Role.FIRM_STAFF, Role.BUYER)
 
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
@@ -212,3 +215,9 @@ def quotes(
         | {"sku": sku, "grade": quote.grade.value}
         for quote, sku in rows
     ]
+
+
+def majeures(session: Session, agreement_id: int) -> list[ForceMajeure]:
+    """Notices of force majeure of an agreement, the oldest first."""
+    wanted = select(ForceMajeure).where(ForceMajeure.agreement_id == agreement_id)
+    return list(session.scalars(wanted.order_by(ForceMajeure.number)))

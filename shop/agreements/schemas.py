@@ -124,6 +124,50 @@ class EndingAsked(StrictSchema):
     reason = Text(high=500, required=True)
 
 
+class MajeureAsked(StrictSchema):
+    """What a side could not help, from its first to its last day; `proof_hash`: SHA-256 of the paper, hexadecimal."""
+
+    from_day = Day(required=True)
+    to_day = Day(required=True)
+    reason = Text(high=500, required=True)
+    proof = Text(required=True)
+    proof_hash = Text(high=64, low=64, required=True)
+
+    @validates_schema
+    def ordered(self, data: dict[str, Any], **_: Any) -> None:
+        """The days are in order."""
+        if data["to_day"] < data["from_day"]:
+            raise ValidationError("Must not lie before the first day.", "to_day")
+
+
+class MajeureDecision(StrictSchema):
+    """`recognise` or `reject` a notice, and why."""
+
+    number = Whole(low=1, high=10_000, required=True)
+    event = fields.String(required=True, validate=validate.OneOf(["recognise", "reject"]))
+    reason = Text(high=500, required=True)
+
+
+class MajeureOut(Schema):
+    """A notice of force majeure."""
+
+    number = fields.Integer()
+    side = fields.Function(lambda row: row.side.value)
+    status = fields.Function(lambda row: row.status.value)
+    from_day = fields.Date()
+    to_day = fields.Date()
+    reason = fields.String()
+    proof = fields.String()
+    proof_hash = fields.String()
+    told_at = fields.DateTime()
+
+
+class MajeureList(Schema):
+    """Notices, the oldest first."""
+
+    items = fields.List(fields.Nested(MajeureOut))
+
+
 class QuoteAsked(StrictSchema):
     """A market price of a day from a named source: `price_fen` per 公斤, 斤 or 吨. With a `reason`: a correction."""
 

@@ -1,7 +1,8 @@
-"""Lives of agreements and call-offs."""
+"""Lives of agreements, call-offs and notices of force majeure."""
 
 from shop.agreements.models import AgreementStatus as A
 from shop.agreements.models import CallOffStatus as C
+from shop.agreements.models import MajeureStatus as M
 from shop.kit.states import Life
 
 AGREEMENT_LIFE: Life[A] = Life(
@@ -36,3 +37,5 @@ CALL_OFF_LIFE: Life[C] = Life(
         (C.CONFIRMED, "cancel"): C.CANCELLED,
     }
 )
+
+MAJEURE_LIFE: Life[M] = Life({(M.TOLD, "recognise"): M.RECOGNISED, (M.TOLD, "reject"): M.REJECTED})

@@ -7,6 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Role, allow, current_actor, must_own
+from shop.agreements.errors import BelowFarmGateFloor
+from shop.agreements.grades import hold_farm_gate_floor
 from shop.catalog.actions import firm_by_code, product_by_sku
 from shop.catalog.models import Firm, Product
 from shop.farmers.actions import household_by_code, record_delivery
@@ -38,7 +40,7 @@ blueprint = Blueprint("income", __name__, url_prefix="/api/v1", description="交
 @blueprint.arguments(schemas.DeliveryAsked)
 @blueprint.response(201, schemas.DeliveryOut)
 @documented(
-    errors=[NotFoundError, NotADeliveredProduct, DeliveryCodeTaken],
+    errors=[NotFoundError, NotADeliveredProduct, DeliveryCodeTaken, BelowFarmGateFloor],
     example={
         "code": "D90001", "household": "农户-0001", "sku": "PL001", "delivered_on": "2025-07-15", "weight_g": 52_500,
         "grade": "一级", "price_fen_per_kg": 480,
@@ -50,8 +52,10 @@ def deliver(body: dict[str, Any]) -> dict[str, Any]:
     product = product_by_sku(session, body["sku"])
     firm = session.execute(select(Firm).where(Firm.id == product.firm_id)).scalar_one()
     must_own(actor, {Role.FIRM_STAFF: firm.party_id}, what=body["sku"])
+    grower = _grower(session, firm, body["household"])
+    hold_farm_gate_floor(session, product.id, body["delivered_on"], body["grade"], body["price_fen_per_kg"])
     slip = record_delivery(
-        session, firm, _grower(session, firm, body["household"]), product, code=body["code"],
+        session, firm, grower, product, code=body["code"],
         delivered_on=body["delivered_on"], weight_g=body["weight_g"], grade=body["grade"],
         price_fen_per_kg=body["price_fen_per_kg"], actor_id=actor.person_id, now=now(),
     )  # fmt: skip

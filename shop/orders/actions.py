@@ -12,10 +12,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from shop.agreements.actions import move_call_off
-from shop.agreements.models import Agreement
+from shop.agreements.models import Agreement, Side
 from shop.catalog.models import Product
 from shop.channels.models import Partner
 from shop.channels.policies import POLICIES, Approval, ChannelPolicy, Hold
+from shop.farmers.models import Grade
 from shop.kit.clock import beijing_day
 from shop.kit.jobs import enqueue
 from shop.kit.states import advance, advance_all
@@ -25,6 +26,7 @@ from shop.orders.errors import (
     DispatchBeyondOrder,
     NotApprovedByYou,
 )
+from shop.orders.grading import accept_graded
 from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
 from shop.orders.locks import lines_of
 from shop.orders.models import Dispatch, Order, OrderLine, OrderStatus, Pick
@@ -77,14 +79,18 @@ def _hold_lines(session: Session, order: Order, now: datetime) -> None:
     session.flush()
 
 
-def cancel(session: Session, order: Order, *, actor_id: int | None, now: datetime, reason: str | None = None) -> None:
+def cancel(
+    session: Session, order: Order, *, actor_id: int | None, now: datetime, reason: str | None = None,
+    by: Side | None = None,
+) -> None:  # fmt: skip
     """Cancel before anything was dispatched: holds are released, a call-off goes back to its promise.
 
-    What was paid goes back by a job. Raises AlreadyOnTheWay, MoveRefusedError.
+    `by`: the side of an agreement that cancels. What was paid goes back by a job. Raises AlreadyOnTheWay,
+    MoveRefusedError.
     """
     if order.status in (OrderStatus.PARTLY_DISPATCHED, OrderStatus.DISPATCHED):
         raise AlreadyOnTheWay(number=order.number)
-    _end_unfulfilled(session, order, "cancel", actor_id, now, reason)
+    _end_unfulfilled(session, order, "cancel", actor_id, now, reason, by)
 
 
 def expire(session: Session, order: Order, *, now: datetime) -> None:
@@ -93,14 +99,15 @@ def expire(session: Session, order: Order, *, now: datetime) -> None:
 
 
 def _end_unfulfilled(
-    session: Session, order: Order, event: str, actor_id: int | None, now: datetime, reason: str | None
-) -> None:
+    session: Session, order: Order, event: str, actor_id: int | None, now: datetime, reason: str | None,
+    by: Side | None = None,
+) -> None:  # fmt: skip
     advance(session, order, ORDER_LIFE, event, person_id=actor_id, now=now, reason=reason)
     order.expires_at = None
     session.flush()
     stock.release(session, [line.reservation_id for line in lines_of(session, order.id) if line.reservation_id])
     if order.call_off_id is not None:
-        move_call_off(session, order.call_off_id, "cancel", actor_id=actor_id, now=now)
+        move_call_off(session, order.call_off_id, "cancel", actor_id=actor_id, now=now, by=by)
     if order.paid_fen:
         enqueue(session, REFUND_EXCESS, order.id, now=now)
 
@@ -189,10 +196,11 @@ def _skus(session: Session, order: Order) -> dict[int, str]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the buyer says of a line: grams accepted, and why the rest is refused."""
+    """What the buyer says of a line: grams accepted (by grade, if an agreement prices them), why the rest is not."""
 
     accepted_g: int
     refused_reason: str | None = None
+    grades: Mapping[Grade, int] | None = None
 
 
 def accept(
@@ -200,7 +208,8 @@ def accept(
 ) -> None:
     """Accept by weight: None = everything as dispatched. Sets what is owed and, on invoice, the day it is due.
 
-    Raises MoveRefusedError, AcceptanceDoesNotFit; then nothing is changed. Settlement follows by a job.
+    Raises MoveRefusedError, AcceptanceDoesNotFit, GradesNotAgreed, GradeNotTaken; then nothing is changed. Settlement
+    follows by a job.
     """
     ORDER_LIFE.next(order.status, "accept")
     skus = _skus(session, order)
@@ -215,7 +224,12 @@ def accept(
         if refused < 0 or (refused > 0 and not verdict.refused_reason):
             raise AcceptanceDoesNotFit(sku=sku, dispatched_g=line.dispatched_g, accepted_g=verdict.accepted_g)
         line.accepted_g, line.refused_g, line.refused_reason = verdict.accepted_g, refused, verdict.refused_reason
-        line.accepted_fen = accepted_amount(line.amount_fen, line.weight_g, verdict.accepted_g)
+        if verdict.grades is None:
+            line.accepted_fen = accepted_amount(line.amount_fen, line.weight_g, verdict.accepted_g)
+        elif sum(verdict.grades.values()) == verdict.accepted_g:
+            line.accepted_fen = accept_graded(session, order, line, verdict.grades)
+        else:
+            raise AcceptanceDoesNotFit(sku=sku, dispatched_g=line.dispatched_g, accepted_g=verdict.accepted_g)
     advance(session, order, ORDER_LIFE, "accept", person_id=actor_id, now=now)
     order.accepted_at = now
     order.due_on = _due_on(session, order, beijing_day(now))

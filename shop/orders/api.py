@@ -11,7 +11,10 @@ from shop.access.actions import normal_phone
 from shop.access.errors import PhoneNotValid
 from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own, reference_version
 from shop.agreements import errors as agreement_errors
+from shop.agreements import queries as agreement_queries
 from shop.agreements.actions import agreement_by_code, call_off
+from shop.agreements.models import Side
+from shop.agreements.owners import locked_agreement
 from shop.catalog.actions import product_by_sku
 from shop.catalog.models import Firm
 from shop.catalog.reference import catalog
@@ -24,7 +27,7 @@ from shop.kit.errors import ForbiddenError, MoveRefusedError, NotFoundError
 from shop.kit.http import documented, json_bytes, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
-from shop.orders import actions, errors, queries, schemas
+from shop.orders import actions, breach, errors, queries, schemas
 from shop.orders.calls import change_call
 from shop.orders.locks import locked_order
 from shop.orders.models import Order
@@ -38,6 +41,7 @@ PLACING = [
     errors.NotForSale, errors.OutOfSeason, errors.PaperMissing, errors.NotForThisChannel, errors.OneSellerPerOrder,
     errors.PerBuyerCap, errors.OrderTooLarge, NotEnoughStock, NotFoundError, PhoneNotValid,
 ]  # fmt: skip
+AGREEMENT_READERS = agreement_queries.READERS
 READERS = (Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER, Role.CUSTOMER, Role.HOST, Role.CADRE)
 
 
@@ -265,7 +269,13 @@ def list_dispatches(number: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.AcceptanceAsked)
 @blueprint.response(200, schemas.OrderOut)
 @documented(
-    errors=[NotFoundError, MoveRefusedError, errors.AcceptanceDoesNotFit],
+    errors=[
+        NotFoundError,
+        MoveRefusedError,
+        errors.AcceptanceDoesNotFit,
+        errors.GradesNotAgreed,
+        errors.GradeNotTaken,
+    ],
     example={"lines": [{"sku": "PL001", "accepted_g": 4500, "refused_reason": "压伤 500 克"}]},
 )
 def accept(body: dict[str, Any], number: str) -> dict[str, Any]:
@@ -273,7 +283,13 @@ def accept(body: dict[str, Any], number: str) -> dict[str, Any]:
     order = _locked(number, Role.BUYER, Role.CUSTOMER)
     verdicts = None
     if body["lines"] is not None:
-        verdicts = {line["sku"]: actions.Verdict(line["accepted_g"], line["refused_reason"]) for line in body["lines"]}
+        verdicts = {
+            line["sku"]: actions.Verdict(
+                line["accepted_g"], line["refused_reason"],
+                line["grades"] and {entry["grade"]: entry["weight_g"] for entry in line["grades"]},
+            )
+            for line in body["lines"]
+        }  # fmt: skip
     actions.accept(db.session(), order, verdicts, actor_id=current_actor().person_id, now=now())
     return queries.order(db.session(), current_actor(), number)
 
@@ -287,5 +303,55 @@ def accept(body: dict[str, Any], number: str) -> dict[str, Any]:
 def cancel(body: dict[str, Any], number: str) -> dict[str, Any]:
     """取消 · Cancel before anything was dispatched; what was paid goes back by itself."""
     order = _locked(number, Role.BUYER, Role.CUSTOMER, Role.FIRM_STAFF, Role.OPERATOR)
-    actions.cancel(db.session(), order, actor_id=current_actor().person_id, now=now(), reason=body["reason"])
+    actor = current_actor()
+    by = None
+    if order.call_off_id is not None and order.buyer_party_id in actor.parties(Role.BUYER):
+        by = Side.BUYER
+    elif order.call_off_id is not None and actor.has(Role.FIRM_STAFF):
+        by = Side.FIRM
+    actions.cancel(db.session(), order, actor_id=actor.person_id, now=now(), reason=body["reason"], by=by)
     return queries.order(db.session(), current_actor(), number)
+
+
+@blueprint.route("/agreements/<string:code>/penalties", methods=["POST"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
+@idempotent
+@blueprint.arguments(schemas.PenaltyAsked)
+@blueprint.response(201, schemas.PenaltyList)
+@documented(errors=[NotFoundError, errors.DayAhead], example={"day": "2025-07-15"})
+def propose_penalties(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """计算违约金 · Compute what each side is behind with on a day and propose the penalty; nothing is booked."""
+    session = db.session()
+    agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
+    if body["day"] > beijing_day(hand.now):
+        raise errors.DayAhead(day=str(body["day"]))
+    breach.propose_penalties(session, agreement, body["day"], actor_id=hand.person_id, now=hand.now)
+    return {"items": breach.proposals(session, agreement.id)}
+
+
+@blueprint.route("/agreements/<string:code>/penalties", methods=["GET"])
+@allow(*AGREEMENT_READERS)
+@blueprint.response(200, schemas.PenaltyList)
+@documented(errors=[NotFoundError])
+def list_penalties(code: str) -> dict[str, Any]:
+    """违约金 · Proposed, claimed and waived penalties of an agreement."""
+    session = db.session()
+    found = agreement_queries.agreement(session, current_actor(), code, beijing_day(now()))
+    return {"items": breach.proposals(session, found["id"])}
+
+
+@blueprint.route("/agreements/<string:code>/penalty-decisions", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.BUYER)
+@idempotent
+@blueprint.arguments(schemas.PenaltyDecision)
+@blueprint.response(200, schemas.PenaltyList)
+@documented(
+    errors=[errors.NoSuchPenalty, NotFoundError, MoveRefusedError, errors.NotYoursToDecide],
+    example={"number": 1, "event": "waive", "reason": "双方协商免除"},
+)
+def decide_penalty(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """主张或放弃违约金 · The side that was let down claims a proposed penalty, or waives it."""
+    session = db.session()
+    agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
+    breach.decide(session, agreement, body["number"], body["event"], by=hand, reason=body["reason"])
+    return {"items": breach.proposals(session, agreement.id)}

@@ -146,3 +146,50 @@ class NotACallOff(DomainError):
     title_zh, title_en = "不是要货订单", "Not a call-off"
     zh = "订单 {number} 不是采购协议的要货。"
     en = "Order {number} is not the order of a call-off."
+
+
+class GradesNotAgreed(DomainError):
+    """Only what is called off under an agreement is priced by grade."""
+
+    code = "grades-not-agreed"
+    status = 422
+    title_zh, title_en = "没有约定分级价", "No grades agreed"
+    zh = "订单 {number} 没有采购协议，不能按等级验收。"
+    en = "Order {number} has no agreement: it is not accepted by grade."
+
+
+class GradeNotTaken(DomainError):
+    """The agreement does not take this grade: it is refused with a reason."""
+
+    code = "grade-not-taken"
+    title_zh, title_en = "协议不收该等级", "Grade not taken"
+    zh = "协议不收{grade}，应写明原因拒收。"
+    en = "The agreement does not take grade {grade}: refuse it with a reason."
+
+
+class NotYoursToDecide(DomainError):
+    """A penalty is claimed or waived by the side that was let down."""
+
+    code = "not-yours-to-decide"
+    title_zh, title_en = "应由守约方决定", "Not yours to decide"
+    zh = "协议 {agreement} 的违约金由守约方主张或放弃。"
+    en = "A penalty under {agreement} is claimed or waived by the other side."
+
+
+class NoSuchPenalty(DomainError):
+    """The agreement has no proposal of this number."""
+
+    code = "no-such-penalty"
+    title_zh, title_en = "没有该违约金提议", "No such penalty"
+    zh = "协议 {agreement} 没有第 {number} 号违约金提议。"
+    en = "Agreement {agreement} has no proposed penalty {number}."
+
+
+class DayAhead(DomainError):
+    """A breach is looked at today or on a day before."""
+
+    code = "day-ahead"
+    status = 422
+    title_zh, title_en = "日期在将来", "The day lies ahead"
+    zh = "{day} 尚未到来。"
+    en = "{day} has not come yet."

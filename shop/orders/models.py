@@ -7,9 +7,11 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shop.agreements.models import Side
 from shop.channels.models import ChannelKind, OccasionKind, PartnerKind
+from shop.farmers.models import Grade
 from shop.kit.db import Model, one_of
-from shop.kit.types import Code, Fen, Grams, Id, Instant, Name, Prose, Ref, Small
+from shop.kit.types import Bp, Code, Fen, Grams, Id, Instant, Name, Prose, Ref, Small
 
 
 class OrderStatus(StrEnum):
@@ -30,6 +32,14 @@ class PaymentTerms(StrEnum):
 
     IN_ADVANCE = "in_advance"
     ON_INVOICE = "on_invoice"
+
+
+class PenaltyStatus(StrEnum):
+    """Life of a proposed penalty: the other side claims it or waives it; it is never booked by itself."""
+
+    PROPOSED = "proposed"
+    CLAIMED = "claimed"
+    WAIVED = "waived"
 
 
 class PriceBasis(StrEnum):
@@ -205,3 +215,46 @@ class Pick(Model):
     order_line_id: Mapped[Ref] = mapped_column(ForeignKey("order_lines.id"))
     lot_id: Mapped[Ref] = mapped_column(ForeignKey("lots.id"))
     weight_g: Mapped[Grams]
+
+
+class GradedAcceptance(Model):
+    """What was accepted of a line in one grade, at its factor of the price of 一级; amounts half up. Append-only."""
+
+    __tablename__ = "graded_acceptances"
+    __table_args__ = (
+        one_of("grade", Grade),
+        CheckConstraint("weight_g > 0 AND factor_bp > 0", name="accepts_something"),
+        CheckConstraint(
+            "amount_fen = (weight_g * fen_per_kg * factor_bp * 2 + 10000000) / 20000000", name="amount_exact"
+        ),
+    )
+
+    order_line_id: Mapped[Ref] = mapped_column(ForeignKey("order_lines.id"), primary_key=True)
+    grade: Mapped[Grade] = mapped_column(primary_key=True)
+    weight_g: Mapped[Grams]
+    fen_per_kg: Mapped[Fen]
+    factor_bp: Mapped[Bp]
+    amount_fen: Mapped[Fen]
+
+
+class PenaltyProposal(Model):
+    """A penalty that the contract names for a side's breach as it stood on a day. Not booked: claimed or waived."""
+
+    __tablename__ = "penalty_proposals"
+    __table_args__ = (
+        one_of("status", PenaltyStatus),
+        CheckConstraint("side IN ('buyer', 'firm')", name="side_known"),
+        CheckConstraint("shortfall_g > 0 AND penalty_fen >= 0", name="falls_short"),
+        CheckConstraint("number > 0", name="number_counted"),
+        UniqueConstraint("agreement_id", "number"),
+    )
+
+    id: Mapped[Id]
+    agreement_id: Mapped[Ref] = mapped_column(ForeignKey("agreements.id"))
+    number: Mapped[Small]
+    side: Mapped[Side]
+    status: Mapped[PenaltyStatus]
+    as_of: Mapped[date]
+    shortfall_g: Mapped[Grams]
+    penalty_fen: Mapped[Fen]
+    proposed_at: Mapped[Instant]

@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.channels.models import ChannelKind
+from shop.farmers.models import Grade
 from shop.kit.schemas import MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
 from shop.orders.models import OrderStatus
 
@@ -107,12 +108,31 @@ class DispatchAsked(StrictSchema):
     tracking_number = Code(load_default=None)
 
 
+class GradeAsked(StrictSchema):
+    """Grams accepted of a grade."""
+
+    grade = fields.Enum(Grade, by_value=True, required=True)
+    weight_g = Whole(low=1, high=MAX_GRAMS, required=True)
+
+
 class VerdictAsked(StrictSchema):
-    """What is accepted of a line, and why the rest is refused."""
+    """What is accepted of a line, and why the rest is refused.
+
+    `grades`, under an agreement: what was accepted of each grade, at its factor; they add up to `accepted_g`. Left out:
+    all is 一级.
+    """
 
     sku = Code(required=True)
     accepted_g = Whole(low=0, high=MAX_GRAMS, required=True)
     refused_reason = Text(high=200, load_default=None)
+    grades = fields.List(fields.Nested(GradeAsked), load_default=None, validate=validate.Length(min=1, max=4))
+
+    @validates_schema
+    def each_grade_once(self, data: dict[str, Any], **_: Any) -> None:
+        """No grade is named twice."""
+        named = [entry["grade"] for entry in data["grades"] or ()]
+        if len(set(named)) != len(named):
+            raise ValidationError("A grade is named twice.", "grades")
 
 
 class AcceptanceAsked(StrictSchema):
@@ -218,3 +238,34 @@ class PlacedOut(Schema):
     total_fen = fields.Integer()
     expires_at = fields.String(allow_none=True, metadata={"description": "pay until then"})
     lines = fields.List(fields.Dict())
+
+
+class PenaltyAsked(StrictSchema):
+    """The day on which the breach is looked at: today or before."""
+
+    day = Day(required=True)
+
+
+class PenaltyDecision(StrictSchema):
+    """`claim` or `waive` a proposal, and why."""
+
+    number = Whole(low=1, high=10_000, required=True)
+    event = fields.String(required=True, validate=validate.OneOf(["claim", "waive"]))
+    reason = Text(high=500, required=True)
+
+
+class PenaltyOut(Schema):
+    """A penalty that the contract names: `side` is the one in breach. Nothing is booked by it."""
+
+    number = fields.Integer()
+    side = fields.Function(lambda row: row.side.value)
+    status = fields.Function(lambda row: row.status.value)
+    as_of = fields.Date()
+    shortfall_g = fields.Integer()
+    penalty_fen = fields.Integer()
+
+
+class PenaltyList(Schema):
+    """Proposals, the oldest first."""
+
+    items = fields.List(fields.Nested(PenaltyOut))

@@ -1,7 +1,8 @@
-"""The life of an order on one screen."""
+"""The lives of an order and of a proposed penalty on one screen."""
 
 from shop.kit.states import Life
 from shop.orders.models import OrderStatus as S
+from shop.orders.models import PenaltyStatus as P
 
 ORDER_LIFE: Life[S] = Life(
     {
@@ -18,6 +19,8 @@ ORDER_LIFE: Life[S] = Life(
         (S.ACCEPTED, "settle"): S.SETTLED,
     }
 )
+
+PENALTY_LIFE: Life[P] = Life({(P.PROPOSED, "claim"): P.CLAIMED, (P.PROPOSED, "waive"): P.WAIVED})
 
 STATE_ZH = {
     S.PLACED: "已下单",

@@ -294,6 +294,12 @@ CHECKS: tuple[Check, ...] = (
         SELECT call_offs.id AS call_off_id FROM call_offs JOIN agreement_lines ON agreement_lines.id = line_id
         WHERE price_fen_per_kg < floor_fen_per_kg
            OR (price_rule = 'FIXED' AND price_fen_per_kg <> floor_fen_per_kg)"""),
+    Check("I20-grades", "分级验收合计等于该行验收的重量与金额",
+        "accepted grades add up to the line's weight and amount", """
+        SELECT order_line_id FROM graded_acceptances JOIN order_lines ON order_lines.id = order_line_id
+        GROUP BY order_line_id, accepted_g, accepted_fen
+        HAVING (sum(graded_acceptances.weight_g), sum(graded_acceptances.amount_fen))
+            IS DISTINCT FROM (accepted_g::numeric, accepted_fen::numeric)"""),
     Check("I21", "一项收入只记一次", "an event of income counts once", """
         SELECT source_type, source_id, kind FROM income_entries
         GROUP BY source_type, source_id, kind HAVING count(*) > 1"""),

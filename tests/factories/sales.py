@@ -21,7 +21,7 @@ from shop.catalog.reference import catalog
 from shop.channels.actions import register_partner, set_fee
 from shop.channels.models import Campaign, Partner, PartnerKind
 from shop.channels.reference import selling
-from shop.farmers.models import Delivery
+from shop.farmers.models import Delivery, Grade
 from shop.income.actions import grant_refund, settle_and_reach
 from shop.kit.clock import beijing_day
 from shop.kit.db import db
@@ -166,6 +166,14 @@ class Season:
         self.accepted(order, refused_g)
         settle_and_reach(self.session, order.id, now=self.now)
         self.tell_refunds()
+        return order
+
+    def graded(self, order: Order, grades: Mapping[Grade, int]) -> Order:
+        """A call-off sent whole, accepted by grade and settled."""
+        dispatch(self.session, order, None, carrier_zh=None, tracking_number=None, actor_id=None, now=self.now)
+        verdict = Verdict(sum(grades.values()), None, grades)
+        accept(self.session, order, {self.sku: verdict}, actor_id=None, now=self.now)
+        settle_and_reach(self.session, order.id, now=self.now)
         return order
 
     def tell_refunds(self) -> None:

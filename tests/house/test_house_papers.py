@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
+from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE, MAJEURE_LIFE
 from shop.catalog.states import FIRM_LIFE, LISTING_LIFE
 from shop.channels.policies import POLICIES
 from shop.channels.states import OCCASION_LIFE
@@ -14,7 +14,7 @@ from shop.income.states import PLAN_LIFE
 from shop.kit.jobs import all_jobs
 from shop.kit.states import Life
 from shop.live.states import LIVE_LIFE
-from shop.orders.states import ORDER_LIFE
+from shop.orders.states import ORDER_LIFE, PENALTY_LIFE
 from shop.reports.checks import CHECKS
 from shop.rounds.states import ROUND_LIFE
 from tasks.schedule import TIMETABLE, DailyAt
@@ -27,6 +27,7 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"(?:`|^\$ )make ([a-z][a-z-]*)", re.MULTILINE)
 LIVES: dict[str, Life[object]] = {
     "ORDER_LIFE": ORDER_LIFE, "AGREEMENT_LIFE": AGREEMENT_LIFE, "CALL_OFF_LIFE": CALL_OFF_LIFE,
+    "MAJEURE_LIFE": MAJEURE_LIFE, "PENALTY_LIFE": PENALTY_LIFE,
     "OCCASION_LIFE": OCCASION_LIFE, "CLAIM_LIFE": CLAIM_LIFE, "FIRM_LIFE": FIRM_LIFE, "LISTING_LIFE": LISTING_LIFE,
     "LIVE_LIFE": LIVE_LIFE,
     "PLAN_LIFE": PLAN_LIFE,

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, text
 
+from shop.farmers.models import Grade
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
 from shop.reports import rollups
@@ -54,6 +55,7 @@ def play(season: object) -> None:
     season.settled(season.paid("HOST"))
     season.settled(season.approved("UNIT", 5))
     season.settled(season.called(agreement_of(season), 20_000), refused_g=1_000)
+    season.graded(season.called(agreement_of(season), 10_000), {Grade.FIRST: 6_000, Grade.SECOND: 4_000})
     handed_out(season, delivered_round(season))
     unit_year(season)
     season.refunded(whole, 500)
@@ -155,6 +157,7 @@ FAULTS: dict[str, str] = {
     "I19-due": spoil("due_weights", "weight_g = weight_g + 1", key="line_id"),
     "I20": spoil("call_offs", "due_on = due_on + 4000"),
     "I20-floor": spoil("call_offs", "price_fen_per_kg = 1"),
+    "I20-grades": "DELETE FROM graded_acceptances WHERE grade = '二级'",
     "I21": "UPDATE income_entries SET source_id = 1, kind = 'sale' WHERE source_type = 'deliveries'",
     "I22": spoil("income_entries", "amount_fen = amount_fen + 1"),
     "I22-months": spoil("income_entries", "month = month - 365"),

@@ -1,0 +1,55 @@
+"""Force majeure (不可抗力): told by one side with proof, decided by the county; what fell due then is no breach."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shop.agreements.errors import NoSuchNotice, OutsideTerm
+from shop.agreements.models import Agreement, ForceMajeure, MajeureStatus
+from shop.agreements.signing import Hand
+from shop.agreements.states import MAJEURE_LIFE
+from shop.kit.states import advance, record
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened from which to which day, and the proof: what paper it is, and the SHA-256 of it."""
+
+    from_day: date
+    to_day: date
+    reason: str
+    proof: str
+    proof_hash: str
+
+
+def tell(session: Session, agreement: Agreement, event: Event, *, by: Hand) -> ForceMajeure:
+    """One side tells the other. The caller holds the agreement's lock. Raises OutsideTerm."""
+    if not agreement.starts_on <= event.from_day <= event.to_day <= agreement.ends_on:
+        raise OutsideTerm(day=str(event.from_day), agreement=agreement.code)
+    count = session.scalar(select(func.count()).where(ForceMajeure.agreement_id == agreement.id)) or 0
+    told = ForceMajeure(
+        agreement_id=agreement.id, number=count + 1, side=by.side, status=MajeureStatus.TOLD, from_day=event.from_day,
+        to_day=event.to_day, reason=event.reason, proof=event.proof, proof_hash=event.proof_hash, told_at=by.now,
+    )  # fmt: skip
+    session.add(told)
+    session.flush()
+    record(session, told, "tell", person_id=by.person_id, now=by.now, to_state=MajeureStatus.TOLD)
+    return told
+
+
+def decide(
+    session: Session, agreement: Agreement, number: int, event: str, *, actor_id: int | None, now: datetime, reason: str
+) -> None:
+    """`recognise` or `reject` a notice, with the county's reason. The caller holds the agreement's lock.
+
+    Raises NoSuchNotice, MoveRefusedError.
+    """
+    told = session.scalar(
+        select(ForceMajeure).where(ForceMajeure.agreement_id == agreement.id, ForceMajeure.number == number)
+    )
+    if told is None:
+        raise NoSuchNotice(agreement=agreement.code, number=number)
+    advance(session, told, MAJEURE_LIFE, event, person_id=actor_id, now=now, reason=reason)
+    session.flush()

@@ -1,0 +1,198 @@
+"""Acceptance by grade, and what each side of an agreement is behind with: computed, proposed, never booked alone."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+
+from shop.agreements.grades import graded_price
+from shop.agreements.models import CallOff
+from shop.farmers.models import Grade
+from shop.kit.clock import at_beijing
+from shop.kit.db import db, transaction
+from shop.kit.money import price_of
+from shop.orders.actions import Verdict, accept, approve, dispatch
+from shop.orders.breach import Behind, behind
+from shop.orders.locks import locked_order_by_id
+from shop.orders.models import GradedAcceptance, Order
+from shop.orders.scheduled import place_due
+from tests.factories.agreements import line, recorded
+from tests.factories.tables import contents
+from tests.factories.world import NOW, TODAY, World, build
+
+LAST = date(2025, 9, 16)
+TERM = {"minimum_g": 60_000, "minimum_date_g": 4_000, "second_bp": 8_000, "off_bp": 0}
+
+
+@pytest.fixture
+def world(committed: Flask) -> World:
+    """Agreement A50: 10 kg each Tuesday, ten times, at 5 yuan a kg; tolerance 5 %, penalties 5 and 8 %; one called."""
+    built = build(committed)
+    with transaction() as session:
+        recorded(session, line(**TERM))
+        place_due(session, TODAY, now=NOW)
+    return built
+
+
+def order_of(day: date = TODAY) -> Order:
+    return db.session.scalars(select(Order).join(CallOff).where(CallOff.schedule_day == day)).one()
+
+
+def send(day: date = TODAY) -> str:
+    with transaction() as session:
+        order = locked_order_by_id(session, order_of(day).id)
+        approve(session, order, actor_id=None, now=NOW)
+        dispatch(session, order, None, carrier_zh=None, tracking_number=None, actor_id=None, now=NOW)
+        return order.number
+
+
+def post(world: World, actor: str, path: str, body: dict[str, Any], key: str = "1") -> Any:
+    headers = world.headers[actor] | {"Idempotency-Key": f"{path}{key}"}
+    return world.app.test_client().post(f"/api/v1{path}", json=body, headers=headers)
+
+
+def verdict(**grades: int) -> dict[str, Any]:
+    named = {"special": "特级", "first": "一级", "second": "二级", "off": "等外"}
+    listed = [{"grade": named[name], "weight_g": grams} for name, grams in grades.items()]
+    return {"lines": [{"sku": "PL001", "accepted_g": sum(grades.values()), "refused_reason": "压伤", "grades": listed}]}
+
+
+def test_each_grade_is_paid_at_its_factor_of_the_price(world: World) -> None:
+    answer = post(world, "buyer", f"/orders/{send()}/acceptance", verdict(special=2_000, first=5_000, second=1_001))
+    assert answer.status_code == 200, answer.text
+    line_ = answer.get_json()["lines"][0]
+    assert (line_["accepted_g"], line_["refused_g"], line_["accepted_fen"]) == (8_001, 1_999, 1_150 + 2_500 + 400)
+    kept = db.session.execute(select(GradedAcceptance.grade, GradedAcceptance.amount_fen)).all()
+    assert dict(kept) == {Grade.SPECIAL: 1_150, Grade.FIRST: 2_500, Grade.SECOND: 400}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        (verdict(off=1_000), 409, "grade-not-taken"),
+        (verdict(first=9_000, second=1_001), 409, "acceptance-does-not-fit"),
+        ({"lines": [verdict(first=9_000)["lines"][0] | {"accepted_g": 8_999}]}, 409, "acceptance-does-not-fit"),
+        ({"lines": [verdict()["lines"][0] | {"grades": [{"grade": "一级", "weight_g": 1}] * 2}]}, 422, None),
+    ],
+)
+def test_grades_that_do_not_fit_change_nothing(
+    world: World, body: dict[str, Any], status: int, kind: str | None
+) -> None:
+    number = send()
+    before = contents(world.app)
+    answer = post(world, "buyer", f"/orders/{number}/acceptance", body)
+    assert answer.status_code == status, answer.text
+    assert kind is None or answer.get_json()["type"].endswith(kind)
+    assert contents(world.app) == before
+
+
+@given(st.integers(1, 10**8), st.integers(1, 10**5))
+def test_first_grade_costs_what_the_weight_costs(weight_g: int, fen_per_kg: int) -> None:
+    assert graded_price(weight_g, fen_per_kg, 10_000) == price_of(weight_g, fen_per_kg)
+
+
+def found(day: date) -> list[tuple[str, int, int]]:
+    wanted = db.session.execute(text("SELECT id FROM agreements WHERE code = 'A50'")).scalar_one()
+    rows: list[Behind] = behind(db.session(), day, [wanted])
+    return [(row.side.value, row.shortfall_g, row.penalty_fen) for row in rows]
+
+
+def test_the_firm_is_behind_with_what_was_called_and_not_accepted_less_the_tolerance(world: World) -> None:
+    assert found(TODAY) == []
+    assert found(TODAY + timedelta(days=1)) == [("firm", 5_000, 125)]
+    with transaction() as session:
+        order = locked_order_by_id(session, order_of().id)
+        approve(session, order, actor_id=None, now=NOW)
+        dispatch(session, order, None, carrier_zh=None, tracking_number=None, actor_id=None, now=NOW)
+        accept(session, order, {"PL001": Verdict(4_000, "压伤")}, actor_id=None, now=NOW)
+    assert found(TODAY + timedelta(days=1)) == [("firm", 1_000, 25)]
+
+
+def test_the_buyer_is_behind_with_his_minimum_on_the_last_day_and_not_before(world: World) -> None:
+    post(world, "buyer", f"/orders/{send()}/acceptance", {})
+    assert found(LAST - timedelta(days=1)) == []
+    assert found(LAST) == [("buyer", 60_000 - 10_000 - 5_000, 1_800)]
+
+
+@pytest.mark.parametrize(("actor", "side"), [("buyer", "buyer"), ("firm_staff", "firm")])
+def test_who_cancels_a_call_off_is_behind_with_it(world: World, actor: str, side: str) -> None:
+    with transaction() as session:
+        place_due(session, TODAY + timedelta(days=7), now=at_beijing(TODAY + timedelta(days=7), 6))
+    for day in (TODAY, TODAY + timedelta(days=7)):
+        answer = post(world, actor, f"/orders/{order_of(day).number}/cancellation", {"reason": "不要了"})
+        assert answer.status_code == 200, answer.text
+    after = found(TODAY + timedelta(days=8))
+    # The buyer committed to 4 kg each time, the firm to the whole 10 kg; 5 kg are tolerated.
+    assert after == ([("buyer", 3_000, 120)] if side == "buyer" else [("firm", 15_000, 375)])
+
+
+@pytest.mark.parametrize(("event", "left"), [("recognise", []), ("reject", [("firm", 5_000, 125)])])
+def test_what_fell_due_in_recognised_force_majeure_is_no_breach(
+    world: World, event: str, left: list[tuple[str, int, int]]
+) -> None:
+    told = {"from_day": "2025-07-15", "to_day": "2025-07-16", "reason": "冰雹", "proof": "灾情证明（示例）",
+            "proof_hash": "a" * 64}  # fmt: skip
+    assert post(world, "firm_staff", "/agreements/A50/force-majeure", told).status_code == 201
+    assert found(TODAY + timedelta(days=1)) == [("firm", 5_000, 125)]
+    decision = {"number": 1, "event": event, "reason": "核实"}
+    assert post(world, "firm_staff", "/agreements/A50/force-majeure-decisions", decision).status_code == 403
+    decided = post(world, "operator", "/agreements/A50/force-majeure-decisions", decision)
+    assert decided.status_code == 200, decided.text
+    assert found(TODAY + timedelta(days=1)) == left
+    assert post(world, "operator", "/agreements/A50/force-majeure-decisions", decision, "2").status_code == 409
+    again = post(world, "operator", "/agreements/A50/force-majeure-decisions", decision | {"number": 2}, "3")
+    assert again.get_json()["type"].endswith("no-such-notice")
+
+
+def test_force_majeure_lowers_the_buyer_s_minimum_by_what_the_schedule_asked_for_then(world: World) -> None:
+    post(world, "buyer", f"/orders/{send()}/acceptance", {})
+    told = {"from_day": "2025-07-20", "to_day": "2025-08-05", "reason": "停电", "proof": "供电公司证明（示例）",
+            "proof_hash": "a" * 64}  # fmt: skip
+    post(world, "buyer", "/agreements/A50/force-majeure", told)
+    post(world, "operator", "/agreements/A50/force-majeure-decisions",
+         {"number": 1, "event": "recognise", "reason": "核实"})  # fmt: skip
+    assert found(LAST) == [("buyer", 60_000 - 30_000 - 10_000 - 5_000, 600)]
+
+
+def test_a_penalty_is_proposed_once_and_decided_by_the_side_that_was_let_down(world: World) -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE call_offs SET due_on = due_on - 1 WHERE schedule_day IS NOT NULL"))
+    books = "SELECT count(*) FROM journals"
+    asked = {"day": str(TODAY)}
+    for key in ("1", "2"):
+        answer = post(world, "buyer", "/agreements/A50/penalties", asked, key)
+        assert answer.status_code == 201, answer.text
+    assert answer.get_json()["items"] == [
+        {"number": 1, "side": "firm", "status": "proposed", "as_of": asked["day"], "shortfall_g": 5_000,
+         "penalty_fen": 125}
+    ]  # fmt: skip
+    waive = {"number": 1, "event": "waive", "reason": "协商免除"}
+    refused = post(world, "firm_staff", "/agreements/A50/penalty-decisions", waive)
+    assert refused.get_json()["type"].endswith("not-yours-to-decide")
+    decided = post(world, "buyer", "/agreements/A50/penalty-decisions", waive)
+    assert decided.get_json()["items"][0]["status"] == "waived"
+    assert post(world, "buyer", "/agreements/A50/penalty-decisions", waive, "2").status_code == 409
+    ahead = post(world, "buyer", "/agreements/A50/penalties", {"day": "2025-09-16"}, "3")
+    assert ahead.status_code == 422
+    assert db.session.execute(text(books)).scalar_one() == 0
+
+
+@pytest.mark.parametrize(("grade", "price", "status"), [("一级", 399, 409), ("一级", 400, 201), ("二级", 319, 409),
+                                                        ("二级", 320, 201)])  # fmt: skip
+def test_no_household_is_paid_below_the_farm_gate_floor_of_a_running_agreement(
+    world: World, grade: str, price: int, status: int
+) -> None:
+    with transaction() as session:
+        recorded(session, line(**TERM, farm_gate_floor_fen_per_kg=400), code="A51")
+    before = contents(world.app)
+    slip = {"code": "D90009", "household": "农户-0001", "sku": "PL001", "delivered_on": "2025-07-15",
+            "weight_g": 52_500, "grade": grade, "price_fen_per_kg": price}  # fmt: skip
+    answer = post(world, "firm_staff", "/deliveries", slip)
+    assert answer.status_code == status, answer.text
+    if status == 409:
+        assert answer.get_json()["type"].endswith("below-farm-gate-floor")
+        assert contents(world.app) == before
