@@ -24,6 +24,7 @@ class AccountKind(StrEnum):
     CARRIER = "carrier"  # freight
     FIRM_COSTS = "firm_costs"  # what a firm spends on households (party: firm)
     HOUSEHOLD = "household"  # owed to a household (party: household)
+    DEPOSIT = "deposit"  # 定金 held for a buyer until it is set off, returned or lost (party: buyer)
     RESERVE = "reserve"  # a co-operative's reserve, 公积金 (party: firm)
 
 

@@ -346,7 +346,7 @@ def list_penalties(code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.PenaltyDecision)
 @blueprint.response(200, schemas.PenaltyList)
 @documented(
-    errors=[errors.NoSuchPenalty, NotFoundError, MoveRefusedError, errors.NotYoursToDecide],
+    errors=[errors.NoSuchPenalty, NotFoundError, MoveRefusedError, errors.NotYoursToDecide, errors.TakenAlready],
     example={"number": 1, "event": "waive", "reason": "双方协商免除"},
 )
 def decide_penalty(body: dict[str, Any], code: str) -> dict[str, Any]:

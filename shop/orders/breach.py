@@ -15,7 +15,7 @@ from shop.agreements.models import Agreement, Side
 from shop.agreements.signing import Hand
 from shop.kit.money import part, price_of
 from shop.kit.states import advance, record
-from shop.orders.errors import NoSuchPenalty, NotYoursToDecide
+from shop.orders.errors import NoSuchPenalty, NotYoursToDecide, TakenAlready
 from shop.orders.models import PenaltyProposal, PenaltyStatus
 from shop.orders.states import PENALTY_LIFE
 
@@ -132,15 +132,24 @@ def proposals(session: Session, agreement_id: int) -> list[PenaltyProposal]:
     return list(session.scalars(wanted.order_by(PenaltyProposal.number)))
 
 
-def decide(session: Session, agreement: Agreement, number: int, event: str, *, by: Hand, reason: str) -> None:
-    """The side that was let down claims or waives what is proposed; the caller holds the agreement's lock.
+def decide(
+    session: Session, agreement: Agreement, number: int, event: str, *, by: Hand, reason: str
+) -> PenaltyProposal:
+    """The side that was let down claims what is proposed, takes the deposit instead, or waives it.
 
-    Raises NoSuchPenalty, NotYoursToDecide for the side in breach, MoveRefusedError.
+    Of one side's breach one thing is taken once (Civil Code art. 588). The caller holds the agreement's lock. Raises
+    NoSuchPenalty, NotYoursToDecide for the side in breach, TakenAlready, MoveRefusedError.
     """
-    found = [proposal for proposal in proposals(session, agreement.id) if proposal.number == number]
-    if not found:
+    known = proposals(session, agreement.id)
+    found = next((proposal for proposal in known if proposal.number == number), None)
+    if found is None:
         raise NoSuchPenalty(agreement=agreement.code, number=number)
-    if found[0].side is by.side:
+    if found.side is by.side:
         raise NotYoursToDecide(agreement=agreement.code)
-    advance(session, found[0], PENALTY_LIFE, event, person_id=by.person_id, now=by.now, reason=reason)
+    taken = (PenaltyStatus.CLAIMED, PenaltyStatus.DEPOSIT_TAKEN)
+    others = [proposal for proposal in known if proposal.side is found.side and proposal.number != number]
+    if event != "waive" and any(proposal.status in taken for proposal in others):
+        raise TakenAlready(agreement=agreement.code)
+    advance(session, found, PENALTY_LIFE, event, person_id=by.person_id, now=by.now, reason=reason)
     session.flush()
+    return found

@@ -193,3 +193,12 @@ class DayAhead(DomainError):
     title_zh, title_en = "日期在将来", "The day lies ahead"
     zh = "{day} 尚未到来。"
     en = "{day} has not come yet."
+
+
+class TakenAlready(DomainError):
+    """For one side's breach a penalty was claimed or the deposit taken already."""
+
+    code = "taken-already"
+    title_zh, title_en = "已主张过违约责任", "Taken already"
+    zh = "协议 {agreement} 已就该方违约主张违约金或定金，二者只能择一、一次。"
+    en = "Under {agreement} a penalty was claimed or the deposit taken for that breach already: one of them, once."

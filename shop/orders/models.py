@@ -35,10 +35,11 @@ class PaymentTerms(StrEnum):
 
 
 class PenaltyStatus(StrEnum):
-    """Life of a proposed penalty: the other side claims it or waives it; it is never booked by itself."""
+    """Life of a proposed penalty: the other side claims it, takes the deposit instead, or waives it."""
 
     PROPOSED = "proposed"
     CLAIMED = "claimed"
+    DEPOSIT_TAKEN = "deposit_taken"
     WAIVED = "waived"
 
 

@@ -20,7 +20,13 @@ ORDER_LIFE: Life[S] = Life(
     }
 )
 
-PENALTY_LIFE: Life[P] = Life({(P.PROPOSED, "claim"): P.CLAIMED, (P.PROPOSED, "waive"): P.WAIVED})
+PENALTY_LIFE: Life[P] = Life(
+    {
+        (P.PROPOSED, "claim"): P.CLAIMED,
+        (P.PROPOSED, "take_deposit"): P.DEPOSIT_TAKEN,
+        (P.PROPOSED, "waive"): P.WAIVED,
+    }
+)
 
 STATE_ZH = {
     S.PLACED: "已下单",

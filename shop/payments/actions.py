@@ -163,6 +163,8 @@ def money_account(session: Session, order: Order, provider: Provider) -> int:
     match provider:
         case Provider.SIMULATED | Provider.BANK_TRANSFER:
             return account(session, A.CLEARING)
+        case Provider.DEPOSIT:
+            return account(session, A.DEPOSIT, order.buyer_party_id)
         case Provider.MARKETPLACE:
             party_id = session.execute(select(Partner.party_id).where(Partner.id == order.partner_id)).scalar_one()
             return account(session, A.MARKETPLACE, party_id)
@@ -261,7 +263,7 @@ def request_refund(
         case Provider.MARKETPLACE:
             # It tells us of refunds that are done.
             _paid_back(session, order, refund, refund.number, payment.provider, now)
-        case Provider.BANK_TRANSFER:
+        case Provider.BANK_TRANSFER | Provider.DEPOSIT:
             raise RefundByBank(number=order.number)
         case _:
             assert_never(payment.provider)
@@ -330,16 +332,20 @@ def owed_fen(session: Session, order: Order) -> int:
 
 
 def record_bank_transfer(
-    session: Session, order: Order, amount_fen: int, reference: str, *, actor_id: int | None, now: datetime
-) -> Payment:
-    """Money that came in against an invoice. Raises NothingToPay, TransferBooked; the caller holds the order's lock."""
+    session: Session, order: Order, amount_fen: int, reference: str, *, actor_id: int | None, now: datetime,
+    provider: Provider = Provider.BANK_TRANSFER,
+) -> Payment:  # fmt: skip
+    """Money that came in against an invoice, or a deposit that is set off against it.
+
+    Raises NothingToPay, TransferBooked; the caller holds the order's lock.
+    """
     if order.payment_terms is not PaymentTerms.ON_INVOICE or order.status is not OrderStatus.SETTLED:
         raise NothingToPay(number=order.number)
     if not 0 < amount_fen <= owed_fen(session, order):
         raise NothingToPay(number=order.number)
     count = session.scalar(select(func.count()).where(Payment.order_id == order.id)) or 0
     payment = Payment(
-        number=f"P{order.number}-{count + 1}", order_id=order.id, provider=Provider.BANK_TRANSFER,
+        number=f"P{order.number}-{count + 1}", order_id=order.id, provider=provider,
         status=PaymentStatus.SUCCEEDED, amount_fen=amount_fen, provider_txn=reference, created_at=now, succeeded_at=now,
     )  # fmt: skip
     try:
@@ -351,7 +357,7 @@ def record_bank_transfer(
     record(session, payment, "succeed", person_id=actor_id, now=now, to_state=PaymentStatus.SUCCEEDED)
     session.flush()
     legs = [
-        (account(session, A.CLEARING), amount_fen),
+        (money_account(session, order, provider), amount_fen),
         (account(session, A.RECEIVABLE, order.buyer_party_id), -amount_fen),
     ]
     post(session, "payments", payment.id, "payment", legs, booked_at=now)

@@ -1,5 +1,6 @@
 """Paying, what was refunded, and the door for the provider's notifications."""
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import current_app, request
@@ -7,16 +8,23 @@ from flask_smorest import Blueprint
 from sqlalchemy import select
 
 from shop.access.guard import ALL, EVERYONE, Owned, Role, allow, current_actor, must_own
+from shop.agreements import queries as agreement_queries
+from shop.agreements.models import Agreement
+from shop.agreements.owners import locked_agreement
 from shop.catalog.models import Firm
+from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
 from shop.kit.errors import NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
 from shop.orders import queries as order_queries
+from shop.orders.errors import NoSuchPenalty, NotYoursToDecide, TakenAlready
 from shop.orders.locks import locked_order
 from shop.orders.models import Order
-from shop.payments import actions, schemas
+from shop.payments import actions, deposits, schemas
 from shop.payments.errors import (
+    DepositBeyond,
+    DepositStillBound,
     NothingToPay,
     NotificationRefused,
     SignatureRefused,
@@ -92,3 +100,92 @@ def notification() -> dict[str, str]:
     with transaction() as session:
         actions.receive_notification(session, request.get_data(), dict(request.headers), secret, now=now())
     return {"code": "SUCCESS"}
+
+
+def _deposit(agreement: Agreement) -> dict[str, Any]:
+    session = db.session()
+    stands = deposits.standing(session, agreement)
+    return {**asdict(stands), "moves": deposits.moves(session, agreement.id)}
+
+
+@blueprint.route("/agreements/<string:code>/deposit", methods=["GET"])
+@allow(*agreement_queries.READERS)
+@blueprint.response(200, schemas.DepositOut)
+@documented(errors=[NotFoundError])
+def show_deposit(code: str) -> dict[str, Any]:
+    """定金 · The deposit of an agreement: agreed, received, left."""
+    session = db.session()
+    found = agreement_queries.agreement(session, current_actor(), code, beijing_day(now()))
+    return _deposit(session.get_one(Agreement, found["id"]))
+
+
+@blueprint.route("/agreements/<string:code>/deposit", methods=["POST"])
+@allow(*SELLERS)
+@idempotent
+@blueprint.arguments(schemas.DepositReceived)
+@blueprint.response(201, schemas.DepositOut)
+@documented(
+    errors=[NotFoundError, DepositBeyond, TransferBooked],
+    example={"amount_fen": 50_000, "bank_reference": "D20250715001"},
+)
+def receive_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """定金到账 · Money of the deposit came in; whole, the agreement is `deposit_paid`."""
+    agreement, hand = locked_agreement(code, *SELLERS)
+    deposits.receive(db.session(), agreement, body["amount_fen"], body["bank_reference"], by=hand)
+    return _deposit(agreement)
+
+
+@blueprint.route("/agreements/<string:code>/deposit/set-off", methods=["POST"])
+@allow(*SELLERS)
+@idempotent
+@blueprint.arguments(schemas.SetOffAsked)
+@blueprint.response(201, schemas.DepositOut)
+@documented(
+    errors=[NotFoundError, NothingToPay, DepositBeyond], example={"order": "250715-00000001", "amount_fen": 20_000}
+)
+def set_off_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """定金抵货款 · Set the deposit off against what the buyer owes of a settled order of the agreement."""
+    session = db.session()
+    order = session.scalar(select(Order).where(Order.number == body["order"]).with_for_update())
+    agreement, hand = locked_agreement(code, *SELLERS)
+    if order is None:
+        raise NothingToPay(number=body["order"])
+    amount = body["amount_fen"]
+    if amount is None:
+        amount = min(actions.owed_fen(session, order), deposits.standing(session, agreement).left_fen)
+    deposits.set_off(session, agreement, order, amount, by=hand)
+    return _deposit(agreement)
+
+
+@blueprint.route("/agreements/<string:code>/deposit/return", methods=["POST"])
+@allow(Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.DepositReturn)
+@blueprint.response(201, schemas.DepositOut)
+@documented(
+    errors=[
+        NotFoundError, DepositStillBound, DepositBeyond, TransferBooked, NoSuchPenalty, NotYoursToDecide, TakenAlready,
+    ],
+    example={"bank_reference": "D20251231001"},
+)  # fmt: skip
+def return_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """退还定金 · Return what is left after the end; doubled when the firm is in breach and the buyer takes that."""
+    agreement, hand = locked_agreement(code, Role.OPERATOR)
+    deposits.give_back(db.session(), agreement, body["bank_reference"], by=hand, penalty=body["penalty"])
+    return _deposit(agreement)
+
+
+@blueprint.route("/agreements/<string:code>/deposit/forfeit", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@idempotent
+@blueprint.arguments(schemas.DepositForfeit)
+@blueprint.response(201, schemas.DepositOut)
+@documented(
+    errors=[NotFoundError, DepositStillBound, DepositBeyond, NoSuchPenalty, NotYoursToDecide, TakenAlready],
+    example={"penalty": 1, "reason": "买方未按约采购"},
+)
+def forfeit_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """没收定金 · The firm keeps the deposit for the buyer's breach, instead of the proposed penalty."""
+    agreement, hand = locked_agreement(code, Role.FIRM_STAFF)
+    deposits.forfeit(db.session(), agreement, body["penalty"], by=hand, reason=body["reason"])
+    return _deposit(agreement)

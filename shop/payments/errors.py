@@ -76,3 +76,21 @@ class NotificationRefused(DomainError):
     title_zh, title_en = "通知与账不符", "Notification refused"
     zh = "通知与账不符：{why}。"
     en = "The notification does not fit our books: {why}."
+
+
+class DepositBeyond(DomainError):
+    """More than is left to receive of the agreed deposit, or to use of what came in."""
+
+    code = "deposit-beyond"
+    title_zh, title_en = "超出定金余额", "Beyond the deposit"
+    zh = "协议 {agreement} 的定金还有 {left_fen} 分，要求 {asked_fen} 分。"
+    en = "The deposit of {agreement} has {left_fen} fen left, {asked_fen} were asked."
+
+
+class DepositStillBound(DomainError):
+    """A deposit is returned or lost when the agreement has ended."""
+
+    code = "deposit-still-bound"
+    title_zh, title_en = "协议未结束，定金不能处置", "The deposit is bound"
+    zh = "协议 {agreement} 尚未结束，定金只能抵作货款。"
+    en = "Agreement {agreement} has not ended: its deposit can only be set off."

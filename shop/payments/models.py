@@ -14,6 +14,7 @@ class Provider(StrEnum):
 
     SIMULATED = "simulated"
     BANK_TRANSFER = "bank_transfer"
+    DEPOSIT = "deposit"  # 定金 of a purchase agreement, set off against an invoice
     MARKETPLACE = "marketplace"  # the buyer paid a marketplace, which pays us when it settles
 
 
@@ -31,6 +32,16 @@ class RefundStatus(StrEnum):
     PENDING = "pending"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+class DepositMoveKind(StrEnum):
+    """What happens to a deposit: it comes in, is set off against price, goes back, is lost, or is doubled."""
+
+    RECEIVED = "received"
+    SET_OFF = "set_off"
+    RETURNED = "returned"
+    FORFEITED = "forfeited"
+    DOUBLED = "doubled"
 
 
 class Payment(Model):
@@ -125,3 +136,29 @@ class SimulatedCharge(Model):
     created_at: Mapped[Instant]
     done_at: Mapped[Instant | None]
     notified_at: Mapped[Instant | None]
+
+
+class DepositMove(Model):
+    """One move of an agreement's deposit (定金, Civil Code art. 586 to 588). Append-only.
+
+    What is left of it = received - set off - returned - forfeited. `doubled` is the firm's own money beside it.
+    """
+
+    __tablename__ = "deposit_moves"
+    __table_args__ = (
+        one_of("kind", DepositMoveKind),
+        CheckConstraint("amount_fen > 0", name="moves_something"),
+        CheckConstraint("(kind = 'set_off') = (payment_id IS NOT NULL)", name="set_off_pays"),
+        CheckConstraint("(kind IN ('received', 'returned')) = (bank_reference IS NOT NULL)", name="money_is_referred"),
+        UniqueConstraint("kind", "bank_reference"),
+        Index(None, "agreement_id"),
+    )
+
+    id: Mapped[Id]
+    agreement_id: Mapped[Ref] = mapped_column(ForeignKey("agreements.id"))
+    kind: Mapped[DepositMoveKind]
+    amount_fen: Mapped[Fen]
+    bank_reference: Mapped[Code | None]
+    payment_id: Mapped[Ref | None] = mapped_column(ForeignKey("payments.id"), unique=True)
+    moved_at: Mapped[Instant]
+    reason: Mapped[Prose | None]

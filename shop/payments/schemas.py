@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields
 
-from shop.kit.schemas import Code, StrictSchema, Whole
+from shop.kit.schemas import Code, StrictSchema, Text, Whole
 
 
 class PaymentAsked(StrictSchema):
@@ -51,3 +51,50 @@ class Taken(Schema):
     """A notification was taken."""
 
     code = fields.String()
+
+
+class DepositReceived(StrictSchema):
+    """Money of a deposit that came in."""
+
+    amount_fen = Whole(low=1, required=True)
+    bank_reference = Code(required=True)
+
+
+class SetOffAsked(StrictSchema):
+    """Against which settled order of the agreement, and how much; left out: as much as is owed and left."""
+
+    order = Code(required=True)
+    amount_fen = Whole(low=1, load_default=None)
+
+
+class DepositReturn(StrictSchema):
+    """The bank's number of the return; `penalty`: the proposal instead of which the buyer takes the double."""
+
+    bank_reference = Code(required=True)
+    penalty = Whole(low=1, high=10_000, load_default=None)
+
+
+class DepositForfeit(StrictSchema):
+    """The proposal against the buyer instead of which the firm keeps the deposit, and why."""
+
+    penalty = Whole(low=1, high=10_000, required=True)
+    reason = Text(high=500, required=True)
+
+
+class DepositMoveOut(Schema):
+    """A move of a deposit."""
+
+    kind = fields.Function(lambda row: row.kind.value)
+    amount_fen = fields.Integer()
+    bank_reference = fields.String(allow_none=True)
+    moved_at = fields.DateTime()
+    reason = fields.String(allow_none=True)
+
+
+class DepositOut(Schema):
+    """The deposit of an agreement: agreed, received, left, and its moves."""
+
+    due_fen = fields.Integer()
+    received_fen = fields.Integer()
+    left_fen = fields.Integer()
+    moves = fields.List(fields.Nested(DepositMoveOut))

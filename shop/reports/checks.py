@@ -167,15 +167,23 @@ CHECKS: tuple[Check, ...] = (
         GROUP BY journals.id HAVING coalesce(sum(amount_fen), 0) <> 0 OR count(postings.id) < 2"""),
     Check("I12", "总账借贷相抵", "the whole ledger sums to zero", """
         SELECT sum(amount_fen) AS fen FROM postings HAVING coalesce(sum(amount_fen), 0) <> 0"""),
-    Check("I13", "往来余额等于收款、退款、平台打款、预收、应收的事实",
-        "clearing, marketplaces, refunds due, advances, receivables say what happened",
-        _ledger_says("'clearing', 'marketplace', 'refunds_due', 'advances', 'receivable'", """
+    Check("I13", "往来余额等于收款、退款、平台打款、预收、定金、应收的事实",
+        "clearing, marketplaces, refunds due, advances, deposits, receivables say what happened",
+        _ledger_says("'clearing', 'marketplace', 'refunds_due', 'advances', 'deposit', 'receivable'", """
             SELECT 'clearing' AS kind, 0 AS party,
                 (SELECT coalesce(sum(amount_fen), 0) FROM payments
-                 WHERE status = 'succeeded' AND provider <> 'marketplace')
+                 WHERE status = 'succeeded' AND provider NOT IN ('marketplace', 'deposit'))
                 - (SELECT coalesce(sum(refunds.amount_fen), 0) FROM refunds JOIN payments ON payments.id = payment_id
                    WHERE refunds.status = 'succeeded' AND provider <> 'marketplace')
-                + (SELECT coalesce(sum(received_fen), 0) FROM marketplace_payouts) AS fen
+                + (SELECT coalesce(sum(received_fen), 0) FROM marketplace_payouts)
+                + (SELECT coalesce(sum(CASE kind WHEN 'received' THEN amount_fen ELSE -amount_fen END), 0)
+                   FROM deposit_moves WHERE kind IN ('received', 'returned', 'doubled')) AS fen
+            UNION ALL
+            SELECT 'deposit', party_id, sum(CASE deposit_moves.kind WHEN 'received' THEN -amount_fen
+                                            ELSE amount_fen END)
+            FROM deposit_moves JOIN agreements ON agreements.id = agreement_id
+            JOIN partners ON partners.id = agreements.partner_id
+            WHERE deposit_moves.kind <> 'doubled' GROUP BY party_id
             UNION ALL
             SELECT 'marketplace', party_id, sum(fen) FROM (
                 SELECT partner_id, paid_fen - refunded_fen AS fen FROM orders WHERE EXISTS (
@@ -198,8 +206,21 @@ CHECKS: tuple[Check, ...] = (
     Check("I13-shares", "企业、主播、平台、承运账户等于结算份额",
         "firms, hosts, platforms, carriers are owed their shares",
         _ledger_says("'firm', 'host', 'platform', 'carrier'", """
-            SELECT kind, coalesce(party_id, 0) AS party, -sum(amount_fen) AS fen
-            FROM settlement_shares GROUP BY kind, party_id""")),
+            SELECT kind, coalesce(party_id, 0) AS party, -sum(amount_fen) AS fen FROM (
+                SELECT kind, party_id, amount_fen FROM settlement_shares
+                UNION ALL
+                SELECT 'firm', party_id, CASE kind_of WHEN 'forfeited' THEN amount_fen ELSE -amount_fen END FROM (
+                    SELECT firms.party_id, deposit_moves.kind AS kind_of, amount_fen FROM deposit_moves
+                    JOIN agreements ON agreements.id = agreement_id JOIN firms ON firms.id = firm_id
+                    WHERE deposit_moves.kind IN ('forfeited', 'doubled')) AS breaches
+            ) AS shares GROUP BY kind, party_id""")),
+    Check("I13-deposits", "定金余额不为负，抵扣各有付款",
+        "no deposit is used beyond what came in, a set-off is a payment", """
+        SELECT agreement_id FROM deposit_moves WHERE kind <> 'doubled' GROUP BY agreement_id
+        HAVING sum(CASE kind WHEN 'received' THEN amount_fen ELSE -amount_fen END) < 0
+        UNION ALL
+        SELECT agreement_id FROM deposit_moves JOIN payments ON payments.id = payment_id
+        WHERE payments.amount_fen <> deposit_moves.amount_fen OR provider <> 'deposit'"""),
     Check("I13-households", "农户账户等于入户记录", "households are owed what was recorded for them",
         _ledger_says("'household'", """
             SELECT 'household' AS kind, party_id AS party, -sum(amount_fen) AS fen

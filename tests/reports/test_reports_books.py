@@ -142,6 +142,8 @@ FAULTS: dict[str, str] = {
     " JOIN accounts ON accounts.id = account_id WHERE accounts.kind = 'clearing')",
     "I13-shares": "UPDATE postings SET amount_fen = amount_fen + 1 WHERE id = (SELECT min(postings.id) FROM postings"
     " JOIN accounts ON accounts.id = account_id WHERE accounts.kind = 'host')",
+    "I13-deposits": "INSERT INTO deposit_moves (agreement_id, kind, amount_fen, bank_reference, moved_at)"
+    " SELECT min(id), 'returned', 1, 'T', now() FROM agreements",
     "I13-households": "UPDATE postings SET amount_fen = amount_fen + 1 WHERE id = (SELECT min(postings.id)"
     " FROM postings JOIN accounts ON accounts.id = account_id WHERE accounts.kind = 'household')",
     "I13-costs": "UPDATE postings SET amount_fen = amount_fen + 1 WHERE id = (SELECT min(postings.id)"

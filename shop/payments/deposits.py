@@ -1,0 +1,175 @@
+"""The deposit (定金) of a purchase agreement: received, set off against price, returned, lost, doubled.
+
+It takes effect when it is paid (Civil Code art. 586). A buyer in breach loses it, a firm in breach returns it double
+(art. 587); beside a penalty the side that was let down takes one of the two (art. 588). Every action here is called
+with the agreement's lock held.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shop.agreements.models import RUNNING, UNSIGNED, Agreement, AgreementLine, Side
+from shop.agreements.signing import Hand
+from shop.agreements.states import AGREEMENT_LIFE
+from shop.catalog.models import Firm
+from shop.channels.models import Partner
+from shop.kit.money import part, price_of
+from shop.kit.states import advance
+from shop.ledger.actions import account, post
+from shop.ledger.models import AccountKind as A
+from shop.orders.breach import decide
+from shop.orders.models import Order
+from shop.payments.actions import record_bank_transfer
+from shop.payments.errors import DepositBeyond, DepositStillBound, NothingToPay, TransferBooked
+from shop.payments.models import DepositMove, DepositMoveKind, Payment, Provider
+
+K = DepositMoveKind
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a deposit stands, in fen: agreed, received, and left after what was set off, returned or lost."""
+
+    due_fen: int
+    received_fen: int
+    left_fen: int
+
+
+def standing(session: Session, agreement: Agreement) -> Standing:
+    """The deposit of an agreement: due is its part of the contract value (committed weight at the floor price)."""
+    lines = session.execute(
+        select(AgreementLine.committed_g, AgreementLine.floor_fen_per_kg).where(
+            AgreementLine.agreement_id == agreement.id
+        )
+    )
+    value_fen = sum(price_of(grams, floor) for grams, floor in lines)
+    rows = session.execute(
+        select(DepositMove.kind, func.sum(DepositMove.amount_fen))
+        .where(DepositMove.agreement_id == agreement.id)
+        .group_by(DepositMove.kind)
+    )
+    moved = {kind: int(total) for kind, total in rows}
+    received = moved.get(K.RECEIVED, 0)
+    gone = sum(moved.get(kind, 0) for kind in (K.SET_OFF, K.RETURNED, K.FORFEITED))
+    return Standing(part(value_fen, agreement.deposit_bp), received, received - gone)
+
+
+def receive(session: Session, agreement: Agreement, amount_fen: int, reference: str, *, by: Hand) -> DepositMove:
+    """Money of the deposit came in; the agreement is `deposit_paid` when it is whole.
+
+    Raises DepositBeyond for more than was agreed or an agreement that does not run, TransferBooked.
+    """
+    now_ = standing(session, agreement)
+    left_fen = now_.due_fen - now_.received_fen if agreement.status in RUNNING else 0
+    if amount_fen > left_fen:
+        raise DepositBeyond(agreement=agreement.code, left_fen=left_fen, asked_fen=amount_fen)
+    move = _move(session, agreement, K.RECEIVED, amount_fen, by.now, reference=reference)
+    _book(session, move, [(_clearing(session), amount_fen), (_held(session, agreement), -amount_fen)])
+    if amount_fen == left_fen and AGREEMENT_LIFE.allows(agreement.status, "pay_deposit"):
+        facts: dict[str, object] = {"deposit_fen": now_.due_fen}
+        advance(session, agreement, AGREEMENT_LIFE, "pay_deposit", person_id=by.person_id, now=by.now, facts=facts)
+    session.flush()
+    return move
+
+
+def set_off(session: Session, agreement: Agreement, order: Order, amount_fen: int, *, by: Hand) -> DepositMove:
+    """Set a part of the deposit off against a settled order of the agreement. The caller holds the order's lock too.
+
+    Raises NothingToPay (another agreement's order, nothing owed, more than is owed), DepositBeyond.
+    """
+    if order.occasion_id != agreement.occasion_id:
+        raise NothingToPay(number=order.number)
+    left_fen = standing(session, agreement).left_fen
+    if amount_fen > left_fen:
+        raise DepositBeyond(agreement=agreement.code, left_fen=left_fen, asked_fen=amount_fen)
+    count = session.scalar(select(func.count()).where(DepositMove.agreement_id == agreement.id)) or 0
+    payment = record_bank_transfer(
+        session, order, amount_fen, f"{agreement.code}-{count + 1}", actor_id=by.person_id, now=by.now,
+        provider=Provider.DEPOSIT,
+    )  # fmt: skip
+    return _move(session, agreement, K.SET_OFF, amount_fen, by.now, payment=payment)
+
+
+def give_back(
+    session: Session, agreement: Agreement, reference: str, *, by: Hand, penalty: int | None = None
+) -> DepositMove:
+    """Return what is left after the end; doubled by the firm when the buyer takes that for the firm's breach.
+
+    `penalty`: number of the proposal against the firm instead of which the buyer takes the double. Raises
+    DepositStillBound, DepositBeyond when nothing is left, TransferBooked, and as `breach.decide`.
+    """
+    if agreement.status in (*RUNNING, *UNSIGNED):
+        raise DepositStillBound(agreement=agreement.code)
+    left_fen = _left(session, agreement)
+    move = _move(session, agreement, K.RETURNED, left_fen, by.now, reference=reference)
+    _book(session, move, [(_held(session, agreement), left_fen), (_clearing(session), -left_fen)])
+    if penalty is not None:
+        taker = Hand(Side.BUYER, by.person_id, by.now)
+        decide(session, agreement, penalty, "take_deposit", by=taker, reason="双倍返还定金")
+        doubled = _move(session, agreement, K.DOUBLED, left_fen, by.now)
+        _book(session, doubled, [(_firm(session, agreement), left_fen), (_clearing(session), -left_fen)])
+    return move
+
+
+def forfeit(session: Session, agreement: Agreement, penalty: int, *, by: Hand, reason: str) -> DepositMove:
+    """The firm keeps what is left of the deposit for the buyer's breach, instead of the proposed penalty.
+
+    Raises DepositStillBound, DepositBeyond when nothing is left, and as `breach.decide`.
+    """
+    if agreement.status in (*RUNNING, *UNSIGNED):
+        raise DepositStillBound(agreement=agreement.code)
+    left_fen = _left(session, agreement)
+    decide(session, agreement, penalty, "take_deposit", by=by, reason=reason)
+    move = _move(session, agreement, K.FORFEITED, left_fen, by.now, reason=reason)
+    _book(session, move, [(_held(session, agreement), left_fen), (_firm(session, agreement), -left_fen)])
+    return move
+
+
+def moves(session: Session, agreement_id: int) -> list[DepositMove]:
+    """All moves of an agreement's deposit, the oldest first."""
+    return list(
+        session.scalars(select(DepositMove).where(DepositMove.agreement_id == agreement_id).order_by(DepositMove.id))
+    )
+
+
+def _left(session: Session, agreement: Agreement) -> int:
+    left_fen = standing(session, agreement).left_fen
+    if not left_fen:
+        raise DepositBeyond(agreement=agreement.code, left_fen=0, asked_fen=0)
+    return left_fen
+
+
+def _move(
+    session: Session, agreement: Agreement, kind: DepositMoveKind, amount_fen: int, now: datetime, *,
+    reference: str | None = None, payment: Payment | None = None, reason: str | None = None,
+) -> DepositMove:  # fmt: skip
+    move = DepositMove(
+        agreement_id=agreement.id, kind=kind, amount_fen=amount_fen, bank_reference=reference,
+        payment_id=payment.id if payment else None, moved_at=now, reason=reason,
+    )  # fmt: skip
+    try:
+        with session.begin_nested():
+            session.add(move)
+    except IntegrityError:
+        raise TransferBooked(reference=reference or "") from None
+    return move
+
+
+def _book(session: Session, move: DepositMove, legs: list[tuple[int, int]]) -> None:
+    post(session, "deposit_moves", move.id, move.kind.value, legs, booked_at=move.moved_at)
+
+
+def _clearing(session: Session) -> int:
+    return account(session, A.CLEARING)
+
+
+def _held(session: Session, agreement: Agreement) -> int:
+    return account(session, A.DEPOSIT, session.get_one(Partner, agreement.partner_id).party_id)
+
+
+def _firm(session: Session, agreement: Agreement) -> int:
+    return account(session, A.FIRM, session.get_one(Firm, agreement.firm_id).party_id)
