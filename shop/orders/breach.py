@@ -76,22 +76,26 @@ class Behind:
     penalty_fen: int
 
 
-def behind(session: Session, day: date, agreement_ids: list[int] | None = None) -> list[Behind]:
-    """The breaches up to `day`, of all agreements or of these: one statement. Lines without any are left out."""
-    wanted = "" if agreement_ids is None else " AND agreements.id = ANY(:ids)"
-    rows = session.execute(text(BEHIND + wanted + " ORDER BY agreement_lines.id"), {"day": day, "ids": agreement_ids})
+def behind(session: Session, day: date, agreement_ids: list[int]) -> list[Behind]:
+    """The breaches of these agreements up to `day`: one statement. Lines without any are left out."""
+    wanted = " AND agreements.id = ANY(:ids) ORDER BY agreement_lines.id"
+    rows = session.execute(text(BEHIND + wanted), {"day": day, "ids": agreement_ids})
     found = []
     for row in rows:
-        allowed_g = part(row.committed_g, row.tolerance_bp)
         for side, grams, rate_bp in (
             (Side.FIRM, row.firm_g, row.penalty_bp),
             (Side.BUYER, row.buyer_g, row.buyer_penalty_bp),
         ):
-            beyond_g = grams - allowed_g
-            if beyond_g > 0:
-                fen = part(price_of(beyond_g, row.floor_fen_per_kg), rate_bp)
+            beyond_g, fen = beyond(grams, row.committed_g, row.tolerance_bp, rate_bp, row.floor_fen_per_kg)
+            if beyond_g:
                 found.append(Behind(row.line_id, row.agreement_id, side, beyond_g, fen))
     return found
+
+
+def beyond(grams: int, committed_g: int, tolerance_bp: int, rate_bp: int, fen_per_kg: int) -> tuple[int, int]:
+    """Grams of a shortfall beyond the tolerance, and the penalty for them in fen, both rounded half up."""
+    beyond_g = max(grams - part(committed_g, tolerance_bp), 0)
+    return beyond_g, part(price_of(beyond_g, fen_per_kg), rate_bp)
 
 
 def propose_penalties(

@@ -1,10 +1,11 @@
 """Purchase agreements: what was signed, what was due, what was kept. 签约 and 履约 stand apart."""
 
+from collections import defaultdict
 from datetime import date
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Date, Select, Subquery, and_, cast, func, literal_column, select
+from sqlalchemy import ColumnElement, Date, Select, Subquery, cast, func, literal_column, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shop.access.guard import Actor
@@ -13,6 +14,7 @@ from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
 from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, Village
+from shop.reports.agreement_standing import NAMES, RAW, raw_standing, standing
 from shop.reports.area import area, as_of
 from shop.reports.jobs import REFRESH_AGREEMENTS
 from shop.reports.models import AgreementRollup
@@ -37,6 +39,7 @@ class AgreementsBy(StrEnum):
     BUYER = "buyer"
     FIRM = "firm"
     PRODUCT = "product"
+    TOWNSHIP = "township"
     MONTH = "month"
 
 
@@ -45,18 +48,26 @@ _KEYS: dict[AgreementsBy, tuple[InstrumentedAttribute[str], InstrumentedAttribut
     AgreementsBy.BUYER: (Partner.code, Partner.name_zh),
     AgreementsBy.FIRM: (Firm.code, Firm.name_zh),
     AgreementsBy.PRODUCT: (Product.sku, Product.name_zh),
+    AgreementsBy.TOWNSHIP: (Township.code, Township.name_zh),
 }
 
 
 def agreements_report(
     session: Session, actor: Actor, by: AgreementsBy, day: date, language: str, *, limit: int, after: str | None
 ) -> dict[str, Any]:
-    """Signed, due, called off, dispatched, accepted, short and executed, up to `day` included.
+    """Signed, due, called off, dispatched, accepted, short and executed, up to `day` included; and where they stand.
 
     At most `limit` rows with a key above `after`; the total is always of all. By month, what was signed stands in the
-    month of signing and what was due and kept in the month it was due.
+    month of signing and what was due and kept in the month it was due; who is behind and what is owed has no month.
     """
-    found = _by_month(session, actor, day) if by is AgreementsBy.MONTH else _by_key(session, actor, by, day)
+    lines = _lines(session, actor, by, day)
+    if by is AgreementsBy.MONTH:
+        found = [row | dict.fromkeys(NAMES) for row in _by_month(session, actor, day)]
+    else:
+        by_key: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        for line in lines:
+            by_key[line["key"], line["name"]].append(line)
+        found = [{"key": key, "name": name, **_sums(by_key[key, name])} for key, name in sorted(by_key)]
     later = [row for row in found if after is None or row["key"] > after]
     return {
         "by": by.value,
@@ -66,7 +77,7 @@ def agreements_report(
         "basis": AGREEMENTS.in_(language),
         "items": later[:limit],
         "next": later[limit - 1]["key"] if len(later) > limit else None,
-        "total": _with_rate(_total(session, actor, day)),
+        "total": _sums(lines),
     }
 
 
@@ -113,15 +124,42 @@ def _kept_sums(kept: Subquery) -> list[Any]:
     return [func.coalesce(func.sum(kept.c[name]), 0) for name in KEPT]
 
 
-def _by_key(session: Session, actor: Actor, by: AgreementsBy, day: date) -> list[dict[str, Any]]:
-    key, name = _KEYS[by]
-    kept = _kept(day, monthly=False)
-    query = _signed(select(key, name, *_SIGNED_SUMS, *_kept_sums(kept)), actor, day)
-    query = query.outerjoin(kept, kept.c.line_id == AgreementLine.id).group_by(key, name).order_by(key)
+def _lines(session: Session, actor: Actor, by: AgreementsBy, day: date) -> list[dict[str, Any]]:
+    """Each line with its key, what was signed and kept of it and where it stands: one statement."""
+    key, name = _KEYS.get(by, _KEYS[AgreementsBy.AGREEMENT])
+    kept, raw = _kept(day, monthly=False), raw_standing(day)
+    query = _signed(
+        select(
+            key.label("key"), name.label("name"), Agreement.id.label("agreement_id"), AgreementLine.committed_g,
+            AgreementLine.floor_fen_per_kg, _VALUE.label("signed_fen"), Agreement.tolerance_bp, Agreement.penalty_bp,
+            Agreement.buyer_penalty_bp,
+            *(func.coalesce(kept.c[figure], 0).label(figure) for figure in KEPT),
+            *(func.coalesce(raw.c[figure], 0).label(figure) for figure in RAW),
+        ),
+        actor,
+        day,
+    )  # fmt: skip
+    rows = session.execute(
+        query.outerjoin(kept, kept.c.line_id == AgreementLine.id).outerjoin(raw, raw.c.line_id == AgreementLine.id)
+    )
     return [
-        _with_rate({"key": row[0], "name": row[1], **dict(zip(SIGNED + KEPT, map(int, row[2:]), strict=True))})
-        for row in session.execute(query)
+        {
+            "key": row.key,
+            "name": row.name,
+            "agreement_id": row.agreement_id,
+            "signed_g": row.committed_g,
+            "signed_fen": row.signed_fen,
+            **{figure: int(getattr(row, figure)) for figure in KEPT},
+            **standing(row),
+        }
+        for row in rows
     ]
+
+
+def _sums(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """What lines add up to; an agreement counts once however many lines it has."""
+    summed = {figure: sum(line[figure] for line in lines) for figure in (*SIGNED[1:], *KEPT, *NAMES)}
+    return _with_rate({"agreements": len({line["agreement_id"] for line in lines}), **summed})
 
 
 def _by_month(session: Session, actor: Actor, day: date) -> list[dict[str, Any]]:
@@ -136,13 +174,6 @@ def _by_month(session: Session, actor: Actor, day: date) -> list[dict[str, Any]]
             figures = rows.setdefault(row[0], dict.fromkeys(SIGNED + KEPT, 0))
             figures.update(zip(names, map(int, row[1:]), strict=True))
     return [_with_rate({"key": f"{start:%Y-%m}", "name": f"{start:%Y-%m}", **rows[start]}) for start in sorted(rows)]
-
-
-def _total(session: Session, actor: Actor, day: date) -> dict[str, Any]:
-    kept = _kept(day, monthly=False)
-    query = _signed(select(*_SIGNED_SUMS, *_kept_sums(kept)), actor, day)
-    row = session.execute(query.outerjoin(kept, and_(kept.c.line_id == AgreementLine.id))).one()
-    return dict(zip(SIGNED + KEPT, map(int, row), strict=True))
 
 
 def _with_rate(row: dict[str, Any]) -> dict[str, Any]:

@@ -57,12 +57,16 @@ def channels(query: dict[str, Any]) -> dict[str, Any]:
             "key": "A001", "name": "运城市区连锁超市乙（示例）", "agreements": 1, "signed_g": 9_700_000,
             "signed_fen": 5_587_200, "due_g": 2_238_462, "called_g": 20_000, "dispatched_g": 20_000,
             "accepted_g": 19_000, "refused_g": 1_000, "shortfall_g": 2_219_462, "executed_fen": 10_944, "rate_bp": 85,
+            "firm_short_g": 0, "firm_penalty_fen": 0, "buyer_short_g": 0, "buyer_penalty_fen": 0,
+            "receivable_fen": 10_944, "overdue_fen": 0, "forecast_g": 7_461_538, "forecast_fen": 4_297_846,
         }],
         "next": "A001",
         "total": {
             "agreements": 12, "signed_g": 93_900_000, "signed_fen": 51_811_450, "due_g": 33_183_161,
             "called_g": 20_000, "dispatched_g": 20_000, "accepted_g": 19_000, "refused_g": 1_000,
             "shortfall_g": 33_164_161, "executed_fen": 10_944, "rate_bp": 6,
+            "firm_short_g": 0, "firm_penalty_fen": 0, "buyer_short_g": 0, "buyer_penalty_fen": 0,
+            "receivable_fen": 10_944, "overdue_fen": 0, "forecast_g": 60_716_839, "forecast_fen": 33_501_327,
         },
     }
 )  # fmt: skip

@@ -108,10 +108,18 @@ class AgreementFigures(Schema):
     shortfall_g = fields.Integer()
     executed_fen = fields.Integer()
     rate_bp = fields.Integer(allow_none=True, metadata={"description": "accepted of due; null while nothing is due"})
+    firm_short_g = fields.Integer(allow_none=True, metadata={"description": "beyond the tolerance; null by month"})
+    firm_penalty_fen = fields.Integer(allow_none=True, metadata={"description": "exposure by contract, not booked"})
+    buyer_short_g = fields.Integer(allow_none=True)
+    buyer_penalty_fen = fields.Integer(allow_none=True)
+    receivable_fen = fields.Integer(allow_none=True, metadata={"description": "accepted and not paid, now"})
+    overdue_fen = fields.Integer(allow_none=True, metadata={"description": "of it, due before the day"})
+    forecast_g = fields.Integer(allow_none=True, metadata={"description": "what the schedules ask for after the day"})
+    forecast_fen = fields.Integer(allow_none=True, metadata={"description": "the same, at the floor price"})
 
 
 class AgreementsRow(AgreementFigures):
-    """An agreement, a buyer, a firm, a product or a month."""
+    """An agreement, a buyer, a firm, a product, a township or a month."""
 
     key = fields.String()
     name = fields.String()

@@ -31,10 +31,13 @@ CHANNELS = Said(
 
 AGREEMENTS = Said(
     "签约金额按保底价计算，履约金额按验收重量和要货当日价格计算，两者不相加。截至日之前（含）到期的数量为应交；"
-    "履约率 = 验收 ÷ 应交。缺口按每个协议品种分别计算，多交的不抵少交的。",
+    "履约率 = 验收 ÷ 应交。缺口按每个协议品种分别计算，多交的不抵少交的。"
+    "双方欠量为超出允差的部分，违约金为按合同测算、未入账；应收为已验收未付，逾期以截至日计；预计为截至日之后排期的应交，按保底价。",
     "Signed amounts are at the floor price; executed amounts are accepted weight at the price of each call-off; the two"
     " are never added. Due is what the schedules ask for up to the day, included; rate = accepted / due. Shortfall is"
-    " counted for each line: what one delivers too much makes up for no other.",
+    " counted for each line: what one delivers too much makes up for no other. What a side is behind with"
+    " is beyond the tolerance; penalties are what the contract names, not booked; receivable is accepted and not paid,"
+    " overdue on the day; forecast is what the schedules ask for after the day, at the floor price.",
 )
 
 INCOME = Said(

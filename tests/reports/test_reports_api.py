@@ -182,6 +182,8 @@ def test_signed_and_kept_stand_apart(reports: Reports) -> None:
         "key": "A001", "name": "运城市区连锁超市乙（示例）", "agreements": 1, "signed_g": 9_700_000,
         "signed_fen": 5_587_200, "due_g": 2_238_462, "called_g": 20_000, "dispatched_g": 20_000, "accepted_g": 19_000,
         "refused_g": 1_000, "shortfall_g": 2_219_462, "executed_fen": 10_944, "rate_bp": 85,
+        "firm_short_g": 1_000, "firm_penalty_fen": 86, "buyer_short_g": 0, "buyer_penalty_fen": 0,
+        "receivable_fen": 10_944, "overdue_fen": 0, "forecast_g": 7_461_538, "forecast_fen": 4_297_846,
     }  # fmt: skip
     assert report["total"]["agreements"] == 12
     assert (report["total"]["signed_fen"], report["total"]["executed_fen"]) == (51_811_450, 10_944)
@@ -205,7 +207,33 @@ def test_before_a_day_is_due_there_is_no_rate(reports: Reports) -> None:
     assert (row["due_g"], row["rate_bp"]) == (0, None)
 
 
-@pytest.mark.parametrize("by", ["agreement", "buyer", "firm", "product", "month"])
+STANDING = (
+    "firm_short_g", "firm_penalty_fen", "buyer_short_g", "buyer_penalty_fen", "receivable_fen", "overdue_fen",
+    "forecast_g", "forecast_fen",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("by", ["agreement", "buyer", "firm", "product", "township"])
+def test_what_agreements_stand_at_adds_up_to_the_total_and_to_an_independent_sum(reports: Reports, by: str) -> None:
+    report = reports.get(f"{AGREEMENTS}?as_of=2025-12-31&by={by}")
+    for name in STANDING:
+        assert sum(row[name] for row in report["items"]) == report["total"][name], name
+    owed, due = db.session.execute(
+        text("SELECT (SELECT sum(accepted_fen) FROM order_lines JOIN orders ON orders.id = order_id"
+             " WHERE call_off_id IS NOT NULL) - (SELECT sum(paid_fen) FROM orders WHERE call_off_id IS NOT NULL),"
+             " (SELECT sum(weight_g) FROM due_weights WHERE due_on > '2025-12-31')")
+    ).one()  # fmt: skip
+    assert (report["total"]["receivable_fen"], report["total"]["forecast_g"]) == (owed, due)
+    assert report["total"]["overdue_fen"] == owed > 0
+
+
+def test_who_is_behind_and_what_is_owed_has_no_month(reports: Reports) -> None:
+    report = reports.get(f"{AGREEMENTS}?as_of=2025-12-31&by=month")
+    assert {row[name] for row in report["items"] for name in STANDING} == {None}
+    assert report["total"]["receivable_fen"] > 0
+
+
+@pytest.mark.parametrize("by", ["agreement", "buyer", "firm", "product", "township", "month"])
 def test_rows_of_agreements_add_up_to_the_total(reports: Reports, by: str) -> None:
     report = reports.get(f"{AGREEMENTS}?as_of=2025-12-31&by={by}")
     for name in (
