@@ -7,11 +7,13 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from flask import Response
 from flask_smorest import Blueprint
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own
 from shop.agreements import actions, errors, majeure, queries, schemas, signing
+from shop.agreements.contract import contract_pdf
 from shop.agreements.models import Agreement, MarketQuote, Side
 from shop.agreements.owners import hand_of, locked_agreement
 from shop.agreements.quotes import Quoted, per_kg, record_quote
@@ -23,7 +25,7 @@ from shop.channels.errors import CodeTaken, NoCampaign
 from shop.channels.models import Partner
 from shop.channels.reference import selling
 from shop.kit.clock import beijing_day
-from shop.kit.db import db, transaction
+from shop.kit.db import db, release, transaction
 from shop.kit.errors import ForbiddenError, MoveRefusedError, NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.reference import current_version
@@ -139,6 +141,22 @@ def draft(body: dict[str, Any]) -> dict[str, Any]:
 def list_versions(code: str) -> dict[str, Any]:
     """协议文本 · All versions of the terms, the youngest first, with their hashes and signatures."""
     return {"items": queries.versions(db.session(), current_actor(), code)}
+
+
+@blueprint.route("/agreements/<string:code>/contract", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.ContractFilter, location="query")
+@blueprint.alt_response(
+    200, success=True, content_type="application/pdf", schema={"type": "string", "format": "binary"}
+)
+@documented(errors=[NotFoundError])
+def show_contract(query: dict[str, Any], code: str) -> Response:
+    """合同文本 · The contract of a version as PDF, in Chinese, with its hash and who signed it."""
+    found = queries.contract(db.session(), current_actor(), code, query["version"])
+    release()
+    response = Response(contract_pdf(found), content_type="application/pdf")
+    response.headers["Content-Disposition"] = f'inline; filename="{found.document_hash[:16]}-v{found.number}.pdf"'
+    return response
 
 
 @blueprint.route("/agreements/<string:code>/versions", methods=["POST"])

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Owner, Role, scope
+from shop.agreements.contract import Contract, Signed
 from shop.agreements.models import (
     RUNNING,
     Agreement,
@@ -20,7 +21,9 @@ from shop.agreements.models import (
     DueWeight,
     ForceMajeure,
     MarketQuote,
+    Side,
 )
+from shop.agreements.terms import read
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
 from shop.kit.errors import NotFoundError
@@ -221,3 +224,35 @@ def majeures(session: Session, agreement_id: int) -> list[ForceMajeure]:
     """Notices of force majeure of an agreement, the oldest first."""
     wanted = select(ForceMajeure).where(ForceMajeure.agreement_id == agreement_id)
     return list(session.scalars(wanted.order_by(ForceMajeure.number)))
+
+
+def contract(session: Session, actor: Actor, code: str, number: int | None) -> Contract:
+    """What the contract of a version says: of the one in force, else of the youngest, or of `number`.
+
+    Raises NotFoundError for an agreement that `actor` does not see and for a version that is not there.
+    """
+    shown = versions(session, actor, code)
+    wanted = [one for one in shown if (one["number"] == number if number else one["in_force"])] or (
+        [] if number else shown
+    )
+    if not wanted:
+        raise NotFoundError(what=code)
+    version = wanted[0]
+    names = session.execute(
+        select(Partner.name_zh, Firm.name_zh)
+        .select_from(Agreement)
+        .join(Partner, Partner.id == Agreement.partner_id)
+        .join(Firm, Firm.id == Agreement.firm_id)
+        .where(Agreement.code == code)
+    ).one()
+    terms = read(version["terms"])
+    skus = [line.sku for line in terms.lines]
+    products = session.execute(select(Product.sku, Product.name_zh).where(Product.sku.in_(skus)))
+    return Contract(
+        code=code, number=version["number"], partner_zh=names[0], firm_zh=names[1],
+        products_zh=dict(products.all()), terms=terms, document_hash=version["document_hash"],
+        proposed_at=version["proposed_at"],
+        signatures=[
+            Signed(Side(signed["side"]), signed["signed_at"], signed["on_paper"]) for signed in version["signatures"]
+        ],
+    )  # fmt: skip

@@ -9,7 +9,7 @@ from shop.agreements.quotes import QuoteUnit, per_kg
 from shop.agreements.schedule import parse
 from shop.agreements.terms import OFF_BP, SECOND_BP, SPECIAL_BP
 from shop.farmers.models import Grade
-from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
+from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, QueryWhole, StrictSchema, Text, Whole
 
 
 class AgreementFilter(PageQuery):
@@ -108,6 +108,12 @@ class SignedAgreement(TermsAsked):
     partner = Code(required=True)
     firm = Code(required=True)
     signed_on = Day(required=True)
+
+
+class ContractFilter(StrictSchema):
+    """Which version; left out: the one in force, else the youngest."""
+
+    version = QueryWhole(low=1, high=10_000, load_default=None)
 
 
 class SignatureAsked(StrictSchema):

@@ -126,7 +126,8 @@ def test_only_the_youngest_version_is_signed_and_only_by_its_hash(world: World) 
         drafted(session)
         sign_by(session, "A50", BUYER)
         signing.propose(session, agreement_by_code(session, "A50", lock=True), terms(tolerance_bp=0), by=FIRM)
-    older, younger = db.session.scalars(select(AgreementVersion.document_hash).order_by(AgreementVersion.id))
+    own = select(AgreementVersion.document_hash).where(AgreementVersion.agreement_id == found().id)
+    older, younger = db.session.scalars(own.order_by(AgreementVersion.id))
     for number, hash_ in ((1, older), (2, older), (1, younger)):
         with pytest.raises(DocumentNotCurrent), transaction() as session:
             signing.sign(session, agreement_by_code(session, "A50", lock=True), number, hash_, by=FIRM)
@@ -355,7 +356,9 @@ def test_an_agreement_on_paper_has_both_signatures_and_says_so(world: World) -> 
     rows = db.session.execute(
         select(AgreementSignature.side, AgreementSignature.on_paper)
         .join(AgreementVersion, AgreementVersion.id == AgreementSignature.version_id)
+        .where(AgreementVersion.agreement_id == found().id)
         .order_by(AgreementSignature.side)
     ).all()
     assert [tuple(row) for row in rows] == [(Side.BUYER, True), (Side.FIRM, True)]
-    assert db.session.scalar(select(func.count()).select_from(AgreementVersion)) == 1
+    own = select(func.count()).where(AgreementVersion.agreement_id == found().id)
+    assert db.session.scalar(own) == 1

@@ -13,7 +13,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shop.access.models import Party, PartyKind, Role
-from shop.agreements.models import Agreement, AgreementLine, AgreementStatus, CallOff, CallOffStatus, PriceRule
+from shop.agreements.models import (
+    Agreement,
+    AgreementLine,
+    AgreementSignature,
+    AgreementStatus,
+    AgreementVersion,
+    CallOff,
+    CallOffStatus,
+    PriceRule,
+)
+from shop.agreements.models import (
+    Side as Signer,
+)
+from shop.agreements.terms import LineTerms, Terms, document, document_hash
 from shop.catalog.models import (
     Category,
     Certificate,
@@ -350,6 +363,21 @@ def _agreement(
         AgreementLine(agreement_id=agreement.id, product_id=product.id, committed_g=1_000_000, floor_fen_per_kg=500,
                       price_rule=PriceRule.FIXED)
     )  # fmt: skip
+    terms = Terms(
+        agreement.starts_on, agreement.ends_on, agreement.schedule, 1_000, 500, 0, 0, 30,
+        (LineTerms(product.sku, 1_000_000, 500, PriceRule.FIXED),),
+    )  # fmt: skip
+    kept = document(terms, agreement=agreement.code, partner=enterprise.code, firm=firm.code)
+    version = writer.add(
+        AgreementVersion(agreement_id=agreement.id, number=1, terms=kept, document_hash=document_hash(kept),
+                         proposed_by=Signer.COUNTY, proposed_at=NOW)
+    )  # fmt: skip
+    for signer in (Signer.BUYER, Signer.FIRM):
+        writer.add(
+            AgreementSignature(version_id=version.id, side=signer, document_hash=version.document_hash, signed_at=NOW,
+                               on_paper=True)
+        )  # fmt: skip
+    agreement.version_id = version.id
     writer.add(
         CallOff(agreement_id=agreement.id, line_id=line.id, status=CallOffStatus.REQUESTED, due_on=date(2025, 7, 21),
                 weight_g=10_000, price_fen_per_kg=500, requested_at=NOW)

@@ -70,6 +70,7 @@ MATRIX: dict[str, Access] = {
     "agreements.show_agreement": row(AGREEMENT_READERS, code="agreement", both="operator county_manager"),
     "agreements.draft": row("operator firm_staff buyer"),
     "agreements.list_versions": row(AGREEMENT_READERS, code="agreement", both="operator county_manager"),
+    "agreements.show_contract": row(AGREEMENT_READERS, code="agreement", both="operator county_manager"),
     "agreements.propose": row("operator firm_staff buyer", code="agreement", both="operator"),
     "agreements.sign": row("firm_staff buyer", code="agreement"),
     "agreements.end": row("operator firm_staff buyer", code="agreement", both="operator"),
