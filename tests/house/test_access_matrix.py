@@ -374,7 +374,7 @@ def test_t51_a_list_holds_no_word_of_the_other_side(world: World) -> None:
             ]
             for actor in set(MATRIX[route.name].who) - {"anonymous", "operator", "county_manager"}:
                 for query in asked:
-                    text = ask(world, route, actor, world.a, query=query).get_data(as_text=True)
+                    text = ask(world, route, actor, world.a, query=query).get_data().decode(errors="replace")
                     leaks += [(route.name, actor, query, name) for name in secrets(world.b) if f'"{name}"' in text]
     assert leaks == []
 
