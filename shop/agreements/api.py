@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from flask_smorest import Blueprint
+from marshmallow import ValidationError
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own
@@ -16,6 +17,7 @@ from shop.agreements import actions, errors, majeure, queries, schemas, signing
 from shop.agreements.contract import contract_pdf
 from shop.agreements.models import Agreement, MarketQuote, Side
 from shop.agreements.owners import hand_of, locked_agreement
+from shop.agreements.quote_files import QuoteFile, take_in
 from shop.agreements.quotes import Quoted, per_kg, record_quote
 from shop.agreements.terms import LineTerms, Terms, committed_g
 from shop.catalog.actions import firm_by_code, product_by_sku
@@ -27,13 +29,26 @@ from shop.channels.reference import selling
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, release, transaction
 from shop.kit.errors import ForbiddenError, MoveRefusedError, NotFoundError
-from shop.kit.http import documented, now
+from shop.kit.http import accepts_upload, documented, language, now
 from shop.kit.reference import current_version
 from shop.kit.schemas import cursor_key, page
 
 blueprint = Blueprint("agreements", __name__, url_prefix="/api/v1", description="采购协议 · Purchase agreements")
 
 READERS = queries.READERS
+
+MAX_QUOTES_FILE = 2 * 1024 * 1024
+#: Errors listed in one answer; the rest is counted.
+MAX_QUOTE_ERRORS = 500
+_QUOTES_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}},
+            "example": {"file": "行情.csv"},
+        }
+    },
+}
 
 
 @blueprint.route("/agreements", methods=["GET"])
@@ -297,6 +312,26 @@ def quote(body: dict[str, Any]) -> dict[str, Any]:
         actor_id = current_actor().person_id
         made = record_quote(session, said, actor_id=actor_id, now=now(), correction=body["reason"])
         return queries.quotes(session, MarketQuote.id == made.id, limit=1)[0]
+
+
+@blueprint.route("/market-quotes/imports", methods=["POST"])
+@allow(Role.OPERATOR)
+@accepts_upload(MAX_QUOTES_FILE)
+@blueprint.response(200, schemas.QuotesTaken)
+@blueprint.doc(requestBody=_QUOTES_BODY)
+@documented(errors=[errors.QuotesRefused], answer={"new": 12, "unchanged": 3, "corrected": 1})
+def import_quotes() -> dict[str, int]:
+    """导入行情 · Take a CSV or XLSX file of quotes: all of it or nothing; sent again it changes nothing."""
+    parts = [part for _, part in request.files.items(multi=True)]
+    if len(parts) != 1:
+        raise ValidationError({"file": ["Send exactly one file."]})
+    with transaction() as session:
+        taken = take_in(session, QuoteFile(parts[0].read()), actor_id=current_actor().person_id, now=now())
+        if taken.problems:
+            zh = language() == "zh"
+            rows = [{"line": problem.line, "reason": problem.zh if zh else problem.en} for problem in taken.problems]
+            raise errors.QuotesRefused(errors_total=len(rows), rows=rows[:MAX_QUOTE_ERRORS])
+        return {"new": taken.new, "unchanged": taken.unchanged, "corrected": taken.corrected}
 
 
 @blueprint.route("/market-quotes", methods=["GET"])

@@ -19,6 +19,7 @@ __all__ = [
     "PromiseExceeded",
     "QuoteExists",
     "QuoteMissing",
+    "QuotesRefused",
 ]
 
 
@@ -159,3 +160,13 @@ class NoSuchNotice(DomainError):
     title_zh, title_en = "没有该不可抗力通知", "No such notice"
     zh = "协议 {agreement} 没有第 {number} 号不可抗力通知。"
     en = "Agreement {agreement} has no notice of force majeure {number}."
+
+
+class QuotesRefused(DomainError):
+    """A file of quotes has rows that cannot be taken; none of it was recorded."""
+
+    code = "quotes-refused"
+    status = 422
+    title_zh, title_en = "行情文件未导入", "Quotes refused"
+    zh = "行情文件有 {errors_total} 处错误，未导入任何行。"
+    en = "The file of quotes has {errors_total} errors; nothing of it was recorded."

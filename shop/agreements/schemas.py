@@ -216,6 +216,14 @@ class QuoteOut(Schema):
     recorded_at = fields.DateTime()
 
 
+class QuotesTaken(Schema):
+    """What a file of quotes brought: new ones, known ones, corrections."""
+
+    new = fields.Integer()
+    unchanged = fields.Integer()
+    corrected = fields.Integer()
+
+
 class QuotePage(Schema):
     """A page of quotes, the last recorded first."""
 

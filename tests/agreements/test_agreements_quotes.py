@@ -1,15 +1,19 @@
 """Market quotes: what a source said stays, a correction is another word of it, and a line follows its own source."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from io import BytesIO
+from typing import Any
 
 import pytest
+import xlsxwriter  # type: ignore[import-untyped]
 from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from shop.agreements.errors import QuoteExists, QuoteMissing
-from shop.agreements.models import Agreement, AgreementLine, PriceRule
+from shop.agreements.models import Agreement, AgreementLine, MarketQuote, PriceRule
 from shop.agreements.quotes import Quoted, QuoteUnit, per_kg, price_on, record_quote
 from shop.catalog.actions import product_by_sku
 from shop.farmers.models import Grade
@@ -97,3 +101,64 @@ def test_a_quote_is_not_edited_by_any_hand(world: World) -> None:
         record_quote(session, replace(said, fen_per_kg=1), actor_id=None, now=NOW)
     with pytest.raises(DBAPIError, match="append-only"), transaction() as session:
         session.execute(text("UPDATE market_quotes SET fen_per_kg = 1"))
+
+
+HEAD = "商品编码,日期,来源,市场,等级,单位,价格（元）"
+FIRST = "PL001,2025-07-15,甲（示例）,运城（示例）,一级,斤,3.20"
+SECOND = "PL001,2025-07-14,甲（示例）,运城（示例）,二级,吨,4800"
+GOOD = f"{HEAD}\n{FIRST}\n{SECOND}\n"
+
+
+def upload(world: World, data: bytes, name: str = "行情.csv") -> Any:
+    return world.app.test_client().post(
+        f"{URL}/imports", data={"file": (BytesIO(data), name)}, headers=world.headers["operator"],
+        content_type="multipart/form-data",
+    )  # fmt: skip
+
+
+def workbook(text_: str) -> bytes:
+    kept = BytesIO()
+    book = xlsxwriter.Workbook(kept)
+    sheet = book.add_worksheet()
+    for number, row in enumerate(text_.splitlines()):
+        sheet.write_row(number, 0, row.split(","))
+    book.close()
+    return kept.getvalue()
+
+
+@pytest.mark.parametrize("as_file", [str.encode, lambda text_: text_.encode("gb18030"), workbook])
+def test_a_file_of_quotes_is_taken_once_and_a_changed_price_is_a_correction(
+    world: World, as_file: Callable[[str], bytes]
+) -> None:
+    assert upload(world, as_file(GOOD)).get_json() == {"new": 2, "unchanged": 0, "corrected": 0}
+    before = contents(world.app)
+    assert upload(world, as_file(GOOD)).get_json() == {"new": 0, "unchanged": 2, "corrected": 0}
+    assert contents(world.app) == before
+    changed = upload(world, as_file(GOOD.replace("3.20", "3.30"))).get_json()
+    assert changed == {"new": 0, "unchanged": 1, "corrected": 1}
+    rows = db.session.execute(
+        select(MarketQuote.position, MarketQuote.fen_per_kg, MarketQuote.reason).order_by(MarketQuote.id)
+    ).all()
+    assert [tuple(row) for row in rows] == [(1, 640, None), (1, 480, None), (2, 660, "来源更正")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        ("PL001,2025-07-14", "NONE,2025-07-14", [3]),
+        ("3.20", "3.201", [2]),
+        ("3.20", "0", [2]),
+        ("3.20", "-1", [2]),
+        ("2025-07-15", "15.7.2025", [2]),
+        ("斤", "两", [2]),
+        ("甲（示例）,运城（示例）,一级", ",运城（示例）,一级", [2]),
+        (HEAD, HEAD[:-1], [1]),
+        ("4800", "4800,多余", [3]),
+    ],
+)
+def test_one_bad_row_and_nothing_of_the_file_is_taken(world: World, old: str, new: str, lines: list[int]) -> None:
+    before = contents(world.app)
+    answer = upload(world, GOOD.replace(old, new).encode())
+    assert answer.status_code == 422, answer.text
+    assert [row["line"] for row in answer.get_json()["rows"]] == lines
+    assert contents(world.app) == before

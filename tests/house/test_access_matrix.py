@@ -79,6 +79,7 @@ MATRIX: dict[str, Access] = {
     "agreements.decide_majeure": row("operator", code="agreement", both="operator"),
     "agreements.list_reminders": row(AGREEMENT_READERS),
     "agreements.quote": row("operator"),
+    "agreements.import_quotes": row("operator"),
     "agreements.list_quotes": row(AGREEMENT_READERS),
     "catalog.list_firms": row("everybody"),
     "catalog.apply_firm": row("operator"),
