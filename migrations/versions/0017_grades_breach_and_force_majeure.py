@@ -1,14 +1,14 @@
 """Acceptance by grade; who cancelled a call-off; notices of force majeure; penalties that are proposed, not booked.
 
-Revision ID: 0016
-Revises: 0015
+Revision ID: 0017
+Revises: 0016
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
