@@ -12,6 +12,7 @@ from shop.access.api import blueprint as access
 from shop.access.attempts import Attempts
 from shop.access.guard import assert_guarded
 from shop.agreements.api import blueprint as agreements
+from shop.campaigns.api import blueprint as campaigns
 from shop.catalog.api import blueprint as catalog
 from shop.channels.api import blueprint as channels
 from shop.claims.api import blueprint as claims
@@ -50,7 +51,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Rooms that answer HTTP, in the order of the documentation.
 ROOMS = (
     access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, claims, live,
-    rounds, units, marketplaces, reports, imports,
+    rounds, units, campaigns, marketplaces, reports, imports,
 )  # fmt: skip
 
 MIB = 1024 * 1024

@@ -2,6 +2,7 @@
 
 from shop.access import models as access
 from shop.agreements import models as agreements
+from shop.campaigns import models as campaigns
 from shop.catalog import models as catalog
 from shop.channels import models as channels
 from shop.claims import models as claims
@@ -21,7 +22,7 @@ from shop.stock import models as stock
 from shop.units import models as units
 
 __all__ = [
-    "access", "agreements", "catalog", "channels", "claims", "dirty", "farmers", "idempotency", "income", "jobs",
-    "ledger", "live", "marketplaces", "orders", "payments", "places", "reports", "rounds", "settlement", "states",
-    "stock", "units", "versions",
+    "access", "agreements", "campaigns", "catalog", "channels", "claims", "dirty", "farmers", "idempotency", "income",
+    "jobs", "ledger", "live", "marketplaces", "orders", "payments", "places", "reports", "rounds", "settlement",
+    "states", "stock", "units", "versions",
 ]  # fmt: skip

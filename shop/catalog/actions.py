@@ -122,9 +122,11 @@ def move_listing(
 
 def set_prices(
     session: Session, product: Product, valid_from: date, tiers: Sequence[tuple[int, int]], *,
-    actor_id: int | None, now: datetime,
+    actor_id: int | None, now: datetime, valid_until: date | None = None,
 ) -> None:  # fmt: skip
     """A new price list from a day on: (min quantity, fen per pack). Replaces one of the same day, ends the one before.
+
+    With `valid_until` (that day excluded) it is a special list for those days: the ordinary one goes on beside it.
 
     Raises PriceListNotOrdered unless it starts at one pack, quantities rise and prices fall; PriceListInThePast.
     """
@@ -134,18 +136,25 @@ def set_prices(
     today = beijing_day(now)
     if valid_from < today:
         raise PriceListInThePast(today=str(today))
-    of_product = PriceTier.product_id == product.id
+    special = valid_until is not None
+    of_product = (PriceTier.product_id == product.id) & (PriceTier.special.is_(special))
     session.execute(delete(PriceTier).where(of_product, PriceTier.valid_from == valid_from))
-    session.execute(
-        update(PriceTier)
-        .where(of_product, PriceTier.valid_from < valid_from, PriceTier.valid_until.is_(None))
-        .values(valid_until=valid_from)
-    )
+    if not special:
+        session.execute(
+            update(PriceTier)
+            .where(of_product, PriceTier.valid_from < valid_from, PriceTier.valid_until.is_(None))
+            .values(valid_until=valid_from)
+        )
     session.add_all(
-        PriceTier(product_id=product.id, valid_from=valid_from, min_quantity=quantity, price_fen=price)
+        PriceTier(
+            product_id=product.id, valid_from=valid_from, valid_until=valid_until, min_quantity=quantity,
+            price_fen=price, special=special,
+        )
         for quantity, price in tiers
-    )
+    )  # fmt: skip
     facts: dict[str, object] = {"valid_from": str(valid_from), "tiers": [list(tier) for tier in tiers]}
+    if special:
+        facts["valid_until"] = str(valid_until)
     record(session, product, "price", person_id=actor_id, now=now, facts=facts)
     session.flush()
 

@@ -3,7 +3,7 @@
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.kit.db import Model, one_of
@@ -144,14 +144,16 @@ class PriceTier(Model):
     """Price per pack from `min_quantity` packs on, valid from a day (inclusive) until a day (exclusive).
 
     Two lines of one product in an order share their tier: the tier is chosen by the product's total quantity.
+    `special`: a list for certain days only; on them it holds over the ordinary list, which goes on afterwards.
     """
 
     __tablename__ = "price_tiers"
     __table_args__ = (
-        UniqueConstraint("product_id", "valid_from", "min_quantity"),
+        UniqueConstraint("product_id", "special", "valid_from", "min_quantity"),
         CheckConstraint("min_quantity >= 1", name="min_quantity_positive"),
         CheckConstraint("price_fen > 0", name="price_positive"),
         CheckConstraint("valid_until > valid_from", name="validity_ordered"),
+        CheckConstraint("NOT special OR valid_until IS NOT NULL", name="special_ends"),
     )
 
     id: Mapped[Id]
@@ -160,6 +162,7 @@ class PriceTier(Model):
     valid_until: Mapped[date | None]
     min_quantity: Mapped[int]
     price_fen: Mapped[Fen]
+    special: Mapped[bool] = mapped_column(server_default=false())
 
 
 class RequiredPaper(Model):

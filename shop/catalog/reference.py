@@ -37,12 +37,16 @@ PAPER_ZH = {
 
 @dataclass(frozen=True)
 class Tier:
-    """Price in fen per pack from `min_quantity` on, valid in `valid_from <= day < valid_until`."""
+    """Price in fen per pack from `min_quantity` on, valid in `valid_from <= day < valid_until`.
+
+    `special`: a list for certain days, which holds over the ordinary one.
+    """
 
     valid_from: date
     valid_until: date | None
     min_quantity: int
     price_fen: int
+    special: bool = False
 
     def holds(self, day: date) -> bool:
         """Whether the tier is valid on `day`."""
@@ -120,12 +124,15 @@ class CatalogProduct:
     papers: tuple[Paper, ...]
 
     def tiers_on(self, day: date) -> tuple[Tier, ...]:
-        """The price list of `day`, by rising quantity; the youngest list that holds. Empty when there is none."""
+        """The price list of `day`, by rising quantity: a special list if one holds, else the youngest ordinary one.
+
+        Empty when there is none.
+        """
         holding = [tier for tier in self.tiers if tier.holds(day)]
         if not holding:
             return ()
-        youngest = max(tier.valid_from for tier in holding)
-        return tuple(tier for tier in holding if tier.valid_from == youngest)
+        list_of_day = max((tier.special, tier.valid_from) for tier in holding)
+        return tuple(tier for tier in holding if (tier.special, tier.valid_from) == list_of_day)
 
     def price_for(self, quantity: int, day: date) -> int | None:
         """Fen per pack when `quantity` packs are bought on `day`: the deepest tier reached. None without a price."""
@@ -267,7 +274,7 @@ def _load(session: Session, version: int) -> Catalog:
             status=product.status,
             for_sale=product.status is ProductStatus.LISTED and firm.status is FirmStatus.ADMITTED,
             tiers=tuple(
-                Tier(tier.valid_from, tier.valid_until, tier.min_quantity, tier.price_fen)
+                Tier(tier.valid_from, tier.valid_until, tier.min_quantity, tier.price_fen, tier.special)
                 for tier in tiers.get(product.id, ())
             ),
             required=frozenset(paper.kind for paper in required.get(product.id, ())),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,7 @@ from shop.channels.errors import (
 )
 from shop.channels.models import (
     Campaign,
+    CampaignProduct,
     FeeRate,
     LinkClick,
     LinkRule,
@@ -58,6 +59,27 @@ def open_campaign(
     session.flush()
     record(session, campaign, "open", person_id=actor_id, now=now)
     return campaign
+
+
+def campaign_by_code(session: Session, code: str) -> Campaign:
+    """The campaign. Raises NotFoundError."""
+    campaign = session.scalar(select(Campaign).where(Campaign.code == code))
+    if campaign is None:
+        raise NotFoundError(what=code)
+    return campaign
+
+
+def choose_products(
+    session: Session, campaign: Campaign, product_ids: Sequence[int], *, actor_id: int | None, now: datetime
+) -> None:
+    """What a campaign is about, instead of what it was about before; nothing = all products.
+
+    Orders placed before keep their campaign.
+    """
+    session.execute(delete(CampaignProduct).where(CampaignProduct.campaign_id == campaign.id))
+    session.add_all(CampaignProduct(campaign_id=campaign.id, product_id=product_id) for product_id in product_ids)
+    record(session, campaign, "products", person_id=actor_id, now=now, facts={"products": sorted(product_ids)})
+    session.flush()
 
 
 def register_partner(

@@ -62,6 +62,16 @@ class Campaign(Model):
     ends_on: Mapped[date]
 
 
+class CampaignProduct(Model):
+    """A product that a campaign is about. A campaign without any is about all."""
+
+    __tablename__ = "campaign_products"
+    __table_args__ = (Index(None, "product_id"),)
+
+    campaign_id: Mapped[Ref] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"), primary_key=True)
+
+
 class Channel(Model):
     """One of the five; its behaviour is the policy of its kind."""
 

@@ -1,6 +1,6 @@
 """Campaigns, channels, partners, occasions, fees and links kept in the process, so that placing an order reads none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from sqlalchemy import select
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from shop.catalog.models import Category
 from shop.channels.models import (
     Campaign,
+    CampaignProduct,
     Channel,
     ChannelKind,
     FeeRate,
@@ -96,6 +97,7 @@ class Selling:
     links: dict[str, LinkRow]
     fees: tuple[tuple[int, Category | None, date, int], ...]
     link_rules: tuple[tuple[date, int], ...]
+    campaign_products: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def window_days(self, day: date) -> int:
         """For how many days an opened link counts for an order of `day`: the youngest rule."""
@@ -105,9 +107,16 @@ class Selling:
         """Our own online shops by code; the first is the one that pages fall back on."""
         return tuple(partner for _, partner in sorted(self.partners_by_code.items()) if partner.storefront)
 
-    def campaign_on(self, day: date) -> int | None:
-        """The id of the campaign open on `day`; the one that started last when several are."""
-        open_ones = [(starts, id_) for id_, _, starts, ends in self.campaigns if starts <= day <= ends]
+    def campaign_on(self, day: date, products: frozenset[int] | None = None) -> int | None:
+        """The id of the campaign open on `day`; the one that started last when several are.
+
+        With `products` (ids), one that is about all of them, or about no product in particular.
+        """
+        open_ones = [
+            (starts, id_)
+            for id_, _, starts, ends in self.campaigns
+            if starts <= day <= ends and (products is None or products <= self.campaign_products.get(id_, products))
+        ]
         return max(open_ones)[1] if open_ones else None
 
     def campaign_of(self, link: LinkRow | None, day: date) -> int | None:
@@ -146,6 +155,9 @@ def _load(session: Session, version: int) -> Selling:
         )
         for o in session.scalars(select(Occasion))
     ]  # fmt: skip
+    about: dict[int, set[int]] = {}
+    for campaign_id, product_id in session.execute(select(CampaignProduct.campaign_id, CampaignProduct.product_id)):
+        about.setdefault(campaign_id, set()).add(product_id)
     return Selling(
         version=version,
         channel_ids={c.kind: c.id for c in session.scalars(select(Channel))},
@@ -160,6 +172,7 @@ def _load(session: Session, version: int) -> Selling:
         },
         fees=tuple((f.partner_id, f.category, f.valid_from, f.rate_bp) for f in session.scalars(select(FeeRate))),
         link_rules=tuple((rule.valid_from, rule.window_days) for rule in session.scalars(select(LinkRule))),
+        campaign_products={campaign_id: frozenset(ids) for campaign_id, ids in about.items()},
     )
 
 

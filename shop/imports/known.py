@@ -64,6 +64,7 @@ def _products(session: Session, _keys: Iterable[Key]) -> Iterator[Row]:
             first_list,
             (PriceTier.product_id == first_list.c.product_id) & (PriceTier.valid_from == first_list.c.day),
         )
+        .where(PriceTier.special.is_(False))
         .order_by(PriceTier.min_quantity)
     )
     for priced_id, quantity, price_fen in session.execute(tiers):

@@ -93,6 +93,7 @@ class Order(Model):
         Index(None, "firm_id", "id"),
         Index(None, "partner_id", "id"),
         Index(None, "occasion_id"),
+        Index(None, "campaign_id"),
         Index(None, "placed_on", "firm_id", "channel_id"),
         Index("ix_orders_sale_link_id", "sale_link_id", postgresql_where=text("sale_link_id IS NOT NULL")),
         Index("ix_orders_unpaid", "expires_at", postgresql_where=text("status = 'placed'")),

@@ -136,7 +136,8 @@ def preview_order(request: Request, *, goods: Catalog, selling: Selling, now: da
     Raises what `place_order` raises, but for NotEnoughStock and a cap that earlier orders use up.
     """
     day = beijing_day(now)
-    way = _way(request, selling, day, now)
+    wanted = frozenset(goods.by_sku[line.sku].product_id for line in request.lines if line.sku in goods.by_sku)
+    way = _way(request, selling, wanted, day, now)
     products = [sellable_product(goods, asked.sku, way.policy, day) for asked in request.lines]
     priced = [_price(product, asked.quantity, way, day) for product, asked in zip(products, request.lines, strict=True)]
     _one_firm(products)
@@ -188,21 +189,21 @@ def place_sold(session: Session, sold: Sold, *, goods: Catalog, selling: Selling
     policy = channel_of_partner(partner.kind)
     if policy.price is not Price.LIST or policy.payer is not Payer.CONSUMER:
         raise PartnerDoesNotFit(partner=partner.code, channel=policy.name_zh)
-    campaign_id = selling.campaign_on(day)
+    product = sellable_product(goods, sold.sku, policy, day)
+    campaign_id = selling.campaign_on(day, frozenset({product.product_id}))
     if campaign_id is None:
         raise CampaignClosed(day=str(day))
     way = Way(policy, selling.channel_ids[policy.kind], campaign_id, partner, None, None)
-    product = sellable_product(goods, sold.sku, policy, day)
     line = by_the_line(_packed(product), sold.quantity, sold.amount_fen)
     request = Request(lines=(), buyer_party_id=sold.buyer_party_id)
     return _write(session, way, [product], [line], request, None, actor_id, sold.sold_at, lapses=False)
 
 
-def _way(request: Request, selling: Selling, day: date, now: datetime) -> Way:
-    """Channel, partner and occasion of a request; a link speaks for all of them."""
+def _way(request: Request, selling: Selling, wanted: frozenset[int], day: date, now: datetime) -> Way:
+    """Channel, partner and occasion of a request; a link speaks for all of them. `wanted`: ids of its products."""
     partner: PartnerRow | None
     occasion: OccasionRow | None = None
-    campaign_id = selling.campaign_on(day)
+    campaign_id = selling.campaign_on(day, wanted)
     link = selling.links.get(request.link) if request.link else None
     if request.link and link is None:
         raise NotFoundError(what=request.link)

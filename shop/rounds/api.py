@@ -91,7 +91,9 @@ def open_round(body: dict[str, Any]) -> dict[str, Any]:
     partner = partner_by_code(session, body["partner"])
     must_own(actor, {Role.BUYER: partner.party_id}, what=body["partner"])
     version = reference_version()
-    campaign_id = selling(session, version).campaign_on(beijing_day(now()))
+    skus = {product["sku"] for product in body["products"]}
+    wanted = frozenset(product.product_id for sku, product in _goods().by_sku.items() if sku in skus)
+    campaign_id = selling(session, version).campaign_on(beijing_day(now()), wanted)
     if campaign_id is None:
         raise NoCampaign
     where = actions.Where(body["delivery_point_zh"], body["contact_name_zh"], normal_phone(body["contact_phone"]))

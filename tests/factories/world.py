@@ -253,7 +253,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         "session": session.code, "link": link.code, "agreement": agreement.code, "payment": payment.number,
         "order": live.number, "cadre_order": helped.number, "unit_order": bulk.number, "shop": shop.code,
         "claim": claim.number,
-        "unit": unit.code, "round": round_.code, "join": round_.join_code,
+        "unit": unit.code, "campaign": campaign.code, "round": round_.code, "join": round_.join_code,
         "surplus_plan": plan.code, "guarantee": guarantee.code,
     }  # fmt: skip
     return side

@@ -95,6 +95,12 @@ MATRIX: dict[str, Access] = {
     "catalog.list_certificates": row("firm_staff operator", sku="product", both="operator"),
     "catalog.add_certificate": row("firm_staff", sku="product"),
     "catalog.verify_certificate": row("operator", sku="product", both="operator"),
+    "campaigns.set_goal": row("operator", code="campaign", both="operator"),
+    "campaigns.set_products": row("operator", code="campaign", both="operator"),
+    "campaigns.set_prices": row("firm_staff", code="campaign", both="firm_staff", owned={"sku": "product"}),
+    "campaigns.show_progress": row(
+        "operator county_manager township_manager", code="campaign", both="operator county_manager township_manager"
+    ),
     "channels.list_campaigns": row("everybody"),
     "channels.add_campaign": row("operator"),
     "channels.list_channels": row("everybody"),
