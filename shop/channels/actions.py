@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from shop.access.models import Grant, Person, Role
 from shop.channels.errors import (
     AlreadyPartner,
     CodeTaken,
@@ -23,6 +24,7 @@ from shop.channels.errors import (
     RuleTaken,
 )
 from shop.channels.models import (
+    Approver,
     Campaign,
     CampaignProduct,
     FeeRate,
@@ -109,6 +111,36 @@ def partner_by_code(session: Session, code: str) -> Partner:
     if partner is None:
         raise NotFoundError(what=code)
     return partner
+
+
+def name_approvers(
+    session: Session, partner: Partner, logins: Sequence[str], *, actor_id: int | None, now: datetime
+) -> None:
+    """Who approves the partner's orders from now on, instead of who did before; nobody = each of its buyers.
+
+    Raises NotFoundError for a login that is no buyer of this partner.
+    """
+    buyers = dict(
+        session.execute(
+            select(Person.login, Person.id)
+            .join(Grant, Grant.person_id == Person.id)
+            .where(Grant.party_id == partner.party_id, Grant.role == Role.BUYER, Person.login.in_(logins))
+        ).all()
+    )
+    for login in logins:
+        if login not in buyers:
+            raise NotFoundError(what=login)
+    session.execute(delete(Approver).where(Approver.partner_id == partner.id))
+    session.add_all(Approver(partner_id=partner.id, person_id=id_, named_at=now) for id_ in sorted(buyers.values()))
+    facts: dict[str, object] = {"people": sorted(buyers.values())}
+    record(session, partner, "approvers", person_id=actor_id, now=now, facts=facts)
+    session.flush()
+
+
+def may_approve(session: Session, partner_id: int, person_id: int) -> bool:
+    """Whether a buyer of the partner is one of its approvers, or it has named none. One statement."""
+    named = select(Approver.person_id).where(Approver.partner_id == partner_id)
+    return bool(session.scalar(select(~named.exists() | named.where(Approver.person_id == person_id).exists())))
 
 
 def set_fee(

@@ -145,6 +145,19 @@ def add_partner(body: dict[str, Any]) -> dict[str, Any]:
         }
 
 
+@blueprint.route("/partners/<string:code>/approvers", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.ApproversAsked)
+@blueprint.response(201, schemas.ApproversAsked)
+@documented(errors=[NotFoundError], example={"logins": []})
+def name_approvers(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """审批人 · Who approves what the partner buys for itself: its union committee, its canteen's head."""
+    with transaction() as session:
+        partner = actions.partner_by_code(session, code)
+        actions.name_approvers(session, partner, body["logins"], actor_id=current_actor().person_id, now=now())
+    return body
+
+
 @blueprint.route("/partners/<string:code>/fees", methods=["POST"])
 @allow(Role.OPERATOR)
 @blueprint.arguments(schemas.FeeAsked)

@@ -111,6 +111,16 @@ class Partner(Model):
     storefront: Mapped[bool] = mapped_column(server_default="false")
 
 
+class Approver(Model):
+    """Who approves what a partner buys for itself; a partner without any lets each of its buyers approve."""
+
+    __tablename__ = "partner_approvers"
+
+    partner_id: Mapped[Ref] = mapped_column(ForeignKey("partners.id"), primary_key=True)
+    person_id: Mapped[Ref] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    named_at: Mapped[Instant]
+
+
 class FeeRate(Model):
     """Dated technical fee of an online shop, by category or for all. Only a shop can have one."""
 

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.catalog.models import Category
 from shop.catalog.schemas import Flag
@@ -114,6 +114,12 @@ class PartnerPage(Schema):
 
     items = fields.List(fields.Nested(PartnerOut))
     next = fields.String(allow_none=True)
+
+
+class ApproversAsked(StrictSchema):
+    """Logins of those who approve; an empty list = each buyer of the partner."""
+
+    logins = fields.List(Text(high=60), required=True, validate=validate.Length(max=20))
 
 
 class FeeAsked(StrictSchema):

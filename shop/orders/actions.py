@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from shop.agreements.actions import move_call_off
 from shop.agreements.models import Agreement, Side
 from shop.catalog.models import Product
+from shop.channels.actions import may_approve
 from shop.channels.models import Partner
 from shop.channels.policies import POLICIES, Approval, ChannelPolicy, Hold
 from shop.farmers.models import Grade
@@ -25,6 +26,7 @@ from shop.orders.errors import (
     AlreadyOnTheWay,
     DispatchBeyondOrder,
     NotApprovedByYou,
+    NotTheApprover,
 )
 from shop.orders.grading import accept_graded
 from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
@@ -51,11 +53,17 @@ def confirm_paid(session: Session, order: Order, *, now: datetime) -> None:
 def approve(session: Session, order: Order, *, actor_id: int | None, now: datetime) -> None:
     """Approve an order on invoice: stock is held now, by the policy's hold axis.
 
-    Raises NotApprovedByYou, MoveRefusedError, NotEnoughStock; then nothing is changed.
+    Raises NotApprovedByYou, NotTheApprover, MoveRefusedError, NotEnoughStock; then nothing is changed.
     """
     policy = policy_of(order)
     if policy.approval is Approval.NONE:
         raise NotApprovedByYou(number=order.number)
+    if (
+        policy.approval is Approval.BUYER
+        and actor_id is not None
+        and not may_approve(session, order.partner_id, actor_id)
+    ):
+        raise NotTheApprover(number=order.number)
     advance(session, order, ORDER_LIFE, "approve", person_id=actor_id, now=now)
     order.confirmed_at = now
     session.flush()

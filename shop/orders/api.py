@@ -214,7 +214,16 @@ def stock_in_view(number: str) -> dict[str, Any]:
 @allow(Role.BUYER, Role.FIRM_STAFF)
 @idempotent
 @blueprint.response(200, schemas.OrderOut)
-@documented(errors=[NotFoundError, ForbiddenError, MoveRefusedError, errors.NotApprovedByYou, NotEnoughStock])
+@documented(
+    errors=[
+        NotFoundError,
+        ForbiddenError,
+        MoveRefusedError,
+        errors.NotApprovedByYou,
+        errors.NotTheApprover,
+        NotEnoughStock,
+    ]
+)
 def approve(number: str) -> dict[str, Any]:
     """审批 · Approve: the unit's organiser, or the firm for a call-off. Stock is held from now on."""
     order, actor = _locked(number, Role.BUYER, Role.FIRM_STAFF), current_actor()

@@ -130,6 +130,15 @@ class AlreadyOnTheWay(DomainError):
     en = "Order {number} was dispatched: refuse it at acceptance or ask for a refund."
 
 
+class NotTheApprover(DomainError):
+    """The buyer has named who approves its orders, and it is somebody else."""
+
+    code = "not-the-approver"
+    title_zh, title_en = "不是审批人", "Not the approver"
+    zh = "订单 {number} 须由本单位指定的审批人审批。"
+    en = "Order {number} is approved by those whom its buyer named."
+
+
 class NotApprovedByYou(DomainError):
     """The channel has no approval, or it is another side's to give."""
 

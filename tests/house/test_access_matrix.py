@@ -106,6 +106,7 @@ MATRIX: dict[str, Access] = {
     "channels.list_channels": row("everybody"),
     "channels.list_partners": row("everybody"),
     "channels.add_partner": row("operator"),
+    "channels.name_approvers": row("operator", code="unit", both="operator"),
     "channels.set_fee": row("operator", code="shop", both="operator"),
     "channels.add_link": row(
         "operator host cadre buyer", both="operator",
