@@ -6,6 +6,7 @@ from sqlalchemy import text
 
 from shop.kit.clock import at_beijing
 from shop.kit.db import db, release, transaction
+from shop.kit.tables import XLSX_TYPE, read_table
 from shop.reports.books import check_books
 from tasks.rounds import close_due
 from tests.factories.statements import statements
@@ -68,6 +69,15 @@ def test_colleagues_join_by_a_link_and_the_unit_orders_once_at_the_tier_of_all(s
     # 18, 3, 4, 5 and 20 packs were asked for; 48 of 50 came.
     assert [row["items"][0]["received"] for row in shared["people"]] == [17, 3, 4, 5, 19]
     assert (shared["accepted"], shared["amount_fen"], len(shared["boxes"])) == (True, 48 * 3580, 48)
+    book = stage.app.test_client().get(
+        f"/api/v1/rounds/{opened['code']}/distribution.xlsx", headers=stage.people["unit"]
+    )
+    assert (book.status_code, book.content_type) == (200, XLSX_TYPE)
+    rows = [row for _, row in read_table(book.data)]
+    assert rows[0][:8] == ["序号", "姓名", "手机号", "工号", "商品", "单位", "已订", "到货"]
+    assert rows[1][1:10] == ["同事2（示例）", "", "N2", "大桐蜜桃", "箱", "18", "17", "35.8", "608.6"]
+    assert rows[5][2] == "139****0000"
+    assert len(rows) == 6
     stage.post("unit", f"/rounds/{opened['code']}/hand-outs", {"positions": [2, 3, 4, 5]}, status=200)
     finished = stage.post("unit", f"/rounds/{opened['code']}/hand-outs", {"positions": [6]}, status=200)
     assert (finished["status"], finished["status_zh"]) == ("finished", "已发完")
