@@ -1,7 +1,6 @@
 """Buying rounds over HTTP: the organiser's side, and joining by a link without an account."""
 
 from typing import Any
-from urllib.parse import quote
 
 from flask import Response
 from flask_smorest import Blueprint
@@ -19,7 +18,7 @@ from shop.channels.reference import selling
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
 from shop.kit.errors import MoveRefusedError, NotFoundError
-from shop.kit.http import documented, now
+from shop.kit.http import documented, file_response, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
 from shop.kit.tables import XLSX_TYPE
@@ -192,14 +191,7 @@ def download_distribution(code: str) -> Response:
     """分发清单下载 · The list as a workbook: by person with a column to sign, by box, and what is left over."""
     shown = _shown(code)
     found = queries.distribution(db.session(), shown["id"], goods=_goods(), day=beijing_day(now()))
-    return Response(
-        workbook(found),
-        content_type=XLSX_TYPE,
-        headers={
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(shown['title_zh'])}-{quote(code)}.xlsx",
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
+    return file_response(workbook(found), XLSX_TYPE, f"{shown['title_zh']}-{code}")
 
 
 @blueprint.route("/rounds/<string:code>/hand-outs", methods=["POST"])
