@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --require-hashes --only-binary :all:
 
-.PHONY: help run test check fmt migrate migration check-books openapi errors bench-quick lock clean
+.PHONY: help run test check fmt migrate migration check-books openapi errors bench-quick bench-burst lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ errors: $(VENV)/.runtime ## write docs/errors.md anew
 
 bench-quick: $(VENV)/.dev ## three minutes of ratios against pgbench and a bare Flask answer
 	@$(BIN)/python -m tests.bench.quick
+
+bench-burst: $(VENV)/.dev ## ten thousand buyers of a thousand packs at once (BURSTS=2, BUYERS=, UNITS=)
+	@$(BIN)/python -m tests.bench.burst
 
 lock: ## write the lock files anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-build --no-emit-index-url --quiet -o requirements.lock

@@ -37,11 +37,11 @@ def need_wrk() -> None:
         sys.exit(1)
 
 
-def http(url: str, folder: Path, *, seconds: int, script: str = "") -> Load:
-    """Ask `url` over 16 connections for so many seconds."""
+def http(url: str, folder: Path, *, seconds: int, script: str = "", connections: int = CONNECTIONS) -> Load:
+    """Ask `url` over 16 connections, or so many, for so many seconds."""
     lua = folder / "bench.lua"
     lua.write_text(script + _DONE)
-    command = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(lua), url]
+    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(lua), url]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return Load(_number(r"Requests/sec:\s+([\d.]+)", out), _number(r"p95_us (\d+)", out) / 1000,
                 int(_number(r"errors (\d+)", out)))  # fmt: skip

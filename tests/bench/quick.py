@@ -55,9 +55,9 @@ END $$
 class Results:
     """Rows of the table, printed as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, title: str) -> None:
         self.began = time.monotonic()
-        self.table = Table("", "what", "measured", "target", title="bench-quick", title_justify="left")
+        self.table = Table("", "what", "measured", "target", title=title, title_justify="left")
 
     def add(self, code: str, what: str, measured: str, target: str) -> None:
         """One row; also a line at once, so that one sees it go on."""
@@ -68,7 +68,7 @@ class Results:
 def main() -> None:
     """Run everything; the exit status says that it ran, not that targets were met."""
     load.need_wrk()
-    results = Results()
+    results = Results("bench-quick")
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         folder = Path(scratch)
         with stage(folder / "shop") as shop:
