@@ -6,7 +6,7 @@ from datetime import time, timedelta
 from shop.agreements.jobs import FIND_ENDING
 from shop.income.jobs import FIND_UNSETTLED
 from shop.kit.jobs import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
-from shop.live.jobs import END_OVERDUE
+from shop.live.jobs import END_OVERDUE, SETTLE_ENDED
 from shop.marketplaces.jobs import FOLLOW_AGAIN
 from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS, EXPIRE_UNPAID
 from shop.payments.jobs import NOTIFY_AGAIN
@@ -51,6 +51,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     Every(REFRESH_COSTS, timedelta(seconds=5)),
     Every(EXPIRE_UNPAID, timedelta(seconds=10)),
     Every(END_OVERDUE, timedelta(minutes=1)),
+    Every(SETTLE_ENDED, timedelta(minutes=1)),
     Every(FIND_UNSETTLED, timedelta(minutes=1)),
     Every(NOTIFY_AGAIN, timedelta(minutes=1)),
     Every(CLOSE_DUE, timedelta(minutes=1)),

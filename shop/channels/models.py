@@ -195,6 +195,46 @@ class Offer(Model):
     set_aside_g: Mapped[Grams]
 
 
+class CouponPayer(StrEnum):
+    """Who bears what a coupon takes off the price."""
+
+    HOST = "host"
+    FIRM = "firm"
+    PLATFORM = "platform"
+
+
+class Coupon(Model):
+    """So many fen off an order of an occasion, from a sum of goods on, while its dates and its budget last.
+
+    `payer_party_id` bears it; a firm's coupon (`firm_id`) counts for orders of that firm only. `spent_fen`: of orders
+    that stand, never above `budget_fen`.
+    """
+
+    __tablename__ = "coupons"
+    __table_args__ = (
+        one_of("payer", CouponPayer),
+        CheckConstraint("discount_fen > 0", name="discounts_something"),
+        CheckConstraint("min_goods_fen > discount_fen", name="never_for_nothing"),
+        CheckConstraint("spent_fen BETWEEN 0 AND budget_fen", name="within_budget"),
+        CheckConstraint("valid_until > valid_from", name="validity_ordered"),
+        CheckConstraint("(payer = 'firm') = (firm_id IS NOT NULL)", name="firm_pays_for_its_own"),
+        Index(None, "occasion_id"),
+    )
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    occasion_id: Mapped[Ref] = mapped_column(ForeignKey("occasions.id"))
+    payer: Mapped[CouponPayer]
+    payer_party_id: Mapped[Ref] = mapped_column(ForeignKey("parties.id"))
+    firm_id: Mapped[Ref | None] = mapped_column(ForeignKey("firms.id"))
+    discount_fen: Mapped[Fen]
+    min_goods_fen: Mapped[Fen]
+    budget_fen: Mapped[Fen]
+    spent_fen: Mapped[Fen] = mapped_column(server_default="0")
+    valid_from: Mapped[Instant]
+    valid_until: Mapped[Instant]
+
+
 class SaleLink(Model):
     """A short link of a partner, `/s/{code}`: opening it names partner, occasion and product of the coming order."""
 

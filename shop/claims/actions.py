@@ -25,7 +25,6 @@ from shop.claims.rules import ANSWER_TIME, claimable_until, worth
 from shop.claims.states import CLAIM_LIFE
 from shop.income.actions import grant_refund
 from shop.kit.clock import BEIJING
-from shop.kit.money import divide_half_up
 from shop.kit.states import advance, record
 from shop.orders.actions import policy_of
 from shop.orders.models import Order, OrderLine
@@ -154,10 +153,9 @@ def _award(session: Session, order: Order, line: OrderLine, grams: int) -> int:
     """
     if line.accepted_g is None or line.accepted_fen is None:
         raise NotReceived(number=order.number)
-    paid_fen = divide_half_up(line.accepted_fen * (order.goods_fen - order.discount_fen), order.goods_fen)
     before = session.scalar(select(func.sum(Claim.amount_fen)).where(Claim.order_line_id == line.id))
-    due = worth(paid_fen, line.accepted_g, _claimed(session, line.id) + grams) - int(before or 0)
-    left = line.amount_fen - refunded_by_line(session, order.id).get(line.id, 0)
+    due = worth(line.accepted_fen, line.accepted_g, _claimed(session, line.id) + grams) - int(before or 0)
+    left = line.payable_fen - refunded_by_line(session, order.id).get(line.id, 0)
     return min(due, left, refundable(session, order))
 
 

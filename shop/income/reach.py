@@ -44,7 +44,7 @@ def _nets(session: Session, order: Order, line: OrderLine, settlement: Settlemen
         .join(Refund, Refund.id == RefundLine.refund_id)
         .where(RefundLine.order_line_id == line.id, Refund.status != RefundStatus.FAILED)
     )
-    after = line.amount_fen - int(refunded or 0)
+    after = line.payable_fen - int(refunded or 0)
     if settlement.refund_id is None:
         return 0, after
     back = session.scalar(

@@ -26,6 +26,7 @@ class AccountKind(StrEnum):
     HOUSEHOLD = "household"  # owed to a household (party: household)
     DEPOSIT = "deposit"  # 定金 held for a buyer until it is set off, returned or lost (party: buyer)
     RESERVE = "reserve"  # a co-operative's reserve, 公积金 (party: firm)
+    PLEDGED = "pledged"  # coupons and slot fees, owed by who promised them (party: host, shop, firm)
 
 
 class Account(Model):

@@ -11,17 +11,19 @@ from shop.access.guard import ALL, EVERYONE, Owned, Role, allow, current_actor, 
 from shop.catalog.actions import product_by_sku
 from shop.channels import errors as channel_errors
 from shop.channels.actions import partner_by_code
-from shop.channels.models import Occasion, Partner
+from shop.channels.models import Coupon, CouponPayer, Occasion, Partner
 from shop.channels.reference import selling
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
+from shop.kit.errors import ForbiddenError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
-from shop.live import actions, errors, queries, schemas
+from shop.live import actions, coupons, errors, queries, schemas
 from shop.live.actions import About, Change, Item, Verification
 from shop.live.figures import figures
 from shop.live.models import LiveSession
+from shop.live.settle import statement
 from shop.stock.errors import NotEnoughStock
 
 blueprint = Blueprint("live", __name__, url_prefix="/api/v1", description="直播 · Live sessions")
@@ -252,7 +254,7 @@ def change_item(body: dict[str, Any], code: str) -> dict[str, Any]:
 @documented(errors=[errors.NotFoundError])
 def show_figures(code: str) -> Response:
     """实时战报 · Orders, paid, units left, GMV, refund rate: ready bytes, at most a second old. Ask every second."""
-    found = figures(db.session(), code)
+    found = figures(db.session(), code, now=now())
     must_own(current_actor(), {Role.OPERATOR: ALL, Role.HOST: found.party_id}, what=code)
     return _ready(found.for_host, "private, max-age=1")
 
@@ -263,7 +265,7 @@ def show_figures(code: str) -> Response:
 @documented(errors=[errors.NotFoundError])
 def show_shelf(code: str) -> Response:
     """小黄车 · The shelf for everybody: what is spoken of, prices, units left. Ready bytes, at most a second old."""
-    found = figures(db.session(), code)
+    found = figures(db.session(), code, now=now())
     if found.for_all is None:
         raise errors.NotFoundError(what=code)
     return _ready(found.for_all, "public, max-age=1")
@@ -273,3 +275,59 @@ def _ready(body: bytes, caching: str) -> Response:
     response = Response(body, content_type="application/json")
     response.headers["Cache-Control"] = caching
     return response
+
+
+@blueprint.route("/sessions/<string:code>/coupons", methods=["POST"])
+@allow(*BOTH)
+@blueprint.arguments(schemas.CouponAsked)
+@blueprint.response(201, schemas.CouponOut)
+@documented(
+    errors=[
+        errors.NotFoundError, ForbiddenError, errors.SessionOver, channel_errors.CodeTaken, errors.CouponPayerUnknown,
+    ],
+    example={
+        "code": "JIAN5", "payer": "host", "discount_fen": 500, "min_goods_fen": 5_000, "budget_fen": 50_000,
+        "valid_from": "2025-07-15T09:00:00+08:00", "valid_until": "2025-07-15T21:30:00+08:00",
+    },
+)  # fmt: skip
+def promise_coupon(body: dict[str, Any], code: str) -> Coupon:
+    """发优惠券 · A coupon of the session. A host promises his own money; for firms and shops the county records."""
+    with transaction() as session:
+        _own(session, code)
+        actor = current_actor()
+        if body["payer"] is not CouponPayer.HOST and not actor.has(Role.OPERATOR):
+            raise ForbiddenError
+        return coupons.promise_coupon(session, code, coupons.Promise(**body), actor_id=actor.person_id, now=now())
+
+
+@blueprint.route("/sessions/<string:code>/coupons", methods=["GET"])
+@allow(*BOTH)
+@blueprint.response(200, schemas.CouponList)
+@documented(errors=[errors.NotFoundError])
+def list_coupons(code: str) -> dict[str, Any]:
+    """优惠券列表 · The coupons of a session, and what is spent of their budgets."""
+    session = db.session()
+    _own(session, code)
+    found = session.scalars(
+        select(Coupon)
+        .join(Occasion, Occasion.id == Coupon.occasion_id)
+        .where(Occasion.code == code)
+        .order_by(Coupon.id)
+    ).all()
+    return {"items": found}
+
+
+@blueprint.route("/sessions/<string:code>/statement", methods=["GET"])
+@allow(*BOTH)
+@blueprint.response(200, schemas.StatementOut)
+@documented(errors=[errors.NotFoundError])
+def show_statement(code: str) -> dict[str, Any]:
+    """佣金结算单 · Commission of paid less refunded, slot fees, coupons promised: what the host gets of a session."""
+    session = db.session()
+    _own(session, code)
+    live, occasion = session.execute(
+        select(LiveSession, Occasion)
+        .join(Occasion, Occasion.id == LiveSession.occasion_id)
+        .where(Occasion.code == code)
+    ).one()
+    return statement(session, occasion, live)

@@ -3,8 +3,9 @@
 from shop.kit.errors import DomainError, MoveRefusedError, NotFoundError
 
 __all__ = [
-    "CertificateNotHeld", "HostNotVerified", "HostTooYoung", "MoveRefusedError", "NotFoundError", "NotOnShelf",
-    "RecordingKept", "SessionNotLive",
+    "CertificateNotHeld", "CouponPayerUnknown", "HostNotVerified", "HostTooYoung", "MoveRefusedError", "NotFoundError",
+    "NotOnShelf",
+    "RecordingKept", "SessionNotLive", "SessionOver",
 ]  # fmt: skip
 
 
@@ -61,3 +62,22 @@ class RecordingKept(DomainError):
     title_zh, title_en = "回看须保存三年", "Recording is kept"
     zh = "直播场次 {session} 的回看已登记，须保存三年，不能更改。"
     en = "The recording of session {session} was registered; it is kept for three years and not replaced."
+
+
+class SessionOver(DomainError):
+    """A session that has ended promises nothing more."""
+
+    code = "session-over"
+    title_zh, title_en = "直播已结束", "Session is over"
+    zh = "直播场次 {session} 已结束。"
+    en = "Session {session} has ended."
+
+
+class CouponPayerUnknown(DomainError):
+    """A coupon is paid by the host, by a firm with a product on the shelf, or by an online shop; each by its code."""
+
+    code = "coupon-payer-unknown"
+    status = 422
+    title_zh, title_en = "优惠券承担方不明", "Coupon payer unknown"
+    zh = "{payer} 不能承担本场优惠券：须是本场主播、货架上商品的企业或网店。"
+    en = "{payer} cannot pay this coupon: name the host, a firm on the shelf, or an online shop."

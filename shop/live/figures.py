@@ -6,6 +6,7 @@ counted up: the figures are read from orders and pools, so they are right whatev
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -33,7 +34,12 @@ _FIGURES = text(
             FROM offers JOIN shelf_items USING (occasion_id, product_id) JOIN products ON products.id = product_id
             LEFT JOIN pools ON pools.product_id = offers.product_id AND pools.occasion_id = offers.occasion_id
             WHERE offers.occasion_id = occasions.id
-        ) AS items
+        ) AS items, (
+            SELECT coalesce(json_agg(json_build_object(
+                'code', code, 'discount_fen', discount_fen, 'min_goods_fen', min_goods_fen, 'valid_until', valid_until,
+                'left', (budget_fen - spent_fen) / discount_fen) ORDER BY id), '[]')
+            FROM coupons WHERE coupons.occasion_id = occasions.id AND valid_from <= :now AND valid_until > :now
+        ) AS coupons
     FROM occasions JOIN live_sessions ON live_sessions.occasion_id = occasions.id
     JOIN partners ON partners.id = occasions.partner_id
     LEFT JOIN products AS pinned ON pinned.id = pinned_product_id
@@ -62,16 +68,16 @@ class Figures:
 _ready: Ready[Figures] = Ready(BELIEVED_S)
 
 
-def figures(session: Session, code: str) -> Figures:
+def figures(session: Session, code: str, *, now: datetime) -> Figures:
     """The figures of a session, at most `BELIEVED_S` old. Raises NotFoundError."""
     database = session.get_bind()
     assert isinstance(database, Engine), "figures are read outside of a test's own connection"  # noqa: S101
-    return _ready.get(database, code, lambda: read(session, code))
+    return _ready.get(database, code, lambda: read(session, code, now=now))
 
 
-def read(session: Session, code: str) -> Figures:
+def read(session: Session, code: str, *, now: datetime) -> Figures:
     """The figures as they are now: one statement. Raises NotFoundError."""
-    row = session.execute(_FIGURES, {"code": code}).mappings().first()
+    row = session.execute(_FIGURES, {"code": code, "now": now}).mappings().first()
     if row is None:
         raise NotFoundError(what=code)
     session_now = {
@@ -82,6 +88,7 @@ def read(session: Session, code: str) -> Figures:
         "starts_at": row["starts_at"].isoformat(),
         "ends_at": row["ends_at"].isoformat(),
         "pinned": row["pinned"],
+        "coupons": row["coupons"],
     }
     paid, refunded = row["paid_fen"], row["refunded_fen"]
     money = {

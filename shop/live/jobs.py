@@ -4,3 +4,6 @@ from shop.kit.jobs import Job
 
 #: Every minute: sessions that should have ended are ended, what they set aside goes back.
 END_OVERDUE = Job("live.end_overdue")
+
+#: Every minute: ended sessions without an open order are settled, their slot fees booked.
+SETTLE_ENDED = Job("live.settle_ended")

@@ -44,6 +44,7 @@ class LiveSession(Model):
         CheckConstraint("(ended_at IS NULL) = (recording_keep_until IS NULL)", name="kept_from_the_end"),
         CheckConstraint("(status IN ('ended', 'settled')) = (ended_at IS NOT NULL)", name="end_is_dated"),
         CheckConstraint("status <> 'live' OR started_at IS NOT NULL", name="start_is_dated"),
+        CheckConstraint("(status = 'settled') = (settled_at IS NOT NULL)", name="settlement_is_dated"),
         Index("ix_live_sessions_running", "status", postgresql_where=text("status IN ('planned', 'reviewed', 'live')")),
     )
 

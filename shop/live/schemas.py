@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.catalog.schemas import Flag
+from shop.channels.models import CouponPayer
 from shop.channels.schemas import Moment
 from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
 
@@ -103,6 +104,85 @@ class ChangeAsked(StrictSchema):
             raise ValidationError("Name a price, a cap or a top-up.")
 
 
+class CouponAsked(StrictSchema):
+    """A coupon: fen off, from so many fen of goods on. `payer_code`: of the firm or the online shop that pays it."""
+
+    code = Code(required=True)
+    payer = fields.Enum(CouponPayer, by_value=True, required=True)
+    payer_code = Code(load_default=None, allow_none=True)
+    discount_fen = Whole(low=1, high=MAX_FEN, required=True)
+    min_goods_fen = Whole(low=2, high=MAX_FEN, required=True)
+    budget_fen = Whole(low=1, high=MAX_FEN, required=True)
+    valid_from = Moment(required=True)
+    valid_until = Moment(required=True)
+
+    @validates_schema
+    def makes_sense(self, data: dict[str, Any], **_: Any) -> None:
+        """It is good for a while, for one order at least, and never for goods for nothing."""
+        if data["valid_until"] <= data["valid_from"]:
+            raise ValidationError("Must be after the first instant.", "valid_until")
+        if data["min_goods_fen"] <= data["discount_fen"]:
+            raise ValidationError("Must be more than the discount.", "min_goods_fen")
+        if data["budget_fen"] < data["discount_fen"]:
+            raise ValidationError("Must be enough for one order.", "budget_fen")
+
+
+class CouponOut(Schema):
+    """A coupon and what is left of it, in orders."""
+
+    code = fields.String()
+    payer = fields.String()
+    discount_fen = fields.Integer()
+    min_goods_fen = fields.Integer()
+    budget_fen = fields.Integer()
+    spent_fen = fields.Integer()
+    valid_from = fields.AwareDateTime()
+    valid_until = fields.AwareDateTime()
+
+
+class CouponList(Schema):
+    """The coupons of a session."""
+
+    items = fields.List(fields.Nested(CouponOut))
+
+
+class CommissionOfProduct(Schema):
+    """One product of the statement, of settled orders. `base_fen`: paid less refunded."""
+
+    sku = fields.String()
+    name_zh = fields.String()
+    packs = fields.Integer()
+    paid_fen = fields.Integer()
+    refunded_fen = fields.Integer()
+    base_fen = fields.Integer()
+    commission_fen = fields.Integer()
+    slot_fee_fen = fields.Integer()
+
+
+class CouponUsedOut(Schema):
+    """What a coupon took off, and who pays it."""
+
+    code = fields.String()
+    payer = fields.String()
+    used_fen = fields.Integer()
+
+
+class StatementOut(Schema):
+    """What the host gets of a session, in fen. `taken_back_fen`: of the commission, for refunds after settlement."""
+
+    session = fields.String()
+    status = fields.String()
+    commission_bp = fields.Integer()
+    base_fen = fields.Integer()
+    commission_fen = fields.Integer()
+    taken_back_fen = fields.Integer()
+    slot_fees_fen = fields.Integer()
+    coupons_promised_fen = fields.Integer()
+    due_fen = fields.Integer()
+    products = fields.List(fields.Nested(CommissionOfProduct))
+    coupons = fields.List(fields.Nested(CouponUsedOut))
+
+
 class ItemOut(Schema):
     """A shelf item."""
 
@@ -156,6 +236,16 @@ class LiveItem(Schema):
     units_left = fields.Integer()
 
 
+class LiveCoupon(Schema):
+    """A coupon that can be used now. `left`: for so many orders."""
+
+    code = fields.String()
+    discount_fen = fields.Integer()
+    min_goods_fen = fields.Integer()
+    valid_until = fields.AwareDateTime()
+    left = fields.Integer()
+
+
 class LiveShelf(Schema):
     """The shelf for everybody, at most a second old."""
 
@@ -166,6 +256,7 @@ class LiveShelf(Schema):
     starts_at = fields.AwareDateTime()
     ends_at = fields.AwareDateTime()
     pinned = fields.String(allow_none=True)
+    coupons = fields.List(fields.Nested(LiveCoupon))
     items = fields.List(fields.Nested(LiveItem))
 
 

@@ -21,6 +21,7 @@ from shop.farmers.models import Grade
 from shop.kit.clock import beijing_day
 from shop.kit.jobs import enqueue
 from shop.kit.states import advance, advance_all
+from shop.orders.coupons import give_back_coupons
 from shop.orders.errors import (
     AcceptanceDoesNotFit,
     AlreadyOnTheWay,
@@ -114,6 +115,7 @@ def _end_unfulfilled(
     order.expires_at = None
     session.flush()
     stock.release(session, [line.reservation_id for line in lines_of(session, order.id) if line.reservation_id])
+    give_back_coupons(session, [order.id], now=now)
     if order.call_off_id is not None:
         move_call_off(session, order.call_off_id, "cancel", actor_id=actor_id, now=now, by=by)
     if order.paid_fen:
@@ -125,10 +127,10 @@ EXPIRED_AT_ONCE = 2_000
 
 
 def expire_unpaid(session: Session, *, now: datetime, limit: int = EXPIRED_AT_ONCE) -> int:
-    """Expire placed orders whose hold lapsed, oldest first, all together: five statements, however many they are.
+    """Expire placed orders whose hold lapsed, oldest first, all together: six statements, however many they are.
 
-    Locks the orders, skipping those somebody else is working on, then holds and pools by rising id. Only orders paid in
-    advance have a hold that lapses: none is of a call-off, none has money to give back.
+    Locks the orders, skipping those somebody else is working on, then holds, pools and coupons by rising id. Only
+    orders paid in advance have a hold that lapses: none is of a call-off, none has money to give back.
     """
     lapsed = session.scalars(
         select(Order.id)
@@ -145,6 +147,7 @@ def expire_unpaid(session: Session, *, now: datetime, limit: int = EXPIRED_AT_ON
         select(OrderLine.reservation_id).where(OrderLine.order_id.in_(moved), OrderLine.reservation_id.is_not(None))
     )
     stock.release(session, [hold for hold in held if hold is not None])
+    give_back_coupons(session, moved, now=now)
     session.expire_all()  # orders that somebody loaded before are read again
     return len(moved)
 
@@ -233,7 +236,7 @@ def accept(
             raise AcceptanceDoesNotFit(sku=sku, dispatched_g=line.dispatched_g, accepted_g=verdict.accepted_g)
         line.accepted_g, line.refused_g, line.refused_reason = verdict.accepted_g, refused, verdict.refused_reason
         if verdict.grades is None:
-            line.accepted_fen = accepted_amount(line.amount_fen, line.weight_g, verdict.accepted_g)
+            line.accepted_fen = accepted_amount(line.payable_fen, line.weight_g, verdict.accepted_g)
         elif sum(verdict.grades.values()) == verdict.accepted_g:
             line.accepted_fen = accept_graded(session, order, line, verdict.grades)
         else:

@@ -39,7 +39,8 @@ blueprint = Blueprint("orders", __name__, url_prefix="/api/v1", description="订
 PLACING = [
     errors.CampaignClosed, errors.PartnerDoesNotFit, errors.OccasionRequired, errors.OccasionNotOpen,
     errors.NotForSale, errors.OutOfSeason, errors.PaperMissing, errors.NotForThisChannel, errors.OneSellerPerOrder,
-    errors.PerBuyerCap, errors.OrderTooLarge, NotEnoughStock, NotFoundError, PhoneNotValid,
+    errors.PerBuyerCap, errors.OrderTooLarge, errors.CouponNotForThis, errors.CouponUsed, errors.CouponSpent,
+    NotEnoughStock, NotFoundError, PhoneNotValid,
 ]  # fmt: skip
 AGREEMENT_READERS = agreement_queries.READERS
 READERS = (Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER, Role.CUSTOMER, Role.HOST, Role.CADRE)
@@ -95,6 +96,7 @@ def place(body: dict[str, Any]) -> Response:
         occasion=body["occasion"],
         recipient=recipient,
         note=body["note"],
+        coupon=body["coupon"],
     )
     version = reference_version()
     placed = place_order(

@@ -103,6 +103,33 @@ class OrderTooLarge(DomainError):
     en = "An order is at most {limit_fen} fen."
 
 
+class CouponNotForThis(DomainError):
+    """The coupon is of another occasion or firm, before or after its dates, or the goods are below its sum."""
+
+    code = "coupon-not-for-this"
+    title_zh, title_en = "优惠券不适用", "Coupon not for this order"
+    zh = "优惠券 {coupon} 不适用于本单（满 {min_goods_fen} 分可用）。"
+    en = "Coupon {coupon} does not apply to this order (goods of {min_goods_fen} fen or more)."
+
+
+class CouponUsed(DomainError):
+    """A coupon counts once for each buyer, while the order it was used for stands."""
+
+    code = "coupon-used"
+    title_zh, title_en = "优惠券已使用", "Coupon used"
+    zh = "优惠券 {coupon} 每人限用一次。"
+    en = "Coupon {coupon} is good once for each buyer."
+
+
+class CouponSpent(DomainError):
+    """The budget of the coupon is spent."""
+
+    code = "coupon-spent"
+    title_zh, title_en = "优惠券已领完", "Coupon spent"
+    zh = "优惠券 {coupon} 已用完。"
+    en = "The budget of coupon {coupon} is spent."
+
+
 class DispatchBeyondOrder(DomainError):
     """More than what is left to dispatch."""
 

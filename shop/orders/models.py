@@ -136,7 +136,7 @@ class Order(Model):
 
 
 class OrderLine(Model):
-    """One product of an order: copies name, unit and price as they were.
+    """One product of an order: copies name, unit and price as they were; `discount_fen` is its part of a coupon.
 
     By the pack: amount = quantity x price, weight = quantity x unit weight. By the kg (agreements): `quantity` is None
     and amount = weight x price per kg, half up. By the line (what was paid elsewhere): amount = price. `accepted_g`
@@ -162,6 +162,7 @@ class OrderLine(Model):
         CheckConstraint("dispatched_g BETWEEN 0 AND weight_g", name="dispatched_within"),
         CheckConstraint("accepted_g + refused_g = dispatched_g OR accepted_g IS NULL", name="acceptance_adds_up"),
         CheckConstraint("refunded_fen BETWEEN 0 AND amount_fen", name="refund_within_line"),
+        CheckConstraint("discount_fen BETWEEN 0 AND amount_fen", name="discount_within_line"),
         Index(None, "product_id"),
     )
 
@@ -178,6 +179,7 @@ class OrderLine(Model):
     price_basis: Mapped[PriceBasis]
     price_fen: Mapped[Fen]
     amount_fen: Mapped[Fen]
+    discount_fen: Mapped[Fen] = mapped_column(server_default="0")
     reservation_id: Mapped[Ref | None] = mapped_column(ForeignKey("reservations.id"), unique=True)
     dispatched_g: Mapped[Grams] = mapped_column(server_default="0")
     accepted_g: Mapped[Grams | None]
@@ -185,6 +187,31 @@ class OrderLine(Model):
     refused_reason: Mapped[Prose | None]
     accepted_fen: Mapped[Fen | None]
     refunded_fen: Mapped[Fen] = mapped_column(server_default="0")
+
+    @property
+    def payable_fen(self) -> int:
+        """What the buyer pays for the line: its amount, less its part of a coupon."""
+        return self.amount_fen - self.discount_fen
+
+
+class CouponUse(Model):
+    """A coupon used for an order. `released_at`: the order came to nothing, the coupon is free again."""
+
+    __tablename__ = "coupon_uses"
+    __table_args__ = (
+        CheckConstraint("discount_fen > 0", name="discounts_something"),
+        Index(
+            "uq_coupon_uses_once", "coupon_id", "buyer_party_id", unique=True,
+            postgresql_where=text("released_at IS NULL"),
+        ),
+    )  # fmt: skip
+
+    order_id: Mapped[Ref] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    coupon_id: Mapped[Ref] = mapped_column(ForeignKey("coupons.id"))
+    buyer_party_id: Mapped[Ref] = mapped_column(ForeignKey("parties.id"))
+    discount_fen: Mapped[Fen]
+    used_at: Mapped[Instant]
+    released_at: Mapped[Instant | None]
 
 
 class Dispatch(Model):

@@ -19,6 +19,7 @@ from shop.channels.policies import POLICIES, ChannelPolicy, Goods, Hold, Payer, 
 from shop.channels.reference import OccasionRow, PartnerRow, Selling
 from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
+from shop.orders.coupons import Discount, discount_of, take_coupon
 from shop.orders.errors import (
     CampaignClosed,
     NotForSale,
@@ -66,6 +67,7 @@ class Request:
     recipient: dict[str, object] | None = None
     note: str | None = None
     link_opened_at: datetime | None = None
+    coupon: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class Preview:
 def preview_order(request: Request, *, goods: Catalog, selling: Selling, now: datetime) -> Preview:
     """What `place_order` would write, from reference data alone: no statement, no stock taken.
 
-    Raises what `place_order` raises, but for NotEnoughStock and a cap that earlier orders use up.
+    Raises what `place_order` raises, but for NotEnoughStock, coupons, and a cap that earlier orders use up.
     """
     day = beijing_day(now)
     wanted = frozenset(goods.by_sku[line.sku].product_id for line in request.lines if line.sku in goods.by_sku)
@@ -148,10 +150,11 @@ def preview_order(request: Request, *, goods: Catalog, selling: Selling, now: da
 def place_order(
     session: Session, request: Request, *, goods: Catalog, selling: Selling, actor_id: int | None, now: datetime
 ) -> Placed:
-    """Place an order of packs. One statement; locks the pools it takes from, by rising id.
+    """Place an order of packs. One statement; locks the pools it takes from, by rising id; then the coupon, if any.
 
     Raises CampaignClosed, PartnerDoesNotFit, OccasionRequired, OccasionNotOpen, NotForSale, OutOfSeason, PaperMissing,
-    NotForThisChannel, OneSellerPerOrder, PerBuyerCap, OrderTooLarge, NotEnoughStock; then nothing is changed.
+    NotForThisChannel, OneSellerPerOrder, PerBuyerCap, OrderTooLarge, CouponNotForThis, CouponUsed, CouponSpent,
+    NotEnoughStock; then nothing is changed.
     """
     asked = preview_order(request, goods=goods, selling=selling, now=now)
     _keep_caps(session, asked.way, asked.products, request)
@@ -373,12 +376,12 @@ PLACE = text(
             number, status, channel_id, channel_kind, campaign_id, partner_id, partner_kind, occasion_id, occasion_kind,
             sale_link_id, link_opened_at, is_own,
             call_off_id, firm_id, buyer_party_id, placed_by_id, payment_terms, placed_at, placed_on,
-            expires_at, goods_fen, total_fen, recipient, note)
+            expires_at, goods_fen, discount_fen, total_fen, recipient, note)
         SELECT to_char(CAST(:placed_on AS date), 'YYMMDD') || '-' || lpad(id::text, 8, '0'), 'placed', :channel_id,
             :channel_kind, :campaign_id, :partner_id, :partner_kind, :occasion_id, :occasion_kind, :link_id,
             :link_opened_at, {IS_OWN},
             :call_off_id, :firm_id, :buyer_party_id, :actor_id, :terms, :now, :placed_on, :expires_at, :goods_fen,
-            :goods_fen, CAST(:recipient AS jsonb), :note
+            :discount_fen, :total_fen, CAST(:recipient AS jsonb), :note
         FROM enough, nextval('order_numbers') AS id
         RETURNING id, number
     ), held AS (
@@ -388,15 +391,17 @@ PLACE = text(
     ), lines AS (
         INSERT INTO order_lines (
             order_id, firm_id, position, product_id, name_zh, unit_zh, unit_weight_g, quantity, weight_g, price_basis,
-            price_fen, amount_fen, reservation_id)
+            price_fen, amount_fen, discount_fen, reservation_id)
         SELECT placed.id, :firm_id, line.position, line.product_id, line.name_zh, line.unit_zh, line.unit_weight_g,
-            line.quantity, line.weight_g, line.price_basis, line.price_fen, line.amount_fen, held.id
+            line.quantity, line.weight_g, line.price_basis, line.price_fen, line.amount_fen,
+            line.discount_fen, held.id
         FROM placed, unnest(
             CAST(:line_products AS bigint[]), CAST(:line_names AS text[]), CAST(:line_units AS text[]),
             CAST(:line_unit_weights AS bigint[]), CAST(:line_quantities AS bigint[]), CAST(:line_weights AS bigint[]),
-            CAST(:line_bases AS text[]), CAST(:line_prices AS bigint[]), CAST(:line_amounts AS bigint[])
+            CAST(:line_bases AS text[]), CAST(:line_prices AS bigint[]), CAST(:line_amounts AS bigint[]),
+            CAST(:line_discounts AS bigint[])
         ) WITH ORDINALITY AS line (product_id, name_zh, unit_zh, unit_weight_g, quantity, weight_g, price_basis,
-                                   price_fen, amount_fen, position)
+                                   price_fen, amount_fen, discount_fen, position)
         LEFT JOIN taken ON taken.product_id = line.product_id LEFT JOIN held ON held.pool_id = taken.pool_id
     ), told AS (
         INSERT INTO history (entity_type, entity_id, at, person_id, event, to_state)
@@ -426,7 +431,9 @@ def _write(
     call_off_id: int | None, actor_id: int | None, now: datetime, *, lapses: bool = True,
 ) -> Placed:  # fmt: skip
     firm_id = _one_firm(products)
-    total = _not_too_large(lines)
+    goods_fen = _not_too_large(lines)
+    discount = _discount(session, way, firm_id, lines, request, now)
+    total = goods_fen - (discount.fen if discount else 0)
     terms = PaymentTerms(way.policy.payment.value)
     expires_at = now + hold_time(way) if lapses and way.policy.payment is Payment.IN_ADVANCE else None
     taking = _taking(way.policy, way.occasion)
@@ -457,7 +464,9 @@ def _write(
             "now": now,
             "placed_on": beijing_day(now),
             "expires_at": expires_at,
-            "goods_fen": total,
+            "goods_fen": goods_fen,
+            "discount_fen": goods_fen - total,
+            "total_fen": total,
             "recipient": _json(request.recipient),
             "note": request.note,
             "line_products": [line.product_id for line in lines],
@@ -469,11 +478,26 @@ def _write(
             "line_bases": [line.price_basis.value for line in lines],
             "line_prices": [line.price_fen for line in lines],
             "line_amounts": [line.amount_fen for line in lines],
+            "line_discounts": list(discount.by_line) if discount else [0] * len(lines),
         },
     ).first()
     if row is None:
         raise shortage(session, wanted, taking.occasion_id)
+    if discount is not None:
+        take_coupon(session, discount, row.id, request.buyer_party_id, now=now)
     return Placed(row.id, row.number, OrderStatus.PLACED, expires_at, way, tuple(lines), total)
+
+
+def _discount(
+    session: Session, way: Way, firm_id: int, lines: Sequence[PricedLine], request: Request, now: datetime
+) -> Discount | None:
+    """What the coupon of the request takes off, if it names one."""
+    if request.coupon is None:
+        return None
+    return discount_of(
+        session, request.coupon, occasion_id=way.occasion.occasion_id if way.occasion else None, firm_id=firm_id,
+        amounts=[line.amount_fen for line in lines], now=now,
+    )  # fmt: skip
 
 
 def _json(value: dict[str, object] | None) -> str | None:

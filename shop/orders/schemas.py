@@ -39,6 +39,7 @@ class PlaceOrder(StrictSchema):
     occasion = Code(load_default=None)
     recipient = fields.Nested(Recipient, load_default=None)
     note = Text(high=200, load_default=None)
+    coupon = Code(load_default=None)
 
 
 class CallOffAsked(StrictSchema):

@@ -227,7 +227,7 @@ def request_refund(
     if order.payment_terms is not PaymentTerms.IN_ADVANCE:
         raise RefundByBank(number=order.number)
     left_by_line = {
-        line.id: line.amount_fen - refunded_by_line(session, order.id).get(line.id, 0)
+        line.id: line.payable_fen - refunded_by_line(session, order.id).get(line.id, 0)
         for line in lines_of(session, order.id)
         if line_ids is None or line.id in line_ids
     }
@@ -310,8 +310,8 @@ def refund_excess(session: Session, order_id: int, *, now: datetime) -> Refund |
         elif line.accepted_fen is not None:
             owed = line.accepted_fen
         else:
-            owed = line.amount_fen
-        excess[line.id] = max(0, line.amount_fen - by_line.get(line.id, 0) - owed)
+            owed = line.payable_fen
+        excess[line.id] = max(0, line.payable_fen - by_line.get(line.id, 0) - owed)
     back = {line_id: fen for line_id, fen in excess.items() if fen}
     if not back or not refundable(session, order):
         return None

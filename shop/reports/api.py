@@ -27,12 +27,12 @@ blueprint = Blueprint("reports", __name__, url_prefix="/api/v1", description="�
         "items": [{
             "period": None, "channel": "livestream", "name": "直播网销", "orders": 1, "settled_orders": 1,
             "weight_g": 5000, "paid_fen": 6000, "refunded_fen": 0, "net_fen": 6000, "firm_fen": 5520, "host_fen": 480,
-            "platform_fen": 0, "carrier_fen": 0, "open_fen": 0, "held_fen": 0, "due_fen": 0,
+            "platform_fen": 0, "carrier_fen": 0, "coupon_fen": 0, "open_fen": 0, "held_fen": 0, "due_fen": 0,
         }],
         "total": {
             "orders": 1, "settled_orders": 1, "weight_g": 5000, "paid_fen": 6000, "refunded_fen": 0, "net_fen": 6000,
-            "firm_fen": 5520, "host_fen": 480, "platform_fen": 0, "carrier_fen": 0, "open_fen": 0, "held_fen": 0,
-            "due_fen": 0,
+            "firm_fen": 5520, "host_fen": 480, "platform_fen": 0, "carrier_fen": 0, "coupon_fen": 0, "open_fen": 0,
+            "held_fen": 0, "due_fen": 0,
         },
     }
 )  # fmt: skip

@@ -123,7 +123,7 @@ CHECKS: tuple[Check, ...] = (
         GROUP BY order_lines.id HAVING coalesce(sum(picks.weight_g), 0) <> order_lines.dispatched_g"""),
     Check("I07", "订单金额 = 各行 + 运费 - 优惠", "an order's total = lines + freight - discount", """
         SELECT orders.id AS order_id FROM orders LEFT JOIN order_lines ON order_id = orders.id GROUP BY orders.id
-        HAVING coalesce(sum(amount_fen), 0) <> goods_fen OR total_fen <> goods_fen + freight_fen - discount_fen
+        HAVING coalesce(sum(amount_fen), 0) <> goods_fen OR total_fen <> goods_fen + freight_fen - orders.discount_fen
             OR bool_or(amount_fen <> CASE price_basis WHEN 'pack' THEN quantity * price_fen WHEN 'line' THEN price_fen
                                      ELSE (weight_g * price_fen * 2 + 1000) / 2000 END)"""),
     Check("I08", "订单已付、已退等于成功的收退款", "paid and refunded mirror payments and refunds", """
@@ -203,17 +203,26 @@ CHECKS: tuple[Check, ...] = (
             SELECT 'receivable', buyer_party_id, sum((
                 SELECT coalesce(sum(net_fen), 0) FROM settlements WHERE settlements.order_id = orders.id) - paid_fen)
             FROM orders WHERE payment_terms = 'on_invoice' GROUP BY buyer_party_id""")),
-    Check("I13-shares", "企业、主播、平台、承运账户等于结算份额",
-        "firms, hosts, platforms, carriers are owed their shares",
-        _ledger_says("'firm', 'host', 'platform', 'carrier'", """
-            SELECT kind, coalesce(party_id, 0) AS party, -sum(amount_fen) AS fen FROM (
-                SELECT kind, party_id, amount_fen FROM settlement_shares
+    Check("I13-shares", "企业、主播、平台、承运账户等于结算份额与坑位费",
+        "firms, hosts, platforms, carriers are owed their shares, hosts also slot fees",
+        _ledger_says("'firm', 'host', 'platform', 'carrier', 'pledged'", """
+            SELECT kind, party, sum(fen) AS fen FROM (
+                SELECT CASE kind WHEN 'coupon' THEN 'pledged' ELSE kind END AS kind, coalesce(party_id, 0) AS party,
+                    -amount_fen AS fen FROM settlement_shares
                 UNION ALL
-                SELECT 'firm', party_id, CASE kind_of WHEN 'forfeited' THEN amount_fen ELSE -amount_fen END FROM (
-                    SELECT firms.party_id, deposit_moves.kind AS kind_of, amount_fen FROM deposit_moves
-                    JOIN agreements ON agreements.id = agreement_id JOIN firms ON firms.id = firm_id
-                    WHERE deposit_moves.kind IN ('forfeited', 'doubled')) AS breaches
-            ) AS shares GROUP BY kind, party_id""")),
+                SELECT 'firm', firms.party_id,
+                    CASE deposit_moves.kind WHEN 'forfeited' THEN -amount_fen ELSE amount_fen END FROM deposit_moves
+                JOIN agreements ON agreements.id = agreement_id JOIN firms ON firms.id = firm_id
+                WHERE deposit_moves.kind IN ('forfeited', 'doubled')
+                UNION ALL
+                SELECT owes.kind, CASE owes.kind WHEN 'host' THEN partners.party_id ELSE firms.party_id END,
+                    owes.sign * slot_fee_fen
+                FROM live_sessions JOIN shelf_items USING (occasion_id) JOIN products ON products.id = product_id
+                JOIN firms ON firms.id = products.firm_id JOIN occasions ON occasions.id = live_sessions.occasion_id
+                JOIN partners ON partners.id = occasions.partner_id
+                CROSS JOIN (VALUES ('host', -1), ('pledged', 1)) AS owes (kind, sign)
+                WHERE live_sessions.status = 'settled' AND started_at IS NOT NULL
+            ) AS owed GROUP BY kind, party""")),
     Check("I13-deposits", "定金余额不为负，抵扣各有付款",
         "no deposit is used beyond what came in, a set-off is a payment", """
         SELECT agreement_id FROM deposit_moves WHERE kind <> 'doubled' GROUP BY agreement_id
@@ -238,7 +247,7 @@ CHECKS: tuple[Check, ...] = (
         SELECT settlements.id AS settlement_id FROM settlements LEFT JOIN settlement_shares
             ON settlement_id = settlements.id GROUP BY settlements.id
         HAVING coalesce(sum(amount_fen), 0) <> net_fen
-            OR bool_or(sign(amount_fen) * sign(net_fen) < 0)"""),
+            OR bool_or(kind <> 'coupon' AND sign(amount_fen) * sign(net_fen) < 0)"""),
     Check("I14-orders", "已结算订单：净额 = 实付 - 退款，或验收金额",
         "a settled order's net = paid - refunded, or what was accepted", """
         SELECT orders.id AS order_id FROM orders WHERE status = 'settled' AND (
@@ -261,7 +270,8 @@ CHECKS: tuple[Check, ...] = (
         SELECT 'paid back', refunds.id FROM refunds WHERE status = 'succeeded' AND NOT EXISTS (
             SELECT FROM journals WHERE source_type = 'refunds' AND source_id = refunds.id AND kind = 'paid_back')
         UNION ALL
-        SELECT 'settlement', settlements.id FROM settlements LEFT JOIN postings
+        SELECT 'settlement', settlements.id FROM settlements LEFT JOIN (
+            postings JOIN accounts ON accounts.id = account_id AND accounts.kind <> 'pledged')
             ON postings.journal_id = settlements.journal_id AND amount_fen * sign(net_fen) > 0
         WHERE net_fen <> 0 GROUP BY settlements.id HAVING coalesce(sum(amount_fen), 0) <> net_fen
         UNION ALL
@@ -524,6 +534,18 @@ CHECKS: tuple[Check, ...] = (
         LEFT JOIN orders ON orders.id = rounds.order_id WHERE orders.accepted_at IS NULL"""),
     Check("I30-sessions", "直播历史是连续且允许的路径", "a live session's history is an unbroken path of allowed moves",
         _broken_path("live_sessions", LIVE_LIFE, "planned")),
+    Check("L3", "优惠券：已用额等于有效使用之和，订单优惠等于各行之和与所用优惠券",
+        "a coupon's budget, its uses, the order's discount and the lines' parts say the same", """
+        SELECT 'coupon' AS what, coupons.id FROM coupons LEFT JOIN coupon_uses
+            ON coupon_id = coupons.id AND released_at IS NULL
+        GROUP BY coupons.id HAVING spent_fen <> coalesce(sum(coupon_uses.discount_fen), 0)
+        UNION ALL
+        SELECT 'order', orders.id FROM orders LEFT JOIN coupon_uses ON coupon_uses.order_id = orders.id
+        WHERE orders.discount_fen <> coalesce(coupon_uses.discount_fen, 0)
+           OR orders.discount_fen <> (SELECT sum(order_lines.discount_fen) FROM order_lines
+                                      WHERE order_lines.order_id = orders.id)
+           OR (released_at IS NOT NULL)
+              <> (coupon_uses.order_id IS NOT NULL AND status IN ('cancelled', 'expired'))"""),
     Check("L1", "直播场次与其场次状态一致，货架与报价一致",
         "a live session is open while live, its shelf is its offers", """
         SELECT occasions.id AS occasion_id, occasions.status, live_sessions.status AS live FROM occasions
@@ -604,7 +626,7 @@ CHECKS: tuple[Check, ...] = (
     Check("S2", "全由交售组成的批次，销售全部到户",
         "what was picked from delivered lots reaches households to the fen", """
         SELECT settlements.id AS settlement_id FROM settlements JOIN orders ON orders.id = order_id
-        WHERE freight_fen = 0 AND discount_fen = 0 AND NOT EXISTS (
+        WHERE freight_fen = 0 AND NOT EXISTS (
             SELECT FROM order_lines LEFT JOIN picks ON order_line_id = order_lines.id
             LEFT JOIN lot_deliveries ON lot_deliveries.lot_id = picks.lot_id
             WHERE order_lines.order_id = orders.id AND delivery_id IS NULL)

@@ -50,6 +50,7 @@ class SalesRollup(Model):
     host_fen: Mapped[Fen]
     platform_fen: Mapped[Fen]
     carrier_fen: Mapped[Fen]
+    coupon_fen: Mapped[Fen] = mapped_column(server_default="0")
     open_fen: Mapped[Fen]
     held_fen: Mapped[Fen]
     due_fen: Mapped[Fen]

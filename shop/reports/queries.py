@@ -18,7 +18,7 @@ from shop.reports.wording import CHANNELS, SOURCE
 
 FIGURES = (
     "orders", "settled_orders", "weight_g", "paid_fen", "refunded_fen", "net_fen", "firm_fen", "host_fen",
-    "platform_fen", "carrier_fen", "open_fen", "held_fen", "due_fen",
+    "platform_fen", "carrier_fen", "coupon_fen", "open_fen", "held_fen", "due_fen",
 )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ _SALES = Plan(
             ("day", "firm_id", "channel_id"),
             (
                 "orders", "settled_orders", "weight_g", "paid_fen", "refunded_fen", "net_fen", "firm_fen", "host_fen",
-                "platform_fen", "carrier_fen", "open_fen", "held_fen", "due_fen",
+                "platform_fen", "carrier_fen", "coupon_fen", "open_fen", "held_fen", "due_fen",
             ),
             """
             SELECT placed_on AS day, firm_id, channel_id,
@@ -68,7 +68,7 @@ _SALES = Plan(
                 sum(paid_fen)::bigint AS paid_fen, sum(refunded_fen)::bigint AS refunded_fen,
                 sum(shared.net_fen)::bigint AS net_fen, sum(shared.firm_fen)::bigint AS firm_fen,
                 sum(shared.host_fen)::bigint AS host_fen, sum(shared.platform_fen)::bigint AS platform_fen,
-                sum(shared.carrier_fen)::bigint AS carrier_fen,
+                sum(shared.carrier_fen)::bigint AS carrier_fen, sum(shared.coupon_fen)::bigint AS coupon_fen,
                 coalesce(sum(total_fen) FILTER (WHERE status NOT IN ('settled', 'cancelled')), 0)::bigint AS open_fen,
                 sum(greatest(paid_fen - refunded_fen - shared.net_fen, 0))::bigint AS held_fen,
                 sum(greatest(shared.net_fen - paid_fen + refunded_fen, 0))::bigint AS due_fen
@@ -81,7 +81,8 @@ _SALES = Plan(
                     coalesce(sum(amount_fen) FILTER (WHERE kind = 'firm'), 0) AS firm_fen,
                     coalesce(sum(amount_fen) FILTER (WHERE kind = 'host'), 0) AS host_fen,
                     coalesce(sum(amount_fen) FILTER (WHERE kind = 'platform'), 0) AS platform_fen,
-                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'carrier'), 0) AS carrier_fen
+                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'carrier'), 0) AS carrier_fen,
+                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'coupon'), 0) AS coupon_fen
                 FROM settlements JOIN settlement_shares ON settlement_id = settlements.id
                 WHERE settlements.order_id = orders.id) AS shared
             WHERE confirmed_at IS NOT NULL

@@ -50,6 +50,7 @@ class SalesFigures(Schema):
     host_fen = fields.Integer()
     platform_fen = fields.Integer()
     carrier_fen = fields.Integer()
+    coupon_fen = fields.Integer()
     open_fen = fields.Integer(metadata={"description": "Total of orders not yet settled"})
     held_fen = fields.Integer(metadata={"description": "Paid for orders not yet settled, or on its way back"})
     due_fen = fields.Integer(metadata={"description": "Accepted on invoice and not yet paid"})

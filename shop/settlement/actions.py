@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shop.catalog.models import Firm, Product
-from shop.channels.models import FeeRate, Occasion, Partner
+from shop.channels.models import Coupon, CouponPayer, FeeRate, Occasion, Partner
 from shop.channels.policies import POLICIES
 from shop.kit.clock import beijing_month
 from shop.kit.money import BP_WHOLE, divide_half_up
@@ -15,12 +15,12 @@ from shop.ledger.actions import account, post
 from shop.ledger.models import AccountKind as A
 from shop.ledger.models import Journal
 from shop.orders.locks import lines_of, locked_order_by_id
-from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms
+from shop.orders.models import CouponUse, Order, OrderLine, OrderStatus, PaymentTerms
 from shop.orders.states import ORDER_LIFE
 from shop.payments.actions import refunded_by_line
 from shop.payments.models import Refund, RefundLine
 from shop.settlement.models import Settlement, Share, ShareKind
-from shop.settlement.shares import Rates, Shares, rates, shares_of
+from shop.settlement.shares import Rates, Shares, coupon_left, rates, shares_of, with_coupon
 
 
 def settle_order(session: Session, order_id: int, *, now: datetime) -> Settlement | None:
@@ -34,9 +34,11 @@ def settle_order(session: Session, order_id: int, *, now: datetime) -> Settlemen
         return None
     refunded = refunded_by_line(session, order.id)
     total = Shares()
+    promised_by = _coupon_promised_by(session, order)
     for line in lines_of(session, order.id):
-        total += shares_of(_line_net(order, line, refunded.get(line.id, 0)), _rates(session, order, line))
-    settlement = _book(session, order, total, refund=None, now=now)
+        net = _line_net(order, line, refunded.get(line.id, 0))
+        total += _line_shares(line, net, _rates(session, order, line), promised_by)
+    settlement = _book(session, order, total, promised_by, refund=None, now=now)
     advance(session, order, ORDER_LIFE, "settle", person_id=None, now=now)
     order.settled_at = now
     session.flush()
@@ -68,17 +70,37 @@ def adjust_for_refund(session: Session, refund_id: int, *, now: datetime) -> Set
         ).all()
     )
     change = Shares()
+    promised_by = _coupon_promised_by(session, order)
     for line in lines_of(session, order.id):
         after = _line_net(order, line, refunded.get(line.id, 0))
+        before = after + back.get(line.id, 0)
         of = _rates(session, order, line)
-        change += shares_of(after, of) - shares_of(after + back.get(line.id, 0), of)
-    return _book(session, order, change, refund=refund, now=now)
+        change += _line_shares(line, after, of, promised_by) - _line_shares(line, before, of, promised_by)
+    return _book(session, order, change, promised_by, refund=refund, now=now)
 
 
 def _line_net(order: Order, line: OrderLine, refunded_fen: int) -> int:
     if order.payment_terms is PaymentTerms.ON_INVOICE:
         return line.accepted_fen or 0
-    return line.amount_fen - refunded_fen
+    return line.payable_fen - refunded_fen
+
+
+def _line_shares(line: OrderLine, net_fen: int, of: Rates, promised_by: int | None) -> Shares:
+    shares = shares_of(net_fen, of)
+    if promised_by is None:
+        return shares
+    return with_coupon(shares, coupon_left(line.discount_fen, net_fen, line.payable_fen))
+
+
+def _coupon_promised_by(session: Session, order: Order) -> int | None:
+    """The party that bears the order's coupon; None without one, and when the firm bears it: its part is smaller."""
+    if not order.discount_fen:
+        return None
+    return session.scalar(
+        select(Coupon.payer_party_id)
+        .join(CouponUse, CouponUse.coupon_id == Coupon.id)
+        .where(CouponUse.order_id == order.id, Coupon.payer != CouponPayer.FIRM)
+    )
 
 
 def _rates(session: Session, order: Order, line: OrderLine) -> Rates:
@@ -100,7 +122,9 @@ def _rates(session: Session, order: Order, line: OrderLine) -> Rates:
     return rates(POLICIES[order.channel_kind].reward, commission_bp=commission, fee_bp=fee or 0)
 
 
-def _book(session: Session, order: Order, shares: Shares, *, refund: Refund | None, now: datetime) -> Settlement:
+def _book(
+    session: Session, order: Order, shares: Shares, promised_by: int | None, *, refund: Refund | None, now: datetime
+) -> Settlement:
     settlement = Settlement(
         order_id=order.id, refund_id=refund.id if refund else None, net_fen=shares.total_fen, settled_at=now,
         month=beijing_month(now),
@@ -113,6 +137,7 @@ def _book(session: Session, order: Order, shares: Shares, *, refund: Refund | No
         (ShareKind.FIRM, A.FIRM, firm_party, shares.firm_fen),
         (ShareKind.HOST, A.HOST, partner_party, shares.host_fen),
         (ShareKind.PLATFORM, A.PLATFORM, partner_party, shares.platform_fen),
+        (ShareKind.COUPON, A.PLEDGED, promised_by, shares.coupon_fen),
     ]
     legs = []
     for kind, account_kind, party_id, fen in parts:
@@ -121,7 +146,7 @@ def _book(session: Session, order: Order, shares: Shares, *, refund: Refund | No
         rate = divide_half_up(abs(fen) * BP_WHOLE, abs(shares.total_fen)) if shares.total_fen else 0
         session.add(Share(settlement_id=settlement.id, kind=kind, party_id=party_id, rate_bp=rate, amount_fen=fen))
         legs.append((account(session, account_kind, party_id), -fen))
-    if shares.total_fen:
+    if any(fen for _, fen in legs):
         other = _other_side(session, order, refund)
         event = "refund" if refund else "settlement"
         source = ("refunds", refund.id) if refund else ("orders", order.id)

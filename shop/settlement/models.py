@@ -11,12 +11,13 @@ from shop.kit.types import Bp, Fen, Id, Instant, Ref
 
 
 class ShareKind(StrEnum):
-    """Who takes part."""
+    """Who takes part. A coupon is negative: what host or platform promised to add to what the buyer paid."""
 
     FIRM = "firm"
     HOST = "host"
     PLATFORM = "platform"
     CARRIER = "carrier"
+    COUPON = "coupon"
 
 
 class Settlement(Model):

@@ -33,7 +33,7 @@ def world(committed: Flask) -> World:
 
 def read(season: Season) -> tuple[dict[str, Any], dict[str, Any]]:
     season.session.flush()
-    found = live_figures.read(season.session, "LIVE-1")
+    found = live_figures.read(season.session, "LIVE-1", now=season.now)
     assert found.for_all is not None
     return json.loads(found.for_host), json.loads(found.for_all)
 

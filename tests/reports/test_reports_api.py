@@ -110,7 +110,7 @@ def test_all_five_channels_and_their_total(reports: Reports) -> None:
     ]
     assert report["total"] == {
         "orders": 7, "settled_orders": 6, "weight_g": 55_800, "paid_fen": 37_840, "refunded_fen": 1_114,
-        "net_fen": 63_590, "firm_fen": 62_734, "host_fen": 480, "platform_fen": 376, "carrier_fen": 0,
+        "net_fen": 63_590, "firm_fen": 62_734, "host_fen": 480, "platform_fen": 376, "carrier_fen": 0, "coupon_fen": 0,
         "open_fen": 3_980, "held_fen": 3_980, "due_fen": 30_844,
     }  # fmt: skip
     assert (report["from"], report["to"]) == ("2025-07-01", "2025-07-31")

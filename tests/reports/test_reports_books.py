@@ -197,6 +197,7 @@ FAULTS: dict[str, str] = {
     "R2": "UPDATE round_products SET most_packs = 1",
     "R3": "UPDATE orders SET accepted_at = NULL WHERE id IN (SELECT order_id FROM rounds)",
     "I30-sessions": "DELETE FROM history WHERE entity_type = 'live_sessions' AND event = 'review'",
+    "L3": spoil("order_lines", "discount_fen = 1"),
     "L1": "UPDATE occasions SET status = 'planned' WHERE kind = 'session'",
     "L2": "UPDATE live_sessions SET status = 'ended', ended_at = started_at - interval '1 day'",
     "M1": spoil("marketplace_orders", "amount_fen = amount_fen + 1"),
