@@ -105,6 +105,15 @@ def register_partner(
     return partner
 
 
+def set_storefront(session: Session, partner: Partner, opened: bool, *, actor_id: int | None, now: datetime) -> None:
+    """Open or close the partner's shelf on our pages. Raises NoStorefront for who is no online shop."""
+    if opened and partner.kind is not PartnerKind.SHOP:
+        raise NoStorefront(partner=partner.code)
+    partner.storefront = opened
+    record(session, partner, "open_storefront" if opened else "close_storefront", person_id=actor_id, now=now)
+    session.flush()
+
+
 def partner_by_code(session: Session, code: str) -> Partner:
     """The partner. Raises NotFoundError."""
     partner = session.scalar(select(Partner).where(Partner.code == code))

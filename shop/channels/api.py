@@ -177,6 +177,19 @@ def set_fee(body: dict[str, Any], code: str) -> dict[str, Any]:
         return body
 
 
+@blueprint.route("/partners/<string:code>/storefront", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.StorefrontAsked)
+@blueprint.response(200, schemas.StorefrontAsked)
+@documented(errors=[NotFoundError, errors.NoStorefront], example={"storefront": True})
+def set_storefront(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """自营店面 · Open or close an online shop's shelf on our own pages."""
+    with transaction() as session:
+        partner = actions.partner_by_code(session, code)
+        actions.set_storefront(session, partner, body["storefront"], actor_id=current_actor().person_id, now=now())
+        return body
+
+
 def _own_partner(session: Session, code: str, *roles: Role) -> Partner:
     """The partner, if the actor is it in one of `roles`. Raises NotFoundError otherwise."""
     partner = actions.partner_by_code(session, code)

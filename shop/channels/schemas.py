@@ -100,6 +100,12 @@ class PartnerAsked(StrictSchema):
     storefront = Flag(load_default=False)
 
 
+class StorefrontAsked(StrictSchema):
+    """Whether the shop's shelf is on our pages."""
+
+    storefront = Flag(required=True)
+
+
 class PartnerOut(Schema):
     """What everybody may know of a partner."""
 

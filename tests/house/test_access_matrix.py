@@ -111,6 +111,7 @@ MATRIX: dict[str, Access] = {
     "channels.add_partner": row("operator"),
     "channels.name_approvers": row("operator", code="unit", both="operator"),
     "channels.set_fee": row("operator", code="shop", both="operator"),
+    "channels.set_storefront": row("operator", code="shop", both="operator"),
     "channels.add_link": row(
         "operator host cadre buyer", both="operator",
         bodies={"cadre": {"partner": "G01"}, "buyer": {"partner": "U01"}},

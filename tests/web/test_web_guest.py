@@ -2,11 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from shop.kit.db import db, release, transaction
@@ -266,6 +268,30 @@ def test_t21_a_buyer_holds_stock_for_three_unpaid_orders_at_most(store: Store) -
     assert contents(store.app) == before
     pays(store, client, orders()[0].number)
     assert confirm(fresh, second_screen(fresh)).status_code == 303
+
+
+def at_once(store: Store, many: int) -> list[int]:
+    """Statuses of orders of one phone that several browsers confirm together."""
+    forms = [(client, second_screen(client)) for client in (store.app.test_client() for _ in range(many))]
+    with ThreadPoolExecutor(many) as pool:
+        return sorted(answer.status_code for answer in pool.map(lambda pair: confirm(*pair), forms))
+
+
+def test_t21_orders_of_one_buyer_at_once_are_counted_one_by_one(store: Store) -> None:
+    assert at_once(store, 6) == [303] * buying.MOST_UNPAID + [429] * 3
+    assert len(orders()) == buying.MOST_UNPAID
+
+
+def test_t21_the_control_without_the_buyers_lock_holds_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    pays(store, client := store.app.test_client(), placed(client))
+    known = Barrier(6)
+
+    def unlocked(session: Session, phone: str) -> int:
+        known.wait(10)
+        return int(session.execute(text("SELECT buyer_party_id FROM orders LIMIT 1")).scalar_one())
+
+    monkeypatch.setattr(buying, "guest_party", unlocked)
+    assert at_once(store, 6).count(303) > buying.MOST_UNPAID
 
 
 def test_t21_a_phone_orders_ten_times_in_a_quarter_of_an_hour_at_most(store: Store) -> None:

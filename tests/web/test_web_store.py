@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import text
 
-from shop.access.models import PartyKind
+from shop.access.models import PartyKind, Role
 from shop.catalog.actions import product_by_sku
 from shop.catalog.models import Certificate, PaperKind
 from shop.channels.actions import register_partner
 from shop.channels.errors import NoStorefront
 from shop.channels.models import PartnerKind
 from shop.kit.db import transaction
-from tests.factories.access import party
+from tests.factories.access import party, signed_in
 from tests.factories.sales import NECTARINE
 from tests.factories.statements import statements
 from tests.web.conftest import Store, read
@@ -128,6 +128,23 @@ def test_only_a_shop_of_our_own_has_a_shelf_here(store: Store) -> None:
         register_partner(
             session, PartnerKind.HOST, "H9", other, "主播", actor_id=None, now=store.clock.now(), storefront=True
         )
+
+
+def test_the_county_opens_and_closes_a_storefront(store: Store) -> None:
+    operator = signed_in(store.app, Role.OPERATOR)
+    client = store.app.test_client()
+
+    def put(code: str, opened: bool) -> int:
+        body = {"storefront": opened}
+        return client.post(f"/api/v1/partners/{code}/storefront", json=body, headers=operator).status_code
+
+    assert put("SHOP", False) == 200
+    assert "网店还未开张" in read(client.get("/shop")).text
+    assert put("HOST", True) == 422
+    assert put("NONE", True) == 404
+    assert "网店还未开张" in read(client.get("/shop")).text
+    assert put("SHOP", True) == 200
+    assert "SHOP（示例）" in read(client.get("/shop")).text
 
 
 def test_without_a_shop_the_page_shows_the_product_and_sells_nothing(store: Store) -> None:
