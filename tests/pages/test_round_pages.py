@@ -35,7 +35,7 @@ class Page(HTMLParser):
             self.inputs[given.get("name") or ""] = given.get("value") or ""
         if tag in ("script", "img", "iframe"):
             self.loads.append(given.get("src") or tag)
-        if tag == "link":
+        if tag == "link" and given.get("href") != "data:,":  # an empty icon is not loaded from anywhere
             self.loads.append(given.get("href") or "")
 
     def handle_data(self, data: str) -> None:
