@@ -1,6 +1,6 @@
 """Jobs about buying rounds."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
@@ -8,8 +8,8 @@ from shop.catalog.reference import catalog
 from shop.channels.reference import selling
 from shop.kit.reference import current_version
 from shop.rounds import actions
-from shop.rounds.jobs import CLOSE_DUE
-from tasks.registry import Kind, runs
+from shop.rounds.jobs import CLOSE_DUE, FORGET_PEOPLE
+from tasks.registry import Done, Kind, runs
 
 
 @runs(CLOSE_DUE, Kind.SWEEP)
@@ -17,3 +17,9 @@ def close_due(session: Session, *, now: datetime) -> int:
     """Rounds whose closing time has come are closed and ordered."""
     version = current_version(session)
     return actions.close_due(session, goods=catalog(session, version), selling=selling(session, version), now=now)
+
+
+@runs(FORGET_PEOPLE, Kind.DAILY)
+def forget_people(session: Session, _: date, *, now: datetime) -> Done:
+    """Who joined rounds that were over half a year ago is forgotten."""
+    return Done(actions.forget_people(session, now=now))

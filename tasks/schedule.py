@@ -18,7 +18,7 @@ from shop.reports.jobs import (
     REFRESH_REACH,
     REFRESH_SALES,
 )
-from shop.rounds.jobs import CLOSE_DUE
+from shop.rounds.jobs import CLOSE_DUE, FORGET_PEOPLE
 from shop.stock.jobs import RETIRE_EXPIRED
 
 
@@ -62,6 +62,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     DailyAt(FIND_ENDING, time(6, 30)),
     DailyAt(COMPARE_ROLLUPS, time(2, 30)),
     DailyAt(FORGET_OLD, time(3, 30)),
+    DailyAt(FORGET_PEOPLE, time(3, 40)),
 )
 
 #: When each daily job is due.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,10 @@ from shop.rounds.states import ROUND_LIFE
 LONGEST = timedelta(days=60)
 #: After the closing time, a round that could not be ordered at once may be ordered for so long.
 ORDER_WITHIN = timedelta(days=7)
+
+#: How long after its closing a round that is over still knows who joined: delivery, claims, the unit's own accounts.
+KNOWN_FOR = timedelta(days=180)
+FORGOTTEN_ZH = "（已隐去）"
 
 
 @dataclass(frozen=True)
@@ -199,6 +203,24 @@ def remove_entry(
     delete_entry(session, entry)
     record(session, round_, "remove", person_id=actor_id, now=now, reason=reason, facts={"position": position})
     session.flush()
+
+
+def forget_people(session: Session, *, now: datetime) -> int:
+    """Take names, phones and staff numbers out of rounds that are over since `KNOWN_FOR`; packs stay. One statement.
+
+    PIPL, arts 19 and 47: kept no longer than the purpose needs, then deleted or de-identified. Returns how many people.
+    """
+    over = select(Round.id).where(
+        Round.status.in_((RoundStatus.FINISHED, RoundStatus.CANCELLED)), Round.closes_at < now - KNOWN_FOR
+    )
+    nobody = func.concat("#", RoundEntry.position)
+    gone = session.execute(
+        update(RoundEntry)
+        .where(RoundEntry.round_id.in_(over), RoundEntry.staff_number.is_distinct_from(nobody))
+        .values(name_zh=FORGOTTEN_ZH, phone_e164=None, staff_number=nobody)
+        .execution_options(synchronize_session=False)
+    )
+    return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
 def delete_entry(session: Session, entry: RoundEntry) -> None:

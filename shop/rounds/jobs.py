@@ -4,3 +4,6 @@ from shop.kit.jobs import Job
 
 #: Every minute: rounds whose closing time has come are closed and ordered.
 CLOSE_DUE = Job("rounds.close_due")
+
+#: Daily: who joined rounds that were over half a year ago is forgotten.
+FORGET_PEOPLE = Job("rounds.forget_people")

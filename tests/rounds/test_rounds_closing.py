@@ -186,3 +186,22 @@ def test_goods_are_handed_out_once_they_came_and_once_each(season: Season) -> No
     assert round_.status is RoundStatus.ORDERED
     actions.hand_out(season.session, round_, [1, 2], actor_id=who, now=season.now)
     assert round_.status is RoundStatus.FINISHED
+
+
+def test_half_a_year_after_a_round_is_over_nobody_who_joined_is_known_and_packs_stay(season: Season) -> None:
+    over, running = delivered_round(season, (2, 3)), open_round(season)
+    joined(season, running, 7, {season.sku: 1})
+    season.session.execute(text("UPDATE rounds SET status = 'finished' WHERE id = :id"), {"id": over.id})
+    season.session.flush()
+    for days, known in ((181, 2), (182 + 2, 0)):
+        actions.forget_people(season.session, now=season.now + timedelta(days=days))
+        names = season.session.scalars(select(RoundEntry.name_zh).where(RoundEntry.round_id == over.id)).all()
+        assert sum(name != actions.FORGOTTEN_ZH for name in names) == known
+    rows = season.session.execute(
+        select(RoundEntry.phone_e164, RoundEntry.staff_number).where(RoundEntry.round_id == over.id)
+    ).all()
+    assert sorted(map(tuple, rows)) == [(None, "#1"), (None, "#2")]
+    assert actions.forget_people(season.session, now=season.now + timedelta(days=400)) == 0
+    season.session.expire_all()
+    assert [person.items[0].asked for person in list_of(season, over).people] == [2, 3]
+    assert season.session.scalar(select(RoundEntry.name_zh).where(RoundEntry.round_id == running.id)) == "同事7（示例）"
