@@ -1,13 +1,13 @@
 """Taking what a shop tells: all or nothing, each fact once.
 
-New lines take their stock and become orders here, so that a shortage is told while the file can still be refused; what
-follows (paying, dispatching, accepting, refunding) is done line by line by a job, so that no pool of stock stays locked
-while a file is worked through.
+New lines take their stock and become orders here, by one statement at the end, so that a shortage is told while the
+file can still be refused and no pool of stock stays locked while a file is worked through. What follows (paying,
+dispatching, accepting, refunding) is done line by line by a job.
 """
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -36,8 +36,9 @@ from shop.marketplaces.models import (
     MarketplacePayout,
     MarketplaceRefund,
 )
-from shop.orders.place import Sold, place_sold
-from shop.stock.actions import lock_open_pools
+from shop.orders.sold import Sold, SoldOrder, check_sold, place_sold, policy_of_seller, seller
+from shop.stock.errors import NotEnoughStock
+from shop.stock.queries import left
 
 Key = tuple[str, str]
 F = TypeVar("F", RefundedLine, PaidOut)
@@ -60,9 +61,10 @@ def take(
 ) -> Taken:  # fmt: skip
     """Keep the facts of `told` and take the stock of new lines. With any problem the caller undoes everything.
 
-    The caller holds the shop's lock. Locks the pools of the products that were sold, by the statement of each line.
+    The caller holds the shop's lock. Locks the lines told of before, then the pools of what was sold, by rising id.
     """
     taking = _Taking(session, shop, goods, selling, actor_id, now)
+    taking.problems.extend(told.problems)
     match told.kind:
         case FactKind.ORDERS:
             taking.orders([fact for fact in told.facts if isinstance(fact, SoldLine)])
@@ -70,7 +72,7 @@ def take(
             taking.refunds([fact for fact in told.facts if isinstance(fact, RefundedLine)])
         case FactKind.PAYOUTS:
             taking.payouts([fact for fact in told.facts if isinstance(fact, PaidOut)])
-    problems = tuple(sorted([*told.problems, *taking.problems]))
+    problems = tuple(sorted(taking.problems))
     return Taken(len(told.facts), taking.new, taking.changed, told.passed_over, problems)
 
 
@@ -121,22 +123,47 @@ class _Taking:
     # Orders
 
     def orders(self, facts: Sequence[SoldLine]) -> None:
+        """Lines that are new take their stock together, after everything else was looked at."""
         known = self._known_lines([(fact.number, fact.line) for fact in facts])
         items = self._items({fact.sku for fact in facts})
-        partner = self._session.get_one(Partner, self._shop.partner_id)
-        # Who bought is not ours to know: the buyers of a shop are one party.
-        buyers = ensure_party(self._session, PartyKind.CUSTOMER, f"MB{self._shop.id}", f"{partner.name_zh}买家")
-        of = [(fact, sold) for fact in facts if (sold := self._sold(fact, items)) is not None]
-        lock_open_pools(self._session, [sold[0] for fact, sold in of if (fact.number, fact.line) not in known])
-        for fact, sold in of:
+        fresh: list[tuple[MarketplaceOrder, SoldLine]] = []
+        for fact in self._merged(facts):
+            sold = self._sold(fact, items)
+            if sold is None:
+                continue
             row = known.get((fact.number, fact.line))
             if row is None:
-                row = self._new_line(fact, *sold, partner, buyers)
-                known[fact.number, fact.line] = row
+                fresh.append((self._new_line(fact, *sold), fact))
             else:
                 self._known_line(row, fact, *sold)
+        self._place([(row, fact) for row, fact in fresh if row.followed_at is None])
+        if self.problems:
+            return
+        rows = [row for row, _ in fresh]
+        self._session.add_all(rows)
         self._session.flush()
-        self._ask_to_follow(known.values())
+        self._ask_to_follow([*known.values(), *rows])
+
+    def _merged(self, facts: Sequence[SoldLine]) -> list[SoldLine]:
+        """Each line once: rows of one file that speak of the same line are one, as far as it has come."""
+        found: dict[Key, SoldLine] = {}
+        for fact in facts:
+            key = (fact.number, fact.line)
+            before = found.setdefault(key, fact)
+            if (before.sku, before.quantity, before.amount_fen) != (fact.sku, fact.quantity, fact.amount_fen):
+                zh, en = (
+                    f"与第 {before.at.line} 行同一订单行而内容不同",
+                    f"differs from line {before.at.line} of the same order line",
+                )
+                self.problems.append(fact.at.problem("line", zh, en))
+                continue
+            found[key] = replace(
+                before,
+                shipped_at=_earlier(before.shipped_at, fact.shipped_at),
+                received_at=_earlier(before.received_at, fact.received_at),
+                cancelled_at=_earlier(before.cancelled_at, fact.cancelled_at),
+            )
+        return list(found.values())
 
     def _known_lines(self, keys: Sequence[Key]) -> dict[Key, MarketplaceOrder]:
         """Lines told of before, locked, by number and line."""
@@ -173,7 +200,7 @@ class _Taking:
             return None
         return found[0], found[1] * fact.quantity
 
-    def _new_line(self, fact: SoldLine, product_id: int, packs: int, partner: Partner, buyers: int) -> MarketplaceOrder:
+    def _new_line(self, fact: SoldLine, product_id: int, packs: int) -> MarketplaceOrder:
         self.new += 1
         row = MarketplaceOrder(
             marketplace_id=self._shop.id, number=fact.number, line=fact.line, sku=fact.sku, product_id=product_id,
@@ -182,26 +209,57 @@ class _Taking:
         self._come_further(row, fact)
         if row.cancelled_at is not None and row.shipped_at is None:
             row.followed_at = self._now  # it never was ours to deliver
-        else:
-            row.order_id = self._placed(fact, product_id, packs, partner, buyers)
-        if row.order_id is not None or row.followed_at is not None:
-            self._session.add(row)
         return row
 
-    def _placed(self, fact: SoldLine, product_id: int, packs: int, partner: Partner, buyers: int) -> int | None:
-        sku = self._goods.by_id[product_id].sku
-        sold = Sold(partner.code, sku, packs, fact.amount_fen, buyers, fact.sold_at)
+    def _place(self, fresh: Sequence[tuple[MarketplaceOrder, SoldLine]]) -> None:
+        """Make orders of new lines, all or none; a problem for each line that cannot be one.
+
+        In a file with problems nothing is placed, but what is short is named with the rest.
+        """
+        if not fresh:
+            return
+        partner = seller(self._selling, self._shop.partner_id)
+        policy = policy_of_seller(partner.kind)
+        sales: list[tuple[MarketplaceOrder, SoldLine, SoldOrder]] = []
+        for row, fact in fresh:
+            sale = Sold(self._goods.by_id[row.product_id].sku, row.packs, row.amount_fen, row.sold_at)
+            try:
+                sales.append((row, fact, check_sold(sale, policy, goods=self._goods, selling=self._selling)))
+            except DomainError as refused:
+                self.problems.append(fact.at.problem("sku", refused.sentence("zh"), refused.sentence("en")))
+        if self.problems:
+            self._name_short(sales)
+            return
+        # Who bought is not ours to know: the buyers of a shop are one party.
+        buyers = ensure_party(self._session, PartyKind.CUSTOMER, f"MB{self._shop.id}", f"{partner.name_zh}买家")
         try:
-            return place_sold(
-                self._session, sold, goods=self._goods, selling=self._selling, actor_id=self._actor_id
-            ).order_id
-        except DomainError as refused:
-            self.problems.append(fact.at.problem("sku", refused.sentence("zh"), refused.sentence("en")))
-            return None
+            order_ids = place_sold(
+                self._session, partner, [sale for _, _, sale in sales], buyer_party_id=buyers, selling=self._selling,
+                actor_id=self._actor_id, now=self._now,
+            )  # fmt: skip
+        except NotEnoughStock:
+            self._name_short(sales)
+            if not self.problems:
+                raise  # it came back in the moment between
+            return
+        for (row, _, _), order_id in zip(sales, order_ids, strict=True):
+            row.order_id = order_id
+
+    def _name_short(self, sales: Sequence[tuple[MarketplaceOrder, SoldLine, SoldOrder]]) -> None:
+        """The lines, in the order of the file, for which nothing is left once those before them are served."""
+        free_g = left(self._session, {sale.line.product_id for _, _, sale in sales}, None)
+        for _, fact, sale in sales:
+            product_id, wanted_g = sale.line.product_id, sale.line.weight_g
+            if wanted_g <= free_g[product_id]:
+                free_g[product_id] -= wanted_g
+                continue
+            zh = f"库存不足：{sale.line.sku} 需 {wanted_g} 克，还剩 {free_g[product_id]} 克"
+            en = f"not enough stock: {sale.line.sku} needs {wanted_g} g, {free_g[product_id]} g are left"
+            self.problems.append(fact.at.problem("sku", zh, en))
 
     def _known_line(self, row: MarketplaceOrder, fact: SoldLine, product_id: int, packs: int) -> None:
         """What was told before must be told again as it was; only how far it has come may differ."""
-        if row.order_id is None and row.cancelled_at is not None:
+        if row.order_id is None:
             return  # cancelled before it was ours
         told = (row.sku, row.product_id, row.packs, row.amount_fen)
         if told != (fact.sku, product_id, packs, fact.amount_fen):

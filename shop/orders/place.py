@@ -34,7 +34,7 @@ from shop.orders.errors import (
     PerBuyerCap,
 )
 from shop.orders.models import OrderStatus, PaymentTerms
-from shop.orders.pricing import Packed, PricedLine, by_the_kg, by_the_line, by_the_pack, goods_total
+from shop.orders.pricing import Packed, PricedLine, by_the_kg, by_the_pack, goods_total
 from shop.stock.actions import TAKE_CTE, shortage
 
 #: How long an unpaid order holds its stock.
@@ -79,18 +79,6 @@ class Called:
     sku: str
     weight_g: int
     fen_per_kg: int
-
-
-@dataclass(frozen=True)
-class Sold:
-    """`quantity` packs that a partner sold and was paid for (`amount_fen`) elsewhere, at `sold_at`."""
-
-    partner: str
-    sku: str
-    quantity: int
-    amount_fen: int
-    buyer_party_id: int
-    sold_at: datetime
 
 
 @dataclass(frozen=True)
@@ -174,32 +162,9 @@ def place_call_off(
     policy = channel_of_partner(partner.kind)
     way = Way(policy, selling.channel_ids[policy.kind], occasion.campaign_id, partner, occasion, None)
     product = sellable_product(goods, called.sku, policy, day, sold_by_agreement=True)
-    line = by_the_kg(_packed(product), called.weight_g, called.fen_per_kg)
+    line = by_the_kg(packed(product), called.weight_g, called.fen_per_kg)
     request = Request(lines=(), buyer_party_id=buyer_party_id)
     return _write(session, way, [product], [line], request, called.call_off_id, actor_id, now)
-
-
-def place_sold(session: Session, sold: Sold, *, goods: Catalog, selling: Selling, actor_id: int | None) -> Placed:
-    """Place the order of what was sold elsewhere, on the day it was sold, at what was paid there.
-
-    The rules are those of `place_order` on that day, but for the price. The hold does not lapse: the buyer has paid.
-    Raises as `place_order`.
-    """
-    day = beijing_day(sold.sold_at)
-    partner = selling.partners_by_code.get(sold.partner)
-    if partner is None:
-        raise NotFoundError(what=sold.partner)
-    policy = channel_of_partner(partner.kind)
-    if policy.price is not Price.LIST or policy.payer is not Payer.CONSUMER:
-        raise PartnerDoesNotFit(partner=partner.code, channel=policy.name_zh)
-    product = sellable_product(goods, sold.sku, policy, day)
-    campaign_id = selling.campaign_on(day, frozenset({product.product_id}))
-    if campaign_id is None:
-        raise CampaignClosed(day=str(day))
-    way = Way(policy, selling.channel_ids[policy.kind], campaign_id, partner, None, None)
-    line = by_the_line(_packed(product), sold.quantity, sold.amount_fen)
-    request = Request(lines=(), buyer_party_id=sold.buyer_party_id)
-    return _write(session, way, [product], [line], request, None, actor_id, sold.sold_at, lapses=False)
 
 
 def _way(request: Request, selling: Selling, wanted: frozenset[int], day: date, now: datetime) -> Way:
@@ -306,7 +271,8 @@ def _keep_caps(session: Session, way: Way, products: Sequence[CatalogProduct], r
             raise PerBuyerCap(sku=product.sku, cap=cap, had=before, unit=product.unit_zh)
 
 
-def _packed(product: CatalogProduct) -> Packed:
+def packed(product: CatalogProduct) -> Packed:
+    """What pricing needs of a product."""
     return Packed(product.product_id, product.sku, product.name_zh, product.unit_zh, product.net_weight_g)
 
 
@@ -329,7 +295,7 @@ def _price(product: CatalogProduct, quantity: int, way: Way, day: date) -> Price
             assert_never(way.policy.price)
     if price is None:
         raise NotForSale(sku=product.sku)
-    return by_the_pack(_packed(product), quantity, price)
+    return by_the_pack(packed(product), quantity, price)
 
 
 @dataclass(frozen=True)
@@ -428,14 +394,14 @@ def _not_too_large(lines: Sequence[PricedLine]) -> int:
 
 def _write(
     session: Session, way: Way, products: Sequence[CatalogProduct], lines: Sequence[PricedLine], request: Request,
-    call_off_id: int | None, actor_id: int | None, now: datetime, *, lapses: bool = True,
+    call_off_id: int | None, actor_id: int | None, now: datetime,
 ) -> Placed:  # fmt: skip
     firm_id = _one_firm(products)
     goods_fen = _not_too_large(lines)
     discount = _discount(session, way, firm_id, lines, request, now)
     total = goods_fen - (discount.fen if discount else 0)
     terms = PaymentTerms(way.policy.payment.value)
-    expires_at = now + hold_time(way) if lapses and way.policy.payment is Payment.IN_ADVANCE else None
+    expires_at = now + hold_time(way) if way.policy.payment is Payment.IN_ADVANCE else None
     taking = _taking(way.policy, way.occasion)
     wanted = {line.product_id: line.weight_g for line in lines} if taking.now else {}
     occasion = way.occasion

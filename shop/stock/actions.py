@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -166,11 +166,6 @@ def _locked(session: Session, which: ColumnElement[bool]) -> dict[int, int]:
     """Lock pools by rising id; the available grams of each."""
     rows = session.execute(select(Pool.id, Pool.available_g).where(which).order_by(Pool.id).with_for_update())
     return dict(rows.all())
-
-
-def lock_open_pools(session: Session, product_ids: Sequence[int]) -> None:
-    """Lock the open pools of products by rising id: for who takes from them by several statements."""
-    _locked(session, and_(Pool.product_id.in_(product_ids), Pool.occasion_id.is_(None)))
 
 
 def _move(session: Session, source: int, target: int, weight_g: int, now: datetime) -> None:
