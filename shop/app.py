@@ -16,6 +16,7 @@ from shop.campaigns.api import blueprint as campaigns
 from shop.catalog.api import blueprint as catalog
 from shop.channels.api import blueprint as channels
 from shop.claims.api import blueprint as claims
+from shop.collectives.api import blueprint as collectives
 from shop.config import Settings, redis_urls
 from shop.farmers.api import blueprint as farmers
 from shop.imports.api import blueprint as imports
@@ -50,8 +51,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: Rooms that answer HTTP, in the order of the documentation.
 ROOMS = (
-    access, channels, catalog, farmers, stock, orders, agreements, payments, settlement, income, claims, live,
-    rounds, units, campaigns, marketplaces, reports, imports,
+    access, channels, catalog, farmers, collectives, stock, orders, agreements, payments, settlement, income, claims,
+    live, rounds, units, campaigns, marketplaces, reports, imports,
 )  # fmt: skip
 
 MIB = 1024 * 1024

@@ -6,6 +6,7 @@ from shop.campaigns import models as campaigns
 from shop.catalog import models as catalog
 from shop.channels import models as channels
 from shop.claims import models as claims
+from shop.collectives import models as collectives
 from shop.farmers import models as farmers
 from shop.income import models as income
 from shop.kit import dirty, idempotency, jobs, states, versions
@@ -22,7 +23,7 @@ from shop.stock import models as stock
 from shop.units import models as units
 
 __all__ = [
-    "access", "agreements", "campaigns", "catalog", "channels", "claims", "dirty", "farmers", "idempotency", "income",
-    "jobs", "ledger", "live", "marketplaces", "orders", "payments", "places", "reports", "rounds", "settlement",
-    "states", "stock", "units", "versions",
+    "access", "agreements", "campaigns", "catalog", "channels", "claims", "collectives", "dirty", "farmers",
+    "idempotency", "income", "jobs", "ledger", "live", "marketplaces", "orders", "payments", "places", "reports",
+    "rounds", "settlement", "states", "stock", "units", "versions",
 ]  # fmt: skip

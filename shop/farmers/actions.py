@@ -1,9 +1,10 @@
 """Recording what households hand in."""
 
 import unicodedata
+from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from shop.catalog.models import Firm, Product
@@ -11,13 +12,17 @@ from shop.catalog.season import in_harvest
 from shop.farmers.errors import (
     DeliveredInTheFuture,
     DeliveryCodeTaken,
+    FactorTaken,
+    NoGradeFactor,
     NotADeliveredProduct,
     NotFoundError,
     NotOfThisFirm,
+    SlipWorthNothing,
 )
-from shop.farmers.models import Delivery, Grade, Household, Membership
+from shop.farmers.families import stood_on
+from shop.farmers.models import Delivery, Grade, GradeFactor, Household, Membership
 from shop.kit.clock import beijing_day
-from shop.kit.money import price_of
+from shop.kit.money import part, price_of
 from shop.kit.states import record
 
 
@@ -41,31 +46,98 @@ def normal_slip(code: str) -> str:
     return "".join(unicodedata.normalize("NFKC", code).split()).upper()
 
 
-def record_delivery(
-    session: Session, firm: Firm, household: Household, product: Product, *, code: str, delivered_on: date,
-    weight_g: int, grade: Grade, price_fen_per_kg: int, actor_id: int | None, now: datetime,
-) -> Delivery:  # fmt: skip
-    """One slip: amount = weight x price, half up. Booking the income is the caller's (room income).
+@dataclass(frozen=True)
+class Slip:
+    """What a slip says. `weight_g`: net, after the deduction. A price as agreed, or a base price for the grade."""
 
-    Raises DeliveredInTheFuture, NotOfThisFirm, NotADeliveredProduct, DeliveryCodeTaken; then nothing is changed.
+    code: str
+    delivered_on: date
+    weight_g: int
+    grade: Grade
+    price_fen_per_kg: int | None = None
+    base_price_fen_per_kg: int | None = None
+    deduction_g: int = 0
+    signer: str | None = None
+
+
+def set_grade_factor(
+    session: Session, firm: Firm | None, grade: Grade, valid_from: date, factor_bp: int, *, actor_id: int | None,
+    now: datetime,
+) -> GradeFactor:  # fmt: skip
+    """What a grade is paid of the base price from a day on, at a firm or (None) in the county. Raises FactorTaken."""
+    same = GradeFactor.firm_id.is_(None) if firm is None else GradeFactor.firm_id == firm.id
+    taken = select(GradeFactor.id).where(same, GradeFactor.grade == grade, GradeFactor.valid_from == valid_from)
+    if session.scalar(taken):
+        raise FactorTaken(grade=grade.value, valid_from=str(valid_from))
+    factor = GradeFactor(
+        firm_id=firm.id if firm else None, grade=grade, valid_from=valid_from, factor_bp=factor_bp,
+        recorded_by_id=actor_id, recorded_at=now,
+    )  # fmt: skip
+    session.add(factor)
+    session.flush()
+    return factor
+
+
+class GradeFactors:
+    """The factors of a firm's grades, read once: its own of the day where it has one, else the county's."""
+
+    def __init__(self, session: Session, firm_id: int) -> None:
+        rows = session.scalars(
+            select(GradeFactor)
+            .where(or_(GradeFactor.firm_id.is_(None), GradeFactor.firm_id == firm_id))
+            .order_by(GradeFactor.firm_id.is_not(None).desc(), GradeFactor.valid_from.desc())
+        )
+        self._rows = list(rows)
+
+    def of(self, grade: Grade, day: date) -> int | None:
+        """Basis points of the base price on that day; None where nobody set any."""
+        return next((row.factor_bp for row in self._rows if row.grade is grade and row.valid_from <= day), None)
+
+
+def price_of_grade(slip: Slip, factors: GradeFactors) -> tuple[int, int | None]:
+    """(fen per kg, factor) of a slip: base price x factor, half up, or the agreed price. Raises NoGradeFactor."""
+    if slip.base_price_fen_per_kg is None:
+        return slip.price_fen_per_kg or 0, None
+    factor = factors.of(slip.grade, slip.delivered_on)
+    if factor is None:
+        raise NoGradeFactor(grade=slip.grade.value, day=str(slip.delivered_on))
+    return part(slip.base_price_fen_per_kg, factor), factor
+
+
+def record_delivery(
+    session: Session, firm: Firm, household: Household, product: Product, slip: Slip, *, actor_id: int | None,
+    now: datetime,
+) -> Delivery:  # fmt: skip
+    """One slip: amount = net weight x price, half up. Booking the income is the caller's (room income).
+
+    Raises DeliveredInTheFuture, NotOfThisFirm, NotADeliveredProduct, NoGradeFactor, SlipWorthNothing,
+    DeliveryCodeTaken; then nothing is changed.
     """
-    slip = normal_slip(code)
-    if delivered_on > beijing_day(now):
-        raise DeliveredInTheFuture(day=str(delivered_on))
+    code = normal_slip(slip.code)
+    if slip.delivered_on > beijing_day(now):
+        raise DeliveredInTheFuture(day=str(slip.delivered_on))
     related = session.scalar(
-        select(Membership.id).where(Membership.household_id == household.id, Membership.firm_id == firm.id)
-    )
+        select(Membership.id).where(
+            Membership.household_id == household.id, Membership.firm_id == firm.id,
+            stood_on(Membership.household_id.expression, Membership.firm_id.expression, slip.delivered_on),
+        )
+    )  # fmt: skip
     if related is None:
         raise NotOfThisFirm(household=household.code)
-    harvested = in_harvest(product.harvest_start_month, product.harvest_end_month, delivered_on)
+    harvested = in_harvest(product.harvest_start_month, product.harvest_end_month, slip.delivered_on)
     if product.firm_id != firm.id or product.farm_gate_fen_per_kg is None or not harvested:
-        raise NotADeliveredProduct(sku=product.sku, day=str(delivered_on))
-    if session.scalar(select(Delivery.id).where(Delivery.code == slip)):
-        raise DeliveryCodeTaken(slip=slip)
+        raise NotADeliveredProduct(sku=product.sku, day=str(slip.delivered_on))
+    if session.scalar(select(Delivery.id).where(Delivery.code == code)):
+        raise DeliveryCodeTaken(slip=code)
+    price_fen_per_kg, factor_bp = price_of_grade(slip, GradeFactors(session, firm.id))
+    amount_fen = price_of(slip.weight_g, price_fen_per_kg)
+    if not amount_fen:
+        raise SlipWorthNothing(slip=code)
     delivery = Delivery(
-        code=slip, household_id=household.id, firm_id=firm.id, product_id=product.id, delivered_on=delivered_on,
-        weight_g=weight_g, grade=grade, price_fen_per_kg=price_fen_per_kg,
-        amount_fen=price_of(weight_g, price_fen_per_kg), recorded_at=now,
+        code=code, household_id=household.id, firm_id=firm.id, product_id=product.id, delivered_on=slip.delivered_on,
+        deduction_g=slip.deduction_g, weight_g=slip.weight_g, grade=slip.grade,
+        base_price_fen_per_kg=slip.base_price_fen_per_kg, factor_bp=factor_bp, price_fen_per_kg=price_fen_per_kg,
+        signer=slip.signer, amount_fen=amount_fen, recorded_at=now,
     )  # fmt: skip
     session.add(delivery)
     session.flush()

@@ -4,13 +4,15 @@ from dataclasses import asdict
 from typing import Any
 
 from flask_smorest import Blueprint
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, select
 
-from shop.access.guard import Role, allow, current_actor
-from shop.catalog.models import Firm
-from shop.farmers import schemas
-from shop.farmers.actions import see_assisted
-from shop.farmers.models import Household
+from shop.access.guard import ALL, Role, allow, current_actor, must_own, scope
+from shop.catalog.actions import firm_by_code
+from shop.catalog.models import CO_OPERATIVES, Firm
+from shop.farmers import errors, families, schemas
+from shop.farmers.actions import see_assisted, set_grade_factor
+from shop.farmers.errors import FactorTaken
+from shop.farmers.models import GradeFactor, Household, Relation
 from shop.farmers.queries import households, visible_to
 from shop.kit.db import db, transaction
 from shop.kit.errors import ForbiddenError, NotFoundError
@@ -62,3 +64,135 @@ def show_household(query: dict[str, Any], code: str) -> dict[str, object]:
                 session, found[0].household_id, query["need"], actor_id=actor.person_id, now=now()
             )
     return seen
+
+
+@blueprint.route("/grade-factors", methods=["GET"])
+@allow(Role.OPERATOR, Role.MANAGER, Role.FIRM_STAFF)
+@blueprint.arguments(schemas.FactorFilter, location="query")
+@blueprint.response(200, schemas.FactorPage)
+def list_grade_factors(query: dict[str, Any]) -> dict[str, object]:
+    """等级系数 · What grades are paid of the base price, from which day on, newest first: a firm's, or the county's."""
+    actor = current_actor()
+    wanted = [GradeFactor.id < (cursor_key(query["cursor"]) or 2**62)]
+    if query["firm"] is None:
+        wanted.append(GradeFactor.firm_id.is_(None))
+    else:
+        own = scope(actor, {Role.OPERATOR: ALL, Role.MANAGER: ALL, Role.FIRM_STAFF: Firm.party_id})
+        wanted += [Firm.code == query["firm"], own]
+    rows = db.session().execute(
+        select(GradeFactor, Firm.code)
+        .outerjoin(Firm, Firm.id == GradeFactor.firm_id)
+        .where(*wanted)
+        .order_by(GradeFactor.id.desc())
+        .limit(query["limit"] + 1)
+    )
+    return page([_factor(factor, firm) for factor, firm in rows], query["limit"], lambda row: int(row["id"]))
+
+
+def _factor(factor: GradeFactor, firm: str | None) -> dict[str, Any]:
+    return {
+        "id": factor.id, "firm": firm, "grade": factor.grade, "valid_from": factor.valid_from,
+        "factor_bp": factor.factor_bp,
+    }  # fmt: skip
+
+
+@blueprint.route("/grade-factors", methods=["POST"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF)
+@blueprint.arguments(schemas.FactorAsked)
+@blueprint.response(201, schemas.FactorOut)
+@documented(
+    errors=[NotFoundError, ForbiddenError, FactorTaken],
+    example={"firm": "F01", "grade": "特级", "valid_from": "2025-06-01", "factor_bp": 12_000},
+)
+def add_grade_factor(body: dict[str, Any]) -> dict[str, Any]:
+    """登记等级系数 · Say what a grade is paid of the base price: a firm for itself, the operator for the county."""
+    actor, code = current_actor(), body.pop("firm")
+    if code is None and not actor.has(Role.OPERATOR):
+        raise ForbiddenError
+    with transaction() as session:
+        firm = None
+        if code is not None:
+            firm = firm_by_code(session, code)
+            must_own(actor, {Role.OPERATOR: ALL, Role.FIRM_STAFF: firm.party_id}, what=code)
+        made = set_grade_factor(session, firm, **body, actor_id=actor.person_id, now=now())
+        return _factor(made, code)
+
+
+# -- two records of one family, joining and leaving --------------------------------------------------------------------
+
+
+@blueprint.route("/households/<string:code>/merge", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.MergeAsked)
+@blueprint.response(200, schemas.MergeOut)
+@documented(
+    errors=[NotFoundError, errors.MergedAlready, errors.HasMergedRecords],
+    example={"into": "农户-0002", "reason": "同一户登记了两次"},
+)
+def merge_household(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """合并农户记录 · Count a record for another one of the same family. No fact is moved; it can be undone exactly."""
+    with transaction() as session:
+        if code == body["into"]:
+            raise errors.MergedAlready(household=code, into=code)
+        household, into = families.locked_households(session, code, body["into"])
+        families.merge(session, household, into, body["reason"], actor_id=current_actor().person_id, now=now())
+    return {"household": code, "counts_for": body["into"]}
+
+
+@blueprint.route("/households/<string:code>/unmerge", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.ReasonAsked)
+@blueprint.response(200, schemas.MergeOut)
+@documented(errors=[NotFoundError, errors.NotMerged], example={"reason": "核实为两户"})
+def unmerge_household(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """撤销合并 · Let a record count for itself again, exactly as before."""
+    with transaction() as session:
+        [household] = families.locked_households(session, code)
+        families.unmerge(session, household, body["reason"], actor_id=current_actor().person_id, now=now())
+    return {"household": code, "counts_for": None}
+
+
+@blueprint.route("/households/<string:code>/memberships", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.JoinAsked)
+@blueprint.response(201, schemas.RelationOut)
+@documented(
+    errors=[NotFoundError, errors.AlreadyRelated, errors.TooEarly],
+    example={"firm": "F01", "joined_on": "2025-07-01", "share_units": 5},
+)
+def join_firm(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """加入 · A household joins a co-operative as a member, or another firm as a contract grower; or comes back."""
+    with transaction() as session:
+        [household] = families.locked_households(session, code)
+        firm = firm_by_code(session, body["firm"])
+        made = families.join(
+            session, firm, household, body["joined_on"], body["share_units"], actor_id=current_actor().person_id,
+            now=now(),
+        )  # fmt: skip
+        return {
+            "household": code, "firm": firm.code, "relation": made.relation.value, "share_units": made.share_units,
+            "joined_on": body["joined_on"], "left_on": None, "returned_units": 0,
+        }  # fmt: skip
+
+
+@blueprint.route("/households/<string:code>/departures", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.LeaveAsked)
+@blueprint.response(201, schemas.RelationOut)
+@documented(
+    errors=[NotFoundError, errors.NotOfThisFirm, errors.TooEarly],
+    example={"firm": "F01", "left_on": "2025-06-30", "reason": "迁居外地"},
+)
+def leave_firm(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """退出 · A household leaves a firm: its capital shares are paid back; deliveries end with its last day."""
+    with transaction() as session:
+        [household] = families.locked_households(session, code)
+        firm = firm_by_code(session, body["firm"])
+        spell = families.leave(
+            session, firm, household, body["left_on"], body["reason"], actor_id=current_actor().person_id, now=now()
+        )
+        relation = Relation.MEMBER if firm.kind in CO_OPERATIVES else Relation.CONTRACT
+        return {
+            "household": code, "firm": firm.code, "relation": relation.value, "share_units": 0,
+            "joined_on": spell.joined_on, "left_on": spell.left_on, "returned_units": spell.returned_units,
+        }  # fmt: skip

@@ -2,7 +2,11 @@
 
 from shop.kit.errors import DomainError, NotFoundError
 
-__all__ = ["DeliveredInTheFuture", "DeliveryCodeTaken", "NotADeliveredProduct", "NotFoundError", "NotOfThisFirm"]
+__all__ = [
+    "AlreadyRelated", "DeliveredInTheFuture", "DeliveryCodeTaken", "FactorTaken", "HasMergedRecords", "MergedAlready",
+    "NoGradeFactor", "NotADeliveredProduct", "NotFoundError", "NotMerged", "NotOfThisFirm", "SlipWorthNothing",
+    "TooEarly",
+]  # fmt: skip
 
 
 class DeliveredInTheFuture(DomainError):
@@ -40,3 +44,77 @@ class DeliveryCodeTaken(DomainError):
     title_zh, title_en = "交售单已登记", "Delivery slip recorded before"
     zh = "交售单 {slip} 已登记过。"
     en = "Slip {slip} was recorded before."
+
+
+class NoGradeFactor(DomainError):
+    """A base price needs to know what the grade is paid of it."""
+
+    code = "no-grade-factor"
+    title_zh, title_en = "没有等级系数", "No factor for the grade"
+    zh = "{day} 没有 {grade} 的等级系数。"
+    en = "No factor of grade {grade} holds on {day}."
+
+
+class FactorTaken(DomainError):
+    """A factor is never changed: another one holds from a later day."""
+
+    code = "grade-factor-taken"
+    title_zh, title_en = "该日已有等级系数", "A factor of that day exists"
+    zh = "{grade} 自 {valid_from} 起的系数已登记；改动请从以后的日期起。"
+    en = "{grade} has a factor from {valid_from} already; give a changed one a later day."
+
+
+class MergedAlready(DomainError):
+    """A record counts for one family, and the one it counts for counts for itself."""
+
+    code = "household-merged"
+    title_zh, title_en = "农户记录已合并", "Record merged before"
+    zh = "{household} 或 {into} 已经合并到别的记录，或两者相同；请先撤销。"
+    en = "{household} or {into} counts for another record already, or they are the same; undo that first."
+
+
+class HasMergedRecords(DomainError):
+    """Others count for this record: it cannot count for another one."""
+
+    code = "household-has-merged-records"
+    title_zh, title_en = "有记录合并到此户", "Other records count for it"
+    zh = "有别的记录合并到 {household}；请先撤销。"
+    en = "Other records count for {household}; undo that first."
+
+
+class NotMerged(DomainError):
+    """The record counts for itself."""
+
+    code = "household-not-merged"
+    title_zh, title_en = "农户记录未合并", "Record not merged"
+    zh = "{household} 没有合并到别的记录。"
+    en = "{household} counts for itself already."
+
+
+class AlreadyRelated(DomainError):
+    """The household belongs to the firm now."""
+
+    code = "already-of-firm"
+    title_zh, title_en = "已是该企业的农户", "Belongs to the firm already"
+    zh = "{household} 现在就是 {firm} 的社员或订单农户。"
+    en = "{household} is a member or grower of {firm} now."
+
+
+class TooEarly(DomainError):
+    """Who joins has left before, who leaves has joined before, and no day lies ahead."""
+
+    code = "membership-day-impossible"
+    status = 422
+    title_zh, title_en = "日期不可能", "The day cannot be"
+    zh = "日期与以前的加入、退出不符，或还没有到（{earliest}）。"
+    en = "The day contradicts when it joined or left before, or lies ahead ({earliest})."
+
+
+class SlipWorthNothing(DomainError):
+    """Weight times price is less than half a fen: nobody would be paid."""
+
+    code = "slip-worth-nothing"
+    status = 422
+    title_zh, title_en = "交售单不足一分", "Slip worth nothing"
+    zh = "交售单 {slip} 的重量乘单价不足一分。"
+    en = "Slip {slip} is worth less than half a fen."

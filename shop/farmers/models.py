@@ -3,11 +3,11 @@
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.kit.db import Model, one_of
-from shop.kit.types import Code, Fen, Grams, Id, Instant, Ref, Small
+from shop.kit.types import Bp, Code, Fen, Grams, Id, Instant, Name, Ref, Small
 
 
 class Relation(StrEnum):
@@ -64,8 +64,93 @@ class Membership(Model):
     share_units: Mapped[int]
 
 
+class HouseholdAlias(Model):
+    """Two records of one family: what `household_id` earned counts for `counts_for_id` while this row is there.
+
+    Facts stay with the record they were written for, so taking the row away undoes the merging exactly. Neither a chain
+    nor a circle: a record that others count for counts for nobody else.
+    """
+
+    __tablename__ = "household_aliases"
+    __table_args__ = (
+        CheckConstraint("household_id <> counts_for_id", name="two_records"),
+        Index(None, "counts_for_id"),
+    )
+
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"), primary_key=True)
+    counts_for_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
+    merged_at: Mapped[Instant]
+
+
+class MembershipSpell(Model):
+    """From which to which day a relation to a firm stood, both included; null = since before, or still.
+
+    A relation without spells has always stood. `returned_units`: capital shares paid back on leaving.
+    """
+
+    __tablename__ = "membership_spells"
+    __table_args__ = (
+        ForeignKeyConstraint(["household_id", "firm_id"], ["memberships.household_id", "memberships.firm_id"]),
+        CheckConstraint("left_on >= joined_on", name="leaves_after_joining"),
+        CheckConstraint("returned_units >= 0", name="units_not_negative"),
+        Index(
+            "uq_membership_spells_standing",
+            "household_id",
+            "firm_id",
+            unique=True,
+            postgresql_where=text("left_on IS NULL"),
+        ),
+    )
+
+    id: Mapped[Id]
+    household_id: Mapped[Ref]
+    firm_id: Mapped[Ref]
+    joined_on: Mapped[date | None]
+    left_on: Mapped[date | None]
+    returned_units: Mapped[int]
+
+
+class GradeFactor(Model):
+    """What a grade is paid of the base price (basis points) from a day on: at a firm, or in the county. Append-only."""
+
+    __tablename__ = "grade_factors"
+    __table_args__ = (
+        one_of("grade", Grade),
+        UniqueConstraint("firm_id", "grade", "valid_from", postgresql_nulls_not_distinct=True),
+        CheckConstraint("factor_bp BETWEEN 1 AND 30000", name="factor_in_range"),
+    )
+
+    id: Mapped[Id]
+    firm_id: Mapped[Ref | None] = mapped_column(ForeignKey("firms.id"))
+    grade: Mapped[Grade]
+    valid_from: Mapped[date]
+    factor_bp: Mapped[Bp]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
+class DeliveryBatch(Model):
+    """A file of slips from a collection point that was without a line: who sent which bytes when. Append-only."""
+
+    __tablename__ = "delivery_batches"
+    __table_args__ = (CheckConstraint("new_slips >= 0 AND known_slips >= 0", name="counts_not_negative"),)
+
+    id: Mapped[Id]
+    firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
+    file_name: Mapped[Name]
+    sha256: Mapped[str] = mapped_column(String(64))
+    new_slips: Mapped[int]
+    known_slips: Mapped[int]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
 class Delivery(Model):
-    """Produce a household handed to a firm: amount = weight x price per kg, half up. Never edited."""
+    """Produce a household handed to a firm: amount = net weight x price per kg, half up. Never edited.
+
+    `weight_g` is what is left after the deduction (杂质、水分). Where a base price stands, price = base x factor of the
+    grade, half up; else the price was agreed as it is. `signer`: who signed the slip for the household.
+    """
 
     __tablename__ = "deliveries"
     __table_args__ = (
@@ -73,6 +158,13 @@ class Delivery(Model):
         ForeignKeyConstraint(["household_id", "firm_id"], ["memberships.household_id", "memberships.firm_id"]),
         ForeignKeyConstraint(["product_id", "firm_id"], ["products.id", "products.firm_id"]),
         CheckConstraint("weight_g > 0 AND price_fen_per_kg > 0", name="weighed_and_priced"),
+        CheckConstraint("deduction_g >= 0", name="deduction_not_negative"),
+        CheckConstraint("amount_fen > 0", name="worth_something"),
+        CheckConstraint(
+            "(base_price_fen_per_kg IS NULL) = (factor_bp IS NULL) AND (base_price_fen_per_kg IS NULL OR"
+            " price_fen_per_kg = (base_price_fen_per_kg * factor_bp * 2 + 10000) / 20000)",
+            name="price_by_grade",
+        ),
         CheckConstraint("amount_fen = (weight_g * price_fen_per_kg * 2 + 1000) / 2000", name="amount_exact"),
         Index(None, "household_id", "delivered_on"),
         Index(None, "firm_id", "delivered_on"),
@@ -85,8 +177,13 @@ class Delivery(Model):
     firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
     product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"))
     delivered_on: Mapped[date]
+    deduction_g: Mapped[Grams] = mapped_column(server_default="0")
     weight_g: Mapped[Grams]
     grade: Mapped[Grade]
+    base_price_fen_per_kg: Mapped[Fen | None]
+    factor_bp: Mapped[Bp | None]
     price_fen_per_kg: Mapped[Fen]
+    signer: Mapped[Name | None]
+    batch_id: Mapped[Ref | None] = mapped_column(ForeignKey("delivery_batches.id"))
     amount_fen: Mapped[Fen]
     recorded_at: Mapped[Instant]

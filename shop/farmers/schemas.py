@@ -2,7 +2,8 @@
 
 from marshmallow import Schema, fields
 
-from shop.kit.schemas import Code, PageQuery, StrictSchema, Text
+from shop.farmers.models import Grade
+from shop.kit.schemas import Code, Day, PageQuery, StrictSchema, Text, Whole
 
 
 class HouseholdFilter(PageQuery):
@@ -45,3 +46,82 @@ class HouseholdPage(Schema):
 
     items = fields.List(fields.Nested(HouseholdOut))
     next = fields.String(allow_none=True)
+
+
+class FactorAsked(StrictSchema):
+    """What a grade is paid, in basis points of the base price, from a day on; without a firm in the whole county."""
+
+    firm = Code(load_default=None)
+    grade = fields.Enum(Grade, by_value=True, required=True)
+    valid_from = Day(required=True)
+    factor_bp = Whole(low=1, high=30_000, required=True)
+
+
+class FactorFilter(PageQuery):
+    """Factors of a firm; without one the county's."""
+
+    firm = Code(load_default=None)
+
+
+class FactorOut(Schema):
+    """A factor; `firm` null: the county's."""
+
+    firm = fields.String(allow_none=True)
+    grade = fields.Enum(Grade, by_value=True)
+    valid_from = fields.Date()
+    factor_bp = fields.Integer()
+
+
+class FactorPage(Schema):
+    """A page of factors, newest first."""
+
+    items = fields.List(fields.Nested(FactorOut))
+    next = fields.String(allow_none=True)
+
+
+class MergeAsked(StrictSchema):
+    """The record of the same family that this one counts for from now on, and why."""
+
+    into = Code(required=True)
+    reason = Text(high=200, required=True)
+
+
+class ReasonAsked(StrictSchema):
+    """Why."""
+
+    reason = Text(high=200, required=True)
+
+
+class MergeOut(Schema):
+    """A record and the one it counts for; null = itself."""
+
+    household = fields.String()
+    counts_for = fields.String(allow_none=True)
+
+
+class JoinAsked(StrictSchema):
+    """The firm that a household joins, from which day, with how many capital shares (co-operatives only)."""
+
+    firm = Code(required=True)
+    joined_on = Day(required=True)
+    share_units = Whole(high=10_000_000, load_default=0)
+
+
+class LeaveAsked(StrictSchema):
+    """The firm that a household leaves, its last day there, and why."""
+
+    firm = Code(required=True)
+    left_on = Day(required=True)
+    reason = Text(high=200, required=True)
+
+
+class RelationOut(Schema):
+    """How a household stands to a firm now; `left_on`: its last day, when it left."""
+
+    household = fields.String()
+    firm = fields.String()
+    relation = fields.String()
+    share_units = fields.Integer()
+    joined_on = fields.Date(allow_none=True)
+    left_on = fields.Date(allow_none=True)
+    returned_units = fields.Integer()

@@ -5,13 +5,16 @@ from typing import Any
 from flask import request
 from flask_smorest import Blueprint
 
-from shop.access.guard import Role, allow, current_actor
+from shop.access.guard import Role, allow, current_actor, must_own
+from shop.catalog.actions import firm_by_code
 from shop.imports import schemas
 from shop.imports.errors import ArchiveRefused, ImportRefused
 from shop.imports.files import ImportResult, import_files
+from shop.imports.slips import take_batch
 from shop.imports.table import RowError
 from shop.imports.upload import MAX_UPLOAD, named_files
 from shop.kit.db import transaction
+from shop.kit.errors import NotFoundError
 from shop.kit.http import accepts_upload, documented, language, now
 
 blueprint = Blueprint("imports", __name__, url_prefix="/api/v1", description="导入 · Imports")
@@ -71,3 +74,48 @@ def _shown(result: ImportResult, *, dry_run: bool) -> dict[str, object]:
         "files": [{"file": file, "new": c.new, "unchanged": c.unchanged} for file, c in result.counts.items()],
         "income_entries": result.booked,
     }
+
+
+_SLIPS = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {"type": "object", "properties": {"slips": {"type": "string", "format": "binary"}}},
+            "example": {"slips": "交售单-20250715.xlsx"},
+        }
+    },
+}
+
+
+@blueprint.route("/delivery-batches", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@accepts_upload(MAX_UPLOAD)
+@blueprint.arguments(schemas.BatchQuery, location="query")
+@blueprint.response(200, schemas.BatchOut)
+@blueprint.doc(requestBody=_SLIPS)
+@documented(
+    errors=[NotFoundError, ImportRefused, ArchiveRefused],
+    answer={
+        "dry_run": False, "firm": "F01", "file": "交售单-20250715.xlsx", "new": 42, "unchanged": 3,
+        "weight_g": 2_150_000, "amount_fen": 1_032_000,
+    },
+)  # fmt: skip
+def import_slips(query: dict[str, Any]) -> dict[str, object]:
+    """离线交售单 · Slips written without a line, as one CSV or XLSX file: all or nothing, each slip counted once.
+
+    Columns: 单号, 日期, 农户, 商品, 毛重kg, 扣重kg, 等级, 基价分每kg, 签字人. Price = base price x factor of the grade.
+    """
+    parts = [part for _, part in request.files.items(multi=True)]
+    if len(parts) != 1 or not (parts[0].filename or "").lower().endswith((".csv", ".xlsx")):
+        raise ArchiveRefused(reason_zh="须为一个 CSV 或 XLSX 文件", reason_en="send one CSV or XLSX file")
+    name, data, actor = str(parts[0].filename)[-120:], parts[0].read(), current_actor()
+    with transaction() as session:
+        firm = firm_by_code(session, query["firm"])
+        must_own(actor, {Role.FIRM_STAFF: firm.party_id}, what=query["firm"])
+        result = take_batch(session, firm, name, data, actor_id=actor.person_id, now=now(), dry_run=query["dry_run"])
+        if result.errors:
+            raise ImportRefused(errors_total=len(result.errors), rows=_listed(result.errors))
+    return {
+        "dry_run": query["dry_run"], "firm": query["firm"], "file": name, "new": result.new,
+        "unchanged": result.known, "weight_g": result.weight_g, "amount_fen": result.amount_fen,
+    }  # fmt: skip

@@ -132,6 +132,11 @@ def kg(cell: str) -> int:
     return _kg_tenths(cell) * 100
 
 
+def kg_or_none(cell: str) -> int:
+    """Kilograms with at most one decimal, or an empty cell for none, as grams."""
+    return tenths(0, MAX_GRAMS // 100)(cell or "0") * 100
+
+
 def percent(low: int, high: int) -> Callable[[str], int]:
     """Whole percent in `low..high`, as basis points."""
     number = whole(low, high)

@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields
 
-from shop.kit.schemas import StrictSchema
+from shop.kit.schemas import Code, StrictSchema
 
 
 class ImportQuery(StrictSchema):
@@ -27,3 +27,21 @@ class ImportOut(Schema):
     income_entries = fields.Dict(
         keys=fields.String(), values=fields.Integer(), metadata={"description": "entries booked, by kind of income"}
     )
+
+
+class BatchQuery(ImportQuery):
+    """The firm whose collection point wrote the slips."""
+
+    firm = Code(required=True)
+
+
+class BatchOut(Schema):
+    """What was added; with `dry_run` what would be. Net grams and fen of the new slips."""
+
+    dry_run = fields.Boolean()
+    firm = fields.String()
+    file = fields.String()
+    new = fields.Integer()
+    unchanged = fields.Integer(metadata={"description": "recorded before with the same content"})
+    weight_g = fields.Integer()
+    amount_fen = fields.Integer()

@@ -227,7 +227,9 @@ class DeliveryRow(Row):
     def problems(self) -> Iterator[Problem]:
         """The amount is weight times price, half up."""
         due_fen = price_of(self.weight_g, self.price_fen_per_kg)
-        if self.amount_fen != due_fen:
+        if not due_fen:
+            yield "amount_fen", "重量×单价不足一分", "is nothing: kg x price is less than half a fen"
+        elif self.amount_fen != due_fen:
             yield "amount_fen", f"应为 {due_fen}（重量×单价，四舍五入）", f"must be {due_fen} (kg x price, half up)"
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Generic, Literal, TypeVar
 
 from shop.imports.cells import Refusal, clean
+from shop.kit.tables import TableRefused, read_table
 from shop.places.gazetteer import Gazetteer
 
 #: More rows than any file of a county has; a larger one is refused before it fills the memory.
@@ -101,11 +102,11 @@ class _Broken(Exception):
         self.line, self.zh, self.en = line, zh, en
 
 
-def read(sheet: Sheet[R], data: bytes, places: Gazetteer) -> Read[R]:
-    """Read a whole file; a broken row never hides the errors of the next."""
+def read(sheet: Sheet[R], data: bytes, places: Gazetteer, *, workbook: bool = False) -> Read[R]:
+    """Read a whole CSV file; a broken row never hides the errors of the next. `workbook`: also GBK and XLSX."""
     result: Read[R] = Read()
     try:
-        records = _records(data)
+        records = _table(data, len(sheet.header)) if workbook else _records(data)
         _check_header(sheet, next(records, None))
         for count, (line, cells) in enumerate(records):
             if count >= MAX_ROWS:
@@ -134,6 +135,16 @@ def _records(data: bytes) -> Iterator[tuple[int, list[str]]]:
             return
         yield line, cells
         line = reader.line_num + 1
+
+
+def _table(data: bytes, columns: int) -> Iterator[tuple[int, list[str]]]:
+    """Rows of a CSV or XLSX file that hold something; cells left empty at the end are empty. Raises _Broken."""
+    try:
+        for line, cells in read_table(data):
+            if any(cells):
+                yield line, cells + [""] * (columns - len(cells))
+    except TableRefused as refused:
+        raise _Broken(refused.line, refused.zh, refused.en) from None
 
 
 def _check_header(sheet: Sheet[R], first: tuple[int, list[str]] | None) -> None:

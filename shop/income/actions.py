@@ -35,6 +35,10 @@ _SOURCES: dict[tuple[str, IncomeKind], str] = {
         "SELECT id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen, NULL::bigint FROM household_payments"
         " WHERE kind = 'land_rent'"
     ),
+    ("household_payments", IncomeKind.SUBSIDY): (
+        "SELECT id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen, NULL::bigint FROM household_payments"
+        " WHERE kind = 'subsidy'"
+    ),
     ("guarantee_payments", IncomeKind.LAND_RENT): (
         "SELECT guarantee_payments.id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen, NULL::bigint"
         " FROM guarantee_payments JOIN guarantee_contracts ON guarantee_contracts.id = contract_id"
@@ -63,6 +67,7 @@ _OPEN_ACCOUNTS = """
     INSERT INTO accounts (kind, party_id)
     SELECT DISTINCT 'household', households.party_id FROM pending JOIN households ON households.id = household_id
     UNION SELECT DISTINCT 'firm_costs', firms.party_id FROM pending JOIN firms ON firms.id = firm_id
+    UNION SELECT DISTINCT 'subsidies', NULL::bigint FROM pending WHERE firm_id IS NULL
     ON CONFLICT DO NOTHING
 """
 
@@ -75,9 +80,10 @@ _BOOK = """
         INSERT INTO postings (journal_id, account_id, amount_fen)
         SELECT booked.id, accounts.id, CASE accounts.kind WHEN 'household' THEN -amount_fen ELSE amount_fen END
         FROM booked JOIN pending USING (source_id)
-        JOIN households ON households.id = household_id JOIN firms ON firms.id = firm_id
+        JOIN households ON households.id = household_id LEFT JOIN firms ON firms.id = firm_id
         JOIN accounts ON (accounts.kind = 'household' AND accounts.party_id = households.party_id)
                       OR (accounts.kind = 'firm_costs' AND accounts.party_id = firms.party_id)
+                      OR (accounts.kind = 'subsidies' AND firm_id IS NULL)
     )
     INSERT INTO income_entries (household_id, firm_id, product_id, kind, category, earned_on, month, weight_g,
                                 amount_fen, source_type, source_id, journal_id, corrects_id)

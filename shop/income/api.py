@@ -11,16 +11,16 @@ from shop.agreements.errors import BelowFarmGateFloor
 from shop.agreements.grades import hold_farm_gate_floor
 from shop.catalog.actions import firm_by_code, product_by_sku
 from shop.catalog.models import Firm, Product
-from shop.farmers.actions import household_by_code, record_delivery
-from shop.farmers.errors import DeliveryCodeTaken, NotADeliveredProduct
+from shop.farmers.actions import Slip, household_by_code, record_delivery
+from shop.farmers.errors import DeliveryCodeTaken, NoGradeFactor, NotADeliveredProduct
 from shop.farmers.models import Household, Membership
-from shop.income import actions, costs, errors, guarantees, plans, queries, schemas, surplus
+from shop.income import actions, costs, errors, guarantees, payments, plans, queries, schemas, surplus
 from shop.income.corrections import correct_slip, locked_slip
 from shop.income.models import ClosedMonth, GuaranteeContract, SurplusPlan
 from shop.income.months import close_month
 from shop.kit.clock import beijing_day, beijing_month
 from shop.kit.db import db, transaction
-from shop.kit.errors import MoveRefusedError, NotFoundError
+from shop.kit.errors import ForbiddenError, MoveRefusedError, NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import PageQuery, cursor_key, page
@@ -40,25 +40,24 @@ blueprint = Blueprint("income", __name__, url_prefix="/api/v1", description="交
 @blueprint.arguments(schemas.DeliveryAsked)
 @blueprint.response(201, schemas.DeliveryOut)
 @documented(
-    errors=[NotFoundError, NotADeliveredProduct, DeliveryCodeTaken, BelowFarmGateFloor],
+    errors=[NotFoundError, NotADeliveredProduct, NoGradeFactor, DeliveryCodeTaken, BelowFarmGateFloor],
     example={
         "code": "D90001", "household": "农户-0001", "sku": "PL001", "delivered_on": "2025-07-15", "weight_g": 52_500,
-        "grade": "一级", "price_fen_per_kg": 480,
+        "grade": "一级", "base_price_fen_per_kg": 480, "deduction_g": 1_500, "signer": "户主（示例）",
     },
 )  # fmt: skip
 def deliver(body: dict[str, Any]) -> dict[str, Any]:
     """登记交售 · Record a slip; the household's income is booked in the same moment."""
     session, actor = db.session(), current_actor()
-    product = product_by_sku(session, body["sku"])
+    sku = body.pop("sku")
+    product = product_by_sku(session, sku)
     firm = session.execute(select(Firm).where(Firm.id == product.firm_id)).scalar_one()
-    must_own(actor, {Role.FIRM_STAFF: firm.party_id}, what=body["sku"])
-    grower = _grower(session, firm, body["household"])
-    hold_farm_gate_floor(session, product.id, body["delivered_on"], body["grade"], body["price_fen_per_kg"])
+    must_own(actor, {Role.FIRM_STAFF: firm.party_id}, what=sku)
     slip = record_delivery(
-        session, firm, grower, product, code=body["code"],
-        delivered_on=body["delivered_on"], weight_g=body["weight_g"], grade=body["grade"],
-        price_fen_per_kg=body["price_fen_per_kg"], actor_id=actor.person_id, now=now(),
+        session, firm, _grower(session, firm, body.pop("household")), product, Slip(**body),
+        actor_id=actor.person_id, now=now(),
     )  # fmt: skip
+    hold_farm_gate_floor(session, product.id, slip.delivered_on, slip.grade, slip.price_fen_per_kg)
     actions.book_events(session, "deliveries", [slip.id], now=now())
     return queries.deliveries(session, actor, limit=1, before_id=slip.id + 1)[0]
 
@@ -167,6 +166,37 @@ def refund(body: dict[str, Any], number: str) -> Refund:
         session, order, body["amount_fen"], body["reason"], line_ids=line_ids, actor_id=current_actor().person_id,
         now=now(),
     )  # fmt: skip
+
+
+@blueprint.route("/household-payments", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.PaymentAsked)
+@blueprint.response(201, schemas.PaymentOut)
+@documented(
+    errors=[NotFoundError, errors.PaidInTheFuture, errors.PaymentCodeTaken],
+    example={
+        "code": "W90001", "household": "农户-0001", "firm": "F01", "kind": "wage", "paid_on": "2025-07-15",
+        "amount_fen": 260_000, "source": "七月采摘工资表（示例）",
+    },
+)  # fmt: skip
+def pay_household(body: dict[str, Any]) -> dict[str, Any]:
+    """登记工资、租金、补贴 · Record a wage or rent that a firm paid, or (operator) a subsidy out of public money."""
+    session, actor = db.session(), current_actor()
+    code, firm = body.pop("firm"), None
+    if code is not None:
+        firm = firm_by_code(session, code)
+        must_own(actor, {Role.FIRM_STAFF: firm.party_id, Role.OPERATOR: ALL}, what=code)
+        household = _grower(session, firm, body.pop("household"))
+    elif not actor.has(Role.OPERATOR):
+        raise ForbiddenError
+    else:
+        household = household_by_code(session, body.pop("household"))
+    made = payments.record_payment(session, firm, household, payments.Paid(**body), actor_id=actor.person_id, now=now())
+    return {
+        "code": made.code, "household": household.code, "firm": code, "kind": made.kind.value,
+        "paid_on": made.paid_on, "amount_fen": made.amount_fen,
+    }  # fmt: skip
 
 
 # -- sharing a surplus -------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ __all__ = [
     "ContractCodeTaken", "CostCodeTaken", "CostInTheFuture", "CostsEntered", "EarlierMonthOpen", "GuaranteePaid",
     "GuaranteedFirst", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NotACooperative", "NotAMember",
     "NotInContract", "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate", "ObjectionsUnanswered",
-    "PlanExists", "RateTaken", "SurplusBelowFloor", "TooEarlyToApprove", "YearNotOver",
+    "PaidInTheFuture", "PaymentCodeTaken", "PlanExists", "RateTaken", "SurplusBelowFloor", "TooEarlyToApprove",
+    "YearNotOver",
 ]  # fmt: skip
 
 
@@ -218,3 +219,22 @@ class CostsEntered(DomainError):
     title_zh, title_en = "该年成本已有记录", "The year's costs are recorded"
     zh = "{household} 的 {sku} 在 {year} 年已有成本记录，不再按面积计算。"
     en = "The costs of {sku} of {household} in {year} are recorded already and are not counted by area."
+
+
+class PaidInTheFuture(DomainError):
+    """Nothing was paid tomorrow."""
+
+    code = "paid-in-the-future"
+    status = 422
+    title_zh, title_en = "支付日期未到", "Paid in the future"
+    zh = "支付日期 {day} 还没有到。"
+    en = "{day} is still to come."
+
+
+class PaymentCodeTaken(DomainError):
+    """A payment counts once."""
+
+    code = "payment-code-taken"
+    title_zh, title_en = "支付单已登记", "Payment recorded before"
+    zh = "支付单 {payment} 已登记过。"
+    en = "Payment {payment} was recorded before."

@@ -41,25 +41,35 @@ CATEGORY_OF: dict[IncomeKind, Category] = {
 
 
 class PaymentKind(StrEnum):
-    """Payments of a firm to a household other than for produce."""
+    """Payments to a household other than for produce."""
 
     WAGE = "wage"
     LAND_RENT = "land_rent"
+    SUBSIDY = "subsidy"
 
 
 class HouseholdPayment(Model):
-    """A wage or a land rent that a firm paid to a household."""
+    """A wage or a land rent that a firm paid to a household, or a subsidy out of public money, which no firm paid.
+
+    `source`: under which programme a subsidy is paid, or the list a payment stands in.
+    """
 
     __tablename__ = "household_payments"
-    __table_args__ = (one_of("kind", PaymentKind), CheckConstraint("amount_fen > 0", name="pays_something"))
+    __table_args__ = (
+        one_of("kind", PaymentKind),
+        CheckConstraint("amount_fen > 0", name="pays_something"),
+        CheckConstraint("(kind = 'subsidy') = (firm_id IS NULL)", name="firms_pay_no_subsidy"),
+        CheckConstraint("kind <> 'subsidy' OR source IS NOT NULL", name="subsidy_has_a_source"),
+    )
 
     id: Mapped[Id]
     code: Mapped[Code] = mapped_column(unique=True)
     household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
-    firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
+    firm_id: Mapped[Ref | None] = mapped_column(ForeignKey("firms.id"))
     kind: Mapped[PaymentKind]
     paid_on: Mapped[date]
     amount_fen: Mapped[Fen]
+    source: Mapped[Prose | None]
     recorded_at: Mapped[Instant]
 
 
@@ -270,13 +280,14 @@ class IncomeEntry(Model):
         UniqueConstraint("source_type", "source_id", "kind"),
         CheckConstraint("extract(day FROM month) = 1", name="month_first_day"),
         CheckConstraint("amount_fen <> 0", name="amount_not_zero"),
+        CheckConstraint("(kind = 'subsidy') = (firm_id IS NULL)", name="firms_pay_no_subsidy"),
         Index(None, "month", "household_id"),
         Index(None, "household_id", "earned_on"),
     )
 
     id: Mapped[Id]
     household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
-    firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
+    firm_id: Mapped[Ref | None] = mapped_column(ForeignKey("firms.id"))
     product_id: Mapped[Ref | None] = mapped_column(ForeignKey("products.id"))
     kind: Mapped[IncomeKind]
     category: Mapped[Category]

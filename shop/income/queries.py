@@ -1,5 +1,6 @@
 """A household's statement, and deliveries."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -10,7 +11,7 @@ from shop.access.guard import ALL, Actor, Owned, Owner, Role, may_see, scope
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
 from shop.channels.policies import POLICIES
-from shop.farmers.models import Delivery, Household
+from shop.farmers.models import Delivery, Household, HouseholdAlias
 from shop.income.costs import net_business
 from shop.income.models import (
     CATEGORY_OF,
@@ -38,7 +39,8 @@ KIND_ZH = {
 def statement(session: Session, actor: Actor, code: str, first: date, last: date) -> dict[str, Any]:
     """What a household received from `first` to `last` (both months' days included), and which sales it reached.
 
-    Two measures that are never added: cash received, and sales of what it had delivered. The household itself, managers
+    Two measures that are never added: cash received, and sales of what it had delivered. Of a family with several
+    records, the statement of the one they count for holds them all. The household itself, managers
     of its area and the operator see it. Raises NotFoundError for a missing and for a foreign one.
     """
     found = session.execute(
@@ -52,12 +54,15 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
         owners = {Role.OPERATOR: ALL, Role.HOUSEHOLD: found[1], Role.MANAGER: found[4]}
     if found is None or not may_see(actor, owners):
         raise NotFoundError(what=code)
+    family = [found[0], *session.scalars(
+        select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id == found[0])
+    )]  # fmt: skip
     entries = session.execute(
         select(
             IncomeEntry.earned_on, IncomeEntry.month, IncomeEntry.kind, IncomeEntry.amount_fen, IncomeEntry.weight_g,
             Firm.name_zh, Product.name_zh, Delivery.code, DeliveryCorrection.reason,
         )
-        .join(Firm, Firm.id == IncomeEntry.firm_id)
+        .outerjoin(Firm, Firm.id == IncomeEntry.firm_id)
         .outerjoin(Product, Product.id == IncomeEntry.product_id)
         .outerjoin(
             DeliveryCorrection,
@@ -70,7 +75,7 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
                 (IncomeEntry.source_type == "deliveries", IncomeEntry.source_id), else_=DeliveryCorrection.delivery_id
             ),
         )
-        .where(IncomeEntry.household_id == found[0], IncomeEntry.month.between(first, last))
+        .where(IncomeEntry.household_id.in_(family), IncomeEntry.month.between(first, last))
         .order_by(IncomeEntry.month, IncomeEntry.earned_on, IncomeEntry.id)
     ).all()  # fmt: skip
     by_kind: dict[IncomeKind, int] = {}
@@ -98,30 +103,30 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
         "business": net_business(
             by_kind.get(IncomeKind.SALE, 0) + by_kind.get(IncomeKind.PATRONAGE, 0),
             by_kind.get(IncomeKind.PATRONAGE, 0),
-            *_costs(session, found[0], first, last),
+            *_costs(session, family, first, last),
         ),
-        "sales_reached": _reached(session, found[0], first, last),
+        "sales_reached": _reached(session, family, first, last),
         "note_zh": "“收到”与“带动销售”是两个口径，不相加；收到的是毛额，经营净收入另列，只算成本已知的部分。",
         "note_en": "Received and sales reached are two measures, never added. What was received is gross; net business"
         " income stands apart and speaks of sales whose costs are known.",
     }  # fmt: skip
 
 
-def _costs(session: Session, household_id: int, first: date, last: date) -> tuple[int, int]:
+def _costs(session: Session, family: Sequence[int], first: date, last: date) -> tuple[int, int]:
     """(sales whose costs are known, costs) in fen."""
     covered, cost = session.execute(
         select(func.coalesce(func.sum(CostLine.covers_fen), 0), func.coalesce(func.sum(CostLine.amount_fen), 0)).where(
-            CostLine.household_id == household_id, CostLine.month.between(first, last)
+            CostLine.household_id.in_(family), CostLine.month.between(first, last)
         )
     ).one()
     return int(covered), int(cost)
 
 
-def _reached(session: Session, household_id: int, first: date, last: date) -> list[dict[str, Any]]:
+def _reached(session: Session, family: Sequence[int], first: date, last: date) -> list[dict[str, Any]]:
     rows = session.execute(
         select(Channel.kind, func.sum(SalesReach.amount_fen), func.sum(SalesReach.weight_g))
         .join(Channel, Channel.id == SalesReach.channel_id)
-        .where(SalesReach.household_id == household_id, SalesReach.month.between(first, last))
+        .where(SalesReach.household_id.in_(family), SalesReach.month.between(first, last))
         .group_by(Channel.kind, Channel.position)
         .order_by(Channel.position)
     )
@@ -168,6 +173,8 @@ def deliveries(
             "id": slip.id, "code": slip.code, "delivered_on": slip.delivered_on, "household": owner, "firm": firm,
             "sku": sold, "weight_g": slip.weight_g, "grade": slip.grade.value,
             "price_fen_per_kg": slip.price_fen_per_kg, "amount_fen": slip.amount_fen, "lot": lot,
+            "deduction_g": slip.deduction_g, "base_price_fen_per_kg": slip.base_price_fen_per_kg,
+            "factor_bp": slip.factor_bp, "signer": slip.signer,
         }
         for slip, owner, firm, sold, lot in session.execute(query)
     ]  # fmt: skip

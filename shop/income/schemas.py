@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.farmers.models import Grade
-from shop.income.models import CostBasis, CostKind
+from shop.income.models import CostBasis, CostKind, PaymentKind
 from shop.kit.schemas import (
     MAX_FEN,
     MAX_GRAMS,
@@ -22,7 +22,10 @@ from shop.kit.schemas import (
 
 
 class DeliveryAsked(StrictSchema):
-    """A slip: what a household handed in."""
+    """A slip: what a household handed in. `weight_g` is net, after the deduction.
+
+    Paid by a base price, to which the factor of the grade is applied, or by a price agreed as it is: one of the two.
+    """
 
     code = Code(required=True)
     household = Code(required=True)
@@ -30,7 +33,16 @@ class DeliveryAsked(StrictSchema):
     delivered_on = Day(required=True)
     weight_g = Whole(low=1, high=MAX_GRAMS, required=True)
     grade = fields.Enum(Grade, by_value=True, required=True)
-    price_fen_per_kg = Whole(low=1, high=10_000_000, required=True)
+    price_fen_per_kg = Whole(low=1, high=10_000_000, load_default=None)
+    base_price_fen_per_kg = Whole(low=1, high=10_000_000, load_default=None)
+    deduction_g = Whole(high=MAX_GRAMS, load_default=0)
+    signer = Text(high=60, load_default=None)
+
+    @validates_schema
+    def one_price(self, data: dict[str, Any], **_: Any) -> None:
+        """A price, or a base price."""
+        if (data["price_fen_per_kg"] is None) == (data["base_price_fen_per_kg"] is None):
+            raise ValidationError({"price_fen_per_kg": ["Give a price or a base price, not both."]})
 
 
 class CorrectionAsked(StrictSchema):
@@ -102,7 +114,11 @@ class DeliveryOut(Schema):
     sku = fields.String()
     weight_g = fields.Integer()
     grade = fields.String()
+    deduction_g = fields.Integer()
+    base_price_fen_per_kg = fields.Integer(allow_none=True)
+    factor_bp = fields.Integer(allow_none=True)
     price_fen_per_kg = fields.Integer()
+    signer = fields.String(allow_none=True)
     amount_fen = fields.Integer()
     lot = fields.String(allow_none=True)
 
@@ -130,7 +146,7 @@ class StatementEntry(Schema):
     kind = fields.String()
     amount_fen = fields.Integer()
     weight_g = fields.Integer()
-    firm_name_zh = fields.String()
+    firm_name_zh = fields.String(allow_none=True)
     product_name_zh = fields.String(allow_none=True)
     slip = fields.String(allow_none=True)
     corrected_because = fields.String(allow_none=True)
@@ -428,4 +444,36 @@ class CostOut(Schema):
     sku = fields.String(allow_none=True)
     kind = fields.String()
     incurred_on = fields.Date()
+    amount_fen = fields.Integer()
+
+
+class PaymentAsked(StrictSchema):
+    """What was paid beside produce: wage or rent by a firm, a subsidy by none; `source`: its list or programme."""
+
+    code = Code(required=True)
+    household = Code(required=True)
+    firm = Code(load_default=None)
+    kind = fields.Enum(PaymentKind, by_value=True, required=True)
+    paid_on = Day(required=True)
+    amount_fen = Whole(low=1, required=True)
+    source = Text(high=200, load_default=None)
+
+    @validates_schema
+    def subsidies_have_a_source(self, data: dict[str, Any], **_: Any) -> None:
+        """A subsidy names its programme and no firm, the others a firm."""
+        subsidy = data["kind"] is PaymentKind.SUBSIDY
+        if subsidy == (data["firm"] is not None):
+            raise ValidationError({"firm": ["A subsidy names no firm, any other kind does."]})
+        if subsidy and data["source"] is None:
+            raise ValidationError({"source": ["A subsidy names its programme."]})
+
+
+class PaymentOut(Schema):
+    """A recorded payment."""
+
+    code = fields.String()
+    household = fields.String()
+    firm = fields.String(allow_none=True)
+    kind = fields.String()
+    paid_on = fields.Date()
     amount_fen = fields.Integer()

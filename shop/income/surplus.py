@@ -112,7 +112,14 @@ _MEMBERS = text(
         JOIN surplus_plans ON surplus_plans.id = plan_id
         WHERE firm_id = :firm AND status = 'booked' AND year < :year GROUP BY household_id) AS credited
         ON credited.household_id = memberships.household_id
-    WHERE memberships.firm_id = :firm AND relation = 'member' ORDER BY households.code
+    WHERE memberships.firm_id = :firm AND relation = 'member' AND (
+        NOT EXISTS (SELECT FROM membership_spells AS spells
+                    WHERE spells.household_id = memberships.household_id AND spells.firm_id = memberships.firm_id)
+        OR EXISTS (SELECT FROM membership_spells AS spells
+                   WHERE spells.household_id = memberships.household_id AND spells.firm_id = memberships.firm_id
+                     AND extract(year FROM coalesce(joined_on, '0001-01-01')) <= :year
+                     AND extract(year FROM coalesce(left_on, '9999-12-31')) >= :year))
+    ORDER BY households.code
     """
 )
 

@@ -27,6 +27,7 @@ class AccountKind(StrEnum):
     DEPOSIT = "deposit"  # 定金 held for a buyer until it is set off, returned or lost (party: buyer)
     RESERVE = "reserve"  # a co-operative's reserve, 公积金 (party: firm)
     PLEDGED = "pledged"  # coupons and slot fees, owed by who promised them (party: host, shop, firm)
+    SUBSIDIES = "subsidies"  # public money paid to households
 
 
 class Account(Model):

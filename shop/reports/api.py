@@ -4,12 +4,13 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
-from shop.access.guard import allow, current_actor
+from shop.access.guard import EVERYONE, Role, allow, current_actor
 from shop.kit.clock import beijing_day
-from shop.kit.db import db
+from shop.kit.db import db, transaction
+from shop.kit.errors import NotFoundError
 from shop.kit.http import documented, language, now
-from shop.kit.schemas import cursor_key, page
-from shop.reports import agreement_report, income_report, queries, schemas
+from shop.kit.schemas import PageQuery, cursor_key, page
+from shop.reports import agreement_report, errors, income_report, publications, queries, schemas
 from shop.reports.area import READERS
 from shop.reports.explain import explain_income
 from shop.reports.gain import gain
@@ -148,3 +149,44 @@ def explain(query: dict[str, Any]) -> dict[str, Any]:
         limit=query["limit"], before_id=cursor_key(query["cursor"]),
     )  # fmt: skip
     return found | page(found["items"], query["limit"], lambda row: int(row["id"]))
+
+
+@blueprint.route("/published-income", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.PublicationAsked)
+@blueprint.response(201, schemas.PublicationOut)
+@documented(
+    errors=[
+        errors.PeriodNotClosed, errors.FiguresNotReady, errors.NothingToRestate, errors.RestatementNeedsReason,
+        NotFoundError,
+    ],
+    example={"from": "2025-01", "to": "2025-06", "reason": "合并两户重复登记"},
+)  # fmt: skip
+def publish_income(body: dict[str, Any]) -> dict[str, Any]:
+    """发布增收数字 · Publish the figures of closed months, or re-state them openly as a new version with its reason."""
+    with transaction() as session:
+        made = publications.publish(
+            session, income_report.Months(body["first"], body["last"]), body["reason"],
+            actor_id=current_actor().person_id, now=now(),
+        )  # fmt: skip
+        return publications.publication(session, made.first_month, made.last_month, made.version)
+
+
+@blueprint.route("/published-income", methods=["GET"])
+@allow(EVERYONE)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.PublicationPage)
+def list_published(query: dict[str, Any]) -> dict[str, object]:
+    """已发布的数字 · Every version of every published period, newest first; the earlier ones stay readable."""
+    rows = publications.publications(db.session(), limit=query["limit"] + 1, before_id=cursor_key(query["cursor"]))
+    return page(rows, query["limit"], lambda row: int(row["id"]))
+
+
+@blueprint.route("/published-income/figures", methods=["GET"])
+@allow(EVERYONE)
+@blueprint.arguments(schemas.PublicationPeriod, location="query")
+@blueprint.response(200, schemas.PublicationOut)
+@documented(errors=[NotFoundError])
+def show_published(query: dict[str, Any]) -> dict[str, Any]:
+    """发布的数字 · The figures of a published period, by township and in total, and what this version changed."""
+    return publications.publication(db.session(), query["first"], query["last"], query["version"])

@@ -234,8 +234,12 @@ CHECKS: tuple[Check, ...] = (
         _ledger_says("'household'", """
             SELECT 'household' AS kind, party_id AS party, -sum(amount_fen) AS fen
             FROM income_entries JOIN households ON households.id = household_id GROUP BY party_id""")),
-    Check("I13-costs", "企业支出与公积金等于入户记录与分配方案", "firms' costs and reserves are what was recorded",
-        _ledger_says("'firm_costs', 'reserve'", """
+    Check("I13-costs", "企业支出、公积金、财政补贴等于入户记录与分配方案",
+        "firms' costs, reserves and subsidies are what was recorded",
+        _ledger_says("'firm_costs', 'reserve', 'subsidies'", """
+            SELECT 'subsidies' AS kind, 0::bigint AS party, sum(amount_fen) AS fen FROM income_entries
+            WHERE firm_id IS NULL HAVING count(*) > 0
+            UNION ALL
             SELECT 'firm_costs' AS kind, party_id AS party, sum(fen) AS fen FROM (
                 SELECT firm_id, amount_fen AS fen FROM income_entries
                 UNION ALL SELECT firm_id, reserve_fen FROM surplus_plans WHERE status = 'booked') AS spent
@@ -405,6 +409,16 @@ CHECKS: tuple[Check, ...] = (
         UNION ALL
         SELECT id FROM surplus_plans WHERE NOT historical AND status IN ('approved', 'booked')
             AND (met_on >= laid_open_on + 15) IS NOT TRUE"""),
+    Check("I22-collectives", "村集体收入各村之和等于该笔收入，冲销与原笔相抵",
+        "villages' parts add up to their event, a reversal mirrors its event", """
+        SELECT collective_incomes.id AS event_id FROM collective_incomes
+        LEFT JOIN collective_parts ON event_id = collective_incomes.id
+        LEFT JOIN collective_incomes AS undone ON undone.id = collective_incomes.reverses_id
+        GROUP BY collective_incomes.id, undone.id
+        HAVING coalesce(sum(collective_parts.income_fen), 0) <> collective_incomes.income_fen
+            OR coalesce(sum(collective_parts.cost_fen), 0) <> collective_incomes.cost_fen
+            OR (undone.id IS NOT NULL AND (undone.income_fen + collective_incomes.income_fen <> 0
+                                           OR undone.cost_fen + collective_incomes.cost_fen <> 0))"""),
     Check("I22-costs", "成本等于成本率乘交售或成本记录，一次销售只算一次成本",
         "a cost is a rate times its slip, or its record; no sale bears both", """
         WITH wrong AS (
@@ -431,6 +445,10 @@ CHECKS: tuple[Check, ...] = (
         UNION ALL
         SELECT 'record', id FROM cost_records WHERE NOT EXISTS (
             SELECT FROM cost_lines WHERE record_id = cost_records.id)"""),
+    Check("I22-families", "一户的几份记录只记入其中一份，不成链",
+        "records of a family count for one of them, in no chain", """
+        SELECT chained.household_id FROM household_aliases AS chained
+        JOIN household_aliases AS further ON further.household_id = chained.counts_for_id"""),
     Check("I22-guarantees", "保底收益等于土地乘保底价，二次分红合计等于约定比例",
         "a guarantee is land times promise, a second share is its part of the profit, both to all land", """
         SELECT contract_id, year, payments.kind FROM (

@@ -27,7 +27,7 @@ from shop.income.models import (
     SurplusShare,
 )
 from shop.orders.models import Order, OrderLine
-from shop.reports.income_report import IncomeBy, Months, key_of, within
+from shop.reports.income_report import IncomeBy, Months, key_of, records_of, within
 from shop.stock.models import Lot
 
 
@@ -50,6 +50,8 @@ def explain_income(
     counted, query = _behind(actor, months, measure)
     row_id: Any = counted.id
     wanted = [] if key is None else [key_of(by, counted) == key]
+    if key is not None and by is IncomeBy.HOUSEHOLD:
+        wanted.append(counted.household_id.in_(records_of([key])))
     if kind is not None and measure is Measure.CASH:
         wanted.append(IncomeEntry.kind == kind)
     grams = literal(0) if measure is Measure.COST else func.coalesce(func.sum(counted.weight_g), 0)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, case, func, literal, select, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Subquery, case, func, literal, or_, select, union, union_all
+from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import Actor
-from shop.farmers.models import Household
+from shop.farmers.models import Household, HouseholdAlias
 from shop.income.models import CATEGORY_OF, BaselineIncome, Category, IncomeKind
 from shop.kit.clock import beijing_month
 from shop.kit.money import divide_half_up
@@ -24,6 +24,8 @@ from shop.reports.income_report import Months
 from shop.reports.models import CostRollup, IncomeRollup
 from shop.reports.wording import LEFT_OUT, NO_BASE, SAME_COVERAGE, WIDER_BASE
 
+#: The household that a record of the rollup counts for.
+_FAMILY = func.coalesce(HouseholdAlias.counts_for_id, IncomeRollup.household_id)
 _CATEGORY = case({kind: category.value for kind, category in CATEGORY_OF.items()}, value=IncomeRollup.kind)
 
 
@@ -76,15 +78,16 @@ def _year_before(month: date) -> date:
 def _entries(actor: Actor, months: Months) -> Subquery:
     return (
         select(
-            IncomeRollup.household_id,
+            _FAMILY.label("household_id"),
             _CATEGORY.label("category"),
             func.sum(IncomeRollup.amount_fen).label("amount_fen"),
         )
-        .join(Household, Household.id == IncomeRollup.household_id)
+        .outerjoin(HouseholdAlias, HouseholdAlias.household_id == IncomeRollup.household_id)
+        .join(Household, Household.id == _FAMILY)
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
         .where(IncomeRollup.month.between(months.first, months.last), township_area(actor))
-        .group_by(IncomeRollup.household_id, _CATEGORY)
+        .group_by(_FAMILY, _CATEGORY)
         .subquery()
     )
 
@@ -97,14 +100,37 @@ def _baseline(actor: Actor, year: int) -> Subquery:
         Category.TRANSFER: BaselineIncome.transfer_net_fen.expression,
     }
     parts = [
-        select(BaselineIncome.household_id, literal(category.value).label("category"), column.label("amount_fen"))
-        .join(Household, Household.id == BaselineIncome.household_id)
+        select(
+            Household.id.label("household_id"), literal(category.value).label("category"), column.label("amount_fen")
+        )
+        .outerjoin(HouseholdAlias, HouseholdAlias.household_id == BaselineIncome.household_id)
+        .join(Household, Household.id == func.coalesce(HouseholdAlias.counts_for_id, BaselineIncome.household_id))
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
-        .where(BaselineIncome.year == year, township_area(actor))
+        .where(BaselineIncome.year == year, township_area(actor), _first_survey())
         for category, column in columns.items()
     ]
     return union_all(*parts).subquery()
+
+
+def _first_survey() -> ColumnElement[bool]:
+    """Of a family surveyed under several records, one survey counts: its own, else the first of the merged records."""
+    other, theirs = aliased(BaselineIncome), aliased(HouseholdAlias)
+    family = func.coalesce(HouseholdAlias.counts_for_id, BaselineIncome.household_id)
+    before = or_(
+        other.household_id == family,
+        (BaselineIncome.household_id != family) & (other.household_id < BaselineIncome.household_id),
+    )
+    return ~(
+        select(other.household_id)
+        .outerjoin(theirs, theirs.household_id == other.household_id)
+        .where(
+            other.year == BaselineIncome.year, other.household_id != BaselineIncome.household_id, before,
+            func.coalesce(theirs.counts_for_id, other.household_id) == family,
+        )
+        .correlate(BaselineIncome, HouseholdAlias)
+        .exists()
+    )  # fmt: skip
 
 
 def _compared(session: Session, period: Record, base: Record, months: Months, language: str) -> dict[str, Any]:
@@ -148,16 +174,17 @@ def _compared(session: Session, period: Record, base: Record, months: Months, la
 
 def _costs_if_all_known(session: Session, both: Any, months: Months) -> int | None:
     """Costs of the households in both periods, if the costs of every sale of theirs are known; else None."""
+    records = union(both, select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id.in_(both)))
     sold = session.scalar(
         select(func.coalesce(func.sum(IncomeRollup.amount_fen), 0)).where(
             IncomeRollup.month.between(months.first, months.last), IncomeRollup.kind == IncomeKind.SALE,
-            IncomeRollup.household_id.in_(both),
+            IncomeRollup.household_id.in_(records),
         )
     )  # fmt: skip
     covered, cost = session.execute(
         select(
             func.coalesce(func.sum(CostRollup.covered_fen), 0), func.coalesce(func.sum(CostRollup.cost_fen), 0)
-        ).where(CostRollup.month.between(months.first, months.last), CostRollup.household_id.in_(both))
+        ).where(CostRollup.month.between(months.first, months.last), CostRollup.household_id.in_(records))
     ).one()
     return int(cost) if int(sold or 0) == int(covered) else None
 

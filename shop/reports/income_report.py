@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from shop.access.guard import Actor
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
-from shop.farmers.models import Household
+from shop.farmers.models import Household, HouseholdAlias
 from shop.income.costs import net_business
 from shop.income.models import CATEGORY_OF, Category, CostLine, IncomeEntry, IncomeKind, SalesReach
 from shop.kit.clock import month_of
@@ -152,7 +152,8 @@ def within(query: AnySelect, actor: Actor, counted: Counted, months: Months) -> 
     """Join a rollup or its facts to household, place, firm, product, channel; keep the reader's area and months."""
     query = (
         query.select_from(counted)
-        .join(Household, Household.id == counted.household_id)
+        .outerjoin(HouseholdAlias, HouseholdAlias.household_id == counted.household_id)
+        .join(Household, Household.id == func.coalesce(HouseholdAlias.counts_for_id, counted.household_id))
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
         .outerjoin(Firm, Firm.id == counted.firm_id)
@@ -162,10 +163,18 @@ def within(query: AnySelect, actor: Actor, counted: Counted, months: Months) -> 
     return query.join(Channel, Channel.id == counted.channel_id) if counted in (ReachRollup, SalesReach) else query
 
 
-def _only(query: Any, key: ColumnElement[str], shown: Sequence[str] | None) -> Any:
+def records_of(codes: Sequence[str]) -> Any:
+    """Ids of the households of these codes and of the records that count for them."""
+    own = select(Household.id).where(Household.code.in_(codes))
+    return union(own, select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id.in_(own)))
+
+
+def _only(query: Any, key: ColumnElement[str], shown: Sequence[str] | None, counted: Counted) -> Any:
     """Group by `key`, for the rows that are shown; `shown` None = one row of everything."""
     if shown is not None:
         query = query.where(key.in_(shown))
+        if key is _KEYS[IncomeBy.HOUSEHOLD]:
+            query = query.where(counted.household_id.in_(records_of(shown)))
     return query.group_by(key)
 
 
@@ -174,7 +183,7 @@ def _cash(
 ) -> dict[str, dict[IncomeKind, tuple[int, int]]]:
     """(fen, grams) by key and kind."""
     query = select(key, IncomeRollup.kind, func.sum(IncomeRollup.amount_fen), func.sum(IncomeRollup.weight_g))
-    query = _only(within(query, actor, IncomeRollup, months), key, shown).group_by(IncomeRollup.kind)
+    query = _only(within(query, actor, IncomeRollup, months), key, shown, IncomeRollup).group_by(IncomeRollup.kind)
     found: dict[str, dict[IncomeKind, tuple[int, int]]] = {}
     for name, kind, fen, grams in session.execute(query):
         found.setdefault(str(name), {})[kind] = (int(fen), int(grams))
@@ -188,7 +197,7 @@ def _people(
     """(distinct households, assisted among them) by key."""
     distinct = func.count(Household.id.distinct())
     query = select(key, distinct, distinct.filter(Household.is_assisted))
-    rows = session.execute(_only(within(query, actor, rollup, months), key, shown))
+    rows = session.execute(_only(within(query, actor, rollup, months), key, shown, rollup))
     return {str(name): (int(all_), int(assisted)) for name, all_, assisted in rows}
 
 
@@ -197,7 +206,7 @@ def _reached(
 ) -> dict[str, tuple[int, int]]:
     """(fen, grams) of sales that reached households, by key."""
     query = select(key, func.sum(ReachRollup.amount_fen), func.sum(ReachRollup.weight_g))
-    rows = session.execute(_only(within(query, actor, ReachRollup, months), key, shown))
+    rows = session.execute(_only(within(query, actor, ReachRollup, months), key, shown, ReachRollup))
     return {str(name): (int(fen), int(grams)) for name, fen, grams in rows}
 
 
@@ -206,7 +215,7 @@ def _spent(
 ) -> dict[str, tuple[int, int]]:
     """(sales whose costs are known, costs) in fen, by key."""
     query = select(key, func.sum(CostRollup.covered_fen), func.sum(CostRollup.cost_fen))
-    rows = session.execute(_only(within(query, actor, CostRollup, months), key, shown))
+    rows = session.execute(_only(within(query, actor, CostRollup, months), key, shown, CostRollup))
     return {str(name): (int(covered), int(cost)) for name, covered, cost in rows}
 
 

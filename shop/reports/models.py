@@ -7,12 +7,12 @@ household), agreements (agreement).
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.income.models import IncomeKind
 from shop.kit.db import Model, one_of
-from shop.kit.types import Code, Fen, Grams, Id, Instant, Prose, Ref
+from shop.kit.types import Code, Fen, Grams, Id, Instant, Json, Prose, Ref, Small
 
 
 class Rollup(StrEnum):
@@ -141,6 +141,30 @@ class AgreementRollup(Model):
     accepted_g: Mapped[Grams]
     refused_g: Mapped[Grams]
     executed_fen: Mapped[Fen]
+
+
+class Publication(Model):
+    """Income figures of closed months as they were published: a version for ever. Append-only; restated by the next.
+
+    `figures`: the report by township and its total, without anything that tells of single households.
+    """
+
+    __tablename__ = "publications"
+    __table_args__ = (
+        UniqueConstraint("first_month", "last_month", "version"),
+        CheckConstraint("extract(day FROM first_month) = 1 AND extract(day FROM last_month) = 1", name="whole_months"),
+        CheckConstraint("first_month <= last_month", name="months_in_order"),
+        CheckConstraint("version > 0 AND (version = 1) = (reason IS NULL)", name="restated_with_a_reason"),
+    )
+
+    id: Mapped[Id]
+    first_month: Mapped[date]
+    last_month: Mapped[date]
+    version: Mapped[Small]
+    figures: Mapped[Json]
+    reason: Mapped[Prose | None]
+    published_by_id: Mapped[Ref | None]
+    published_at: Mapped[Instant]
 
 
 class JobRun(Model):

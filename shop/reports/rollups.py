@@ -117,10 +117,11 @@ _INCOME = Plan(
             ("month", "household_id", "firm_id", "product_id", "kind"),
             ("entries", "weight_g", "amount_fen"),
             """
-            SELECT month, household_id, firm_id, coalesce(product_id, 0) AS product_id, kind, count(*) AS entries,
+            SELECT month, household_id, coalesce(firm_id, 0) AS firm_id, coalesce(product_id, 0) AS product_id, kind,
+                count(*) AS entries,
                 sum(weight_g)::bigint AS weight_g, sum(amount_fen)::bigint AS amount_fen
             FROM {facts}
-            GROUP BY month, household_id, firm_id, coalesce(product_id, 0), kind
+            GROUP BY month, household_id, coalesce(firm_id, 0), coalesce(product_id, 0), kind
             """,
         ),
     ),

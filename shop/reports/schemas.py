@@ -308,3 +308,58 @@ class IncomeReport(ReportHead):
     next = fields.String(allow_none=True)
     total = fields.Nested(IncomeFigures)
     gain = fields.Nested(Gain)
+
+
+class PublicationAsked(StrictSchema):
+    """Closed months to publish; `reason`: why a published period is restated."""
+
+    first = Month(required=True, data_key="from")
+    last = Month(required=True, data_key="to")
+    reason = Text(high=200, load_default=None)
+
+    @validates_schema
+    def in_order(self, data: dict[str, Any], **_: Any) -> None:
+        """The last month is not before the first, and not more than a year after."""
+        if not 1 <= _months(data["first"], data["last"]) <= LONGEST_MONTHS:
+            raise ValidationError({"to": ["Must not lie before from, nor years after."]})
+
+
+class PublicationPeriod(StrictSchema):
+    """A published period; without a version its last one."""
+
+    first = Month(required=True, data_key="from")
+    last = Month(required=True, data_key="to")
+    version = QueryWhole(low=1, high=1_000, load_default=None)
+
+
+class PublicationHead(Schema):
+    """A version: its months, and from the second on why it was restated."""
+
+    first = Month(data_key="from", attribute="from")
+    last = Month(data_key="to", attribute="to")
+    version = fields.Integer()
+    reason = fields.String(allow_none=True)
+    published_at = fields.DateTime()
+
+
+class Change(Schema):
+    """A figure of the total that the version changed."""
+
+    figure = fields.String()
+    before = fields.Integer(allow_none=True)
+    after = fields.Integer(allow_none=True)
+
+
+class PublicationOut(PublicationHead):
+    """A version with its figures by township and in total, and what it changed."""
+
+    latest_version = fields.Integer()
+    figures = fields.Dict()
+    changes = fields.List(fields.Nested(Change))
+
+
+class PublicationPage(Schema):
+    """Versions, newest first."""
+
+    items = fields.List(fields.Nested(PublicationHead))
+    next = fields.String(allow_none=True)

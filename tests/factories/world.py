@@ -51,6 +51,7 @@ from shop.channels.models import (
     SaleLink,
 )
 from shop.claims.models import Claim, ClaimReason, ClaimStatus
+from shop.collectives.models import CollectiveIncome, CollectiveKind, CollectivePart
 from shop.farmers.models import Delivery, Grade, Household, Membership, Relation
 from shop.income.models import GuaranteeContract, GuaranteeLand, PlanStatus, SurplusObjection, SurplusPlan, SurplusShare
 from shop.kit.db import Base, transaction
@@ -60,6 +61,7 @@ from shop.marketplaces.models import Marketplace
 from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
 from shop.payments.models import Payment, PaymentStatus, Provider
 from shop.places.models import Township, TownshipKind, Village, VillageKind
+from shop.reports.models import Publication
 from shop.rounds.joining import hashed
 from shop.rounds.models import EntryLine, Round, RoundEntry, RoundProduct, RoundStatus
 from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind
@@ -123,6 +125,11 @@ def build(app: Flask) -> World:
         sides = [_side(writer, number, campaign) for number in (1, 2)]
     for side in sides:
         side.parties[PartyKind.COUNTY] = county
+    with app.app_context(), transaction() as session:
+        session.add(
+            Publication(first_month=date(2025, 1, 1), last_month=date(2025, 1, 1), version=1,
+                        figures={"total": {}, "townships": []}, published_at=NOW)
+        )  # fmt: skip
     a, b = sides
     headers = {"anonymous": {}} | {
         name: headers_of(app, person(app, (role, a.parties[kind]))) for name, (role, kind) in ACTORS.items()
@@ -228,6 +235,11 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
     )  # fmt: skip
     plan = _surplus(writer, firm, household)
     guarantee = _guarantee(writer, firm, household)
+    earned = writer.add(
+        CollectiveIncome(code=f"JT-A0{n}", kind=CollectiveKind.LEASING, received_on=date(2025, 6, 1), income_fen=1_000,
+                         cost_fen=0, source="租赁（示例）", recorded_at=NOW)
+    )  # fmt: skip
+    writer.add(CollectivePart(event_id=earned.id, village_id=village.id, income_fen=1_000, cost_fen=0))
     agreement = _agreement(writer, n, campaign, enterprise, firm, product)
     round_ = _round(writer, n, campaign, unit, product)
     writer.add(
@@ -254,7 +266,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         "order": live.number, "cadre_order": helped.number, "unit_order": bulk.number, "shop": shop.code,
         "claim": claim.number,
         "unit": unit.code, "campaign": campaign.code, "round": round_.code, "join": round_.join_code,
-        "surplus_plan": plan.code, "guarantee": guarantee.code,
+        "surplus_plan": plan.code, "guarantee": guarantee.code, "collective_income": earned.code,
     }  # fmt: skip
     return side
 

@@ -8,13 +8,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shop.catalog.actions import firm_by_code, product_by_sku
-from shop.farmers.actions import household_by_code, normal_slip, record_delivery
+from shop.farmers.actions import Slip, household_by_code, normal_slip, record_delivery
 from shop.farmers.errors import (
     DeliveredInTheFuture,
     DeliveryCodeTaken,
     NotADeliveredProduct,
     NotFoundError,
     NotOfThisFirm,
+    SlipWorthNothing,
 )
 from shop.farmers.models import Delivery, Grade
 from shop.imports.files import import_files
@@ -39,8 +40,7 @@ def deliver(
 ) -> Delivery:  # fmt: skip
     return record_delivery(
         session, firm_by_code(session, firm), household_by_code(session, household), product_by_sku(session, sku),
-        code=code, delivered_on=on, weight_g=weight_g, grade=Grade.FIRST, price_fen_per_kg=price, actor_id=None,
-        now=NOW,
+        Slip(code, on, weight_g, Grade.FIRST, price), actor_id=None, now=NOW,
     )  # fmt: skip
 
 
@@ -85,3 +85,10 @@ def test_a_slip_counts_once_however_its_number_is_written(county: Session, code:
 
 def test_a_slip_number_has_one_form() -> None:
     assert normal_slip("ｄ－９０ ００１") == "D-90001"
+
+
+def test_a_slip_that_is_worth_less_than_half_a_fen_is_refused(county: Session) -> None:
+    with pytest.raises(SlipWorthNothing):
+        deliver(county, weight_g=1, price=499)
+    assert county.scalar(select(func.count(Delivery.id))) == 0
+    assert deliver(county, weight_g=1, price=500).amount_fen == 1

@@ -172,6 +172,9 @@ FAULTS: dict[str, str] = {
     " from_year, to_year, signed_on, document, recorded_at) VALUES ('B', 1, 1, 1, 2025, 2025, '2025-01-01', '', now())"
     " RETURNING id) INSERT INTO guarantee_payments (contract_id, household_id, year, kind, distributable_fen,"
     " amount_fen, paid_on, recorded_at) SELECT id, 1, 2025, 'guaranteed', 0, 1, '2025-07-01', now() FROM made",
+    "I22-families": "INSERT INTO household_aliases VALUES (1, 2, now()), (2, 3, now())",
+    "I22-collectives": "INSERT INTO collective_incomes (code, kind, received_on, income_fen, cost_fen, source,"
+    " recorded_at) VALUES ('J', 'leasing', '2025-01-01', 1, 0, '', now())",
     "I22-costs": "INSERT INTO cost_lines (household_id, incurred_on, month, amount_fen, covers_fen, income_entry_id)"
     " SELECT household_id, earned_on, month, 1, amount_fen, id FROM income_entries WHERE kind = 'sale' LIMIT 1",
     "I23-cost": "INSERT INTO cost_rollup VALUES ('2025-01-01', 1, 1, 0, 1, 1, 0)",

@@ -1,0 +1,112 @@
+"""What collectives earned in a year: every village, at zero if need be; joint income once in the total."""
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shop.access.guard import ALL, Actor, Role, scope
+from shop.collectives.models import CollectiveIncome, CollectiveKind, CollectivePart, CollectiveTier, VillagePairing
+from shop.places.models import Township, Village, VillageKind
+
+_KINDS = tuple(kind.value for kind in CollectiveKind)
+
+
+def tiers_of(session: Session, year: int) -> list[CollectiveTier]:
+    """The tiers that hold in a year, the lowest first."""
+    latest = select(func.max(CollectiveTier.from_year)).where(CollectiveTier.from_year <= year).scalar_subquery()
+    return list(
+        session.scalars(
+            select(CollectiveTier)
+            .where(CollectiveTier.from_year == latest)
+            .order_by(CollectiveTier.floor_fen.nulls_first())
+        )
+    )
+
+
+def yearly(
+    session: Session, actor: Actor, year: int, *, township: str | None, limit: int, after: str | None, language: str
+) -> dict[str, Any]:
+    """Villages of the reader's area by code, at most `limit` + 1 of them, and the total and tiers of all of them.
+
+    Net = income - cost without subsidies, which stand apart. Two statements for any number of villages.
+    """
+    mine = scope(actor, {Role.OPERATOR: ALL, Role.MANAGER: Township.party_id})
+    own = [Village.kind == VillageKind.VILLAGE, mine] + ([Township.code == township] if township else [])
+    earned = (
+        select(
+            CollectivePart.village_id, CollectiveIncome.kind, func.sum(CollectivePart.income_fen).label("income"),
+            func.sum(CollectivePart.cost_fen).label("cost"),
+        )
+        .join(CollectiveIncome, CollectiveIncome.id == CollectivePart.event_id)
+        .where(func.extract("year", CollectiveIncome.received_on) == year)
+        .group_by(CollectivePart.village_id, CollectiveIncome.kind)
+        .subquery()
+    )  # fmt: skip
+    rows = session.execute(
+        select(
+            Village.code, Village.short_zh, Township.code.label("township"), Township.name_zh, earned.c.kind,
+            earned.c.income, earned.c.cost,
+        )
+        .join(Township, Township.id == Village.township_id)
+        .outerjoin(earned, earned.c.village_id == Village.id)
+        .where(*own)
+        .order_by(Village.code)
+    )  # fmt: skip
+    tiers = tiers_of(session, year)
+    villages: dict[str, dict[str, Any]] = {}
+    for code, name, of, of_name, kind, income, cost in rows:
+        village = villages.setdefault(
+            code,
+            {"village": code, "name_zh": name, "township": of, "township_zh": of_name,
+             "income": dict.fromkeys(_KINDS, 0), "cost_fen": 0},
+        )  # fmt: skip
+        if kind is not None:
+            village["income"][kind.value] += int(income)
+            village["cost_fen"] += int(cost)
+    for village in villages.values():
+        subsidy = village["income"][CollectiveKind.SUBSIDY.value]
+        village["net_fen"] = sum(village["income"].values()) - subsidy - village["cost_fen"]
+        village["subsidy_fen"] = subsidy
+        tier = _tier(tiers, village["net_fen"])
+        village["tier"] = None if tier is None else tier.name_zh if language == "zh" else tier.name_en
+    shown = [row for code, row in villages.items() if after is None or code > after][: limit + 1]
+    return {
+        "year": year,
+        "items": shown[:limit],
+        "next": shown[limit - 1]["village"] if len(shown) > limit else None,
+        "tiers": [
+            {
+                "name": tier.name_zh if language == "zh" else tier.name_en, "floor_fen": tier.floor_fen,
+                "villages": sum(1 for row in villages.values() if _tier(tiers, row["net_fen"]) is tier),
+            }
+            for tier in tiers
+        ],
+        "total": {
+            "villages": len(villages),
+            "net_fen": sum(row["net_fen"] for row in villages.values()),
+            "subsidy_fen": sum(row["subsidy_fen"] for row in villages.values()),
+        },
+    }  # fmt: skip
+
+
+def _tier(tiers: list[CollectiveTier], net_fen: int) -> CollectiveTier | None:
+    """The highest tier whose floor is reached; a floor of None is that of everybody."""
+    reached = [tier for tier in tiers if tier.floor_fen is None or net_fen >= tier.floor_fen]
+    return reached[-1] if reached else None
+
+
+def event_told(session: Session, event: CollectiveIncome) -> dict[str, Any]:
+    """An event and its parts by village."""
+    parts = session.execute(
+        select(Village.code, CollectivePart.income_fen, CollectivePart.cost_fen)
+        .join(Village, Village.id == CollectivePart.village_id)
+        .where(CollectivePart.event_id == event.id)
+        .order_by(Village.code)
+    )
+    pairing = session.get(VillagePairing, event.pairing_id) if event.pairing_id else None
+    return {
+        "code": event.code, "pairing": pairing.code if pairing else None, "kind": event.kind.value,
+        "received_on": event.received_on, "income_fen": event.income_fen, "cost_fen": event.cost_fen,
+        "parts": [{"village": code, "income_fen": income, "cost_fen": cost} for code, income, cost in parts],
+    }  # fmt: skip

@@ -1,0 +1,45 @@
+"""Recording what households are paid beside their produce: wages and rents by firms, subsidies out of public money."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.catalog.models import Firm
+from shop.farmers.models import Household
+from shop.income.actions import book_events
+from shop.income.errors import PaidInTheFuture, PaymentCodeTaken
+from shop.income.models import HouseholdPayment, PaymentKind
+from shop.kit.clock import beijing_day
+from shop.kit.states import record
+
+
+@dataclass(frozen=True)
+class Paid:
+    """What was paid: the paper's code, kind, day, fen, and the list or programme it stands in."""
+
+    code: str
+    kind: PaymentKind
+    paid_on: date
+    amount_fen: int
+    source: str | None
+
+
+def record_payment(
+    session: Session, firm: Firm | None, household: Household, paid: Paid, *, actor_id: int | None, now: datetime
+) -> HouseholdPayment:
+    """Record a payment and book it as income; `firm` None = public money. Raises PaidInTheFuture, PaymentCodeTaken."""
+    if paid.paid_on > beijing_day(now):
+        raise PaidInTheFuture(day=str(paid.paid_on))
+    if session.scalar(select(HouseholdPayment.id).where(HouseholdPayment.code == paid.code)):
+        raise PaymentCodeTaken(payment=paid.code)
+    payment = HouseholdPayment(
+        code=paid.code, household_id=household.id, firm_id=firm.id if firm else None, kind=paid.kind,
+        paid_on=paid.paid_on, amount_fen=paid.amount_fen, source=paid.source, recorded_at=now,
+    )  # fmt: skip
+    session.add(payment)
+    session.flush()
+    record(session, payment, "record", person_id=actor_id, now=now)
+    book_events(session, "household_payments", [payment.id], now=now)
+    return payment

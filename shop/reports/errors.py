@@ -1,0 +1,40 @@
+"""Why a figure is not published."""
+
+from shop.kit.errors import DomainError
+
+
+class PeriodNotClosed(DomainError):
+    """Only what can change no more is published: months that are closed."""
+
+    code = "period-not-closed"
+    title_zh, title_en = "期间未结账", "Period not closed"
+    zh = "{last} 及以前的月份尚未全部结账，不能发布。"
+    en = "The months up to {last} are not all closed: nothing is published yet."
+
+
+class FiguresNotReady(DomainError):
+    """Facts of the period wait to be counted."""
+
+    code = "figures-not-ready"
+    title_zh, title_en = "汇总尚未完成", "Figures not ready"
+    zh = "该期间还有 {waiting} 项待汇总，请稍后再发布。"
+    en = "{waiting} keys of this period wait to be counted; publish a little later."
+
+
+class NothingToRestate(DomainError):
+    """The figures are what was published."""
+
+    code = "nothing-to-restate"
+    title_zh, title_en = "数字没有变化", "Nothing to restate"
+    zh = "数字与第 {version} 版相同，不必重述。"
+    en = "The figures are those of version {version}: there is nothing to restate."
+
+
+class RestatementNeedsReason(DomainError):
+    """A published figure is re-stated openly: with the reason beside it."""
+
+    code = "restatement-needs-a-reason"
+    status = 422
+    title_zh, title_en = "重述须说明原因", "A restatement needs a reason"
+    zh = "该期间已发布第 {version} 版，重述须写明原因。"
+    en = "Version {version} of this period is published; say why it is restated."

@@ -1,0 +1,135 @@
+"""Publishing income figures, and re-stating them openly: a version stays as it was, the next one says what changed.
+
+Only closed months are published. What they said as statements never changes; what may change afterwards is what counts
+for whom (records of one family merged), or a rule of this report.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from shop.access.guard import Actor, Grant
+from shop.access.models import PartyKind, Role
+from shop.income.models import ClosedMonth
+from shop.kit.dirty import DirtyKey
+from shop.kit.errors import NotFoundError
+from shop.reports.errors import FiguresNotReady, NothingToRestate, PeriodNotClosed, RestatementNeedsReason
+from shop.reports.income_report import FEW, IncomeBy, Months, income_report
+from shop.reports.models import Publication, Rollup
+
+#: The county as a whole: what is published is nobody's view in particular.
+_COUNTY = Actor(None, (Grant(Role.OPERATOR, 0, PartyKind.COUNTY),))
+#: Rollups that the figures are read from.
+_READ = (Rollup.INCOME, Rollup.REACH, Rollup.COSTS)
+#: Not published: it would tell of single households, or differs by reader and moment.
+_UNTOLD = frozenset({"assisted_households", "name"})
+_ROWS = 100
+_ALONE = text("SELECT pg_advisory_xact_lock(hashtext('shop.publications'))")
+
+
+def publish(
+    session: Session, months: Months, reason: str | None, *, actor_id: int | None, now: datetime
+) -> Publication:
+    """Publish the figures of closed months by township, or re-state them as the next version.
+
+    Publications wait for one another. Raises PeriodNotClosed, FiguresNotReady, RestatementNeedsReason,
+    NothingToRestate.
+    """
+    session.execute(_ALONE)
+    closed = session.scalar(select(func.max(ClosedMonth.month)))
+    if closed is None or closed < months.last:
+        raise PeriodNotClosed(last=f"{months.last:%Y-%m}")
+    waiting = session.scalar(
+        select(func.count()).where(
+            DirtyKey.rollup.in_([rollup.value for rollup in _READ]), DirtyKey.on_day.between(months.first, months.last)
+        )
+    )
+    if waiting:
+        raise FiguresNotReady(waiting=waiting)
+    before = _last(session, months)
+    figures = _figures(session, months)
+    if before is not None and before.figures == figures:
+        raise NothingToRestate(version=before.version)
+    if before is not None and reason is None:
+        raise RestatementNeedsReason(version=before.version)
+    made = Publication(
+        first_month=months.first, last_month=months.last, version=before.version + 1 if before else 1,
+        figures=figures, reason=reason if before else None, published_by_id=actor_id, published_at=now,
+    )  # fmt: skip
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _last(session: Session, months: Months) -> Publication | None:
+    return session.scalar(
+        select(Publication)
+        .where(Publication.first_month == months.first, Publication.last_month == months.last)
+        .order_by(Publication.version.desc())
+        .limit(1)
+    )
+
+
+def _figures(session: Session, months: Months) -> dict[str, object]:
+    told = income_report(session, _COUNTY, IncomeBy.TOWNSHIP, months, "zh", limit=_ROWS, after=None)
+    return {
+        "total": _told(told["total"]),
+        "townships": [_of_township(row) for row in told["items"]],
+    }
+
+
+def _of_township(row: dict[str, Any]) -> dict[str, Any]:
+    """A township's figures; of very few households only how many they are: sums would tell of single ones."""
+    if 0 < row["households"] < FEW:
+        return {"key": row["key"], "name": row["name"], "households": row["households"], "withheld": True}
+    return _told(row) | {"name": row["name"], "withheld": False}
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _UNTOLD}
+
+
+def publications(session: Session, *, limit: int, before_id: int | None) -> list[dict[str, Any]]:
+    """Every version of every period, newest first, without its figures. One statement."""
+    query = select(Publication).order_by(Publication.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(Publication.id < before_id)
+    return [head(found) for found in session.scalars(query)]
+
+
+def publication(session: Session, first: date, last: date, version: int | None) -> dict[str, Any]:
+    """One version with its figures, and what it changed of the total of the version before. Raises NotFoundError."""
+    versions = {
+        found.version: found
+        for found in session.scalars(
+            select(Publication).where(Publication.first_month == first, Publication.last_month == last)
+        )
+    }
+    wanted = version or max(versions, default=0)
+    if wanted not in versions:
+        raise NotFoundError(what=f"{first:%Y-%m}..{last:%Y-%m}")
+    found, earlier = versions[wanted], versions.get(wanted - 1)
+    changes = _changes(earlier.figures["total"], found.figures["total"]) if earlier else []
+    return head(found) | {"latest_version": max(versions), "figures": found.figures, "changes": changes}
+
+
+def head(found: Publication) -> dict[str, Any]:
+    """A version without its figures."""
+    return {
+        "id": found.id, "from": found.first_month, "to": found.last_month, "version": found.version,
+        "reason": found.reason, "published_at": found.published_at,
+    }  # fmt: skip
+
+
+def _changes(before: Any, after: Any, path: str = "") -> list[dict[str, Any]]:
+    """Each whole number of the total that is another one now."""
+    found: list[dict[str, Any]] = []
+    for name in sorted(set(before) | set(after)):
+        old, new = before.get(name), after.get(name)
+        if isinstance(old, dict) or isinstance(new, dict):
+            found += _changes(old or {}, new or {}, f"{path}{name}.")
+        elif old != new:
+            found.append({"figure": f"{path}{name}", "before": old, "after": new})
+    return found

@@ -1,0 +1,154 @@
+"""Village collectives over HTTP: net income by tier, subsidies apart, joint projects split and counted once."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from shop.access.models import Role
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, release, transaction
+from shop.kit.money import split
+from shop.reports.books import CHECKS, run_checks
+from tests.factories.access import headers_of, person
+from tests.factories.office import Office, scalars
+
+
+@pytest.fixture
+def office(county: Flask, clock: WalkingClock) -> Any:
+    office = Office(county, clock)
+    yield office
+    with db.engine.connect() as connection:
+        ours = [check for check in CHECKS if check.code == "I22-collectives"]
+        assert run_checks(connection, ours, now=office.clock.now()) == []
+    release()
+
+
+def villages() -> list[str]:
+    return [row[0] for row in scalars("SELECT code FROM villages WHERE kind = 'village' ORDER BY code LIMIT 3")]
+
+
+def earns(office: Office, status: int = 201, **body: Any) -> Any:
+    told = {"code": "JT-1", "kind": "leasing", "received_on": "2025-06-30", "income_fen": 0, "source": "合同（示例）"}
+    return office.post("/collective-incomes", told | body, status=status)
+
+
+def paired(office: Office, strong: str, weak: str, bp: int = 6_001, status: int = 201) -> Any:
+    body = {"code": "JD-1", "strong": strong, "weak": weak, "project_zh": "联建冷库（示例）", "strong_bp": bp,
+            "starts_on": "2025-01-01", "ends_on": "2025-12-31", "document": "协议（示例）"}  # fmt: skip
+    return office.post("/village-pairings", body, status=status)
+
+
+def year(office: Office, query: str = "", headers: Any = None) -> Any:
+    return office.get(f"/village-collectives?year=2025&limit=100{query}", headers)
+
+
+def of(told: Any, village: str) -> Any:
+    return next(row for row in told["items"] if row["village"] == village)
+
+
+def test_a_village_stands_in_the_tier_of_what_it_netted_and_subsidies_make_none(office: Office) -> None:
+    first, second, _ = villages()
+    earns(office, village=first, income_fen=21_000_000, cost_fen=1_000_001)
+    told = of(year(office), first)
+    assert (told["net_fen"], told["tier"]) == (19_999_999, "50,000 yuan or more")
+    earns(office, code="JT-2", village=first, kind="services", income_fen=1)
+    assert of(year(office), first)["tier"] == "200,000 yuan or more"
+    earns(office, code="JT-3", village=second, kind="subsidy", income_fen=90_000_000)
+    told = of(year(office), second)
+    assert (told["net_fen"], told["subsidy_fen"], told["tier"]) == (0, 90_000_000, "below 50,000 yuan")
+    whole = year(office)
+    assert whole["total"] == {"villages": 133, "net_fen": 20_000_000, "subsidy_fen": 90_000_000}
+    assert [tier["villages"] for tier in whole["tiers"]] == [132, 0, 1, 0, 0]
+    assert len(whole["items"]) + len(year(office, f"&after={whole['next']}")["items"]) == 133
+
+
+def test_a_joint_income_is_split_by_agreement_to_the_fen_and_counted_once(office: Office) -> None:
+    strong, weak, other = villages()
+    paired(office, strong, weak)
+    made = earns(office, pairing="JD-1", income_fen=10_000_001, cost_fen=333)
+    assert made["parts"] == [
+        {"village": strong, "income_fen": split(10_000_001, [6_001, 3_999])[0], "cost_fen": 200},
+        {"village": weak, "income_fen": split(10_000_001, [6_001, 3_999])[1], "cost_fen": 133},
+    ]
+    told = year(office)
+    assert told["total"]["net_fen"] == 10_000_001 - 333
+    assert of(told, strong)["net_fen"] + of(told, weak)["net_fen"] == told["total"]["net_fen"]
+    assert of(told, other)["net_fen"] == 0
+    late = earns(office, 422, code="JT-2", pairing="JD-1", income_fen=1, received_on="2026-03-11")
+    assert late["type"].endswith("earned-in-the-future")
+    after = earns(office, 409, code="JT-2", pairing="JD-1", income_fen=1, received_on="2026-01-01")
+    assert after["type"].endswith("outside-village-agreement")
+
+
+@given(st.integers(0, 10**10), st.integers(0, 10**10), st.integers(0, 10_000))
+def test_whatever_was_agreed_the_parts_add_up(income: int, cost: int, bp: int) -> None:
+    for fen in (income, cost):
+        strong, weak = split(fen, [bp, 10_000 - bp])
+        assert strong + weak == fen
+        assert abs(strong * 10_000 - fen * bp) < 10_000
+
+
+def test_what_was_wrong_is_reversed_once_and_stays_readable(office: Office) -> None:
+    strong, weak, _ = villages()
+    paired(office, strong, weak)
+    earns(office, pairing="JD-1", income_fen=999)
+    back = office.post("/collective-incomes/JT-1/reversal", {"reason": "重复登记"})
+    assert (back["income_fen"], [part["income_fen"] for part in back["parts"]]) == (-999, [-599, -400])
+    assert year(office)["total"]["net_fen"] == 0
+    for code in ("JT-1", back["code"]):
+        again = office.post(f"/collective-incomes/{code}/reversal", {"reason": "再次"}, status=409)
+        assert again["type"].endswith("collective-income-reversed")
+    office.post("/collective-incomes/JT-9/reversal", {"reason": "没有"}, status=404)
+    with pytest.raises(IntegrityError, match="append-only"), transaction() as session:
+        session.execute(text("DELETE FROM collective_parts"))
+
+
+def test_what_makes_no_sense_is_refused_and_nothing_is_kept(office: Office) -> None:
+    strong, weak, _ = villages()
+    community = scalars("SELECT code FROM villages WHERE kind = 'community' LIMIT 1")[0][0]
+    earns(office, 404, village=community, income_fen=1)
+    earns(office, 422, village=strong)
+    earns(office, 422, village=strong, pairing="JD-1", income_fen=1)
+    earns(office, 422, village=strong, kind="subsidy", income_fen=1, cost_fen=1)
+    earns(office, 404, pairing="JD-1", income_fen=1)
+    assert paired(office, strong, strong, status=422)["type"].endswith("not-two-villages")
+    paired(office, strong, community, status=404)
+    assert scalars("SELECT (SELECT count(*) FROM collective_incomes), (SELECT count(*) FROM village_pairings)") == [
+        (0, 0)
+    ]
+    earns(office, village=strong, income_fen=1)
+    assert earns(office, 409, village=weak, income_fen=1)["type"].endswith("collective-code-taken")
+
+
+def test_tiers_are_settings_that_hold_from_a_year_on(office: Office) -> None:
+    first = villages()[0]
+    earns(office, village=first, income_fen=10_000_000)
+    tiers = {
+        "from_year": 2025,
+        "tiers": [{"floor_fen": 10_000_000, "name_zh": "十万以上", "name_en": "100,000 or more"}],
+    }
+    office.post("/collective-tiers", tiers)
+    assert office.post("/collective-tiers", tiers, status=409)["type"].endswith("collective-tiers-taken")
+    assert of(year(office), first)["tier"] == "100,000 or more"
+    assert {row["tier"] for row in year(office)["items"]} == {"100,000 or more", None}
+    before = office.get("/village-collectives?year=2024&limit=1")
+    assert [tier["floor_fen"] for tier in before["tiers"]] == [None, 5_000_000, 20_000_000, 30_000_000, 50_000_000]
+
+
+def test_a_township_manager_sees_the_villages_of_his_township_alone(office: Office) -> None:
+    township, party = scalars(
+        "SELECT code, party_id FROM townships WHERE kind <> 'community_area' ORDER BY code LIMIT 1"
+    )[0]
+    manager = headers_of(office.app, person(office.app, (Role.MANAGER, party)))
+    seen = year(office, "", manager)
+    assert {row["township"] for row in seen["items"]} == {township}
+    assert seen["total"]["villages"] == len(seen["items"])
+    assert (
+        year(office, "&township=140829102" if township != "140829102" else "&township=140829101", manager)["items"]
+        == []
+    )

@@ -1,0 +1,247 @@
+"""Two records of one family counted as one and as two again, without loss or doubling; joining and leaving by dates."""
+
+from collections.abc import Callable
+from datetime import date
+from threading import Thread
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shop.farmers.errors import HasMergedRecords, MergedAlready, NotMerged
+from shop.farmers.families import locked_households, merge, unmerge
+from shop.farmers.models import Household
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, release, transaction
+from shop.kit.errors import DomainError
+from shop.reports import rollups
+from shop.reports.books import check_books
+from shop.reports.models import Rollup
+from tests.conftest import A_DAY_IN_JULY
+from tests.factories.office import Office, scalars
+from tests.factories.sales import undone
+
+YEAR = "from=2025-01&to=2025-12"
+
+
+@pytest.fixture
+def office(county: Flask, clock: WalkingClock) -> Any:
+    office = Office(county, clock)
+    for rollup in Rollup:
+        with transaction() as session:
+            while rollups.refresh(session, rollup).keys:
+                pass
+    yield office
+    for rollup in Rollup:
+        with transaction() as session:
+            while rollups.refresh(session, rollup).keys:
+                pass
+    assert check_books(db.session(), now=office.clock.now()) == []
+    release()
+
+
+def pair(assisted: bool = False) -> tuple[str, str]:
+    """Two households of different townships that both delivered; `assisted`: the first is, the second is not."""
+    rows = scalars(
+        "SELECT households.code, townships.code AS township, is_assisted FROM households"
+        " JOIN villages ON villages.id = village_id JOIN townships ON townships.id = township_id"
+        " WHERE EXISTS (SELECT FROM deliveries WHERE household_id = households.id) ORDER BY households.code"
+    )
+    first = next(row for row in rows if row.is_assisted is assisted)
+    other = next(row for row in rows if row.township != first.township and not row.is_assisted)
+    return first.code, other.code
+
+
+def moved(office: Office, code: str, move: str, status: int = 200, **body: Any) -> Any:
+    return office.post(f"/households/{code}/{move}", {"reason": "同一户登记两次"} | body, status=status)
+
+
+def cash(office: Office, code: str) -> int:
+    return int(office.get(f"/households/{code}/statement?{YEAR}")["received_fen"])
+
+
+def report(office: Office, by: str) -> dict[str, Any]:
+    items, after = {}, ""
+    while True:
+        told = office.get(f"/reports/income?year=2025&by={by}&limit=100{after}")
+        items |= {row["key"]: row for row in told["items"]}
+        if told["next"] is None:
+            return {"items": items, "total": told["total"], "gain": told["gain"]}
+        after = f"&after={told['next']}"
+
+
+def test_a_merged_record_counts_for_the_other_everywhere_and_undoing_gives_back_the_same_report(
+    office: Office,
+) -> None:
+    one, other = pair()
+    before = {by: report(office, by) for by in ("household", "township", "product")}
+    fen = cash(office, one), cash(office, other)
+    assert moved(office, one, "merge", into=other) == {"household": one, "counts_for": other}
+    after = {by: report(office, by) for by in ("household", "township", "product")}
+    assert cash(office, other) == sum(fen)
+    assert one not in after["household"]["items"]
+    assert after["household"]["items"][other]["cash_fen"] == sum(fen)
+    for by, told in after.items():
+        assert told["total"]["cash"] == before[by]["total"]["cash"], by
+        assert told["total"]["households"] == before[by]["total"]["households"] - 1
+        assert sum(row["cash_fen"] for row in told["items"].values()) == told["total"]["cash_fen"]
+    whole = {by: {key: row["cash_fen"] for key, row in told["items"].items()} for by, told in after.items()}
+    assert whole["product"] == {key: row["cash_fen"] for key, row in before["product"]["items"].items()}
+    why = office.get(f"/reports/income/explain?year=2025&by=household&key={other}&limit=100")
+    assert why["total_fen"] == sum(fen)
+    assert after["household"]["gain"]["households"] == before["household"]["gain"]["households"] - 1
+    moved(office, one, "unmerge")
+    assert {by: report(office, by) for by in before} == before
+    assert (cash(office, one), cash(office, other)) == fen
+
+
+def test_of_two_surveys_of_one_family_one_counts(office: Office) -> None:
+    one, other = pair()
+    base = report(office, "township")["gain"]["base_fen"]
+    own = scalars(
+        "SELECT wage_fen + property_net_fen FROM baseline_incomes JOIN households ON households.id = household_id"
+        " WHERE code = :code",
+        code=one,
+    )[0][0]
+    moved(office, one, "merge", into=other)
+    assert report(office, "township")["gain"]["base_fen"] == base - own
+
+
+def test_records_form_no_chain_and_no_circle(office: Office) -> None:
+    codes = [row[0] for row in scalars("SELECT code FROM households ORDER BY code LIMIT 3")]
+    one, two, three = codes
+    moved(office, one, "merge", into=two)
+    for household, into, why in (
+        (one, three, "household-merged"), (three, one, "household-merged"), (two, one, "household-merged"),
+        (two, three, "household-has-merged-records"), (three, three, "household-merged"),
+    ):  # fmt: skip
+        assert moved(office, household, "merge", 409, into=into)["type"].endswith(why), (household, into)
+    assert moved(office, three, "unmerge", 409)["type"].endswith("household-not-merged")
+    moved(office, three, "merge", into=two)
+    assert scalars("SELECT count(*) FROM household_aliases") == [(2,)]
+
+
+def merges_at_once(office: Office, lock: Callable[[Any, str, str], list[Household]]) -> list[str]:
+    """A counts for B while, before that is committed, B is made to count for C."""
+    a, b, c = (row[0] for row in scalars("SELECT code FROM households ORDER BY code LIMIT 3"))
+    outcome = []
+
+    def go(one: str, two: str) -> None:
+        with transaction() as session:
+            household, into = lock(session, one, two)
+            merge(session, household, into, "同一户", actor_id=None, now=office.clock.now())
+            outcome.append("merged")
+            if len(outcome) == 1:
+                second.start()
+                second.join(0.5)
+
+    def follow() -> None:
+        with office.app.app_context():
+            try:
+                go(b, c)
+            except DomainError as refused:
+                outcome.append(type(refused).__name__)
+
+    second = Thread(target=follow)
+    go(a, b)
+    second.join()
+    return outcome
+
+
+def test_of_two_mergings_at_once_the_second_sees_the_first(office: Office) -> None:
+    assert merges_at_once(office, lambda session, *codes: locked_households(session, *codes)) == [
+        "merged", "HasMergedRecords",
+    ]  # fmt: skip
+
+
+def test_control_without_the_locks_the_two_mergings_make_a_chain(office: Office) -> None:
+    def unlocked(session: Any, *codes: str) -> list[Household]:
+        return [session.query(Household).filter_by(code=code).one() for code in codes]
+
+    assert merges_at_once(office, unlocked) == ["merged", "merged"]
+    assert {violation.check.code for violation in check_books(db.session(), now=office.clock.now())} == {"I22-families"}
+    with transaction() as session:
+        [household] = locked_households(
+            session,
+            scalars("SELECT min(code) FROM households WHERE id IN (SELECT household_id FROM household_aliases)")[0][0],
+        )
+        unmerge(session, household, "撤销", actor_id=None, now=office.clock.now())
+
+
+@settings(max_examples=8, deadline=None, database=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 4), st.integers(0, 4)), max_size=12))
+def test_any_walk_of_merging_and_undoing_counts_every_fen_once(
+    market: Flask, walk: list[tuple[bool, int, int]]
+) -> None:
+    with market.app_context(), undone(market.extensions["sku"], A_DAY_IN_JULY) as season:
+        households = list(season.session.query(Household).order_by(Household.id).limit(5))
+        counts_for: dict[int, int] = {}
+        for merging, one, two in walk:
+            a, b = households[one], households[two]
+            try:
+                if merging:
+                    merge(season.session, a, b, "同一户", actor_id=None, now=season.now)
+                    counts_for[a.id] = b.id
+                else:
+                    unmerge(season.session, a, "撤销", actor_id=None, now=season.now)
+                    del counts_for[a.id]
+            except (MergedAlready, HasMergedRecords, NotMerged):
+                continue
+        kept = season.session.execute(rollups.text("SELECT household_id, counts_for_id FROM household_aliases")).all()
+        assert dict(kept) == counts_for  # type: ignore[arg-type]
+        assert set(counts_for) & set(counts_for.values()) == set()
+
+
+def slip(office: Office, household: str, day: str, code: str, status: int = 201) -> Any:
+    body = {"code": code, "household": household, "sku": "PL001", "delivered_on": day, "weight_g": 1_000,
+            "grade": "一级", "price_fen_per_kg": 500}  # fmt: skip
+    return office.post("/deliveries", body, office.firms["F01"], status)
+
+
+def test_who_left_delivers_until_his_last_day_and_again_from_the_day_he_is_back(office: Office) -> None:
+    household, units = scalars(
+        "SELECT households.code, share_units FROM memberships JOIN households ON households.id = household_id"
+        " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F01' ORDER BY 1 LIMIT 1"
+    )[0]
+    office.go(date(2026, 7, 20))
+    left = office.post(
+        f"/households/{household}/departures", {"firm": "F01", "left_on": "2026-07-10", "reason": "迁居"}
+    )
+    assert (left["share_units"], left["returned_units"], left["joined_on"]) == (0, units, None)
+    slip(office, household, "2026-07-10", "D97001")
+    assert slip(office, household, "2026-07-11", "D97002", 409)["type"].endswith("household-not-of-firm")
+    again = {"firm": "F01", "joined_on": "2026-07-10", "share_units": 3}
+    office.post(f"/households/{household}/memberships", again, status=422)
+    back = office.post(f"/households/{household}/memberships", again | {"joined_on": "2026-07-15"})
+    assert (back["relation"], back["share_units"]) == ("member", 3)
+    assert office.post(f"/households/{household}/memberships", again, status=409)["type"].endswith("already-of-firm")
+    for code, day, status in (("D97003", "2026-07-14", 409), ("D97004", "2026-07-15", 201)):
+        slip(office, household, day, code, status)
+    office.post(
+        f"/households/{household}/departures", {"firm": "F01", "left_on": "2026-07-21", "reason": "明天"}, status=422
+    )
+    assert scalars("SELECT share_units FROM memberships JOIN households ON households.id = household_id"
+                   " WHERE code = :code", code=household) == [(3,)]  # fmt: skip
+
+
+def test_who_left_shares_in_the_surplus_of_the_year_he_was_there_by_what_he_delivered(office: Office) -> None:
+    members = [row[0] for row in scalars(
+        "SELECT households.code FROM memberships JOIN households ON households.id = household_id"
+        " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F01' ORDER BY 1"
+    )]  # fmt: skip
+    office.go(date(2026, 7, 20))
+    slip(office, members[0], "2026-07-10", "D97001")
+    office.post(f"/households/{members[0]}/departures", {"firm": "F01", "left_on": "2026-07-15", "reason": "迁居"})
+    terms = {"firm": "F01", "surplus_fen": 1_000_000, "prior_loss_fen": 0, "reserve_bp": 1_000, "return_bp": 6_000}
+    there = {}
+    for year in (2026, 2027):
+        office.go(date(year + 1, 1, 10))
+        made = office.post("/surplus-plans", terms | {"year": year}, office.firms["F01"])["code"]
+        told = office.post(f"/surplus-plans/{made}/laying-open", None, office.firms["F01"], 200)  # type: ignore[arg-type]
+        there[year] = {part["household"]: part for part in told["parts"]}
+    assert there[2026][members[0]]["patronage_fen"] == 540_000
+    assert there[2026][members[0]]["dividend_fen"] == 0
+    assert members[0] not in there[2027]
+    assert set(there[2027]) == set(members[1:])

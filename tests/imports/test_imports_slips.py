@@ -1,0 +1,181 @@
+"""Slips written without a line: a CSV or XLSX file, all or nothing, each slip counted once; wages, rents, subsidies."""
+
+import io
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, release, transaction
+from shop.kit.tables import Sheet, write_xlsx
+from shop.reports import rollups
+from shop.reports.books import check_books
+from shop.reports.models import Rollup
+from tests.factories.office import Office, scalars
+
+HEADER = ["单号", "日期", "农户", "商品", "毛重kg", "扣重kg", "等级", "基价分每kg", "签字人"]
+DAY = date(2026, 7, 15)
+
+
+@pytest.fixture
+def office(county: Flask, clock: WalkingClock) -> Any:
+    office = Office(county, clock)
+    office.go(date(2026, 7, 20))
+    yield office
+    for rollup in Rollup:
+        with transaction() as session:
+            while rollups.refresh(session, rollup).keys:
+                pass
+    assert check_books(db.session(), now=office.clock.now()) == []
+    release()
+
+
+def growers() -> list[str]:
+    return [
+        row[0]
+        for row in scalars(
+            "SELECT households.code FROM memberships JOIN households ON households.id = household_id"
+            " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F01' ORDER BY 1 LIMIT 2"
+        )
+    ]
+
+
+def slips() -> list[list[object]]:
+    first, second = growers()
+    return [
+        ["D95001", DAY, first, "PL001", 52.5, 1.5, "特级", 481, "户主（示例）"],
+        ["D95002", DAY, second, "PL001", 10, "", "等外", 481, "户主（示例）"],
+    ]
+
+
+def csv_of(rows: list[list[object]]) -> bytes:
+    return "\n".join(",".join(str(cell) for cell in row) for row in [HEADER, *rows]).encode()
+
+
+def xlsx_of(rows: list[list[object]]) -> bytes:
+    cells = [[Decimal(str(cell)) if isinstance(cell, float) else cell for cell in row] for row in rows]
+    return write_xlsx(Sheet("交售单", HEADER, cells))  # type: ignore[arg-type]
+
+
+def send(office: Office, data: bytes, name: str = "slips.csv", query: str = "firm=F01", firm: str = "F01") -> Any:
+    return office.app.test_client().post(
+        f"/api/v1/delivery-batches?{query}", data={"slips": (io.BytesIO(data), name)}, headers=office.firms[firm],
+        content_type="multipart/form-data",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["交售.csv", "交售.xlsx"])
+def test_a_batch_is_paid_by_net_weight_and_grade_and_sent_again_it_changes_nothing(office: Office, name: str) -> None:
+    data = csv_of(slips()) if name.endswith("csv") else xlsx_of(slips())
+    preview = send(office, data, name, "firm=F01&dry_run=true").json
+    assert scalars("SELECT count(*) FROM delivery_batches") == [(0,)]
+    taken = send(office, data, name).json
+    # 4.81 x 115 % = 5.5315 -> 5.53 yuan/kg x 51 kg; 4.81 x 60 % = 2.886 -> 2.89 x 10 kg
+    assert (taken["new"], taken["unchanged"], taken["weight_g"], taken["amount_fen"]) == (2, 0, 61_000, 28_203 + 2_890)
+    assert preview == taken | {"dry_run": True}
+    assert scalars(
+        "SELECT code, weight_g, deduction_g, price_fen_per_kg, factor_bp, amount_fen, signer FROM deliveries"
+        " WHERE batch_id IS NOT NULL ORDER BY code"
+    ) == [
+        ("D95001", 51_000, 1_500, 553, 11_500, 28_203, "户主（示例）"),
+        ("D95002", 10_000, 0, 289, 6_000, 2_890, "户主（示例）"),
+    ]
+    again = send(office, data, name).json
+    assert (again["new"], again["unchanged"], again["amount_fen"]) == (0, 2, 0)
+    assert scalars(
+        "SELECT count(*), sum(amount_fen) FROM income_entries WHERE source_type = 'deliveries' AND month = '2026-07-01'"
+    ) == [(2, 31_093)]
+
+
+def test_t37_a_slip_counts_once_in_one_file_in_two_and_with_blanks_or_full_width_digits(office: Office) -> None:
+    first, second = slips()
+    twice = send(office, csv_of([first, ["Ｄ９５００１", *first[1:]]]))
+    assert twice.status_code == 422
+    assert [(row["line"], row["column"]) for row in twice.json["rows"]] == [(3, "单号")]
+    assert send(office, csv_of([first])).json["new"] == 1
+    mixed = send(office, csv_of([["ｄ９５００１", *first[1:]], second])).json
+    assert (mixed["new"], mixed["unchanged"]) == (1, 1)
+    other = send(office, csv_of([[*first[:4], 99, *first[5:]]]))
+    assert other.json["rows"][0]["column"] == "单号"
+    assert scalars("SELECT count(*) FROM income_entries WHERE month = '2026-07-01'") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("日期", "2026-07-21"), ("日期", "20260715"), ("农户", "农户-9999"), ("商品", "PL004"), ("商品", "PL999"),
+        ("毛重kg", "0"), ("毛重kg", "1.25"), ("扣重kg", "52.5"), ("等级", "甲"), ("基价分每kg", "0"), ("签字人", ""),
+        ("签字人", "=1+1"), ("签字人", "13800000000"), ("单号", "D 9；"),
+    ],
+)  # fmt: skip
+def test_a_bad_cell_is_named_by_line_and_column_and_nothing_of_the_file_is_kept(
+    office: Office, column: str, cell: str
+) -> None:
+    good, bad = slips()
+    bad[HEADER.index(column)] = cell
+    refused = send(office, csv_of([good, bad]))
+    assert refused.status_code == 422
+    assert {(row["line"], row["column"]) for row in refused.json["rows"]} == {(3, column)}
+    assert scalars("SELECT count(*) FROM deliveries WHERE code LIKE 'D95%'") == [(0,)]
+
+
+def test_a_file_that_is_none_and_another_firm_s_are_refused(office: Office) -> None:
+    assert send(office, b"x", "slips.txt").status_code == 422
+    assert send(office, b"PK\x03\x04", "slips.xlsx").json["rows"][0]["line"] == 0
+    assert send(office, csv_of(slips()), query="firm=F01", firm="F02").status_code == 404
+    theirs = send(office, csv_of(slips()), query="firm=F02", firm="F02")
+    assert {row["column"] for row in theirs.json["rows"]} == {"农户", "商品"}
+    assert scalars("SELECT count(*) FROM delivery_batches") == [(0,)]
+
+
+def test_a_firm_s_own_factor_goes_before_the_county_s_from_its_day_on(office: Office) -> None:
+    ours = office.firms["F01"]
+    body = {"firm": "F01", "grade": "特级", "valid_from": "2026-07-16", "factor_bp": 12_000}
+    office.post("/grade-factors", body, ours)
+    office.post("/grade-factors", body, ours, 409)
+    office.post("/grade-factors", {key: value for key, value in body.items() if key != "firm"}, ours, 403)
+    office.post("/grade-factors", body, office.firms["F02"], 404)
+    prices = []
+    for n, day in enumerate(("2026-07-15", "2026-07-16")):
+        slip = {"code": f"D9600{n}", "household": growers()[0], "sku": "PL001", "delivered_on": day,
+                "weight_g": 1_000, "grade": "特级", "base_price_fen_per_kg": 500}  # fmt: skip
+        prices.append(office.post("/deliveries", slip, ours)["price_fen_per_kg"])
+    assert prices == [575, 600]
+    both = slip | {"code": "D96009", "price_fen_per_kg": 1}
+    office.post("/deliveries", both, ours, 422)
+    assert len(office.get("/grade-factors", ours)["items"]) == 4
+    assert office.get("/grade-factors?firm=F01", ours)["items"] == [body]
+    assert office.get("/grade-factors?firm=F01", office.firms["F02"])["items"] == []
+
+
+def test_a_subsidy_is_transfer_income_out_of_public_money_and_stands_in_no_firm_s_figures(office: Office) -> None:
+    household = growers()[0]
+    body = {"code": "BT-1", "household": household, "kind": "subsidy", "paid_on": "2026-07-10", "amount_fen": 60_000,
+            "source": "耕地地力保护补贴（示例）"}  # fmt: skip
+    office.post("/household-payments", body, office.firms["F01"], 403)
+    office.post("/household-payments", body | {"source": None}, status=422)
+    office.post("/household-payments", body | {"firm": "F01"}, status=422)
+    office.post("/household-payments", body)
+    assert office.post("/household-payments", body, status=409)["type"].endswith("payment-code-taken")
+    wage = body | {"code": "W-1", "kind": "wage", "firm": "F01", "amount_fen": 26_000}
+    office.post("/household-payments", wage, office.firms["F02"], 404)
+    office.post("/household-payments", wage, office.firms["F01"])
+    told = office.get(f"/households/{household}/statement?month=2026-07")
+    assert [(row["kind"], row["category"], row["amount_fen"]) for row in told["by_kind"]] == [
+        ("subsidy", "transfer", 60_000), ("wage", "wage", 26_000),
+    ]  # fmt: skip
+    assert {entry["kind"]: entry["firm_name_zh"] for entry in told["entries"]}["subsidy"] is None
+    for rollup in Rollup:
+        with transaction() as session:
+            while rollups.refresh(session, rollup).keys:
+                pass
+    report = office.get("/reports/income?from=2026-07&to=2026-07&by=firm")
+    assert {row["key"]: row["cash_fen"] for row in report["items"]} == {"-": 60_000, "F01": 26_000}
+    assert report["total"]["categories"]["transfer_fen"] == 60_000
+    own = office.get("/reports/income?from=2026-07&to=2026-07&by=firm", office.firms["F01"])
+    assert own["total"]["cash_fen"] == 26_000
+    why = office.get("/reports/income/explain?from=2026-07&to=2026-07&by=firm&key=-")
+    assert [(row["source_code"], row["amount_fen"]) for row in why["items"]] == [("BT-1", 60_000)]

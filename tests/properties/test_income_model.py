@@ -1,0 +1,260 @@
+"""Any walk of slips, corrections, rates, costs, wages, subsidies, closings and mergings, against a model in integers.
+
+The model knows the rules of docs/income.md and nothing of the code. `make model-income` walks 2,000 times.
+"""
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+
+from shop.access.guard import Actor, Grant
+from shop.access.models import PartyKind, Role
+from shop.catalog.models import Firm
+from shop.farmers.actions import Slip, record_delivery
+from shop.farmers.errors import HasMergedRecords, MergedAlready, NotMerged, SlipWorthNothing
+from shop.farmers.families import merge, unmerge
+from shop.farmers.models import Delivery, Grade, Household
+from shop.income.actions import book_events
+from shop.income.corrections import correct_slip, locked_slip
+from shop.income.costs import Spent, count_by_rate, record_cost, set_rate
+from shop.income.errors import EarlierMonthOpen, MonthClosed, MonthNotOver, NothingToCorrect, RateTaken
+from shop.income.models import CostBasis, CostKind, PaymentKind
+from shop.income.months import close_month
+from shop.income.payments import Paid, record_payment
+from shop.income.queries import statement
+from shop.reports import rollups
+from shop.reports.models import Rollup
+from tests.conftest import A_DAY_IN_JULY
+from tests.factories.sales import Season, undone
+
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "10"))
+OPERATOR = Actor(None, (Grant(Role.OPERATOR, 0, PartyKind.COUNTY),))
+DAYS = [date(2025, 7, day) for day in (1, 8, 14, 15)]
+PAID_ON = [date(2025, 2, 3), date(2025, 6, 30), date(2025, 7, 15)]
+
+WHO, FEN, PAID = st.integers(0, 2), st.integers(1, 5_000_000), st.sampled_from(PAID_ON)
+STEP = st.one_of(
+    st.tuples(st.just("deliver"), WHO, st.sampled_from(DAYS), st.integers(1, 300_000), st.integers(1, 2_000)),
+    st.tuples(st.just("correct"), st.integers(0, 30), st.integers(0, 300_000), st.integers(1, 2_000)),
+    st.tuples(st.just("rate"), st.sampled_from([date(2025, 1, 1), *DAYS]), st.integers(1, 900)),
+    st.tuples(st.just("spend"), WHO, PAID, FEN),
+    st.tuples(st.just("pay"), WHO, st.sampled_from([PaymentKind.WAGE, PaymentKind.SUBSIDY]), PAID, FEN),
+    st.tuples(st.just("close"), st.integers(1, 7)),
+    st.tuples(st.just("merge"), WHO, WHO),
+    st.tuples(st.just("unmerge"), WHO),
+)  # fmt: skip
+
+
+@dataclass
+class Sold:
+    """A sale, or the correction of one: who, day, month, grams, fen; the cost that stands, and whether it is known."""
+
+    who: int
+    day: date
+    month: date
+    grams: int
+    fen: int
+    cost: int = 0
+    cost_month: date | None = None
+
+
+@dataclass
+class Model:
+    """What must be true, in integers."""
+
+    open_from: date = date.min
+    sold: list[Sold] = field(default_factory=list)
+    gross: dict[tuple[int, date, str], int] = field(default_factory=lambda: defaultdict(int))
+    costs: dict[tuple[int, date], int] = field(default_factory=lambda: defaultdict(int))
+    covered: dict[tuple[int, date], int] = field(default_factory=lambda: defaultdict(int))
+    recorded: set[int] = field(default_factory=set)
+    rates: dict[date, int] = field(default_factory=dict)
+    family: dict[int, int] = field(default_factory=dict)
+
+    def month(self, day: date) -> date:
+        return max(day.replace(day=1), self.open_from)
+
+    def sells(self, who: int, day: date, grams: int, fen: int) -> None:
+        event = Sold(who, day, self.month(day), grams, fen)
+        self.gross[who, event.month, "sale"] += fen
+        self.sold.append(event)
+        self.count(event)
+
+    def count(self, event: Sold) -> None:
+        """Let the cost of a sale be known if it is not and can be."""
+        valid = [day for day in self.rates if day <= event.day]
+        if event.cost_month is not None or (event.who not in self.recorded and not valid):
+            return
+        event.cost_month = max(event.month, self.open_from)
+        self.covered[event.who, event.cost_month] += event.fen
+        if event.who not in self.recorded:
+            exact, sign = abs(event.grams) * self.rates[max(valid)], 1 if event.grams >= 0 else -1
+            event.cost = sign * (exact // 1_000 + (exact % 1_000 >= 500))
+            self.costs[event.who, event.cost_month] += event.cost
+
+    def spends(self, who: int, day: date, fen: int) -> None:
+        self.recorded.add(who)
+        for event in self.sold:
+            if event.who == who and event.cost_month is not None and event.cost:
+                self.costs[who, max(event.cost_month, self.open_from)] -= event.cost
+                event.cost = 0
+            elif event.who == who:
+                self.count(event)
+        self.costs[who, self.month(day)] += fen
+
+
+class Walk:
+    """The same steps in the shop and in the model."""
+
+    def __init__(self, season: Season) -> None:
+        self.season, self.session, self.now = season, season.session, season.now
+        self.firm = self.session.get_one(Firm, season.product.firm_id)
+        query = select(Household).where(
+            Household.id.in_(
+                select(Delivery.household_id).where(Delivery.product_id == season.product.id).distinct().limit(3)
+            )
+        )
+        self.households = list(self.session.scalars(query.order_by(Household.id)))
+        self.places = {household.id: at for at, household in enumerate(self.households)}
+        self.slips: list[tuple[str, int, date, int, int]] = []  # code, who, day, grams, fen as it stands
+        self.model, self.steps = Model(), 0
+        for entry in self.session.execute(
+            text("SELECT household_id, kind, month, earned_on, weight_g, amount_fen, product_id FROM income_entries"
+                 " WHERE household_id = ANY(:ids) ORDER BY id"), {"ids": list(self.places)}
+        ):  # fmt: skip
+            who = self.places[entry.household_id]
+            if entry.kind == "sale" and entry.product_id == season.product.id:
+                self.model.sells(who, entry.earned_on, entry.weight_g, entry.amount_fen)
+            else:
+                self.model.gross[who, entry.month, entry.kind] += entry.amount_fen
+
+    def step(self, name: str, *told: object) -> None:
+        self.steps += 1
+        getattr(self, name)(*told)
+
+    def deliver(self, who: int, day: date, grams: int, price: int) -> None:
+        code, fen = f"M{self.steps:05}", (grams * price * 2 + 1_000) // 2_000
+        try:
+            slip = record_delivery(
+                self.session, self.firm, self.households[who], self.season.product,
+                Slip(code, day, grams, Grade.FIRST, price), actor_id=None, now=self.now,
+            )  # fmt: skip
+        except SlipWorthNothing:
+            assert fen == 0
+            return
+        book_events(self.session, "deliveries", [slip.id], now=self.now)
+        self.model.sells(who, day, grams, fen)
+        self.slips.append((code, who, day, grams, fen))
+
+    def correct(self, at: int, grams: int, price: int) -> None:
+        if not self.slips:
+            return
+        at %= len(self.slips)
+        code, who, day, was_g, was_fen = self.slips[at]
+        fen = (grams * price * 2 + 1_000) // 2_000
+        try:
+            correct_slip(
+                self.session, locked_slip(self.session, code), grams, price, "过磅误读", actor_id=None, now=self.now
+            )
+        except NothingToCorrect:
+            assert fen == was_fen
+            return
+        self.model.sells(who, day, grams - was_g, fen - was_fen)
+        self.slips[at] = (code, who, day, grams, fen)
+
+    def rate(self, since: date, fen: int) -> None:
+        try:
+            made = set_rate(
+                self.session, self.season.product, CostBasis.KG, fen, since, "调查（示例）", actor_id=None, now=self.now
+            )
+        except RateTaken:
+            assert since in self.model.rates
+            return
+        count_by_rate(self.session, made.id)
+        self.model.rates[since] = fen
+        for event in self.model.sold:
+            self.model.count(event)
+
+    def spend(self, who: int, day: date, fen: int) -> None:
+        record_cost(
+            self.session, self.households[who], self.season.product,
+            Spent(f"C{self.steps:05}", CostKind.MATERIALS, day, "调查（示例）", amount_fen=fen), actor_id=None,
+            now=self.now,
+        )  # fmt: skip
+        self.model.spends(who, day, fen)
+
+    def pay(self, who: int, kind: PaymentKind, day: date, fen: int) -> None:
+        firm = None if kind is PaymentKind.SUBSIDY else self.firm
+        paid = Paid(f"P{self.steps:05}", kind, day, fen, "名单（示例）")
+        record_payment(self.session, firm, self.households[who], paid, actor_id=None, now=self.now)
+        self.model.gross[who, self.model.month(day), kind.value] += fen
+
+    def close(self, month: int) -> None:
+        first = date(2025, month, 1)
+        try:
+            close_month(self.session, first, actor_id=None, now=self.now)
+        except (MonthNotOver, MonthClosed, EarlierMonthOpen):
+            return
+        self.model.open_from = date(2025, month + 1, 1)
+
+    def merge(self, who: int, into: int) -> None:
+        try:
+            merge(self.session, self.households[who], self.households[into], "同一户", actor_id=None, now=self.now)
+        except (MergedAlready, HasMergedRecords):
+            return
+        self.model.family[who] = into
+
+    def unmerge(self, who: int) -> None:
+        try:
+            unmerge(self.session, self.households[who], "核实", actor_id=None, now=self.now)
+        except NotMerged:
+            assert who not in self.model.family
+            return
+        del self.model.family[who]
+
+    def check(self) -> None:
+        """Every statement of every month is what the model says; the rollups are what their facts say."""
+        for at, household in enumerate(self.households):
+            own = {at} - set(self.model.family) | {who for who, into in self.model.family.items() if into == at} | {at}
+            for number in range(1, 13):
+                month = date(2025, number, 1)
+                told = statement(self.session, OPERATOR, household.code, month, month)
+                gross: dict[str, int] = defaultdict(int)
+                for (who, of, kind), fen in self.model.gross.items():
+                    if who in own and of == month:
+                        gross[kind] += fen
+                assert told["received_fen"] == sum(gross.values()), (household.code, month)
+                cost = sum(self.model.costs[who, month] for who in own)
+                covered = sum(self.model.covered[who, month] for who in own) + gross["patronage"]
+                assert told["business"] == {
+                    "gross_fen": gross["sale"] + gross["patronage"], "covered_fen": covered, "cost_fen": cost,
+                    "net_fen": covered - cost,
+                    "uncovered_gross_fen": gross["sale"] + gross["patronage"] - covered,
+                }, (household.code, month)  # fmt: skip
+        for rollup in (Rollup.INCOME, Rollup.COSTS):
+            while rollups.refresh(self.session, rollup).marks:
+                pass
+            assert rollups.compare(self.session, rollup) == []
+
+
+@pytest.mark.timeout(3_600)
+@settings(
+    max_examples=EXAMPLES, deadline=None, database=None, derandomize=EXAMPLES < 100,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+@given(st.lists(STEP, min_size=1, max_size=14))
+def test_any_walk_of_income_says_in_every_statement_what_the_model_says(
+    market: Flask, steps: list[tuple[object, ...]]
+) -> None:
+    with market.app_context(), undone(market.extensions["sku"], A_DAY_IN_JULY) as season:
+        walk = Walk(season)
+        for name, *told in steps:
+            walk.step(str(name), *told)
+        walk.check()

@@ -1,0 +1,102 @@
+"""Income figures of closed months are published, and re-stated openly: each version stays, with reason and changes."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, release, transaction
+from shop.reports import rollups
+from shop.reports.books import check_books
+from shop.reports.models import Rollup
+from tests.factories.office import Office, scalars
+
+MARCH = {"from": "2025-01", "to": "2025-03"}
+FIGURES = "/published-income/figures?from=2025-01&to=2025-03"
+
+
+def refreshed() -> None:
+    for rollup in Rollup:
+        with transaction() as session:
+            while rollups.refresh(session, rollup).keys:
+                pass
+
+
+@pytest.fixture
+def office(county: Flask, clock: WalkingClock) -> Any:
+    office = Office(county, clock)
+    refreshed()
+    yield office
+    refreshed()
+    assert check_books(db.session(), now=office.clock.now()) == []
+    release()
+
+
+def why(refusal: dict[str, Any]) -> str:
+    return str(refusal["type"]).rpartition("#")[2]
+
+
+def merged(office: Office) -> None:
+    """Two households of one township, both with income in the first quarter, become one family."""
+    one, other = scalars(
+        "SELECT households.code FROM households JOIN villages ON villages.id = village_id WHERE EXISTS ("
+        "SELECT FROM income_entries WHERE household_id = households.id AND month <= '2025-03-01')"
+        " ORDER BY township_id, households.code LIMIT 2"
+    )
+    office.post(f"/households/{one.code}/merge", {"into": other.code, "reason": "同一户"}, status=200)
+
+
+def test_only_closed_months_whose_figures_are_counted_are_published(office: Office) -> None:
+    office.close_through(2)
+    assert why(office.post("/published-income", MARCH, status=409)) == "period-not-closed"
+    office.post("/months", {"month": "2025-03"})
+    with transaction() as session:
+        session.execute(text("INSERT INTO dirty_keys (rollup, on_day, a_id) VALUES ('income', '2025-02-01', 1)"))
+    assert office.post("/published-income", MARCH, status=409)["waiting"] == 1
+    assert scalars("SELECT count(*) FROM publications") == [(0,)]
+    refreshed()
+    made = office.post("/published-income", MARCH)
+    report = office.get("/reports/income?from=2025-01&to=2025-03&by=township&limit=100")
+    assert (made["version"], made["reason"], made["changes"]) == (1, None, [])
+    assert made["figures"]["total"]["cash_fen"] == report["total"]["cash_fen"]
+    told = {row["key"]: row for row in made["figures"]["townships"]}
+    for row in report["items"]:
+        few = 0 < row["households"] < 3
+        assert told[row["key"]]["withheld"] is few
+        assert told[row["key"]].get("cash_fen") == (None if few else row["cash_fen"])
+
+
+def test_a_published_figure_is_restated_only_as_a_new_version_that_says_what_changed_and_why(office: Office) -> None:
+    office.close_through(3)
+    first = office.post("/published-income", MARCH)
+    assert why(office.post("/published-income", MARCH | {"reason": "无"}, status=409)) == "nothing-to-restate"
+    merged(office)
+    assert why(office.post("/published-income", MARCH, status=422)) == "restatement-needs-a-reason"
+    second = office.post("/published-income", MARCH | {"reason": "合并重复登记的一户"})
+    households = first["figures"]["total"]["households"]
+    assert second["changes"] == [{"figure": "households", "before": households, "after": households - 1}]
+    assert (second["version"], second["reason"]) == (2, "合并重复登记的一户")
+    public = office.app.test_client()
+    assert public.get(f"/api/v1{FIGURES}&version=1").json["figures"] == first["figures"]
+    assert public.get(f"/api/v1{FIGURES}").json == second
+    assert [row["version"] for row in public.get("/api/v1/published-income").json["items"]] == [2, 1]
+    assert public.get(f"/api/v1{FIGURES}&version=3").status_code == 404
+
+
+def test_what_is_published_names_no_household_and_does_not_tell_who_is_assisted(office: Office) -> None:
+    office.close_through(3)
+    office.post("/published-income", MARCH)
+    told = office.app.test_client().get(f"/api/v1{FIGURES}").get_data(as_text=True)
+    assert "农户-" not in told
+    assert "assisted" not in told
+
+
+def test_a_version_never_changes(office: Office) -> None:
+    office.close_through(3)
+    office.post("/published-income", MARCH)
+    for change in ("UPDATE publications SET figures = '{}'", "DELETE FROM publications"):
+        with pytest.raises(IntegrityError, match="append-only"), transaction() as session:
+            session.execute(text(change))
