@@ -28,6 +28,7 @@ from shop.kit.http import guard_request
 from shop.kit.observe import configure_logging
 from shop.kit.openapi import document, schema_name
 from shop.kit.revisions import FOLDER as MIGRATIONS
+from shop.links.api import blueprint as links
 from shop.live.api import blueprint as live
 from shop.marketplaces.api import blueprint as marketplaces
 from shop.orders.api import blueprint as orders
@@ -52,7 +53,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Rooms that answer HTTP, in the order of the documentation.
 ROOMS = (
     access, channels, catalog, farmers, collectives, stock, orders, agreements, payments, settlement, income, claims,
-    live, rounds, units, campaigns, marketplaces, reports, imports,
+    links, live, rounds, units, campaigns, marketplaces, reports, imports,
 )  # fmt: skip
 
 MIB = 1024 * 1024

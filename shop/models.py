@@ -11,6 +11,7 @@ from shop.farmers import models as farmers
 from shop.income import models as income
 from shop.kit import dirty, idempotency, jobs, states, versions
 from shop.ledger import models as ledger
+from shop.links import models as links
 from shop.live import models as live
 from shop.marketplaces import models as marketplaces
 from shop.orders import models as orders
@@ -26,4 +27,7 @@ __all__ = [
     "access", "agreements", "campaigns", "catalog", "channels", "claims", "collectives", "dirty", "farmers",
     "idempotency", "income", "jobs", "ledger", "live", "marketplaces", "orders", "payments", "places", "reports",
     "rounds", "settlement", "states", "stock", "units", "versions",
+    "access", "agreements", "campaigns", "catalog", "channels", "claims", "dirty", "farmers", "idempotency", "income",
+    "jobs", "ledger", "links", "live", "marketplaces", "orders", "payments", "places", "reports", "rounds",
+    "settlement", "states", "stock", "units", "versions",
 ]  # fmt: skip

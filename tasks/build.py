@@ -20,6 +20,7 @@ ROOMS_OF_WORK = (
     "agreements",
     "income",
     "kit",
+    "links",
     "live",
     "marketplaces",
     "orders",

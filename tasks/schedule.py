@@ -6,6 +6,7 @@ from datetime import time, timedelta
 from shop.agreements.jobs import FIND_ENDING
 from shop.income.jobs import FIND_UNSETTLED
 from shop.kit.jobs import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
+from shop.links.jobs import FIND_SIGNS
 from shop.live.jobs import END_OVERDUE, SETTLE_ENDED
 from shop.marketplaces.jobs import FOLLOW_AGAIN
 from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS, EXPIRE_UNPAID
@@ -61,6 +62,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     DailyAt(CLOSE_AGREEMENTS, time(1, 0)),
     DailyAt(FIND_ENDING, time(6, 30)),
     DailyAt(COMPARE_ROLLUPS, time(2, 30)),
+    DailyAt(FIND_SIGNS, time(4, 30)),
     DailyAt(FORGET_OLD, time(3, 30)),
     DailyAt(FORGET_PEOPLE, time(3, 40)),
 )

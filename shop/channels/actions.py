@@ -280,13 +280,16 @@ def count_opening(session: Session, link_id: int, visitor: str, secret: str, *, 
 
 
 def set_link_rule(
-    session: Session, valid_from: date, window_days: int, *, actor_id: int | None, now: datetime
+    session: Session, valid_from: date, window_days: int, *, actor_id: int | None, now: datetime, ranking: bool = False
 ) -> LinkRule:
-    """For how many days a link counts, from a day on. Raises RuleTaken: orders may have been attributed by it."""
+    """For how many days a link counts, and whether cadres are ranked, from a day on.
+
+    Raises RuleTaken: orders may have been attributed by it.
+    """
     if session.scalar(select(LinkRule.id).where(LinkRule.valid_from == valid_from)):
         raise RuleTaken(valid_from=str(valid_from))
-    rule = LinkRule(valid_from=valid_from, window_days=window_days)
+    rule = LinkRule(valid_from=valid_from, window_days=window_days, ranking=ranking)
     session.add(rule)
     session.flush()
-    record(session, rule, "set", person_id=actor_id, now=now, facts={"window_days": window_days})
+    record(session, rule, "set", person_id=actor_id, now=now, facts={"window_days": window_days, "ranking": ranking})
     return rule

@@ -263,7 +263,10 @@ def list_link_rules() -> dict[str, Any]:
     """归属期规则 · For how many days an opened link counts for the orders that follow."""
     rules = selling(db.session(), reference_version()).link_rules
     return {
-        "items": [{"valid_from": day, "window_days": days} for day, days in sorted(rules, reverse=True)],
+        "items": [
+            {"valid_from": day, "window_days": days, "ranking": ranked}
+            for day, days, ranked in sorted(rules, reverse=True)
+        ],
         "default_window_days": WINDOW_DAYS,
     }
 

@@ -277,7 +277,7 @@ class LinkClick(Model):
 
 
 class LinkRule(Model):
-    """From a day on: for how many days an opened link counts for the orders that follow."""
+    """From a day on: for how many days an opened link counts, and whether cadres are ranked (by default not)."""
 
     __tablename__ = "link_rules"
     __table_args__ = (CheckConstraint("window_days BETWEEN 1 AND 90", name="window_sensible"),)
@@ -285,3 +285,4 @@ class LinkRule(Model):
     id: Mapped[Id]
     valid_from: Mapped[date] = mapped_column(unique=True)
     window_days: Mapped[Small]
+    ranking: Mapped[bool] = mapped_column(server_default="false")

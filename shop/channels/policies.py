@@ -118,3 +118,17 @@ POLICIES: dict[ChannelKind, ChannelPolicy] = {
 def channel_of_partner(kind: PartnerKind) -> ChannelPolicy:
     """The policy of the channel that sells by way of partners of `kind`: each kind belongs to exactly one."""
     return next(policy for policy in POLICIES.values() if policy.partner is kind)
+
+
+def unpaid_helpers() -> tuple[PartnerKind, ...]:
+    """Kinds of partners who bring orders of others and earn nothing by them."""
+    return tuple(
+        policy.partner
+        for policy in POLICIES.values()
+        if policy.payer is Payer.CONSUMER and policy.reward is Reward.NONE
+    )
+
+
+def sellers_to_consumers() -> tuple[PartnerKind, ...]:
+    """Kinds of partners through whom consumers buy."""
+    return tuple(policy.partner for policy in POLICIES.values() if policy.payer is Payer.CONSUMER)

@@ -22,6 +22,7 @@ from shop.channels.models import (
     PartnerKind,
     SaleLink,
 )
+from shop.channels.policies import channel_of_partner
 from shop.kit.reference import Kept
 
 
@@ -96,12 +97,19 @@ class Selling:
     occasions_by_id: dict[int, OccasionRow]
     links: dict[str, LinkRow]
     fees: tuple[tuple[int, Category | None, date, int], ...]
-    link_rules: tuple[tuple[date, int], ...]
+    link_rules: tuple[tuple[date, int, bool], ...]
     campaign_products: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def window_days(self, day: date) -> int:
         """For how many days an opened link counts for an order of `day`: the youngest rule."""
-        return max((rule for rule in self.link_rules if rule[0] <= day), default=(day, WINDOW_DAYS))[1]
+        return self._rule(day)[1]
+
+    def ranking(self, day: date) -> bool:
+        """Whether the county ranks cadres on `day`; it does not unless it said so."""
+        return self._rule(day)[2]
+
+    def _rule(self, day: date) -> tuple[date, int, bool]:
+        return max((rule for rule in self.link_rules if rule[0] <= day), default=(day, WINDOW_DAYS, False))
 
     def storefronts(self) -> tuple[PartnerRow, ...]:
         """Our own online shops by code; the first is the one that pages fall back on."""
@@ -118,6 +126,18 @@ class Selling:
             if starts <= day <= ends and (products is None or products <= self.campaign_products.get(id_, products))
         ]
         return max(open_ones)[1] if open_ones else None
+
+    def occasion_of(self, code: str) -> OccasionRow | None:
+        """The occasion that a link leads to; None when it leads to none."""
+        link = self.links.get(code)
+        return self.occasions_by_id.get(link.occasion_id) if link and link.occasion_id else None
+
+    def counter_of(self, code: str) -> OccasionRow | None:
+        """The occasion with a counter and prices of its own that a link leads to: a session, not a promotion."""
+        occasion = self.occasion_of(code)
+        if occasion is None or not channel_of_partner(self.partners_by_id[occasion.partner_id].kind).occasion_required:
+            return None
+        return occasion
 
     def campaign_of(self, link: LinkRow | None, day: date) -> int | None:
         """The campaign that a link was made for, if it is open on `day`."""
@@ -171,8 +191,10 @@ def _load(session: Session, version: int) -> Selling:
             for link in session.scalars(select(SaleLink))
         },
         fees=tuple((f.partner_id, f.category, f.valid_from, f.rate_bp) for f in session.scalars(select(FeeRate))),
-        link_rules=tuple((rule.valid_from, rule.window_days) for rule in session.scalars(select(LinkRule))),
         campaign_products={campaign_id: frozenset(ids) for campaign_id, ids in about.items()},
+        link_rules=tuple(
+            (rule.valid_from, rule.window_days, rule.ranking) for rule in session.scalars(select(LinkRule))
+        ),
     )
 
 

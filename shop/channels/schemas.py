@@ -172,10 +172,11 @@ class LinkPage(Schema):
 
 
 class LinkRuleAsked(StrictSchema):
-    """From a day on: for how many days an opened link counts."""
+    """From a day on: for how many days an opened link counts, and whether cadres are ranked."""
 
     valid_from = Day(required=True)
     window_days = Whole(low=1, high=90, required=True)
+    ranking = Flag(load_default=False, metadata={"description": "by help to buyers outside their own units"})
 
 
 class LinkRuleList(Schema):

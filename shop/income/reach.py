@@ -5,7 +5,7 @@ that each household delivered. Exact to the fen by largest remainder; lots the f
 from collections import defaultdict
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from shop.farmers.models import Delivery
@@ -30,6 +30,43 @@ def write_reach(session: Session, settlement: Settlement, *, now: datetime) -> i
     session.add_all(rows)
     session.flush()
     return len(rows)
+
+
+_MOVE = text(
+    """
+    WITH held AS (
+        SELECT order_line_id, lot_id, household_id, sales_reach.firm_id, sales_reach.product_id,
+            sales_reach.channel_id, sum(sales_reach.weight_g)::bigint AS weight_g,
+            sum(sales_reach.amount_fen)::bigint AS amount_fen
+        FROM sales_reach JOIN order_lines ON order_lines.id = order_line_id
+        WHERE order_id = :order_id
+        GROUP BY order_line_id, lot_id, household_id, sales_reach.firm_id, sales_reach.product_id,
+            sales_reach.channel_id
+        HAVING sum(sales_reach.amount_fen) <> 0 OR sum(sales_reach.weight_g) <> 0
+    )
+    INSERT INTO sales_reach (settlement_id, order_line_id, lot_id, household_id, firm_id, product_id, channel_id, month,
+                             weight_g, amount_fen, recorded_at)
+    SELECT :back_id, order_line_id, lot_id, household_id, firm_id, product_id, channel_id, CAST(:month AS date),
+        -weight_g, -amount_fen, :now FROM held
+    UNION ALL
+    SELECT :anew_id, order_line_id, lot_id, household_id, firm_id, product_id, :channel_id, :month,
+        weight_g, amount_fen, :now FROM held
+    """
+)
+
+
+def move_reach(session: Session, order: Order, back: Settlement, anew: Settlement, *, now: datetime) -> None:
+    """Count what an order reached for its new channel: taken back under the old one, written under the new one.
+
+    The households and their amounts stay what they were; both sides stand in the month of the correction.
+    """
+    session.execute(
+        _MOVE,
+        {
+            "order_id": order.id, "back_id": back.id, "anew_id": anew.id, "channel_id": order.channel_id,
+            "month": anew.month, "now": now,
+        },
+    )  # fmt: skip
 
 
 def _nets(session: Session, order: Order, line: OrderLine, settlement: Settlement) -> tuple[int, int]:

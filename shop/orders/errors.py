@@ -238,3 +238,12 @@ class TakenAlready(DomainError):
     title_zh, title_en = "已主张过违约责任", "Taken already"
     zh = "协议 {agreement} 已就该方违约主张违约金或定金，二者只能择一、一次。"
     en = "Under {agreement} a penalty was claimed or the deposit taken for that breach already: one of them, once."
+
+
+class AttributionSame(DomainError):
+    """The order is counted so already: there is nothing to correct."""
+
+    code = "attribution-same"
+    title_zh, title_en = "归属没有变化", "Counted so already"
+    zh = "订单 {number} 已经这样归属。"
+    en = "Order {number} is counted so already."

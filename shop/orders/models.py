@@ -287,3 +287,33 @@ class PenaltyProposal(Model):
     shortfall_g: Mapped[Grams]
     penalty_fen: Mapped[Fen]
     proposed_at: Mapped[Instant]
+
+
+class AttributionChange(Model):
+    """An order counted anew by the county: from whom to whom, by whom, when and why. Append-only.
+
+    Neither prices nor stock change by it; the shares of a settled order follow in the same transaction.
+    """
+
+    __tablename__ = "attribution_changes"
+    __table_args__ = (
+        UniqueConstraint("order_id", "position"),
+        CheckConstraint("length(btrim(reason)) > 0", name="has_a_reason"),
+        ForeignKeyConstraint(["to_link_id", "to_partner_id"], ["sale_links.id", "sale_links.partner_id"]),
+        ForeignKeyConstraint(["to_occasion_id", "to_partner_id"], ["occasions.id", "occasions.partner_id"]),
+    )
+
+    id: Mapped[Id]
+    order_id: Mapped[Ref] = mapped_column(ForeignKey("orders.id"))
+    position: Mapped[Small]
+    changed_at: Mapped[Instant]
+    changed_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
+    reason: Mapped[Prose]
+    from_channel_id: Mapped[Ref] = mapped_column(ForeignKey("channels.id"))
+    from_partner_id: Mapped[Ref] = mapped_column(ForeignKey("partners.id"))
+    from_occasion_id: Mapped[Ref | None] = mapped_column(ForeignKey("occasions.id"))
+    from_link_id: Mapped[Ref | None] = mapped_column(ForeignKey("sale_links.id"))
+    to_channel_id: Mapped[Ref] = mapped_column(ForeignKey("channels.id"))
+    to_partner_id: Mapped[Ref] = mapped_column(ForeignKey("partners.id"))
+    to_occasion_id: Mapped[Ref | None]
+    to_link_id: Mapped[Ref | None]

@@ -469,19 +469,36 @@ CHECKS: tuple[Check, ...] = (
         )
         for rollup, table, sql in proofs()
     ),
-    Check("I25", "佣金与技术服务费只给该订单的伙伴，且不超过约定比例",
-        "host and platform parts go to the order's partner, within the rate", """
-        SELECT settlement_shares.id AS share_id FROM settlement_shares
-        JOIN settlements ON settlements.id = settlement_id JOIN orders ON orders.id = settlements.order_id
+    Check("I24", "订单归属等于最近一次更正，更正首尾相接",
+        "an order is counted as its last correction says, and corrections follow on each other", """
+        WITH steps AS (
+            SELECT order_id, position,
+                ARRAY[from_channel_id, from_partner_id, coalesce(from_occasion_id, 0), coalesce(from_link_id, 0)]
+                    AS had,
+                ARRAY[to_channel_id, to_partner_id, coalesce(to_occasion_id, 0), coalesce(to_link_id, 0)] AS has
+            FROM attribution_changes)
+        SELECT steps.order_id, steps.position FROM steps JOIN orders ON orders.id = order_id
+        LEFT JOIN steps AS later ON later.order_id = steps.order_id AND later.position = steps.position + 1
+        WHERE steps.has <> coalesce(
+            later.had, ARRAY[channel_id, partner_id, coalesce(occasion_id, 0), coalesce(sale_link_id, 0)])"""),
+    Check("I25", "佣金与技术服务费只给该订单的伙伴，且不超过约定比例；自购无佣金",
+        "host and platform parts go to the order's partner, within the rate; none for own orders", """
+        SELECT orders.id AS order_id, earned.kind, earned.party_id FROM (
+            SELECT order_id, kind, party_id, sum(amount_fen) AS fen FROM settlement_shares
+            JOIN settlements ON settlements.id = settlement_id WHERE kind IN ('host', 'platform')
+            GROUP BY order_id, kind, party_id HAVING sum(amount_fen) <> 0) AS earned
+        JOIN orders ON orders.id = earned.order_id
         JOIN partners ON partners.id = orders.partner_id LEFT JOIN occasions ON occasions.id = orders.occasion_id
         CROSS JOIN LATERAL (
-            SELECT count(*) AS lines, CASE settlement_shares.kind WHEN 'host' THEN coalesce(commission_bp, 0)
-                ELSE coalesce((SELECT max(rate_bp) FROM fee_rates WHERE fee_rates.partner_id = orders.partner_id
-                               AND valid_from <= placed_on), 0) END AS rate_bp
+            SELECT count(*) AS lines, CASE WHEN earned.kind = 'platform'
+                THEN coalesce((SELECT max(rate_bp) FROM fee_rates WHERE fee_rates.partner_id = orders.partner_id
+                               AND valid_from <= placed_on), 0)
+                WHEN is_own THEN 0 ELSE coalesce(commission_bp, 0) END AS rate_bp
             FROM order_lines WHERE order_lines.order_id = orders.id) AS agreed
-        WHERE settlement_shares.kind IN ('host', 'platform') AND (
-            settlement_shares.party_id IS DISTINCT FROM partners.party_id OR agreed.rate_bp = 0
-            OR abs(amount_fen) * 10000 > abs(net_fen) * agreed.rate_bp + lines * 20000)"""),
+        CROSS JOIN LATERAL (
+            SELECT sum(net_fen) AS net_fen FROM settlements WHERE settlements.order_id = orders.id) AS remains
+        WHERE earned.party_id IS DISTINCT FROM partners.party_id OR agreed.rate_bp = 0
+            OR abs(fen) * 10000 > abs(net_fen) * agreed.rate_bp + lines * 20000"""),
     Check("I26", "发件箱一分钟内送出，十分钟内办完", "jobs leave within a minute and are done within ten", """
         SELECT id AS outbox_id, job FROM outbox WHERE done_at IS NULL AND dead_at IS NULL AND (
             (sent_at IS NULL AND created_at < CAST(:now AS timestamptz) - interval '60 seconds')

@@ -1,8 +1,10 @@
 """Settling an accepted order, and taking back a part when it is refunded afterwards."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shop.catalog.models import Firm, Product
@@ -32,17 +34,54 @@ def settle_order(session: Session, order_id: int, *, now: datetime) -> Settlemen
     order = locked_order_by_id(session, order_id)
     if not ORDER_LIFE.allows(order.status, "settle"):
         return None
+    settlement = _write(session, order, _parts_now(session, order), _Source("orders", order.id, "settlement"), now=now)
+    advance(session, order, ORDER_LIFE, "settle", person_id=None, now=now)
+    order.settled_at = now
+    session.flush()
+    return settlement
+
+
+def _parts_now(session: Session, order: Order) -> "list[_Part]":
+    """The exact sharing of what remains of an order after all refunds, by its present attribution."""
     refunded = refunded_by_line(session, order.id)
     total = Shares()
     promised_by = _coupon_promised_by(session, order)
     for line in lines_of(session, order.id):
         net = _line_net(order, line, refunded.get(line.id, 0))
         total += _line_shares(line, net, _rates(session, order, line), promised_by)
-    settlement = _book(session, order, total, promised_by, refund=None, now=now)
-    advance(session, order, ORDER_LIFE, "settle", person_id=None, now=now)
-    order.settled_at = now
-    session.flush()
-    return settlement
+    return _parts(session, order, total, promised_by)
+
+
+def take_all_back(session: Session, order: Order, correction_id: int, *, now: datetime) -> Settlement | None:
+    """Take back what everybody has of a settled order, before it is counted for somebody else; None when nobody has.
+
+    The reversal of all its settlements in one journal. The caller holds the order's lock.
+    """
+    held = session.execute(
+        select(Share.kind, Share.party_id, func.sum(Share.amount_fen))
+        .join(Settlement, Settlement.id == Share.settlement_id)
+        .where(Settlement.order_id == order.id)
+        .group_by(Share.kind, Share.party_id)
+        .having(func.sum(Share.amount_fen) != 0)
+        .order_by(Share.kind)
+    )
+    parts = [(ShareKind(kind), party_id, -int(fen)) for kind, party_id, fen in held]
+    if not parts:
+        return None
+    last = session.scalar(
+        select(Settlement.journal_id)
+        .where(Settlement.order_id == order.id, Settlement.refund_id.is_(None), Settlement.reverses.is_(False))
+        .order_by(Settlement.id.desc())
+        .limit(1)
+    )
+    source = _Source("attribution_changes", correction_id, "reversal", reverses_id=last)
+    return _write(session, order, parts, source, now=now)
+
+
+def settle_anew(session: Session, order: Order, correction_id: int, *, now: datetime) -> Settlement:
+    """Share what remains of an order by its new attribution, after `take_all_back`."""
+    source = _Source("attribution_changes", correction_id, "settlement")
+    return _write(session, order, _parts_now(session, order), source, now=now)
 
 
 def adjust_for_refund(session: Session, refund_id: int, *, now: datetime) -> Settlement | None:
@@ -76,7 +115,8 @@ def adjust_for_refund(session: Session, refund_id: int, *, now: datetime) -> Set
         before = after + back.get(line.id, 0)
         of = _rates(session, order, line)
         change += _line_shares(line, after, of, promised_by) - _line_shares(line, before, of, promised_by)
-    return _book(session, order, change, promised_by, refund=refund, now=now)
+    parts = _parts(session, order, change, promised_by)
+    return _write(session, order, parts, _Source("refunds", refund.id, "refund"), now=now)
 
 
 def _line_net(order: Order, line: OrderLine, refunded_fen: int) -> int:
@@ -122,42 +162,64 @@ def _rates(session: Session, order: Order, line: OrderLine) -> Rates:
     return rates(POLICIES[order.channel_kind].reward, commission_bp=commission, fee_bp=fee or 0)
 
 
-def _book(
-    session: Session, order: Order, shares: Shares, promised_by: int | None, *, refund: Refund | None, now: datetime
-) -> Settlement:
-    settlement = Settlement(
-        order_id=order.id, refund_id=refund.id if refund else None, net_fen=shares.total_fen, settled_at=now,
-        month=beijing_month(now),
-    )  # fmt: skip
-    session.add(settlement)
-    session.flush()
+@dataclass(frozen=True)
+class _Source:
+    """What the journal of a settlement comes from."""
+
+    type: str
+    id: int
+    event: str
+    reverses_id: int | None = None
+
+
+#: Whose part, of which party, how many fen.
+_Part = tuple[ShareKind, int | None, int]
+
+#: The account in which a part stands.
+_ACCOUNTS = {
+    ShareKind.FIRM: A.FIRM, ShareKind.HOST: A.HOST, ShareKind.PLATFORM: A.PLATFORM, ShareKind.CARRIER: A.CARRIER,
+    ShareKind.COUPON: A.PLEDGED,
+}  # fmt: skip
+
+
+def _parts(session: Session, order: Order, shares: Shares, promised_by: int | None) -> list[_Part]:
     firm_party = session.execute(select(Firm.party_id).where(Firm.id == order.firm_id)).scalar_one()
     partner_party = session.execute(select(Partner.party_id).where(Partner.id == order.partner_id)).scalar_one()
     parts = [
-        (ShareKind.FIRM, A.FIRM, firm_party, shares.firm_fen),
-        (ShareKind.HOST, A.HOST, partner_party, shares.host_fen),
-        (ShareKind.PLATFORM, A.PLATFORM, partner_party, shares.platform_fen),
-        (ShareKind.COUPON, A.PLEDGED, promised_by, shares.coupon_fen),
+        (ShareKind.FIRM, firm_party, shares.firm_fen),
+        (ShareKind.HOST, partner_party, shares.host_fen),
+        (ShareKind.PLATFORM, partner_party, shares.platform_fen),
+        (ShareKind.COUPON, promised_by, shares.coupon_fen),
     ]
+    return [part for part in parts if part[2] or part[0] is ShareKind.FIRM]
+
+
+def _write(session: Session, order: Order, parts: Sequence[_Part], source: _Source, *, now: datetime) -> Settlement:
+    """A settlement with its shares and its journal."""
+    total_fen = sum(fen for _, _, fen in parts)
+    settlement = Settlement(
+        order_id=order.id, refund_id=source.id if source.type == "refunds" else None,
+        correction_id=source.id if source.type == "attribution_changes" else None,
+        reverses=source.event == "reversal", net_fen=total_fen, settled_at=now, month=beijing_month(now),
+    )  # fmt: skip
+    session.add(settlement)
+    session.flush()
     legs = []
-    for kind, account_kind, party_id, fen in parts:
-        if fen == 0 and kind is not ShareKind.FIRM:
-            continue
-        rate = divide_half_up(abs(fen) * BP_WHOLE, abs(shares.total_fen)) if shares.total_fen else 0
+    for kind, party_id, fen in parts:
+        rate = divide_half_up(abs(fen) * BP_WHOLE, abs(total_fen)) if total_fen else 0
         session.add(Share(settlement_id=settlement.id, kind=kind, party_id=party_id, rate_bp=rate, amount_fen=fen))
-        legs.append((account(session, account_kind, party_id), -fen))
+        legs.append((account(session, _ACCOUNTS[kind], party_id), -fen))
     if any(fen for _, fen in legs):
-        other = _other_side(session, order, refund)
-        event = "refund" if refund else "settlement"
-        source = ("refunds", refund.id) if refund else ("orders", order.id)
-        legs.append((other, shares.total_fen))
-        settlement.journal_id = post(session, *source, event, legs, booked_at=now)
+        legs.append((_other_side(session, order, settlement), total_fen))
+        settlement.journal_id = post(
+            session, source.type, source.id, source.event, legs, booked_at=now, reverses_id=source.reverses_id
+        )
     session.flush()
     return settlement
 
 
-def _other_side(session: Session, order: Order, refund: Refund | None) -> int:
-    if refund is not None:
+def _other_side(session: Session, order: Order, settlement: Settlement) -> int:
+    if settlement.refund_id is not None:
         return account(session, A.REFUNDS_DUE)
     if order.payment_terms is PaymentTerms.ON_INVOICE:
         return account(session, A.RECEIVABLE, order.buyer_party_id)

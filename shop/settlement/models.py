@@ -21,7 +21,11 @@ class ShareKind(StrEnum):
 
 
 class Settlement(Model):
-    """The sharing of one order's net amount, or (with `refund_id`) the taking back of a part after it was shared."""
+    """The sharing of one order's net amount, or (with `refund_id`) the taking back of a part after it was shared.
+
+    With `correction_id`: all that was shared taken back (`reverses`), or shared anew, because the order is
+    counted for somebody else since.
+    """
 
     __tablename__ = "settlements"
     __table_args__ = (
@@ -30,9 +34,14 @@ class Settlement(Model):
             "uq_settlements_order_first",
             "order_id",
             unique=True,
-            postgresql_where=text("refund_id IS NULL"),
+            postgresql_where=text("refund_id IS NULL AND correction_id IS NULL"),
         ),
-        CheckConstraint("(refund_id IS NULL AND net_fen >= 0) OR (refund_id IS NOT NULL AND net_fen < 0)", name="sign"),
+        CheckConstraint(
+            "CASE WHEN correction_id IS NOT NULL THEN refund_id IS NULL AND (net_fen = 0 OR (net_fen < 0) = reverses)"
+            " WHEN refund_id IS NOT NULL THEN net_fen < 0 AND NOT reverses ELSE net_fen >= 0 AND NOT reverses END",
+            name="sign",
+        ),
+        UniqueConstraint("correction_id", "reverses"),
         CheckConstraint("extract(day FROM month) = 1", name="month_first_day"),
         Index(None, "order_id"),
         Index(None, "month"),
@@ -41,6 +50,8 @@ class Settlement(Model):
     id: Mapped[Id]
     order_id: Mapped[Ref] = mapped_column(ForeignKey("orders.id"))
     refund_id: Mapped[Ref | None] = mapped_column(ForeignKey("refunds.id"))
+    correction_id: Mapped[Ref | None] = mapped_column(ForeignKey("attribution_changes.id"))
+    reverses: Mapped[bool] = mapped_column(server_default="false")
     net_fen: Mapped[Fen]
     settled_at: Mapped[Instant]
     month: Mapped[date]

@@ -1,6 +1,11 @@
-"""What stands behind a sale link: counted, remembered for the order to come, and led on to what it shows."""
+"""What stands behind a sale link: counted, remembered for the order to come, and led on to what it shows.
+
+And what a partner hands out: its QR code, a sheet of labels to print, a picture for a post. They hold nothing that the
+link itself does not tell everybody.
+"""
 
 from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -8,13 +13,19 @@ from werkzeug.wrappers import Response
 from shop.catalog.reference import Catalog
 from shop.channels.actions import count_opening
 from shop.channels.reference import LinkRow, OccasionRow, Selling
-from shop.kit.clock import BEIJING
+from shop.kit.clock import BEIJING, beijing_day
 from shop.kit.db import transaction
+from shop.kit.errors import NotFoundError
 from shop.kit.http import now
-from shop.web import via
-from shop.web.store import known
+from shop.kit.qr import qr_path, qr_png, qr_svg
+from shop.web import shown, via
+from shop.web.store import known, refused
 
-blueprint = Blueprint("links", __name__)
+blueprint = Blueprint("link_pages", __name__)
+blueprint.register_error_handler(NotFoundError, refused)
+
+#: Labels on one sheet to print: five pages of twelve.
+MOST_LABELS = 60
 
 
 @blueprint.route("/s/<code>")
@@ -29,7 +40,7 @@ def follow(code: str) -> Response | tuple[str, int]:
     with transaction() as session:
         secret = current_app.config["SECRET_KEY"]
         count_opening(session, link.link_id, via.visitor(request), secret, is_bot=program, now=moment)
-    occasion = sales.occasions_by_id.get(link.occasion_id) if link.occasion_id else None
+    occasion = sales.occasion_of(code)
     if occasion is None or occasion.selling(moment):
         answer: Response = redirect(_target(link, goods, sales))
     else:
@@ -44,8 +55,11 @@ def _target(link: LinkRow, goods: Catalog, sales: Selling) -> str:
     The page of a product that cannot be had says why and shows what can.
     """
     product = goods.by_id.get(link.product_id) if link.product_id else None
+    on_air = sales.counter_of(link.code)
     if product is not None:
-        return url_for("store.product", sku=product.sku)
+        return url_for("store.product", sku=product.sku, live=on_air.code if on_air else None)
+    if on_air is not None:
+        return url_for("store.live", code=on_air.code)
     partner = sales.partners_by_id.get(link.partner_id)
     return url_for("store.shop", code=partner.code if partner and partner.storefront else None)
 
@@ -59,3 +73,70 @@ def _not_on(occasion: OccasionRow, moment: datetime) -> str:
 
 def _kind_page(title: str, sentence: str) -> str:
     return render_template("store/refused.html", title=title, sentence=sentence)
+
+
+def _address(code: str) -> str:
+    """What the code says to a phone. The host is the one asked for, which `TRUSTED_HOSTS` limits (T70)."""
+    return f"{request.url_root.rstrip('/')}{url_for('link_pages.follow', code=code)}"
+
+
+def _link(code: str) -> LinkRow:
+    """The link. Raises NotFoundError."""
+    link = known()[1].links.get(code)
+    if link is None:
+        raise NotFoundError(what=code)
+    return link
+
+
+def _picture(body: str | bytes, kind: str) -> Response:
+    """A picture that one browser may keep, and no shared cache: it holds the host that was asked for."""
+    return Response(body, content_type=kind, headers={"Cache-Control": "private, max-age=3600"})
+
+
+@blueprint.route("/s/<code>/qr.svg")
+def code_svg(code: str) -> Response:
+    """二维码 SVG · The code of a link, for any size."""
+    return _picture(qr_svg(_address(_link(code).code)), "image/svg+xml")
+
+
+@blueprint.route("/s/<code>/qr.png")
+def code_png(code: str) -> Response:
+    """二维码 PNG · The code of a link as a picture."""
+    return _picture(qr_png(_address(_link(code).code)), "image/png")
+
+
+@blueprint.route("/s/<code>/poster.svg")
+def poster(code: str) -> Response:
+    """海报 · A picture ready for a post: product, price and a code that leads to its origin and papers."""
+    return _picture(render_template("links/poster.svg", label=_label(_link(code))), "image/svg+xml")
+
+
+@blueprint.route("/links/sheet")
+def sheet() -> str:
+    """打印页 · Labels of up to sixty links to cut out, `?links=code,code`."""
+    codes = [code for code in request.args.get("links", "").split(",") if code][:MOST_LABELS]
+    if not codes:
+        raise NotFoundError(what="links")
+    return render_template("links/sheet.html", labels=[_label(_link(code)) for code in codes])
+
+
+def _label(link: LinkRow) -> dict[str, Any]:
+    """What stands beside a code: whose link, what it sells, and at which price today."""
+    goods, sales = known()
+    partner = sales.partners_by_id.get(link.partner_id)
+    occasion = sales.occasion_of(link.code)
+    product = goods.by_id.get(link.product_id) if link.product_id else None
+    offer = occasion.offers.get(product.product_id) if occasion and product else None
+    fen = None
+    if product is not None:
+        fen = offer.price_fen if offer else product.price_for(1, beijing_day(now()))
+    path, side = qr_path(_address(link.code))
+    return {
+        "code": link.code,
+        "path": path,
+        "side": side,
+        "partner": partner.name_zh if partner else "",
+        "product": product,
+        "price": shown.price(fen, product) if product and fen else None,
+        "begins": occasion.starts_at.astimezone(BEIJING) if occasion else None,
+    }

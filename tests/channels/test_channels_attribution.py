@@ -32,7 +32,8 @@ def selling(*rules: tuple[date, int], session_open: bool = True) -> Selling:
     return Selling(
         version=1, channel_ids={}, campaigns=(), partners_by_code={p.code: p for p in partners},
         partners_by_id={p.partner_id: p for p in partners}, occasions_by_code={"LIVE": session, "FAIR": fair},
-        occasions_by_id={5: session, 6: fair}, links={link.code: link for link in links}, fees=(), link_rules=rules,
+        occasions_by_id={5: session, 6: fair}, links={link.code: link for link in links}, fees=(),
+        link_rules=tuple((*rule, False) for rule in rules),
     )  # fmt: skip
 
 

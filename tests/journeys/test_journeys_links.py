@@ -102,8 +102,10 @@ def test_an_enterprise_has_no_links_and_a_campaign_that_is_not_there_none_either
 def test_the_county_sets_for_how_long_a_link_counts_once_for_each_day(stage: Stage) -> None:
     rule = {"valid_from": "2025-07-15", "window_days": 3}
     stage.post("operator", "/link-rules", rule)
-    assert stage.get("customer", "/link-rules") == {"items": [rule], "default_window_days": 7}
+    assert stage.get("customer", "/link-rules") == {
+        "items": [rule | {"ranking": False}], "default_window_days": 7,
+    }  # fmt: skip
     taken = stage.post("operator", "/link-rules", rule | {"window_days": 4}, status=409)
     assert taken["type"].endswith("link-rule-taken")
     stage.post("host", "/link-rules", {"valid_from": "2025-08-01", "window_days": 30}, status=403)
-    assert stage.get("customer", "/link-rules")["items"] == [rule]
+    assert stage.get("customer", "/link-rules")["items"] == [rule | {"ranking": False}]

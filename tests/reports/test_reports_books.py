@@ -183,6 +183,9 @@ FAULTS: dict[str, str] = {
     "I23-income": "INSERT INTO income_rollup VALUES ('2025-01-01', 1, 1, 0, 'subsidy', 1, 0, 1)",
     "I23-reach": "UPDATE reach_rollup SET weight_g = weight_g + 1",
     "I23-agreement": "UPDATE agreement_rollup SET due_g = due_g + 1",
+    "I24": "INSERT INTO attribution_changes (order_id, position, changed_at, reason, from_channel_id, from_partner_id,"
+    " to_channel_id, to_partner_id) SELECT id, 1, now(), 'x', channel_id, partner_id, channel_id, partner_id + 1"
+    " FROM orders",
     "I25": "UPDATE settlement_shares SET party_id = (SELECT min(id) FROM parties) WHERE kind = 'host'",
     "I26": spoil("outbox", "sent_at = NULL, done_at = NULL, created_at = created_at - interval '1 hour'"),
     "I26-dead": spoil("outbox", "dead_at = now(), done_at = NULL"),
@@ -240,6 +243,7 @@ def test_a_planted_fault_is_found(tampering: Connection, code: str) -> None:
         ("I25", "UPDATE settlement_shares SET amount_fen = amount_fen * 3 WHERE kind = 'host'"),
         ("I25", "UPDATE settlement_shares SET kind = 'host' WHERE kind = 'firm' AND settlement_id IN"
          " (SELECT settlements.id FROM settlements JOIN orders ON orders.id = order_id WHERE partner_kind = 'cadre')"),
+        ("I25", "UPDATE orders SET is_own = true WHERE partner_kind = 'host'"),
         ("I30", "UPDATE history SET from_state = 'expired' WHERE entity_type = 'orders' AND event = 'accept'"),
         ("I30", "UPDATE orders SET status = 'cancelled' WHERE status = 'confirmed'"),
         ("I30", "DELETE FROM history WHERE entity_type = 'orders'"),

@@ -210,3 +210,9 @@ def test_a_link_of_a_session_says_when_it_begins_and_that_it_is_over(world: Worl
     assert opened(world.app.test_client(), "link1").status_code == 302
     clock.walk(timedelta(days=3))
     assert "这一场已经结束" in opened(world.app.test_client(), "link1").text
+
+
+def test_a_link_of_a_session_leads_to_its_own_counter(world: World) -> None:
+    assert opened(world.app.test_client(), "link1").headers["Location"] == "/p/PL001?live=LIVE-1"
+    shelf = link(world, "host", "L01", session="LIVE-1")
+    assert opened(world.app.test_client(), shelf).headers["Location"] == "/live/LIVE-1"
