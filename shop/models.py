@@ -25,9 +25,6 @@ from shop.units import models as units
 
 __all__ = [
     "access", "agreements", "campaigns", "catalog", "channels", "claims", "collectives", "dirty", "farmers",
-    "idempotency", "income", "jobs", "ledger", "live", "marketplaces", "orders", "payments", "places", "reports",
-    "rounds", "settlement", "states", "stock", "units", "versions",
-    "access", "agreements", "campaigns", "catalog", "channels", "claims", "dirty", "farmers", "idempotency", "income",
-    "jobs", "ledger", "links", "live", "marketplaces", "orders", "payments", "places", "reports", "rounds",
-    "settlement", "states", "stock", "units", "versions",
+    "idempotency", "income", "jobs", "ledger", "links", "live", "marketplaces", "orders", "payments", "places",
+    "reports", "rounds", "settlement", "states", "stock", "units", "versions",
 ]  # fmt: skip

@@ -268,7 +268,6 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         "unit": unit.code, "campaign": campaign.code, "round": round_.code, "join": round_.join_code,
         "surplus_plan": plan.code, "guarantee": guarantee.code, "collective_income": earned.code,
         "helper": cadre.code,
-        "surplus_plan": plan.code, "guarantee": guarantee.code,
     }  # fmt: skip
     return side
 

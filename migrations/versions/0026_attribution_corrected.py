@@ -1,14 +1,14 @@
 """Orders counted anew by the county: each correction a row, the settlements that follow it, the sales of both channels.
 
-Revision ID: 0022
-Revises: 0021
+Revision ID: 0026
+Revises: 0025
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022"
-down_revision = "0021"
+revision = "0026"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 
