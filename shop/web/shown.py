@@ -11,7 +11,7 @@ from shop.channels.models import OccasionKind
 from shop.channels.reference import OccasionRow, PartnerRow, Selling
 from shop.kit.errors import DomainError, NotFoundError
 from shop.kit.money import GRAMS_PER_KG, per_jin, per_kg, yuan
-from shop.orders.errors import NotForSale, OccasionNotOpen, OutOfSeason
+from shop.orders.errors import CampaignClosed, NotForSale, OccasionNotOpen, OutOfSeason
 from shop.orders.place import Asked, Preview, Request, preview_order
 
 CATEGORY_ZH = {
@@ -116,6 +116,8 @@ def why_not(product: CatalogProduct, refusal: DomainError | None, left: int) -> 
         return f"现在不在产季，{months(product)}采收上市"
     if isinstance(refusal, NotFoundError):
         return "网店还未开张，暂不能下单"
+    if isinstance(refusal, CampaignClosed):
+        return "现在没有进行中的活动，开季再见"
     if isinstance(refusal, OccasionNotOpen):
         return "这一场现在没有开卖"
     if isinstance(refusal, NotForSale):

@@ -82,6 +82,13 @@ def test_a_product_out_of_season_says_when_it_comes_back(store: Store) -> None:
     assert page.forms == []
 
 
+def test_between_two_campaigns_the_page_says_so_and_sells_nothing(store: Store) -> None:
+    change("UPDATE campaigns SET starts_on = '2026-01-01', ends_on = '2026-12-31'")
+    page = read(store.app.test_client().get(f"/p/{PEACH}"))
+    assert "现在没有进行中的活动，开季再见" in page.text
+    assert page.forms == []
+
+
 @pytest.mark.parametrize(
     "sql",
     [
