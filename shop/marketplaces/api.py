@@ -135,6 +135,20 @@ def import_file(query: dict[str, Any], code: str) -> dict[str, object]:
         return _shown(kind, taken, dry_run=query["dry_run"])
 
 
+@blueprint.route("/marketplaces/<string:code>/imports", methods=["GET"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.TakenFilter, location="query")
+@blueprint.response(200, schemas.TakenPage)
+@documented(errors=[NotFoundError, errors.NotSetUp])
+def list_imports(query: dict[str, Any], code: str) -> dict[str, object]:
+    """已导入的文件 · Files that were taken, newest first, and what each brought."""
+    session = db.session()
+    rows = queries.imports(
+        session, actions.shop_by_code(session, code), limit=query["limit"] + 1, before_id=cursor_key(query["cursor"])
+    )
+    return page(rows, query["limit"], lambda row: row["id"])
+
+
 def _one_file() -> tuple[str, bytes]:
     parts = [part for _, part in request.files.items(multi=True)]
     if len(parts) != 1:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from shop.catalog.models import Product
 from shop.channels.models import Partner
-from shop.marketplaces.models import Marketplace, MarketplaceItem, MarketplaceOrder
+from shop.marketplaces.models import Marketplace, MarketplaceImport, MarketplaceItem, MarketplaceOrder
 from shop.orders.models import Order
 
 
@@ -77,4 +77,23 @@ def lines(
             "held_up": line.held_up,
         }
         for line, sku, order, status in session.execute(query)
+    ]  # fmt: skip
+
+
+def imports(session: Session, found: Marketplace, *, limit: int, before_id: int | None) -> list[dict[str, Any]]:
+    """Files that were taken, newest first."""
+    query = (
+        select(MarketplaceImport)
+        .where(MarketplaceImport.marketplace_id == found.id)
+        .order_by(MarketplaceImport.id.desc())
+        .limit(limit)
+    )
+    if before_id is not None:
+        query = query.where(MarketplaceImport.id < before_id)
+    return [
+        {
+            "id": row.id, "kind": row.kind.value, "file": row.file, "sha256": bytes(row.sha256).hex(),
+            "facts": row.rows, "new": row.new, "changed": row.changed, "imported_at": row.imported_at,
+        }
+        for row in session.scalars(query)
     ]  # fmt: skip

@@ -23,6 +23,7 @@ class Why(StrEnum):
     AMOUNT = "amount"  # anything else
 
 
+#: Goods that were sent count as received after the shop's `receipt_days`, also where no file has said so yet.
 #: Each line of the shop, or money of a line nobody told of: ours = paid - refunded - fee, theirs = what arrived.
 #: `key` is unique among all three sources: orders, payouts, refunds.
 _LINES = """
@@ -38,7 +39,9 @@ _LINES = """
         JOIN settlement_shares ON settlement_id = settlements.id
         WHERE marketplace_id = :shop GROUP BY settlements.order_id
     ), lines AS (
-        SELECT * FROM marketplace_orders WHERE marketplace_id = :shop
+        SELECT marketplace_orders.id, number, line, order_id, cancelled_at,
+            coalesce(due_on, (shipped_at AT TIME ZONE 'Asia/Shanghai')::date + receipt_days + settle_days) AS due_on
+        FROM marketplace_orders JOIN marketplaces ON marketplaces.id = marketplace_id WHERE marketplace_id = :shop
     ), both_sides AS (
         SELECT coalesce(lines.id * 4, came.id * 4 + 1, back.id * 4 + 2) AS key, number, line,
             our_number, status, lines.id IS NOT NULL AS known, cancelled_at IS NOT NULL AS closed,

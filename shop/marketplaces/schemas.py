@@ -207,3 +207,26 @@ class ListingOut(Schema):
     """All that the shop can offer."""
 
     items = fields.List(fields.Nested(OfferedOut))
+
+
+class TakenFilter(PageQuery):
+    """Files that were taken."""
+
+
+class TakenOut(Schema):
+    """A file that was taken."""
+
+    kind = fields.String()
+    file = fields.String()
+    sha256 = fields.String()
+    facts = fields.Integer()
+    new = fields.Integer()
+    changed = fields.Integer()
+    imported_at = fields.AwareDateTime()
+
+
+class TakenPage(Schema):
+    """A page of files, newest first."""
+
+    items = fields.List(fields.Nested(TakenOut))
+    next = fields.String(allow_none=True)

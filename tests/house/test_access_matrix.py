@@ -208,6 +208,7 @@ MATRIX: dict[str, Access] = {
     "marketplaces.reconcile": row("operator", code="shop", both="operator"),
     "marketplaces.list_differences": row("operator", code="shop", both="operator"),
     "marketplaces.show_listing": row("operator", code="shop", both="operator"),
+    "marketplaces.list_imports": row("operator", code="shop", both="operator"),
     "marketplaces.list_lines": row("operator", code="shop", both="operator"),
     "orders.place": row("customer buyer"),
     "orders.list_orders": row(READERS),

@@ -1,5 +1,6 @@
 """Shops on marketplaces over HTTP: setting up, previewing, taking files, and what no file may do (T65)."""
 
+import hashlib
 import io
 import time
 import zipfile
@@ -57,6 +58,12 @@ def test_a_file_is_previewed_taken_and_taken_again_without_a_change(county: Flas
     after = contents(county)
     assert sent(county, operator, data).get_json() == told | {"dry_run": False, "new": 0}
     again = contents(county)
+    files = county.test_client().get(f"{SHOP}/imports", headers=operator).get_json()["items"]
+    assert [(row["kind"], row["file"], row["facts"], row["new"]) for row in files] == [
+        ("orders", "导出.csv", 2, 0),
+        ("orders", "导出.csv", 2, 2),
+    ]
+    assert {row["sha256"] for row in files} == {hashlib.sha256(data).hexdigest()}
     assert [name for name in after if after[name] != again[name]] == ["marketplace_imports"]
 
 

@@ -71,6 +71,12 @@ def test_what_is_due_and_did_not_arrive_is_overdue_on_the_day_and_not_before(sho
     assert [row["why"] for row in sums(shop, TODAY)["by_reason"]] == ["not_due"]
 
 
+def test_what_was_sent_counts_as_received_after_the_shops_days_and_is_then_due(shop: Desk) -> None:
+    shop.orders(sold("6901", shop.season.sku, state="已发货", shipped="2025-07-14 23:59:00"))
+    assert listed(shop, date(2025, 7, 27)) == []
+    assert listed(shop, date(2025, 7, 28)) == [("6901", "overdue", -3980)]
+
+
 def test_another_fee_than_the_table_says_is_named_to_the_fen(shop: Desk) -> None:
     shop.orders(done("6901", shop.season.sku))
     shop.payouts(paid_out("D1", "6901", "38.60", fee="-1.20"))
