@@ -41,9 +41,11 @@ from shop.units.api import blueprint as units
 from shop.web.api import blueprint as web
 from shop.web.buying import blueprint as buying
 from shop.web.claiming import blueprint as claiming
+from shop.web.dashboard import blueprint as dashboard
 from shop.web.following import blueprint as following
 from shop.web.links import blueprint as sale_links
 from shop.web.rounds import blueprint as round_pages
+from shop.web.signin import blueprint as signin
 from shop.web.store import blueprint as store
 
 __all__ = ["configure_logging", "create_app", "with_migrations"]
@@ -98,6 +100,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.register_blueprint(following)
     app.register_blueprint(claiming)
     app.register_blueprint(sale_links)
+    app.register_blueprint(signin)
+    app.register_blueprint(dashboard)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
     document(app, api)

@@ -32,10 +32,12 @@ __all__ = [
     "Owned",
     "Owner",
     "Role",
+    "admitted",
     "allow",
     "current_actor",
     "may_see",
     "must_own",
+    "recognised",
     "reference_version",
     "scope",
 ]
@@ -122,6 +124,11 @@ def _authenticate() -> Actor:
     kind, _, token = header.partition(" ")
     if kind.lower() != "bearer" or not token:
         raise _unauthorized()
+    return recognised(token)
+
+
+def recognised(token: str) -> Actor:
+    """The actor who holds `token`, whichever door it came in by. Raises 401 for one that is not good."""
     g.token_hash = token_hash(token)
     row = db.session.execute(_WHO, {"hash": g.token_hash, "now": now()}).one()
     g.reference_version = row.version
@@ -150,6 +157,14 @@ def current_actor() -> Actor:
     return actor
 
 
+def admitted(actor: Actor, roles: frozenset[Role]) -> Actor:
+    """The actor with his grants in `roles` alone. Raises ForbiddenError when he has none."""
+    actor = actor.only(roles)
+    if not actor.grants:
+        raise ForbiddenError
+    return actor
+
+
 def allow(*audience: Role | Audience) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let these roles call the view: 401 without a sign-in, 403 for another role.
 
@@ -166,11 +181,7 @@ def allow(*audience: Role | Audience) -> Callable[[Callable[..., Any]], Callable
             g.principal = None if actor.person_id is None else f"person:{actor.person_id}"
             if EVERYONE not in audience and actor.person_id is None:
                 raise _unauthorized()
-            if by_role:
-                actor = actor.only(roles)
-                if not actor.grants:
-                    raise ForbiddenError
-            g.actor = actor
+            g.actor = admitted(actor, roles) if by_role else actor
             return view(*args, **kwargs)
 
         wrapper.allowed_roles = frozenset(audience)  # type: ignore[attr-defined]

@@ -1,6 +1,8 @@
 """Reading places."""
 
-from sqlalchemy import select
+from collections.abc import Sequence
+
+from sqlalchemy import select, union
 from sqlalchemy.orm import Session
 
 from shop.kit.errors import NotFoundError
@@ -36,3 +38,12 @@ def village_named(session: Session, named: str) -> int:
     if found is None:
         raise NotFoundError(what=named)
     return found
+
+
+def place_names(session: Session, codes: Sequence[str]) -> dict[str, str]:
+    """The names of townships and villages by their codes; a code of no place is left out."""
+    named = union(
+        select(Township.code, Township.name_zh).where(Township.code.in_(codes)),
+        select(Village.code, Village.short_zh).where(Village.code.in_(codes)),
+    )
+    return dict(session.execute(named).all())

@@ -85,8 +85,8 @@ def agreements(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, schemas.IncomeReport)
 @documented(
     answer={
-        "by": "township", "from": "2025-01", "to": "2025-12", "as_of": "2026-01-01T00:30:05+00:00", "source": "…",
-        "basis": "…",
+        "by": "township", "from": "2025-01", "to": "2025-12", "place": None,
+        "as_of": "2026-01-01T00:30:05+00:00", "source": "…", "basis": "…",
         "items": [{
             "key": "140829101", "name": "常乐镇", "cash_fen": 50_363_563,
             "cash": {
@@ -122,8 +122,8 @@ def income(query: dict[str, Any]) -> dict[str, Any]:
 
 def _months(query: dict[str, Any]) -> income_report.Months:
     if query["year"] is not None:
-        return income_report.whole_year(query["year"])
-    return income_report.span(query["first"], query["last"])
+        return income_report.whole_year(query["year"], query["place"])
+    return income_report.span(query["first"], query["last"], query["place"])
 
 
 @blueprint.route("/reports/income/explain", methods=["GET"])
@@ -132,8 +132,8 @@ def _months(query: dict[str, Any]) -> income_report.Months:
 @blueprint.response(200, schemas.Explained)
 @documented(
     answer={
-        "by": "township", "from": "2025-07", "to": "2025-07", "measure": "cash", "kind": "sale",
-        "rows": 1, "total_fen": 25_200, "total_g": 52_500,
+        "by": "township", "from": "2025-07", "to": "2025-07", "place": None, "measure": "cash", "kind": "sale",
+        "category": None, "rows": 1, "households": 1, "total_fen": 25_200, "total_g": 52_500,
         "items": [{
             "month": "2025-07", "day": "2025-07-15", "household": "农户-0001", "firm": "F01", "sku": "PL001",
             "kind": "sale", "weight_g": 52_500, "amount_fen": 25_200, "source": "deliveries", "source_code": "D90001",
@@ -146,7 +146,7 @@ def explain(query: dict[str, Any]) -> dict[str, Any]:
     """数字来源 · The rows behind a figure of the income report, down to slips and orders; their sum is the figure."""
     found = explain_income(
         db.session(), current_actor(), query["by"], query["key"], _months(query), query["measure"], query["kind"],
-        limit=query["limit"], before_id=cursor_key(query["cursor"]),
+        query["category"], limit=query["limit"], before_id=cursor_key(query["cursor"]),
     )  # fmt: skip
     return found | page(found["items"], query["limit"], lambda row: int(row["id"]))
 

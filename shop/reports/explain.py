@@ -14,6 +14,7 @@ from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
 from shop.farmers.models import Delivery, Household
 from shop.income.models import (
+    Category,
     CostLine,
     CostRecord,
     DeliveryCorrection,
@@ -41,11 +42,12 @@ class Measure(StrEnum):
 
 def explain_income(
     session: Session, actor: Actor, by: IncomeBy, key: str | None, months: Months, measure: Measure,
-    kind: IncomeKind | None, *, limit: int, before_id: int | None,
+    kind: IncomeKind | None, category: Category | None, *, limit: int, before_id: int | None,
 ) -> dict[str, Any]:  # fmt: skip
     """The rows behind one figure of the income report, newest first, `limit` + 1 of them, and the sum of all.
 
-    `key`: the report's row; None = its total. `kind`: one kind of cash. A key that the reader may not see has no rows.
+    `key`: the report's row; None = its total. `kind`, `category`: one kind or category of cash. A key that the reader
+    may not see has no rows. `households` are the distinct ones behind the rows, as the report counts them.
     """
     counted, query = _behind(actor, months, measure)
     row_id: Any = counted.id
@@ -54,9 +56,12 @@ def explain_income(
         wanted.append(counted.household_id.in_(records_of([key])))
     if kind is not None and measure is Measure.CASH:
         wanted.append(IncomeEntry.kind == kind)
+    if category is not None and measure is Measure.CASH:
+        wanted.append(IncomeEntry.category == category)
     grams = literal(0) if measure is Measure.COST else func.coalesce(func.sum(counted.weight_g), 0)
-    sums = select(func.count(), func.coalesce(func.sum(counted.amount_fen), 0), grams)
-    rows, fen, weight_g = session.execute(within(sums, actor, counted, months).where(*wanted)).one()
+    distinct = func.count(counted.household_id.distinct())
+    sums = select(func.count(), func.coalesce(func.sum(counted.amount_fen), 0), grams, distinct)
+    rows, fen, weight_g, households = session.execute(within(sums, actor, counted, months).where(*wanted)).one()
     if before_id is not None:
         wanted.append(row_id < before_id)
     found = session.execute(query.where(*wanted).order_by(row_id.desc()).limit(limit + 1)).mappings()
@@ -64,9 +69,12 @@ def explain_income(
         "by": by.value,
         "from": months.first,
         "to": months.last,
+        "place": months.place,
         "measure": measure.value,
         "kind": kind.value if kind else None,
+        "category": category.value if category else None,
         "rows": rows,
+        "households": households,
         "total_fen": int(fen),
         "total_g": int(weight_g),
         "items": [dict(row) for row in found],

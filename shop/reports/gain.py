@@ -58,13 +58,13 @@ def _none(reason: str, language: str) -> dict[str, Any]:
 
 def _base(session: Session, actor: Actor, months: Months) -> Record | str:
     """The same months a year before if they are recorded, else the annual base for a whole year, else why not."""
-    before = Months(_year_before(months.first), _year_before(months.last))
+    before = replace(months, first=_year_before(months.first), last=_year_before(months.last))
     year = before.first.year
     entries = _entries(actor, before)
     if session.scalar(select(entries.c.household_id).limit(1)) is not None:
         name = f"{before.first:%Y-%m}" if before.first == before.last else f"{before.first:%Y-%m}..{before.last:%Y-%m}"
         return Record(entries, True, name)
-    annual = _baseline(actor, year)
+    annual = _baseline(actor, year, months)
     if session.scalar(select(annual.c.household_id).limit(1)) is None:
         return "no_record"
     whole_year = months.first.month == 1 and months.last.month == 12
@@ -86,13 +86,13 @@ def _entries(actor: Actor, months: Months) -> Subquery:
         .join(Household, Household.id == _FAMILY)
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
-        .where(IncomeRollup.month.between(months.first, months.last), township_area(actor))
+        .where(IncomeRollup.month.between(months.first, months.last), township_area(actor), months.here())
         .group_by(_FAMILY, _CATEGORY)
         .subquery()
     )
 
 
-def _baseline(actor: Actor, year: int) -> Subquery:
+def _baseline(actor: Actor, year: int, months: Months) -> Subquery:
     columns: Mapping[Category, ColumnElement[int]] = {
         Category.WAGE: BaselineIncome.wage_fen.expression,
         Category.BUSINESS: BaselineIncome.business_net_fen.expression,
@@ -107,7 +107,7 @@ def _baseline(actor: Actor, year: int) -> Subquery:
         .join(Household, Household.id == func.coalesce(HouseholdAlias.counts_for_id, BaselineIncome.household_id))
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
-        .where(BaselineIncome.year == year, township_area(actor), _first_survey())
+        .where(BaselineIncome.year == year, township_area(actor), months.here(), _first_survey())
         for category, column in columns.items()
     ]
     return union_all(*parts).subquery()

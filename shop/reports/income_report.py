@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, union
+from sqlalchemy import ColumnElement, Select, func, literal, select, true, union
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
@@ -43,6 +43,8 @@ CATEGORY_NAMES: dict[Category, str] = {
 
 #: Fewer households than this are counted without saying how many of them are assisted.
 FEW = 3
+#: Digits of a township's code; a village's has three more.
+TOWNSHIP_DIGITS = 9
 _NO_CASH = {"cash": None, "categories": None, "business": None, "cash_fen": None, "weight_g": None}
 
 
@@ -60,10 +62,20 @@ class IncomeBy(StrEnum):
 
 @dataclass(frozen=True)
 class Months:
-    """From the first to the last month, both included, each as its first day."""
+    """From the first to the last month, both included, each as its first day; perhaps of one township or village.
+
+    `place`: the statistical code of a township (9 digits) or a village (12); None = everything the reader may see.
+    """
 
     first: date
     last: date
+    place: str | None = None
+
+    def here(self) -> ColumnElement[bool]:
+        """Criterion on `Township` and `Village`."""
+        if self.place is None:
+            return true()
+        return (Township.code if len(self.place) == TOWNSHIP_DIGITS else Village.code) == self.place
 
     def each(self) -> list[date]:
         """All of them."""
@@ -118,6 +130,7 @@ def income_report(
         "by": by.value,
         "from": months.first,
         "to": months.last,
+        "place": months.place,
         "as_of": as_of(session, REFRESH_INCOME.name, REFRESH_REACH.name, REFRESH_COSTS.name),
         "source": SOURCE.in_(language),
         "basis": basis,
@@ -158,7 +171,7 @@ def within(query: AnySelect, actor: Actor, counted: Counted, months: Months) -> 
         .join(Township, Township.id == Village.township_id)
         .outerjoin(Firm, Firm.id == counted.firm_id)
         .outerjoin(Product, Product.id == counted.product_id)
-        .where(counted.month.between(months.first, months.last), area(actor))
+        .where(counted.month.between(months.first, months.last), area(actor), months.here())
     )
     return query.join(Channel, Channel.id == counted.channel_id) if counted in (ReachRollup, SalesReach) else query
 
@@ -264,22 +277,30 @@ def _names(session: Session, actor: Actor, by: IncomeBy, months: Months, languag
     )
     none = "不分产品、企业" if language == "zh" else "not for one product or firm"
     names = {str(key): str(name or none) for key, name in found}
-    return names | (_townships(session, actor) if by is IncomeBy.TOWNSHIP else {})
+    return names | (_townships(session, actor, months) if by is IncomeBy.TOWNSHIP else {})
 
 
-def _townships(session: Session, actor: Actor) -> dict[str, str]:
+def _townships(session: Session, actor: Actor, months: Months) -> dict[str, str]:
     """The townships of the reader's area; the area of urban communities is none, and shows only when it has figures."""
     query = select(Township.code, Township.name_zh).where(Township.kind != TownshipKind.COMMUNITY_AREA)
     if sees_households(actor):
         query = query.where(township_area(actor))
+    if months.place is not None:
+        query = query.where(Township.code == months.place[:TOWNSHIP_DIGITS])
     return dict(session.execute(query).all())
 
 
-def whole_year(year: int) -> Months:
+def latest_year(session: Session) -> int | None:
+    """The last year in which anybody received anything; None when nobody ever did."""
+    month: date | None = session.scalar(select(func.max(IncomeRollup.month)))
+    return month.year if month else None
+
+
+def whole_year(year: int, place: str | None = None) -> Months:
     """January to December."""
-    return Months(date(year, 1, 1), date(year, 12, 1))
+    return Months(date(year, 1, 1), date(year, 12, 1), place)
 
 
-def span(first: date, last: date) -> Months:
+def span(first: date, last: date, place: str | None = None) -> Months:
     """The months of two days."""
-    return Months(month_of(first), month_of(last))
+    return Months(month_of(first), month_of(last), place)

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.channels.models import ChannelKind
-from shop.income.models import IncomeKind
+from shop.income.models import Category, IncomeKind
 from shop.kit.schemas import MAX_PAGE, Code, Day, Month, PageQuery, QueryWhole, StrictSchema, Text
 from shop.reports.agreement_report import AgreementsBy
 from shop.reports.explain import Measure
@@ -137,12 +137,16 @@ class AgreementsReport(ReportHead):
 
 
 class IncomeSpan(StrictSchema):
-    """What a row is, and which months: `year`, or `from` and `to`."""
+    """What a row is, which months (`year`, or `from` and `to`), and perhaps of which township or village alone."""
 
     by = fields.Enum(IncomeBy, by_value=True, load_default=IncomeBy.TOWNSHIP)
     year = QueryWhole(low=2000, high=2100, load_default=None)
     first = Month(load_default=None, data_key="from")
     last = Month(load_default=None, data_key="to")
+    place = fields.String(
+        validate=validate.Regexp(r"^([0-9]{9}|[0-9]{12})\Z"), load_default=None,
+        metadata={"description": "Statistical code of a township (9 digits) or a village (12)"},
+    )  # fmt: skip
 
     @validates_schema
     def one_span(self, data: dict[str, Any], **_: Any) -> None:
@@ -169,19 +173,21 @@ class IncomeFilter(IncomeSpan, Rows):
 
 
 class ExplainFilter(IncomeSpan, PageQuery):
-    """Which figure of the income report: its row (`key`; none = the total), its measure, perhaps one kind of cash."""
+    """Which figure of the income report: its row (`key`; none = the total), measure, perhaps one kind or category."""
 
     key = Text(high=60, load_default=None)
     measure = fields.Enum(Measure, by_value=True, load_default=Measure.CASH)
     kind = fields.Enum(IncomeKind, by_value=True, load_default=None)
+    category = fields.Enum(Category, by_value=True, load_default=None)
 
     @validates_schema
     def measures_have_it(self, data: dict[str, Any], **_: Any) -> None:
         """Sales reached have no kind, cash and costs have no channel."""
         if data["by"] is IncomeBy.CHANNEL and data["measure"] is not Measure.SALES_REACHED:
             raise ValidationError({"by": ["Cash has no channel; ask for sales_reached."]})
-        if data["kind"] is not None and data["measure"] is not Measure.CASH:
-            raise ValidationError({"kind": ["Only cash has kinds."]})
+        for name in ("kind", "category"):
+            if data[name] is not None and data["measure"] is not Measure.CASH:
+                raise ValidationError({name: ["Only cash has kinds and categories."]})
 
 
 class ExplainRow(Schema):
@@ -208,9 +214,12 @@ class Explained(Schema):
     by = fields.String()
     first = Month(data_key="from", attribute="from")
     last = Month(data_key="to", attribute="to")
+    place = fields.String(allow_none=True)
     measure = fields.String()
     kind = fields.String(allow_none=True)
+    category = fields.String(allow_none=True)
     rows = fields.Integer()
+    households = fields.Integer(metadata={"description": "Distinct households behind the rows"})
     total_fen = fields.Integer()
     total_g = fields.Integer()
     items = fields.List(fields.Nested(ExplainRow))
@@ -304,6 +313,7 @@ class IncomeReport(ReportHead):
     by = fields.String()
     first = Month(data_key="from", attribute="from")
     last = Month(data_key="to", attribute="to")
+    place = fields.String(allow_none=True)
     items = fields.List(fields.Nested(IncomeRow))
     next = fields.String(allow_none=True)
     total = fields.Nested(IncomeFigures)

@@ -431,3 +431,54 @@ def test_a_rollup_that_was_never_refreshed_says_so(county: Flask) -> None:
     headers = signed_in(county, Role.OPERATOR)
     report = county.test_client().get(YEAR, headers=headers).get_json()
     assert (report["as_of"], report["total"]["cash_fen"]) == (None, 0)
+
+
+def test_a_place_is_its_villages_and_a_village_its_households(reports: Reports) -> None:
+    whole = reports.get(f"{YEAR}&by=township&place=140829101")
+    (town,) = whole["items"]
+    villages = reports.get(f"{YEAR}&by=village&place=140829101")
+    assert (whole["place"], town["cash_fen"], villages["total"]) == ("140829101", 50_363_563, whole["total"])
+    assert sum(row["cash_fen"] for row in villages["items"]) == town["cash_fen"]
+    village = villages["items"][0]
+    households = reports.get(f"{YEAR}&by=household&place={village['key']}")
+    assert len(households["items"]) == village["households"]
+    assert households["total"]["cash_fen"] == village["cash_fen"]
+
+
+def test_the_gain_of_a_place_is_that_of_its_own_households(reports: Reports) -> None:
+    gains = [reports.get(f"{YEAR}&place={code}")["gain"] for code in BY_TOWNSHIP]
+    county = reports.get(YEAR)["gain"]
+    assert all(0 < gain["households"] < county["households"] for gain in gains)
+    for name in ("households", "base_fen", "period_fen", "change_fen"):
+        assert sum(gain[name] for gain in gains) == county[name]
+
+
+def test_a_foreign_place_has_no_rows_and_no_total(reports: Reports) -> None:
+    report = reports.get(f"{YEAR}&by=village&place=140829106", reports.other_township)
+    assert (report["items"], report["total"]["cash_fen"], report["total"]["households"]) == ([], 0, 0)
+
+
+@pytest.mark.parametrize("place", ["14082910", "140829101x", "1408291010000"])
+def test_a_place_that_is_no_code_is_refused(reports: Reports, place: str) -> None:
+    assert reports.status(f"{YEAR}&place={place}") == 422
+
+
+@pytest.mark.parametrize("category", ["wage", "business", "property", "transfer"])
+def test_a_category_is_explained_by_rows_that_add_up_to_it(reports: Reports, category: str) -> None:
+    (town,) = reports.get(f"{YEAR}&place=140829101")["items"]
+    name = {"business": "business_gross_fen"}.get(category, f"{category}_fen")
+    explain = f"/api/v1/reports/income/explain?year=2025&place=140829101&category={category}&limit=100"
+    found, fen, cursor = reports.get(explain), 0, ""
+    while True:
+        answer = reports.get(explain + cursor)
+        fen += sum(row["amount_fen"] for row in answer["items"])
+        if answer["next"] is None:
+            break
+        cursor = f"&cursor={answer['next']}"
+    assert fen == found["total_fen"] == town["categories"][name]
+
+
+def test_the_rows_behind_a_count_of_households_are_theirs(reports: Reports) -> None:
+    (town,) = reports.get(f"{YEAR}&place=140829101")["items"]
+    found = reports.get("/api/v1/reports/income/explain?year=2025&place=140829101")
+    assert found["households"] == town["households"] == 28

@@ -1,0 +1,325 @@
+"""The managers' pages: household income and purchase agreements, from the queries that answer the API.
+
+The filters stand in the address, so that a page can be sent to a colleague, who sees it for his own area.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+from marshmallow import Schema
+
+from shop.access.guard import Actor, current_actor
+from shop.access.queries import me
+from shop.channels.policies import POLICIES
+from shop.income.models import Category, IncomeKind
+from shop.kit.clock import beijing_day
+from shop.kit.db import db
+from shop.kit.http import now
+from shop.kit.schemas import cursor_key, page
+from shop.places.queries import place_names
+from shop.reports import schemas
+from shop.reports.agreement_report import AgreementsBy, agreements_report
+from shop.reports.area import READERS, sees_households
+from shop.reports.explain import Measure, explain_income
+from shop.reports.gain import gain
+from shop.reports.income_report import CATEGORY_NAMES, TOWNSHIP_DIGITS, IncomeBy, Months, income_report, latest_year
+from shop.web.panels import Card, Chart, Column, Link, table, written
+from shop.web.signin import page_for
+
+blueprint = Blueprint("dashboard", __name__, template_folder="templates")
+
+#: Households or agreements on a page.
+ROWS = 100
+
+CATEGORY_ZH = {
+    Category.WAGE: "工资性收入", Category.BUSINESS: "经营收入", Category.PROPERTY: "财产性收入",
+    Category.TRANSFER: "转移性收入",
+}  # fmt: skip
+INCOME_BY_ZH = {
+    IncomeBy.TOWNSHIP: "按乡镇", IncomeBy.VILLAGE: "按村", IncomeBy.HOUSEHOLD: "按农户", IncomeBy.FIRM: "按企业",
+    IncomeBy.PRODUCT: "按产品", IncomeBy.MONTH: "按月", IncomeBy.CHANNEL: "按渠道（触达销售）",
+}  # fmt: skip
+MEASURES_ZH = {
+    Measure.CASH: "农户现金收入", Measure.SALES_REACHED: "触达农户的销售", Measure.COST: "经营成本",
+}  # fmt: skip
+KIND_ZH = {
+    IncomeKind.SALE: "交售", IncomeKind.PATRONAGE: "交易量返还", IncomeKind.WAGE: "工资",
+    IncomeKind.LAND_RENT: "土地租金", IncomeKind.DIVIDEND: "按股分红", IncomeKind.SUBSIDY: "补贴",
+}  # fmt: skip
+AGREEMENTS_BY_ZH = {
+    AgreementsBy.AGREEMENT: "按协议", AgreementsBy.BUYER: "按采购方", AgreementsBy.FIRM: "按企业",
+    AgreementsBy.PRODUCT: "按产品", AgreementsBy.MONTH: "按月",
+}  # fmt: skip
+#: What households received by category; business is gross, its costs and what is net of them stand beside it.
+CASH = [
+    Column("工资性收入", "categories.wage_fen", "fen"), Column("经营毛额", "categories.business_gross_fen", "fen"),
+    Column("其中成本", "business.cost_fen", "fen"), Column("经营净收入", "business.net_fen", "fen"),
+    Column("未核成本毛额", "business.uncovered_gross_fen", "fen"),
+    Column("财产性收入", "categories.property_fen", "fen"), Column("转移性收入", "categories.transfer_fen", "fen"),
+]  # fmt: skip
+#: The same with business net of its costs; sales whose costs nobody knows stay apart, gross.
+NET = [column for column in CASH if column.path not in ("categories.business_gross_fen", "business.cost_fen")]
+#: Columns that a link explains: by path, what the rows behind it are asked by.
+EXPLAINED: dict[str, dict[str, str]] = {
+    "households": {}, "cash_fen": {}, "weight_g": {},
+    "sales_reached_fen": {"measure": "sales_reached"},
+    "business.cost_fen": {"measure": Measure.COST.value},
+    **{f"categories.{CATEGORY_NAMES[category]}": {"category": category.value} for category in Category},
+}  # fmt: skip
+
+
+@blueprint.app_template_filter("shown")
+def shown(value: Any, unit: str) -> str:
+    """A value in its unit, for templates."""
+    return written(unit, value)
+
+
+def _asked(schema: Schema, defaults: Callable[[], dict[str, str]]) -> tuple[dict[str, Any], bool]:
+    """The filters of the address, or the defaults when they make no sense; whether they did."""
+    given = request.args.to_dict()
+    wrong = bool(given) and bool(schema.validate(given))
+    return schema.load(defaults() if wrong or not given else given), wrong
+
+
+def _page(template: str, title: str, **parts: Any) -> str:
+    actor = current_actor()
+    who = me(db.session(), actor)
+    return render_template(f"dashboard/{template}.html", title=title, who=who, **parts)
+
+
+@blueprint.route("/reports")
+@blueprint.route("/reports/income")
+@page_for(*READERS)
+def income() -> str:
+    """增收 · Households reached, income by category and month, by place down to the household, and the gain."""
+    actor, session = current_actor(), db.session()
+    query, wrong = _asked(schemas.IncomeFilter(), lambda: _whole_latest_year(actor))
+    months, by = _months(query), query["by"]
+    report = income_report(session, actor, by, months, "zh", limit=query["limit"], after=query["after"])
+    by_month = income_report(session, actor, IncomeBy.MONTH, months, "zh", limit=ROWS, after=None)
+    gained = gain(session, actor, months, "zh", now=now())
+    return _page(
+        "income", "农户增收", wrong=wrong, months=months, by=by, tabs=_tabs(query, INCOME_BY_ZH),
+        trail=_trail(actor, months, query), report=report, cards=_income_cards(report["total"], gained, months),
+        charts=_income_charts(report, by_month, by), gain=gained,
+        gain_rows=[
+            (CATEGORY_ZH[Category(row["category"])], row) for row in gained.get("categories", ())
+        ],
+        table=table(
+            f"{INCOME_BY_ZH[by]}：{_span_zh(months)}", _income_columns(by, sees_households(actor)), report["items"],
+            report["total"], _income_link(query, months, by),
+            more=_here(query | {"after": report["next"]}) if report["next"] else None,
+        ),
+    )  # fmt: skip
+
+
+@blueprint.route("/reports/income/why")
+@page_for(*READERS)
+def why() -> str:
+    """数字来源 · The rows that make one figure of the income page; their sum is the figure."""
+    actor, session = current_actor(), db.session()
+    query, wrong = _asked(schemas.ExplainFilter(), lambda: _whole_latest_year(actor))
+    months = _months(query)
+    found = explain_income(
+        session, actor, query["by"], query["key"], months, query["measure"], query["kind"], query["category"],
+        limit=query["limit"], before_id=cursor_key(query["cursor"]),
+    )  # fmt: skip
+    rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
+    columns = [
+        Column("日期", "day"), Column("农户", "household"), Column("企业", "firm"), Column("商品", "sku"),
+        Column("凭据", "source_code"), Column("重量", "weight_g", "g"), Column("金额", "amount_fen", "fen"),
+    ]  # fmt: skip
+    if query["measure"] is Measure.COST:
+        columns = [column for column in columns if column.unit != "g"]
+    elif query["measure"] is Measure.SALES_REACHED:
+        columns[5:5] = [Column("批次", "lot"), Column("渠道", "channel_zh")]
+    else:
+        columns[5:5] = [Column("类别", "category_zh"), Column("更正原因", "corrected_because")]
+    return _page(
+        "why", "数字来源", wrong=wrong, found=found, key=query["key"], months=months, span=_span_zh(months),
+        measure=MEASURES_ZH[query["measure"]],
+        back=_here_of("dashboard.income", query, "measure", "kind", "category", "key", "cursor", "limit"),
+        table=table(
+            "明细", columns, [_source_zh(row) for row in rows["items"]],  # type: ignore[attr-defined]
+            {"weight_g": found["total_g"], "amount_fen": found["total_fen"]}, lambda column, row: None,
+            more=_here(query | {"cursor": rows["next"]}, "dashboard.why") if rows["next"] else None,
+        ),
+    )  # fmt: skip
+
+
+@blueprint.route("/reports/agreements")
+@page_for(*READERS)
+def agreements() -> str:
+    """采购协议 · Signed against executed, due, and short."""
+    actor, session = current_actor(), db.session()
+    day = beijing_day(now())
+    query, wrong = _asked(schemas.AgreementsFilter(), lambda: {"as_of": str(day)})
+    day = query["day"] or day
+    by = query["by"]
+    report = agreements_report(session, actor, by, day, "zh", limit=query["limit"], after=query["after"])
+    total = report["total"]
+    labels = [row["key" if by is AgreementsBy.AGREEMENT else "name"] for row in report["items"]]
+    return _page(
+        "agreements", "采购协议", wrong=wrong, by=by, day=day, tabs=_tabs(query, AGREEMENTS_BY_ZH), report=report,
+        cards=[
+            Card("签约协议", written("count", total["agreements"]), "份", "截至当日已签约"),
+            Card("签约金额", written("fen", total["signed_fen"]), "元", "按保底价"),
+            Card("履约金额", written("fen", total["executed_fen"]), "元", "按验收重量与当日价"),
+            Card("应交", written("g", total["due_g"]), "kg", "截至当日到期"),
+            Card("验收", written("g", total["accepted_g"]), "kg"),
+            Card("履约率", written("bp", total["rate_bp"]), "", "验收 ÷ 应交"),
+            Card("缺口", written("g", total["shortfall_g"]), "kg", "逐品种计，多交不抵"),
+        ],
+        charts=[
+            Chart("签约与履约，不相加", labels,
+                  [("签约金额", [row["signed_fen"] for row in report["items"]]),
+                   ("履约金额", [row["executed_fen"] for row in report["items"]])], "万元", 1_000_000, stacked=False),
+            Chart("应交、验收与缺口", labels,
+                  [("应交", [row["due_g"] for row in report["items"]]),
+                   ("验收", [row["accepted_g"] for row in report["items"]]),
+                   ("缺口", [row["shortfall_g"] for row in report["items"]])], "吨", 1_000_000, stacked=False),
+        ],
+        table=table(
+            f"{AGREEMENTS_BY_ZH[by]}：截至 {day}", _AGREEMENT_COLUMNS, report["items"], total,
+            lambda column, row: None, more=_here(query | {"after": report["next"]}) if report["next"] else None,
+        ),
+    )  # fmt: skip
+
+
+_AGREEMENT_COLUMNS = [
+    Column("编号", "key"), Column("名称", "name"), Column("协议数", "agreements", "count"),
+    Column("签约重量", "signed_g", "g"), Column("签约金额", "signed_fen", "fen"), Column("应交", "due_g", "g"),
+    Column("要货", "called_g", "g"), Column("发货", "dispatched_g", "g"), Column("验收", "accepted_g", "g"),
+    Column("拒收", "refused_g", "g"), Column("履约金额", "executed_fen", "fen"), Column("履约率", "rate_bp", "bp"),
+    Column("缺口", "shortfall_g", "g"),
+]  # fmt: skip
+
+
+def _whole_latest_year(actor: Actor) -> dict[str, str]:
+    """The latest year that has figures."""
+    return {"year": str(latest_year(db.session()) or beijing_day(now()).year)}
+
+
+def _months(query: dict[str, Any]) -> Months:
+    first, last = query["first"], query["last"]
+    if query["year"] is not None:
+        first, last = date(query["year"], 1, 1), date(query["year"], 12, 1)
+    return Months(first, last, query["place"])
+
+
+def _span_zh(months: Months) -> str:
+    if (months.first.year, months.first.month, months.last.month) == (months.last.year, 1, 12):
+        return f"{months.first.year} 年"
+    if months.first == months.last:
+        return f"{months.first:%Y-%m}"
+    return f"{months.first:%Y-%m} 至 {months.last:%Y-%m}"
+
+
+#: How a filter is called in the address.
+_NAMES = {"first": "from", "last": "to", "day": "as_of"}
+
+
+def _here(query: dict[str, Any], endpoint: str | None = None) -> str:
+    """The address of a page with these filters, those at their default left out."""
+    given = {}
+    for name, value in query.items():
+        if value is None or (name == "limit" and value == ROWS):
+            continue
+        if isinstance(value, date):
+            value = f"{value:%Y-%m}" if name in ("first", "last") else str(value)
+        given[_NAMES.get(name, name)] = getattr(value, "value", value)
+    return url_for(endpoint or request.endpoint, **given)  # type: ignore[arg-type]
+
+
+def _here_of(endpoint: str, query: dict[str, Any], *without: str) -> str:
+    return _here({name: value for name, value in query.items() if name not in without}, endpoint)
+
+
+def _tabs(query: dict[str, Any], names: dict[Any, str]) -> list[tuple[str, str, bool]]:
+    """(name, address, whether it is this one) of each way to cut the report."""
+    return [(name, _here(query | {"by": by, "after": None}), by is query["by"]) for by, name in names.items()]
+
+
+def _trail(actor: Actor, months: Months, query: dict[str, Any]) -> list[tuple[str, str]]:
+    """The way down: county, township, village, each with its address."""
+    place = months.place or ""
+    steps = [("全部乡镇" if actor.sees_county else "本辖区", query | {"place": None, "by": IncomeBy.TOWNSHIP})]
+    names = place_names(db.session(), [place[:TOWNSHIP_DIGITS], place]) if place else {}
+    if place:
+        code = place[:TOWNSHIP_DIGITS]
+        steps.append((names.get(code, code), query | {"place": code, "by": IncomeBy.VILLAGE}))
+    if len(place) > TOWNSHIP_DIGITS:
+        steps.append((names.get(place, place), query | {"place": place, "by": IncomeBy.HOUSEHOLD}))
+    return [(name, _here(to | {"after": None})) for name, to in steps]
+
+
+def _income_cards(total: dict[str, Any], gained: dict[str, Any], months: Months) -> list[Card]:
+    compared = gained["status"] == "compared"
+    return [
+        Card("带动农户", written("count", total["households"]), "户", "期内有交售、工资、租金、返还或分红，按户去重"),
+        Card("农户现金收入", written("fen", total["cash_fen"]), "元", "产品销售为毛额，未扣成本"),
+        Card(
+            "户均增收", written("fen", gained["per_household_fen"]) if compared else "无基数", "元" if compared else "",
+            f"{gained['households']} 户两期可比；{gained['note']}" if compared else gained["reason_text"],
+        ),
+        Card("触达农户的销售", written("fen", total["sales_reached_fen"]), "元", "不是收入，不与现金相加"),
+    ]  # fmt: skip
+
+
+def _income_charts(report: dict[str, Any], by_month: dict[str, Any], by: IncomeBy) -> list[Chart]:
+    def stacked(title: str, rows: list[dict[str, Any]]) -> Chart:
+        series = [(column.title, [column.of(row) for row in rows]) for column in NET]
+        return Chart(title, [row["name"] for row in rows], series, "万元", 1_000_000)
+
+    charts = [stacked("分月收入构成", by_month["items"])]
+    if by is IncomeBy.CHANNEL:
+        rows = report["items"]
+        reached = ("触达农户的销售", [row["sales_reached_fen"] for row in rows])
+        charts.append(Chart("各渠道触达农户的销售", [row["name"] for row in rows], [reached], "万元", 1_000_000))
+    elif by is not IncomeBy.MONTH:
+        charts.append(stacked(f"{INCOME_BY_ZH[by]}收入构成", report["items"]))
+    return charts
+
+
+def _income_columns(by: IncomeBy, managers: bool) -> list[Column]:
+    codes = [Column("编号", "key")] if by in (IncomeBy.FIRM, IncomeBy.PRODUCT) else []
+    assisted = (
+        [Column("其中帮扶户", "assisted_households", "count")] if managers and by is not IncomeBy.HOUSEHOLD else []
+    )
+    return [
+        *codes, Column("名称", "name"), Column("带动农户", "households", "count"), *assisted, *CASH,
+        Column("现金合计", "cash_fen", "fen"), Column("交售", "weight_g", "g"),
+        Column("触达农户的销售", "sales_reached_fen", "fen"),
+    ]  # fmt: skip
+
+
+#: What lies below a place.
+_BELOW = {IncomeBy.TOWNSHIP: IncomeBy.VILLAGE, IncomeBy.VILLAGE: IncomeBy.HOUSEHOLD}
+
+
+def _income_link(query: dict[str, Any], months: Months, by: IncomeBy) -> Link:
+    """A place leads down, a figure leads to what it is made of."""
+    base = {name: query[name] for name in ("year", "first", "last")}
+
+    def link(column: Column, row: dict[str, Any] | None) -> str | None:
+        if column.path == "name" and row is not None and by in _BELOW:
+            return _here({**base, "place": row["key"], "by": _BELOW[by]})
+        asked = EXPLAINED.get(column.path)
+        if asked is None or (by is IncomeBy.CHANNEL and "measure" not in asked):
+            return None
+        key = None if row is None else row["key"]
+        return _here({**base, "place": months.place, "by": by, "key": key, **asked}, "dashboard.why")
+
+    return link
+
+
+def _source_zh(row: dict[str, Any]) -> dict[str, Any]:
+    """A row behind a figure, its words in Chinese."""
+    said = dict(row)
+    if "kind" in row:
+        said["category_zh"] = KIND_ZH[row["kind"]]
+    if "channel" in row:
+        said["channel_zh"] = POLICIES[row["channel"]].name_zh
+    return said

@@ -1,0 +1,285 @@
+"""The managers' pages: who gets in, what they show, and that a real browser draws it."""
+
+import html
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from werkzeug.serving import make_server
+
+from shop.access.actions import issue_token
+from shop.access.models import Role
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, transaction
+from shop.reports import rollups, runs
+from shop.reports.models import Rollup
+from tests.conftest import A_DAY_IN_JULY, fresh_app
+from tests.factories.access import PASSWORD, person
+from tests.factories.sales import agreement_of, ready
+from tests.factories.statements import statements
+
+AFTER_THE_YEAR = datetime(2026, 3, 1, tzinfo=UTC)
+CHROMIUM = [path for path in (shutil.which("chromium"), shutil.which("google-chrome")) if path]
+#: 常乐镇.
+CHANGLE = "140829101"
+
+
+@dataclass
+class Pages:
+    """The app, and logins of those who come."""
+
+    app: Flask
+
+    def browser(self, login: str | None = None) -> FlaskClient:
+        """A browser, with the cookie of a sign-in: tries at the form are counted."""
+        browser = self.app.test_client()
+        if login:
+            browser.set_cookie("signed_in", self.token(login))
+        return browser
+
+    def token(self, login: str) -> str:
+        with self.app.app_context(), transaction() as session:
+            found = session.execute(text("SELECT id FROM people WHERE login = :login"), {"login": login}).scalar_one()
+            return issue_token(session, found, now=self.app.extensions["clock"].now())
+
+    def page(self, login: str, address: str, status: int = 200) -> str:
+        answer = self.browser(login).get(address)
+        assert answer.status_code == status, answer.text
+        return answer.text
+
+
+@pytest.fixture(scope="module")
+def pages(urls: tuple[str, str], county_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    """The county after a year in which peaches were sold, one of them called off under an agreement."""
+    clock = WalkingClock(A_DAY_IN_JULY)
+    with fresh_app(urls, county_template, tmp_path_factory.mktemp("pages"), clock) as app:
+        with transaction() as session:
+            season = ready(session, clock.now())
+            season.settled(season.paid())
+            season.settled(season.called(agreement_of(season), 20_000), refused_g=1_000)
+        for rollup in Rollup:
+            with transaction() as session:
+                rollups.refresh(session, rollup)
+                runs.touch(session, f"reports.refresh_{rollup.value}", rows=0, now=clock.now())
+        clock.put(AFTER_THE_YEAR)
+        with db.engine.connect() as connection:
+            parties = {
+                (kind, code): found
+                for kind, code, found in connection.execute(text("SELECT kind, code, id FROM parties"))
+            }
+        person(app, (Role.OPERATOR, parties["county", "140829"]), login="office")
+        person(app, (Role.MANAGER, parties["township", CHANGLE]), login="changle")
+        person(app, (Role.FIRM_STAFF, parties["firm", "F01"]), login="f01")
+        person(app, (Role.HOUSEHOLD, next(v for k, v in parties.items() if k[0] == "household")), login="family")
+        yield Pages(app)
+
+
+def rows_of(page: str, table: int = 0) -> list[list[str]]:
+    """The cells of each row of the body of a table of the page."""
+    body = re.findall(r"<tbody>(.*?)</tbody>", page, re.DOTALL)[table]
+    return [cells_of(row) for row in re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)]
+
+
+def cells_of(row: str) -> list[str]:
+    return [html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)]
+
+
+def total_of(page: str) -> list[str]:
+    foot = re.search(r"<tfoot>(.*?)</tfoot>", page, re.DOTALL)
+    assert foot
+    return cells_of(foot[1])
+
+
+def fen(shown: str) -> int:
+    return int(shown.replace(",", "").replace(".", ""))
+
+
+def test_who_is_not_signed_in_is_led_to_the_form_and_back(pages: Pages) -> None:
+    browser = pages.browser()
+    answer = browser.get("/reports/agreements?as_of=2025-07-31")
+    assert answer.status_code == 303
+    form = browser.get(answer.headers["Location"])
+    there = html.unescape(re.search(r'name="next" value="([^"]*)"', form.text)[1])  # type: ignore[index]
+    assert there == "/reports/agreements?as_of=2025-07-31"
+    answer = browser.post("/sign-in", data={"login": "office", "password": PASSWORD, "next": there})
+    assert (answer.status_code, answer.headers["Location"]) == (303, there)
+    assert browser.get(there).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "reports", "/a\nb"]
+)
+def test_signing_in_leads_to_no_other_site(pages: Pages, elsewhere: str) -> None:
+    answer = pages.browser().post("/sign-in", data={"login": "f01", "password": PASSWORD, "next": elsewhere})
+    assert answer.headers["Location"] == "/reports/income"
+
+
+def test_a_wrong_password_sets_no_cookie_and_says_nothing_more(pages: Pages) -> None:
+    told = []
+    for login in ("changle", "nobody-by-that-name"):
+        answer = pages.browser().post("/sign-in", data={"login": login, "password": "wrong"})
+        assert (answer.status_code, "Set-Cookie" in answer.headers) == (401, False)
+        told.append(answer.text)
+    assert told[0] == told[1]
+
+
+def test_t54_no_script_and_no_other_site_gets_the_cookie(pages: Pages) -> None:
+    answer = pages.browser().post("/sign-in", data={"login": "changle", "password": PASSWORD})
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Max-Age=43200" in cookie
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
+@pytest.mark.parametrize("address", ["/sign-in", "/sign-out"])
+def test_t54_a_form_of_another_site_is_refused(pages: Pages, headers: dict[str, str], address: str) -> None:
+    browser = pages.browser("office")
+    answer = browser.post(address, data={"login": "office", "password": PASSWORD}, headers=headers)
+    assert (answer.status_code, "Set-Cookie" in answer.headers) == (403, False)
+    assert browser.get("/reports").status_code == 200
+
+
+def test_signing_out_ends_the_token_and_not_the_cookie_alone(pages: Pages) -> None:
+    browser = pages.browser("office")
+    cookie = browser.get_cookie("signed_in")
+    assert cookie is not None
+    assert browser.post("/sign-out").status_code == 303
+    other = pages.browser()
+    other.set_cookie("signed_in", cookie.value)
+    assert other.get("/reports").status_code == 303
+
+
+def test_a_household_is_told_that_the_page_is_not_for_it(pages: Pages) -> None:
+    assert "没有权限" in pages.page("family", "/reports", 403)
+
+
+def test_pages_of_figures_are_kept_by_nobody_on_the_way(pages: Pages) -> None:
+    answer = pages.browser("office").get("/reports")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_all_nine_townships_stand_on_the_page_and_add_up(pages: Pages) -> None:
+    page = pages.page("office", "/reports?year=2025&by=township")
+    rows = rows_of(page)
+    assert len(rows) == 9
+    for column in (1, *range(3, 13)):
+        assert sum(Decimal(row[column].replace(",", "")) for row in rows) == Decimal(
+            total_of(page)[column].replace(",", "")
+        )
+    assert (rows[1][0], total_of(page)[0]) == ("常乐镇", "合计")
+
+
+def test_a_page_without_filters_shows_the_latest_year_that_has_figures(pages: Pages) -> None:
+    assert "按乡镇：2025 年" in pages.page("office", "/reports")
+
+
+def test_a_township_manager_sees_his_township_and_no_other(pages: Pages) -> None:
+    page = pages.page("changle", "/reports?year=2025")
+    assert [row[0] for row in rows_of(page)] == ["常乐镇"]
+    other = pages.page("changle", "/reports?year=2025&place=140829106&by=village")
+    assert rows_of(other) == [["没有记录"]]
+
+
+def test_one_walks_from_the_county_to_a_village_to_a_household_to_its_slips(pages: Pages) -> None:
+    browser, address = pages.browser("office"), "/reports?year=2025"
+    sums = []
+    for _ in range(3):
+        page = browser.get(address).text
+        sums.append(total_of(page)[-3])
+        links = re.findall(r'<tbody>.*?<a href="([^"]+)"', page, re.DOTALL)
+        address = html.unescape(links[0])
+    assert "农户-" in page
+    first = rows_of(page)[0]
+    why = re.search(r'href="(/reports/income/why[^"]+)">' + re.escape(first[-3]) + "<", page)
+    assert why
+    found = browser.get(html.unescape(why[1])).text
+    assert sum(fen(row[-1]) for row in rows_of(found)) == fen(first[-3])
+    assert fen(sums[0]) > fen(sums[1]) > fen(sums[2])
+
+
+def test_every_figure_of_the_page_leads_to_rows_with_the_same_sum(pages: Pages) -> None:
+    browser = pages.browser("office")
+    page = browser.get(f"/reports?year=2025&place={CHANGLE}&by=village").text
+    links = re.findall(r'<td class="n"><a href="(/reports/income/why[^"]+)">([^<]+)</a>', page)
+    assert len(links) > 30
+    for address, shown in links[:9]:
+        found = browser.get(html.unescape(address)).text
+        assert f"<b>{shown}</b>" in found, (address, shown)
+
+
+def test_signed_and_kept_stand_apart_on_the_page(pages: Pages) -> None:
+    page = pages.page("office", "/reports/agreements?as_of=2025-07-31")
+    assert rows_of(page)[0] == [
+        "A001", "运城市区连锁超市乙（示例）", "1", "9,700", "55,872.00", "2,238.462", "20", "20", "19", "1", "109.44",
+        "0.85%", "2,219.462",
+    ]  # fmt: skip
+    assert "518,114.50" in page
+
+
+def test_filters_that_make_no_sense_are_named_and_the_page_still_stands(pages: Pages) -> None:
+    for address in ("/reports?year=1", "/reports?year=2025&by=%00", "/reports/agreements?as_of=x", "/reports?no=1"):
+        assert "筛选条件有误" in pages.page("office", address)
+
+
+def test_a_firm_sees_its_own_figures_and_nobody_elses_gain(pages: Pages) -> None:
+    page = pages.page("f01", "/reports?year=2025&by=firm")
+    assert [row[0] for row in rows_of(page)] == ["F01"]
+    assert "只向县、乡镇提供" in page
+
+
+@pytest.mark.parametrize(
+    ("address", "most"), [("/reports?year=2025", 32), ("/reports/agreements", 8), ("/reports/income/why?year=2025", 6)]
+)
+def test_a_page_costs_a_bounded_number_of_statements(pages: Pages, address: str, most: int) -> None:
+    browser = pages.browser("office")
+    with statements() as seen:
+        assert browser.get(address).status_code == 200
+    assert len(seen) <= most, len(seen)
+
+
+@contextmanager
+def served(app: Flask, cookie: str) -> Iterator[str]:
+    """The app on a port of this machine, for a browser that is signed in."""
+
+    def signed_in(environ: dict[str, object], start: Callable[..., object]) -> Iterable[bytes]:
+        environ["HTTP_COOKIE"] = f"signed_in={cookie}"
+        return app.wsgi_app(environ, start)  # type: ignore[arg-type]
+
+    server = make_server("127.0.0.1", 0, signed_in, threaded=True)  # type: ignore[arg-type]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("chromium", CHROMIUM[:1])
+@pytest.mark.parametrize(
+    ("address", "charts"), [("/reports?year=2025", 2), ("/reports/agreements?as_of=2025-12-31", 2)]
+)
+def test_a_real_browser_draws_every_chart(
+    pages: Pages, chromium: str, address: str, charts: int, tmp_path: Path
+) -> None:
+    with served(pages.app, pages.token("office")) as home:
+        drawn = subprocess.run(
+            [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
+             "--window-size=1600,1400", "--virtual-time-budget=4000", "--dump-dom", home + address],
+            capture_output=True, text=True, timeout=90, check=True,
+        )  # fmt: skip
+    assert len(re.findall(r'data-drawn="[1-9]"', drawn.stdout)) == charts
+    assert drawn.stdout.count("<canvas") == charts
