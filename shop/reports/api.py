@@ -11,6 +11,7 @@ from shop.kit.errors import NotFoundError
 from shop.kit.http import documented, language, now
 from shop.kit.schemas import PageQuery, cursor_key, page
 from shop.reports import agreement_report, errors, income_report, publications, queries, schemas
+from shop.reports.agreement_stock import agreement_stock as stock_of_agreements
 from shop.reports.area import READERS
 from shop.reports.explain import explain_income
 from shop.reports.gain import gain
@@ -77,6 +78,26 @@ def agreements(query: dict[str, Any]) -> dict[str, Any]:
         db.session(), current_actor(), query["by"], query["day"] or beijing_day(now()), language(),
         limit=query["limit"], after=query["after"],
     )  # fmt: skip
+
+
+@blueprint.route("/reports/agreement-stock", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.AgreementStockFilter, location="query")
+@blueprint.response(200, schemas.AgreementStock)
+@documented(
+    answer={
+        "day": "2025-07-15", "days": 14,
+        "items": [{
+            "firm": "F01", "firm_name_zh": "合作社（示例）", "sku": "PL001", "name_zh": "大桐蜜桃", "asked_g": 400_000,
+            "available_g": 250_000, "lacking_g": 150_000,
+        }],
+    }
+)  # fmt: skip
+def agreement_stock(query: dict[str, Any]) -> dict[str, Any]:
+    """协议供货风险 · What agreements ask for in the days ahead, against what nobody holds of the firm's stock."""
+    day = beijing_day(now())
+    items = stock_of_agreements(db.session(), current_actor(), day, query["days"])
+    return {"day": day, "days": query["days"], "items": items}
 
 
 @blueprint.route("/reports/income", methods=["GET"])

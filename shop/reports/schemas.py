@@ -136,6 +136,32 @@ class AgreementsReport(ReportHead):
     total = fields.Nested(AgreementFigures)
 
 
+class AgreementStockFilter(StrictSchema):
+    """How many days ahead are looked at."""
+
+    days = QueryWhole(low=0, high=90, load_default=14)
+
+
+class AgreementStockRow(Schema):
+    """A firm's promised product: asked in the days ahead, free of it, lacking. In grams."""
+
+    firm = fields.String()
+    firm_name_zh = fields.String()
+    sku = fields.String()
+    name_zh = fields.String()
+    asked_g = fields.Integer()
+    available_g = fields.Integer()
+    lacking_g = fields.Integer()
+
+
+class AgreementStock(Schema):
+    """What agreements ask of stock, the largest lack first."""
+
+    day = fields.Date()
+    days = fields.Integer()
+    items = fields.List(fields.Nested(AgreementStockRow))
+
+
 class IncomeSpan(StrictSchema):
     """What a row is, which months (`year`, or `from` and `to`), and perhaps of which township or village alone."""
 
