@@ -15,6 +15,7 @@ from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
 from shop.orders.locks import locked_order
 from shop.orders.models import Order
+from shop.payments.errors import RefundByMarketplace
 
 blueprint = Blueprint("claims", __name__, url_prefix="/api/v1", description="质量赔付 · Claims")
 
@@ -101,7 +102,7 @@ def answer(body: dict[str, Any], number: str) -> dict[str, Any]:
 @documented(
     errors=[
         errors.NotFoundError, errors.MoveRefusedError, errors.AnswerAwaited, errors.ClaimBeyondReceived,
-        errors.NothingLeft, errors.NotReceived,
+        errors.NothingLeft, errors.NotReceived, RefundByMarketplace,
     ],
     example={"event": "accept", "words": "照片清楚，按坏果比例赔付"},
 )  # fmt: skip

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
+from shop.channels.models import CouponPayer
 from shop.claims import errors
 from shop.claims.actions import Told, accept, answer, raise_claim, reject, withdraw
 from shop.claims.models import Claim, ClaimReason, ClaimStatus
@@ -18,6 +19,8 @@ from shop.orders.models import Order
 from shop.payments.models import Refund, RefundLine
 from tests.factories.claims import answered, claimed, granted
 from tests.factories.sales import Season, agreement_of
+from tests.live.test_live_coupons import order as with_coupon
+from tests.live.test_live_coupons import promise
 
 
 def told(season: Season, **more: object) -> Told:
@@ -202,6 +205,16 @@ def test_what_went_back_in_another_way_is_not_paid_twice(season: Season) -> None
     assert granted(season, order, 4_000).amount_fen == 100
     with pytest.raises(errors.NothingLeft):
         granted(season, order, 500)
+
+
+def test_what_a_coupon_took_off_is_not_paid_back(season: Season) -> None:
+    promise(season, "H5", CouponPayer.HOST, None)
+    order = season.settled(season.pays(with_coupon(season, "H5")))
+    (line,) = lines_of(season.session, order.id)
+    assert (line.amount_fen, order.paid_fen) == (6_000, 5_500)
+    assert granted(season, order, line.weight_g // 10).amount_fen == 550
+    assert granted(season, order, line.weight_g // 2).amount_fen == 4_950
+    assert refunds(season, order) == [550, 4_950]
 
 
 def test_what_was_refused_at_the_door_is_not_paid_again(season: Season) -> None:
