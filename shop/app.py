@@ -42,6 +42,7 @@ from shop.web.api import blueprint as web
 from shop.web.buying import blueprint as buying
 from shop.web.claiming import blueprint as claiming
 from shop.web.dashboard import blueprint as dashboard
+from shop.web.desk import blueprint as desk
 from shop.web.following import blueprint as following
 from shop.web.links import blueprint as sale_links
 from shop.web.rounds import blueprint as round_pages
@@ -95,6 +96,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
         api.register_blueprint(room)
     app.register_blueprint(web)
     app.register_blueprint(round_pages)
+    app.register_blueprint(desk)
     app.register_blueprint(store)
     app.register_blueprint(buying)
     app.register_blueprint(following)

@@ -8,11 +8,9 @@ double tap joins once.
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from marshmallow import ValidationError
-from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response
 
 from shop.access.actions import normal_phone
@@ -26,6 +24,7 @@ from shop.kit.http import now
 from shop.kit.money import yuan
 from shop.rounds import joining, queries, schemas
 from shop.rounds.errors import SecretNotKnown
+from shop.web.signin import from_our_page
 
 blueprint = Blueprint("round_pages", __name__, template_folder="templates")
 
@@ -45,9 +44,9 @@ SAID_ZH = {
 
 @blueprint.before_request
 def from_our_own_pages_only() -> None:
-    """A form is taken from our own pages only: browsers name the Origin of every POST. Raises 403."""
-    if request.method == "POST" and urlsplit(request.headers.get("Origin", "")).netloc != request.host:
-        raise Forbidden
+    """A form is taken from our own pages only. Raises FromElsewhere."""
+    if request.method == "POST":
+        from_our_page()
 
 
 @blueprint.errorhandler(NotFoundError)

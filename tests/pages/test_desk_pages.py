@@ -1,0 +1,69 @@
+"""Papers of a unit's organiser: his own only, to sign on, with nothing on them that is nobody's business."""
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from shop.kit.tables import XLSX_TYPE, read_table
+from tests.factories.world import World, build
+
+PAGES = ["/desk/rounds", "/desk/rounds/T01/distribution", "/desk/rounds/T01/distribution.xlsx",
+         "/desk/orders/UNIT1/acceptance-sheet"]  # fmt: skip
+
+
+@pytest.fixture
+def world(committed: Flask) -> World:
+    return build(committed)
+
+
+def browser(world: World, who: str) -> FlaskClient:
+    """Somebody who has signed in to the pages."""
+    client = world.app.test_client()
+    client.set_cookie("signed_in", world.headers[who]["Authorization"].removeprefix("Bearer "))
+    return client
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_who_has_not_signed_in_is_asked_to(world: World, path: str) -> None:
+    answer = world.app.test_client().get(path)
+    assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (303, "/sign-in")
+
+
+def test_t49_a_paper_of_a_unit_is_for_its_buyers(world: World) -> None:
+    host, buyer = browser(world, "host"), browser(world, "buyer")
+    assert [host.get(path).status_code for path in PAGES] == [403] * 4
+    assert [buyer.get(path).status_code for path in PAGES] == [200] * 4
+
+
+@pytest.mark.parametrize("path", [path.replace("T01", "T02").replace("UNIT1", "UNIT2") for path in PAGES[1:]])
+def test_t48_a_paper_of_another_unit_reads_like_a_missing_one(world: World, path: str) -> None:
+    buyer = browser(world, "buyer")
+    foreign, missing = buyer.get(path), buyer.get(re.sub("T02|UNIT2", "NONE-999", path))
+    assert (foreign.status_code, foreign.text) == (404, missing.text)
+
+
+def test_the_list_of_rounds_shows_the_link_to_pass_on_and_only_our_own(world: World) -> None:
+    text = browser(world, "buyer").get("/desk/rounds").text
+    assert "http://localhost/r/jn2" in text
+    assert "团购1（示例）" in text
+    assert "团购2" not in text
+
+
+def test_the_distribution_list_prints_people_boxes_and_a_place_to_sign(world: World) -> None:
+    buyer = browser(world, "buyer")
+    text = buyer.get("/desk/rounds/T01/distribution").text
+    for words in ("同事1（示例）", "苹果1（示例）", "签名", "按箱", "1 号 同事1（示例）", "合计 1 人", "自愿参加"):
+        assert words in text
+    assert re.findall(r'(?:src|href)="(?:https?:)?//', text) == []
+    assert "<script" not in text
+    book = buyer.get("/desk/rounds/T01/distribution.xlsx")
+    assert book.content_type == XLSX_TYPE
+    assert [row[1] for _, row in read_table(book.data)] == ["姓名", "同事1（示例）"]
+
+
+def test_the_acceptance_sheet_has_two_places_to_sign(world: World) -> None:
+    text = browser(world, "buyer").get("/desk/orders/UNIT1/acceptance-sheet").text
+    for words in ("货物验收单", "UNIT1", "U01（示例）", "尚未发货", "采购方验收人", "供货方交货人"):
+        assert words in text
