@@ -1,18 +1,22 @@
 """Reports over HTTP: sales by channel, purchase agreements, household income. Each answers from rollups."""
 
+import json
 from typing import Any
 
+from flask import Response
 from flask_smorest import Blueprint
 
 from shop.access.guard import EVERYONE, Role, allow, current_actor
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
 from shop.kit.errors import NotFoundError
-from shop.kit.http import documented, language, now
+from shop.kit.http import AS_FILES, asks_for_file, documented, file_response, language, now
+from shop.kit.idempotency import idempotent
 from shop.kit.schemas import PageQuery, cursor_key, page
-from shop.reports import agreement_report, errors, income_report, publications, queries, schemas
+from shop.reports import agreement_report, errors, files, income_report, publications, queries, schemas, sent
 from shop.reports.agreement_stock import agreement_stock as stock_of_agreements
 from shop.reports.area import READERS
+from shop.reports.errors import PeriodNotBegun, ReportNeedsReason, ReportUnchanged
 from shop.reports.explain import explain_income
 from shop.reports.gain import gain
 
@@ -211,3 +215,84 @@ def list_published(query: dict[str, Any]) -> dict[str, object]:
 def show_published(query: dict[str, Any]) -> dict[str, Any]:
     """发布的数字 · The figures of a published period, by township and in total, and what this version changed."""
     return publications.publication(db.session(), query["first"], query["last"], query["version"])
+
+
+_SENT = {
+    "code": "day-2025-07-15-140829-v1", "title": "日报 2025-07-15", "every": "day", "from": "2025-07-15",
+    "to": "2025-07-15", "area": "平陆县", "version": 1, "note": None, "confirmed_by": "县五销办（示例）",
+    "sent_at": "2025-07-15T10:00:00+00:00",
+    "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+}  # fmt: skip
+_DAY = {"from": "2025-07-15", "to": "2025-07-15"}
+
+
+@blueprint.route("/reports/periodic", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.PeriodicFilter, location="query")
+@blueprint.response(200, schemas.Periodic)
+@blueprint.doc(**AS_FILES)
+@documented(
+    answer={
+        "every": "day", "title": "日报 2025-07-15", "day": _DAY, "period": _DAY,
+        "cumulative": {"from": "2025-01-01", "to": "2025-07-15"},
+        "last_year": {"from": "2024-07-15", "to": "2024-07-15"},
+        "cut_off": "2025-07-15T10:00:00+00:00", "as_of": "2025-07-15T09:59:58+00:00", "over": False,
+        "tax": "金额为含税价。", "basis": "…", "sources": "…", "gain": None,
+        "sections": [{
+            "code": "sessions", "title": "直播场次（本期）",
+            "columns": [{"title": "场次", "path": "name", "measure": "text"},
+                        {"title": "净额", "path": "net_fen", "measure": "fen"}],
+            "rows": [{"key": "LIVE-1", "name": "鲜桃专场（示例）", "net_fen": 6000}], "total": {"net_fen": 6000},
+        }],
+    }
+)  # fmt: skip
+def show_periodic(query: dict[str, Any]) -> Any:
+    """日报、旬报、周报、月报 · Daily, ten-day, weekly, monthly report: as it is now, as JSON, CSV or XLSX by `Accept`.
+
+    Each figure over the last day, the period, the year so far and the same period a year before.
+    """
+    moment = now()
+    report = sent.current_report(
+        db.session(), current_actor(), query["every"], query["on"] or beijing_day(moment), now=moment
+    )
+    if kind := asks_for_file():
+        return file_response(files.as_bytes(kind, files.periodic_sheets(report)), kind, report["title"])
+    return report
+
+
+@blueprint.route("/reports/sent", methods=["POST"])
+@allow(*sent.SENDERS)
+@idempotent
+@blueprint.arguments(schemas.ReportToSend)
+@blueprint.response(201, schemas.Sent)
+@documented(
+    errors=[PeriodNotBegun, ReportUnchanged, ReportNeedsReason], example={"every": "day", "on": "2025-07-15"},
+    answer=_SENT,
+)  # fmt: skip
+def send(body: dict[str, Any]) -> dict[str, Any]:
+    """报送 · Confirm and send a report: its bytes are frozen; a later one of the period is its next version."""
+    return sent.send_report(db.session(), current_actor(), body["every"], body["on"], body["note"], now=now())
+
+
+@blueprint.route("/reports/sent", methods=["GET"])
+@allow(*sent.SENDERS)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.SentPage)
+@documented(answer={"items": [_SENT], "next": None})
+def list_sent(query: dict[str, Any]) -> dict[str, Any]:
+    """已报送的报表 · Reports that were sent: the county sees all, a township manager his own."""
+    rows = sent.list_sent(db.session(), current_actor(), limit=query["limit"], before_id=cursor_key(query["cursor"]))
+    return page(rows, query["limit"], lambda row: int(row["id"]))
+
+
+@blueprint.route("/reports/sent/<string:code>", methods=["GET"])
+@allow(*sent.SENDERS)
+@blueprint.response(200, schemas.Periodic)
+@blueprint.doc(**AS_FILES)
+@documented(errors=[NotFoundError])
+def show_sent(code: str) -> Any:
+    """已报送报表的内容 · The bytes of a sent report, as JSON; or made into CSV or XLSX by `Accept`."""
+    body = sent.body_of(db.session(), current_actor(), code)
+    if kind := asks_for_file():
+        return file_response(files.as_bytes(kind, files.periodic_sheets(json.loads(body))), kind, code)
+    return Response(body, content_type="application/json")

@@ -1,4 +1,4 @@
-"""Why a figure is not published."""
+"""Why a report is refused, or a figure not published."""
 
 from shop.kit.errors import DomainError
 
@@ -38,3 +38,31 @@ class RestatementNeedsReason(DomainError):
     title_zh, title_en = "重述须说明原因", "A restatement needs a reason"
     zh = "该期间已发布第 {version} 版，重述须写明原因。"
     en = "Version {version} of this period is published; say why it is restated."
+
+
+class PeriodNotBegun(DomainError):
+    """A report of days to come."""
+
+    code = "period-not-begun"
+    title_zh, title_en = "期间尚未开始", "The period has not begun"
+    zh = "{first} 起的期间尚未开始，没有可报送的数字。"
+    en = "The period from {first} has not begun: there is nothing to send."
+
+
+class ReportUnchanged(DomainError):
+    """Sent again with the same figures."""
+
+    code = "report-unchanged"
+    title_zh, title_en = "数字没有变化", "Nothing changed"
+    zh = "已报送的 {report} 与现在的数字相同，不必另报。"
+    en = "{report} was sent with the same figures."
+
+
+class ReportNeedsReason(DomainError):
+    """A later version without a word of why."""
+
+    code = "report-needs-reason"
+    status = 422
+    title_zh, title_en = "请说明更正原因", "Say why"
+    zh = "{report} 已经报送；新的版本须在 note 中说明原因。"
+    en = "{report} was sent already: say in `note` why there is another version."

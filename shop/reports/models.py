@@ -7,12 +7,13 @@ household), agreements (agreement).
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.income.models import IncomeKind
 from shop.kit.db import Model, one_of
 from shop.kit.types import Code, Fen, Grams, Id, Instant, Json, Prose, Ref, Small
+from shop.reports.periods import Every
 
 
 class Rollup(StrEnum):
@@ -59,7 +60,8 @@ class SalesRollup(Model):
 class ProductSalesRollup(Model):
     """Per day of placing, firm, channel and product, over confirmed orders that were not cancelled.
 
-    `weight_g` accepted, else ordered; `amount_fen` goods as ordered, before freight, refunds beside it.
+    `weight_g` accepted, else ordered; `amount_fen` goods as ordered, before freight, refunds beside it. `net_fen`: on
+    invoice what was accepted, else as ordered; in advance as ordered less refunds.
     """
 
     __tablename__ = "product_sales_rollup"
@@ -73,6 +75,7 @@ class ProductSalesRollup(Model):
     weight_g: Mapped[Grams]
     amount_fen: Mapped[Fen]
     refunded_fen: Mapped[Fen]
+    net_fen: Mapped[Fen]
 
 
 class IncomeRollup(Model):
@@ -183,3 +186,33 @@ class JobRun(Model):
     finished_at: Mapped[Instant | None]
     rows: Mapped[int | None]
     outcome: Mapped[Prose | None]
+
+
+class SentReport(Model):
+    """A periodic report as it was sent: its bytes, for ever. A later one of the same period is the next version.
+
+    `party_id`: the county or township it is of. `body`: the JSON of the report in UTF-8, `body_sha256` its hash.
+    """
+
+    __tablename__ = "sent_reports"
+    __table_args__ = (
+        one_of("every", Every),
+        UniqueConstraint("party_id", "every", "first_on", "version"),
+        CheckConstraint("version > 0", name="version_counted"),
+        CheckConstraint("version = 1 OR note IS NOT NULL", name="later_version_says_why"),
+        CheckConstraint("last_on >= first_on", name="days_ordered"),
+        CheckConstraint("body_sha256 = sha256(body)", name="body_as_sent"),
+    )
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    party_id: Mapped[Ref] = mapped_column(ForeignKey("parties.id"))
+    every: Mapped[Every]
+    first_on: Mapped[date]
+    last_on: Mapped[date]
+    version: Mapped[Small]
+    note: Mapped[Prose | None]
+    sent_at: Mapped[Instant]
+    confirmed_by_id: Mapped[Ref] = mapped_column(ForeignKey("people.id"))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    body_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))

@@ -92,11 +92,13 @@ _SALES = Plan(
         Table(
             "product_sales_rollup",
             ("day", "firm_id", "channel_id", "product_id"),
-            ("lines", "weight_g", "amount_fen", "refunded_fen"),
+            ("lines", "weight_g", "amount_fen", "refunded_fen", "net_fen"),
             """
             SELECT placed_on AS day, orders.firm_id, channel_id, product_id, count(*) AS lines,
                 sum(coalesce(accepted_g, weight_g))::bigint AS weight_g, sum(amount_fen)::bigint AS amount_fen,
-                sum(order_lines.refunded_fen)::bigint AS refunded_fen
+                sum(order_lines.refunded_fen)::bigint AS refunded_fen,
+                sum(CASE payment_terms WHEN 'on_invoice' THEN coalesce(accepted_fen, amount_fen)
+                    ELSE amount_fen - order_lines.refunded_fen END)::bigint AS net_fen
             FROM {facts} JOIN order_lines ON order_lines.order_id = orders.id
             WHERE confirmed_at IS NOT NULL AND status <> 'cancelled'
             GROUP BY placed_on, orders.firm_id, channel_id, product_id

@@ -11,6 +11,7 @@ from shop.kit.schemas import MAX_PAGE, Code, Day, Month, PageQuery, QueryWhole, 
 from shop.reports.agreement_report import AgreementsBy
 from shop.reports.explain import Measure
 from shop.reports.income_report import IncomeBy
+from shop.reports.periods import Every
 from shop.reports.queries import Period
 
 #: Rows for each day: a year at most. Anything: ten years.
@@ -398,4 +399,85 @@ class PublicationPage(Schema):
     """Versions, newest first."""
 
     items = fields.List(fields.Nested(PublicationHead))
+
+
+class PeriodicFilter(StrictSchema):
+    """Which report: how often it is made, and a day of its period (today by default)."""
+
+    every = fields.Enum(Every, by_value=True, load_default=Every.DAY)
+    on = Day(load_default=None)
+
+
+class SpanOut(Schema):
+    """From the first to the last day, both included."""
+
+    first = fields.Date(data_key="from", attribute="from")
+    last = fields.Date(data_key="to", attribute="to")
+
+
+class ColumnOut(Schema):
+    """A column of a section: its title, the name of its value in a row, its unit (`by_row`: the row names it)."""
+
+    title = fields.String()
+    path = fields.String()
+    measure = fields.String()
+
+
+class SectionOut(Schema):
+    """A table of a periodic report. Values in fen, grams, basis points or counts, as `columns` say."""
+
+    code = fields.String()
+    title = fields.String()
+    columns = fields.List(fields.Nested(ColumnOut))
+    rows = fields.List(fields.Dict())
+    total = fields.Dict(allow_none=True)
+
+
+class Periodic(Schema):
+    """A daily, ten-day, weekly or monthly report as it is now. `over`: whether its period is."""
+
+    every = fields.String()
+    title = fields.String()
+    day = fields.Nested(SpanOut)
+    period = fields.Nested(SpanOut)
+    cumulative = fields.Nested(SpanOut)
+    last_year = fields.Nested(SpanOut)
+    cut_off = fields.DateTime()
+    as_of = fields.DateTime(allow_none=True)
+    over = fields.Boolean()
+    tax = fields.String()
+    basis = fields.String()
+    sources = fields.String()
+    gain = fields.Nested(Gain, allow_none=True)
+    sections = fields.List(fields.Nested(SectionOut))
+
+
+class ReportToSend(StrictSchema):
+    """Which report is sent; `note`: why again, from the second version on."""
+
+    every = fields.Enum(Every, by_value=True, required=True)
+    on = Day(required=True)
+    note = Text(high=200, load_default=None)
+
+
+class Sent(Schema):
+    """A report that was sent: frozen. Its bytes are at `/reports/sent/{code}`; `sha256` is their hash."""
+
+    code = fields.String()
+    title = fields.String()
+    every = fields.Enum(Every, by_value=True)
+    first = fields.Date(data_key="from", attribute="first_on")
+    last = fields.Date(data_key="to", attribute="last_on")
+    area = fields.String()
+    version = fields.Integer()
+    note = fields.String(allow_none=True)
+    confirmed_by = fields.String()
+    sent_at = fields.DateTime()
+    sha256 = fields.String()
+
+
+class SentPage(Schema):
+    """Reports that were sent, the latest first."""
+
+    items = fields.List(fields.Nested(Sent))
     next = fields.String(allow_none=True)

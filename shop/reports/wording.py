@@ -40,6 +40,25 @@ AGREEMENTS = Said(
     " overdue on the day; forecast is what the schedules ask for after the day, at the floor price.",
 )
 
+PERIODIC = Said(
+    "按下单日（北京时间）统计已确认、未取消的订单。销售额为商品金额：凭发票付款的以验收为准，未验收的以下单为准；预付的减去已退款；"
+    "不含运费与优惠。各渠道、乡镇、企业、商品的销售额来自同一汇总表，合计相同。农户收入按入账日：已结账月份的迟到记录计入接收它的月份首日。"
+    "同比为本期与上年同期之差；上年同期为零时无基数。周报与上年相同的星期比较。",
+    "Confirmed orders that were not cancelled, by the Beijing day they were placed. Sales are goods: accepted, or as"
+    " ordered until then, on invoice; less refunds when paid in advance; without freight and discounts. By channel,"
+    " township, firm and product they come from one rollup and add up to the same. Income counts on the day it was"
+    " earned, or on the first day of the month that took it when it came late. The change is over the same period a"
+    " year before; where that is zero there is no base. A week is compared with the same weekdays.",
+)
+
+TAX = Said("金额为含税价。", "Amounts include tax.")
+
+SOURCES = Said(
+    "本系统订单与结算、平台文件导入、农户入账记录自动汇总；无手工填报的数字。",
+    "Summed from orders and settlements of this system, files of platforms, and household entries; no figure is typed"
+    " in.",
+)
+
 INCOME = Said(
     "只含本系统各企业付给农户的现金；产品销售收入为毛额，未扣种养成本，不是净收入。"
     "带动农户为期内有交售、工资、租金、返还或分红的农户，按户去重。"

@@ -3,35 +3,44 @@
 The filters stand in the address, so that a page can be sent to a colleague, who sees it for his own area.
 """
 
+import json
 from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from marshmallow import Schema
+from werkzeug.wrappers import Response as AnyResponse
 
 from shop.access.guard import Actor, current_actor
 from shop.access.queries import me
 from shop.channels.policies import POLICIES
 from shop.income.models import Category, IncomeKind
 from shop.kit.clock import beijing_day
-from shop.kit.db import db
-from shop.kit.http import now
+from shop.kit.db import db, transaction
+from shop.kit.errors import DomainError
+from shop.kit.http import file_response, now
 from shop.kit.schemas import cursor_key, page
+from shop.kit.tables import CSV_TYPE, XLSX_TYPE
 from shop.places.queries import place_names
 from shop.reports import schemas
 from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.area import READERS, sees_households
+from shop.reports.columns import Column, written
 from shop.reports.explain import Measure, explain_income
+from shop.reports.files import as_bytes, columns_of, periodic_sheets
 from shop.reports.gain import gain
 from shop.reports.income_report import CATEGORY_NAMES, TOWNSHIP_DIGITS, IncomeBy, Months, income_report, latest_year
-from shop.web.panels import Card, Chart, Column, Link, table, written
-from shop.web.signin import page_for
+from shop.reports.periods import NAMES_ZH, Every
+from shop.reports.sent import SENDERS, body_of, current_report, list_sent, send_report
+from shop.web.panels import Card, Chart, Link, table
+from shop.web.signin import from_our_page, page_for
 
 blueprint = Blueprint("dashboard", __name__, template_folder="templates")
 
 #: Households or agreements on a page.
 ROWS = 100
+FILE_KINDS = {"xlsx": XLSX_TYPE, "csv": CSV_TYPE}
 
 CATEGORY_ZH = {
     Category.WAGE: "工资性收入", Category.BUSINESS: "经营收入", Category.PROPERTY: "财产性收入",
@@ -68,6 +77,12 @@ EXPLAINED: dict[str, dict[str, str]] = {
     "business.cost_fen": {"measure": Measure.COST.value},
     **{f"categories.{CATEGORY_NAMES[category]}": {"category": category.value} for category in Category},
 }  # fmt: skip
+
+
+@blueprint.errorhandler(DomainError)
+def refused(error: DomainError) -> tuple[str, int]:
+    """A refusal as a page."""
+    return render_template("dashboard/refused.html", title=error.title_zh, text=error.sentence("zh")), error.status
 
 
 @blueprint.app_template_filter("shown")
@@ -323,3 +338,67 @@ def _source_zh(row: dict[str, Any]) -> dict[str, Any]:
     if "channel" in row:
         said["channel_zh"] = POLICIES[row["channel"]].name_zh
     return said
+
+
+@blueprint.route("/reports/periodic")
+@page_for(*READERS)
+def periodic() -> str:
+    """日报、旬报、周报、月报 · A report on paper: as it is now, to be printed or saved as PDF."""
+    actor, moment = current_actor(), now()
+    query, wrong = _asked(schemas.PeriodicFilter(), lambda: {"on": str(beijing_day(moment))})
+    on = query["on"] or beijing_day(moment)
+    report = current_report(db.session(), actor, query["every"], on, now=moment)
+    return _page(
+        "periodic", report["title"], wrong=wrong, report=report, every=query["every"], on=on,
+        kinds=[(kind.value, NAMES_ZH[kind]) for kind in Every],
+        tabs=[(NAMES_ZH[kind], _here(query | {"every": kind}), kind is query["every"]) for kind in Every],
+        files=[
+            (name, url_for("dashboard.periodic_file", every=query["every"].value, on=str(on), kind=kind))
+            for kind, name in (("xlsx", "Excel"), ("csv", "CSV"))
+        ],
+        tables=[
+            table(section["title"], columns_of(section), section["rows"], section["total"], lambda column, row: None)
+            for section in report["sections"]
+        ],
+        sends=actor.has(*SENDERS), sent=_sent(actor),
+    )  # fmt: skip
+
+
+@blueprint.route("/reports/periodic.<any(xlsx, csv):kind>")
+@page_for(*READERS)
+def periodic_file(kind: str) -> AnyResponse:
+    """报表文件 · The same report as a file."""
+    moment = now()
+    query, _ = _asked(schemas.PeriodicFilter(), lambda: {"on": str(beijing_day(moment))})
+    on = query["on"] or beijing_day(moment)
+    report = current_report(db.session(), current_actor(), query["every"], on, now=moment)
+    return file_response(as_bytes(FILE_KINDS[kind], periodic_sheets(report)), FILE_KINDS[kind], report["title"])
+
+
+@blueprint.route("/reports/sent/<string:code>")
+@page_for(*SENDERS)
+def sent_report(code: str) -> str:
+    """已报送 · A report as it was sent, for printing."""
+    report = json.loads(body_of(db.session(), current_actor(), code))
+    return _page(
+        "sent", report["title"], report=report,
+        tables=[
+            table(section["title"], columns_of(section), section["rows"], section["total"], lambda column, row: None)
+            for section in report["sections"]
+        ],
+    )  # fmt: skip
+
+
+@blueprint.route("/reports/sent", methods=["POST"])
+@page_for(*SENDERS)
+def send() -> AnyResponse:
+    """报送 · Confirm and send the report that is shown; a double tap finds it sent already."""
+    from_our_page()
+    given = schemas.ReportToSend().load({name: value for name, value in request.form.items() if value})
+    with transaction() as session:
+        made = send_report(session, current_actor(), given["every"], given["on"], given["note"], now=now())
+    return redirect(url_for("dashboard.sent_report", code=made["code"]), 303)
+
+
+def _sent(actor: Actor) -> list[dict[str, Any]]:
+    return list_sent(db.session(), actor, limit=12, before_id=None)[:12] if actor.has(*SENDERS) else []

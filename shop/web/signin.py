@@ -56,7 +56,10 @@ def page_for(*roles: Role) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             try:
                 g.actor = admitted(actor, frozenset(roles))
             except ForbiddenError as refused:
-                response = make_response(render_template("dashboard/refused.html", text=refused.sentence("zh")), 403)
+                told = render_template(
+                    "dashboard/refused.html", title=refused.title_zh, text=refused.sentence("zh"), other=True
+                )
+                response = make_response(told, 403)
             else:
                 response = make_response(view(*args, **kwargs))
             response.headers["Cache-Control"] = "no-store"

@@ -6,6 +6,7 @@ Codes of side A are those of the worked examples in the documentation, so that a
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from flask import Flask
@@ -61,7 +62,8 @@ from shop.marketplaces.models import Marketplace
 from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
 from shop.payments.models import Payment, PaymentStatus, Provider
 from shop.places.models import Township, TownshipKind, Village, VillageKind
-from shop.reports.models import Publication
+from shop.reports.models import Publication, SentReport
+from shop.reports.periods import Every
 from shop.rounds.joining import hashed
 from shop.rounds.models import EntryLine, Round, RoundEntry, RoundProduct, RoundStatus
 from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind
@@ -123,8 +125,9 @@ def build(app: Flask) -> World:
                         union_cap_fen=150_000, file_by=date(2025, 3, 21), source_zh="通知（示例）", recorded_at=NOW)
         )  # fmt: skip
         sides = [_side(writer, number, campaign) for number in (1, 2)]
-    for side in sides:
+    for number, side in enumerate(sides, 1):
         side.parties[PartyKind.COUNTY] = county
+        side.things["sent_report"] = _sent(app, number, side.parties[PartyKind.TOWNSHIP])
     with app.app_context(), transaction() as session:
         session.add(
             Publication(first_month=date(2025, 1, 1), last_month=date(2025, 1, 1), version=1,
@@ -189,6 +192,19 @@ class _Writer:
             )
         )  # fmt: skip
         return order
+
+
+def _sent(app: Flask, n: int, party_id: int) -> str:
+    """A report that a township's manager sent."""
+    manager = person(app, (Role.MANAGER, party_id))
+    code, body = f"day-2025-07-0{n}-township-{n}-v1", b'{"sections":[]}'
+    with app.app_context(), transaction() as session:
+        session.add(
+            SentReport(code=code, party_id=party_id, every=Every.DAY, first_on=date(2025, 7, n),
+                       last_on=date(2025, 7, n), version=1, sent_at=NOW, confirmed_by_id=manager, body=body,
+                       body_sha256=sha256(body).digest())
+        )  # fmt: skip
+    return code
 
 
 def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:

@@ -22,6 +22,7 @@ from shop.access.actions import issue_token
 from shop.access.models import Role
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
+from shop.kit.tables import read_table
 from shop.reports import rollups, runs
 from shop.reports.models import Rollup
 from tests.conftest import A_DAY_IN_JULY, fresh_app
@@ -247,6 +248,38 @@ def test_a_page_costs_a_bounded_number_of_statements(pages: Pages, address: str,
     with statements() as seen:
         assert browser.get(address).status_code == 200
     assert len(seen) <= most, len(seen)
+
+
+def test_a_report_is_shown_sent_once_and_shown_as_it_was_sent(pages: Pages) -> None:
+    browser = pages.browser("office")
+    address = "/reports/periodic?every=month&on=2025-07-15"
+    page = browser.get(address).text
+    assert "月报 2025年7月" in page
+    assert "未报送" in page
+    sent = browser.post("/reports/sent", data={"every": "month", "on": "2025-07-15", "note": ""})
+    assert (sent.status_code, sent.headers["Location"]) == (303, "/reports/sent/month-2025-07-01-140829-v1")
+    frozen = browser.get(sent.headers["Location"]).text
+    assert "第 1 版" in frozen
+    assert rows_of(frozen, 2) == rows_of(page, 2)
+    again = browser.post("/reports/sent", data={"every": "month", "on": "2025-07-15", "note": "再报"})
+    assert (again.status_code, "数字没有变化" in again.text) == (409, True)
+    assert pages.browser("changle").get("/reports/sent/month-2025-07-01-140829-v1").status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "csv"])
+def test_the_file_beside_a_report_is_that_report(pages: Pages, kind: str) -> None:
+    answer = pages.browser("office").get(f"/reports/periodic.{kind}?every=month&on=2025-07-15")
+    assert answer.status_code == 200
+    assert f".{kind}" in answer.headers["Content-Disposition"]
+    cells = [cell for _, row in read_table(answer.data) for cell in row]
+    assert "月报 2025年7月" in cells
+
+
+def test_t54_a_report_is_sent_from_our_page_only(pages: Pages) -> None:
+    answer = pages.browser("office").post(
+        "/reports/sent", data={"every": "day", "on": "2025-07-14"}, headers={"Origin": "https://evil.example"}
+    )
+    assert answer.status_code == 403
 
 
 @contextmanager

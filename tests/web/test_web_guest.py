@@ -179,7 +179,7 @@ def test_t54_a_ticket_of_another_browser_or_another_order_is_refused(store: Stor
     before = contents(store.app)
     for fields in (
         form.fields | {"ticket": foreign.fields["ticket"]},
-        form.fields | {"ticket": form.fields["ticket"][:-1] + "0"},
+        form.fields | {"ticket": form.fields["ticket"][:-1] + ("1" if form.fields["ticket"].endswith("0") else "0")},
         form.fields | {"ticket": "x"},
         form.fields | {"quantity": "9"},
     ):

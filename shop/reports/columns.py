@@ -1,0 +1,94 @@
+"""A table of figures as people read it: columns with their unit, shown on a page or written to a file.
+
+Amounts stay whole fen and grams until they are shown; a figure that is not there is not zero.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from shop.kit.money import GRAMS_PER_KG, yuan
+from shop.kit.tables import Cell, Sheet, yuan_cell
+
+#: A figure that is not there: not zero.
+NONE = "—"
+
+
+def kilograms(weight_g: int) -> str:
+    """`1234567` grams as `1,234.567`, zeros at the end left out."""
+    sign = "-" if weight_g < 0 else ""
+    whole, grams = divmod(abs(weight_g), GRAMS_PER_KG)
+    return sign + (f"{whole:,}.{grams:03d}".rstrip("0") if grams else f"{whole:,}")
+
+
+def percent(rate_bp: int) -> str:
+    """`8512` basis points as `85.12%`."""
+    sign = "-" if rate_bp < 0 else ""
+    whole, hundredths = divmod(abs(rate_bp), 100)
+    return f"{sign}{whole}.{hundredths:02d}%"
+
+
+#: How a value of each unit is shown.
+WRITTEN: dict[str, Callable[[Any], str]] = {
+    "text": str, "count": lambda value: f"{value:,}", "fen": yuan, "g": kilograms, "bp": percent,
+}  # fmt: skip
+#: How it stands in a cell of a file: a number, exactly.
+CELLS: dict[str, Callable[[Any], Cell]] = {
+    "text": str, "count": int, "fen": yuan_cell, "g": lambda value: Decimal(value).scaleb(-3),
+    "bp": lambda value: Decimal(value).scaleb(-2),
+}  # fmt: skip
+#: The unit of a column whose rows have a unit each, named in the row.
+BY_ROW = "by_row"
+#: What the head of a column says of its unit, on a page and in a file.
+SHOWN_UNITS = {"text": "", "count": "", "fen": "元", "g": "kg", "bp": "", BY_ROW: ""}
+FILE_UNITS = SHOWN_UNITS | {"bp": "%"}
+
+
+def written(unit: str, value: Any) -> str:
+    """A value as it is shown; `—` where there is none."""
+    return NONE if value is None else WRITTEN[unit](value)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: where its value is found in a row (by dotted path), and its unit."""
+
+    title: str
+    path: str
+    unit: str = "text"
+
+    def of(self, row: dict[str, Any]) -> Any:
+        """The value in `row`; None where a part of the path is None or missing."""
+        value: Any = row
+        for name in self.path.split("."):
+            value = None if value is None else value.get(name)
+        return value
+
+    def unit_in(self, row: dict[str, Any]) -> str:
+        """The unit of its value in `row`."""
+        return str(row["measure"]) if self.unit == BY_ROW else self.unit
+
+    def head(self, units: dict[str, str] = SHOWN_UNITS) -> str:
+        """Its title with its unit."""
+        return f"{self.title}（{units[self.unit]}）" if units[self.unit] else self.title
+
+
+def totalled(columns: Sequence[Column], total: dict[str, Any]) -> dict[str, Any]:
+    """A total as the last row of a table: its first text says what it is."""
+    texts = [column.path for column in columns if column.unit == "text"]
+    return dict.fromkeys(texts, "") | {texts[0]: "合计"} | total
+
+
+def sheet(
+    title: str, columns: Sequence[Column], rows: Iterable[dict[str, Any]], total: dict[str, Any] | None = None
+) -> Sheet:
+    """A table for a file: money in yuan, weight in kg, rates in percent, as exact numbers."""
+
+    def cells(row: dict[str, Any]) -> list[Cell]:
+        return [None if (value := column.of(row)) is None else CELLS[column.unit_in(row)](value) for column in columns]
+
+    body = [cells(row) for row in rows]
+    if total is not None:
+        body.append(cells(totalled(columns, total)))
+    return Sheet(title, [column.head(FILE_UNITS) for column in columns], body)

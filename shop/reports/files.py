@@ -1,0 +1,56 @@
+"""Periodic reports as tables of a file: a cover, then a table for each section."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from shop.kit.tables import XLSX_TYPE, Cell, Sheet, write_csv, write_xlsx
+from shop.reports.columns import Column, sheet
+
+
+def periodic_sheets(report: dict[str, Any]) -> list[Sheet]:
+    """A periodic report, as computed or as frozen: a cover with what it says of itself, then its sections."""
+    cover: list[list[Cell]] = [
+        ["报表", report["title"]],
+        ["区域", report.get("area") or "本人权限范围"],
+        ["本期", f"{report['period']['from']} 至 {report['period']['to']}"],
+        ["截止时间", str(report["cut_off"])],
+        ["汇总时间", str(report["as_of"] or "尚未汇总")],
+        ["税", report["tax"]],
+        ["口径", report["basis"]],
+        ["来源", report["sources"]],
+        ["确认人", report.get("confirmed_by") or "未报送"],
+        ["版本", str(report.get("version") or "")],
+        ["说明", report.get("note") or ""],
+    ]
+    return [Sheet("封面", ["项目", "内容"], cover)] + [
+        sheet(section["title"].partition("（")[0], columns_of(section), section["rows"], section["total"])
+        for section in report["sections"]
+    ]
+
+
+def columns_of(section: dict[str, Any]) -> list[Column]:
+    """The columns of a section of a periodic report."""
+    return [Column(column["title"], column["path"], column["measure"]) for column in section["columns"]]
+
+
+def as_bytes(kind: str, sheets: Iterable[Sheet]) -> bytes:
+    """A workbook of `sheets`; as CSV, which knows none, they stand below each other, each under its title."""
+    named = _named_apart(sheets)
+    if kind == XLSX_TYPE:
+        return write_xlsx(*named)
+    rows: list[list[Cell]] = []
+    for position, one in enumerate(named):
+        rows += [[], [one.title]] * (position > 0)
+        rows += [list(one.header), *(list(row) for row in one.rows)]
+    return write_csv([named[0].title], rows)
+
+
+def _named_apart(sheets: Iterable[Sheet]) -> list[Sheet]:
+    """A workbook holds no two sheets of one name."""
+    seen: dict[str, int] = {}
+    apart = []
+    for one in sheets:
+        seen[one.title] = seen.get(one.title, 0) + 1
+        title = one.title if seen[one.title] == 1 else f"{one.title} {seen[one.title]}"
+        apart.append(Sheet(title, one.header, one.rows))
+    return apart
