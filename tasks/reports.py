@@ -19,7 +19,7 @@ DIFFERENCES = Counter("shop_rollup_differences", "Rollup rows that a recount mad
 def _refresh(session: Session, rollup: Rollup, job: Job, now: datetime) -> int:
     done = rollups.refresh(session, rollup)
     if done.marks < rollups.BATCH:
-        job_runs.touch(session, job.name, rows=done.keys, now=now)
+        job_runs.touch(session, job.name, rows=done.keys, now=now, seconds=done.seconds)
     return done.marks
 
 

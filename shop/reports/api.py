@@ -18,7 +18,9 @@ from shop.reports.agreement_stock import agreement_stock as stock_of_agreements
 from shop.reports.area import READERS
 from shop.reports.errors import PeriodNotBegun, ReportNeedsReason, ReportUnchanged
 from shop.reports.explain import explain_income
+from shop.reports.explain_sales import explain_sales
 from shop.reports.gain import gain
+from shop.reports.work import jobs_at_work
 
 blueprint = Blueprint("reports", __name__, url_prefix="/api/v1", description="报表 · Reports")
 
@@ -296,3 +298,46 @@ def show_sent(code: str) -> Any:
     if kind := asks_for_file():
         return file_response(files.as_bytes(kind, files.periodic_sheets(json.loads(body))), kind, code)
     return Response(body, content_type="application/json")
+
+
+@blueprint.route("/reports/channels/explain", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.SalesExplainFilter, location="query")
+@blueprint.response(200, schemas.SalesExplained)
+@documented(
+    answer={
+        "from": "2025-07-01", "to": "2025-07-31", "channel": "livestream", "rows": 1,
+        "total": {"orders": 1, "weight_g": 5000, "paid_fen": 6000, "net_fen": 6000, "firm_fen": 5520, "host_fen": 480},
+        "items": [{
+            "number": "250715-00000004", "day": "2025-07-15", "channel": "livestream", "firm": "F01",
+            "partner": "H01", "orders": 1, "weight_g": 5000, "paid_fen": 6000, "net_fen": 6000, "firm_fen": 5520,
+            "host_fen": 480,
+        }],
+        "next": None,
+    }
+)  # fmt: skip
+def explain_channels(query: dict[str, Any]) -> dict[str, Any]:
+    """渠道数字来源 · The orders behind a figure of the channels report, each with its part; their sum is the figure."""
+    found = explain_sales(
+        db.session(), current_actor(), query["first"], query["last"], query["channel"], limit=query["limit"],
+        before_id=cursor_key(query["cursor"]),
+    )  # fmt: skip
+    return found | page(found["items"], query["limit"], lambda row: int(row["id"]))
+
+
+@blueprint.route("/reports/jobs", methods=["GET"])
+@allow(Role.OPERATOR)
+@blueprint.response(200, schemas.JobsAtWork)
+@documented(
+    answer={
+        "items": [{
+            "job": "reports.refresh_sales", "period": "latest", "started_at": "2025-07-15T02:00:04+00:00",
+            "finished_at": "2025-07-15T02:00:05+00:00", "took_ms": 12, "rows": 3, "outcome": None,
+            "last_success_at": "2025-07-15T02:00:05+00:00", "waiting": 0, "oldest_waiting_at": None, "given_up": 0,
+        }],
+        "dirty": [{"rollup": "sales", "keys": 2}], "rollups_differ": False,
+    }
+)  # fmt: skip
+def jobs() -> dict[str, Any]:
+    """任务情况 · The jobs: last run and success, duration, rows, what waits or was given up, and the nightly proof."""
+    return jobs_at_work(db.session())

@@ -46,6 +46,36 @@ class Plan:
     tables: tuple[Table, ...]
 
 
+#: The figures of a set of orders, and where they are read: by day, firm and channel they are the rollup, by order they
+#: are what makes a figure of it.
+SALES_FIGURES = """
+                count(*) FILTER (WHERE status <> 'cancelled') AS orders,
+                count(*) FILTER (WHERE status = 'settled') AS settled_orders,
+                coalesce(sum(sold.weight_g) FILTER (WHERE status <> 'cancelled'), 0)::bigint AS weight_g,
+                sum(paid_fen)::bigint AS paid_fen, sum(refunded_fen)::bigint AS refunded_fen,
+                sum(shared.net_fen)::bigint AS net_fen, sum(shared.firm_fen)::bigint AS firm_fen,
+                sum(shared.host_fen)::bigint AS host_fen, sum(shared.platform_fen)::bigint AS platform_fen,
+                sum(shared.carrier_fen)::bigint AS carrier_fen, sum(shared.coupon_fen)::bigint AS coupon_fen,
+                coalesce(sum(total_fen) FILTER (WHERE status NOT IN ('settled', 'cancelled')), 0)::bigint AS open_fen,
+                sum(greatest(paid_fen - refunded_fen - shared.net_fen, 0))::bigint AS held_fen,
+                sum(greatest(shared.net_fen - paid_fen + refunded_fen, 0))::bigint AS due_fen
+"""
+SALES_FACTS = """
+            CROSS JOIN LATERAL (
+                SELECT sum(coalesce(accepted_g, order_lines.weight_g)) AS weight_g
+                FROM order_lines WHERE order_lines.order_id = orders.id) AS sold
+            CROSS JOIN LATERAL (
+                SELECT coalesce(sum(amount_fen), 0) AS net_fen,
+                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'firm'), 0) AS firm_fen,
+                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'host'), 0) AS host_fen,
+                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'platform'), 0) AS platform_fen,
+                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'carrier'), 0) AS carrier_fen,
+                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'coupon'), 0) AS coupon_fen
+                FROM settlements JOIN settlement_shares ON settlement_id = settlements.id
+                WHERE settlements.order_id = orders.id) AS shared
+            WHERE confirmed_at IS NOT NULL
+"""
+
 _SALES = Plan(
     facts="orders",
     mark=("on_day", "a_id", "b_id"),
@@ -62,30 +92,7 @@ _SALES = Plan(
             ),
             """
             SELECT placed_on AS day, firm_id, channel_id,
-                count(*) FILTER (WHERE status <> 'cancelled') AS orders,
-                count(*) FILTER (WHERE status = 'settled') AS settled_orders,
-                coalesce(sum(sold.weight_g) FILTER (WHERE status <> 'cancelled'), 0)::bigint AS weight_g,
-                sum(paid_fen)::bigint AS paid_fen, sum(refunded_fen)::bigint AS refunded_fen,
-                sum(shared.net_fen)::bigint AS net_fen, sum(shared.firm_fen)::bigint AS firm_fen,
-                sum(shared.host_fen)::bigint AS host_fen, sum(shared.platform_fen)::bigint AS platform_fen,
-                sum(shared.carrier_fen)::bigint AS carrier_fen, sum(shared.coupon_fen)::bigint AS coupon_fen,
-                coalesce(sum(total_fen) FILTER (WHERE status NOT IN ('settled', 'cancelled')), 0)::bigint AS open_fen,
-                sum(greatest(paid_fen - refunded_fen - shared.net_fen, 0))::bigint AS held_fen,
-                sum(greatest(shared.net_fen - paid_fen + refunded_fen, 0))::bigint AS due_fen
-            FROM {facts}
-            CROSS JOIN LATERAL (
-                SELECT sum(coalesce(accepted_g, order_lines.weight_g)) AS weight_g
-                FROM order_lines WHERE order_lines.order_id = orders.id) AS sold
-            CROSS JOIN LATERAL (
-                SELECT coalesce(sum(amount_fen), 0) AS net_fen,
-                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'firm'), 0) AS firm_fen,
-                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'host'), 0) AS host_fen,
-                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'platform'), 0) AS platform_fen,
-                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'carrier'), 0) AS carrier_fen,
-                    coalesce(sum(amount_fen) FILTER (WHERE kind = 'coupon'), 0) AS coupon_fen
-                FROM settlements JOIN settlement_shares ON settlement_id = settlements.id
-                WHERE settlements.order_id = orders.id) AS shared
-            WHERE confirmed_at IS NOT NULL
+            """ + SALES_FIGURES + "FROM {facts}" + SALES_FACTS + """
             GROUP BY placed_on, firm_id, channel_id
             """,
         ),

@@ -1,6 +1,6 @@
 """Which job ran for which period: claimed by a row, so that two schedulers, or one that comes back, do it once."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -24,9 +24,9 @@ def close(session: Session, run_id: int, *, rows: int, outcome: str, now: dateti
     session.execute(update(JobRun).where(JobRun.id == run_id).values(finished_at=now, rows=rows, outcome=outcome))
 
 
-def touch(session: Session, job: str, *, rows: int, now: datetime) -> None:
-    """Remember that `job` had done everything at `now`."""
-    values = {"started_at": now, "finished_at": now, "rows": rows}
+def touch(session: Session, job: str, *, rows: int, now: datetime, seconds: float = 0) -> None:
+    """Remember that `job` had done everything at `now`, in `seconds`."""
+    values = {"started_at": now - timedelta(seconds=seconds), "finished_at": now, "rows": rows}
     session.execute(
         insert(JobRun)
         .values(job=job, period=LATEST, **values)

@@ -481,3 +481,70 @@ class SentPage(Schema):
 
     items = fields.List(fields.Nested(Sent))
     next = fields.String(allow_none=True)
+
+
+class SalesExplainFilter(PageQuery):
+    """Which figure of the channels report: its days, and its channel (none = all five)."""
+
+    first = Day(required=True, data_key="from")
+    last = Day(required=True, data_key="to")
+    channel = fields.Enum(ChannelKind, by_value=True, load_default=None)
+
+    @validates_schema
+    def ordered(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse days in the wrong order and spans without end."""
+        if not 0 <= (data["last"] - data["first"]).days < LONGEST_BY_DAY:
+            raise ValidationError({"to": [f"From `from` on, at most {LONGEST_BY_DAY} days."]})
+
+
+class ExplainedOrder(SalesFigures):
+    """An order and its part of every figure."""
+
+    number = fields.String()
+    day = fields.Date()
+    channel = fields.Enum(ChannelKind, by_value=True)
+    firm = fields.String()
+    partner = fields.String()
+
+
+class SalesExplained(Schema):
+    """The orders behind figures of the channels report. `total` is the sum of all of them, not of this page."""
+
+    first = fields.Date(data_key="from", attribute="from")
+    last = fields.Date(data_key="to", attribute="to")
+    channel = fields.String(allow_none=True)
+    rows = fields.Integer()
+    total = fields.Nested(SalesFigures)
+    items = fields.List(fields.Nested(ExplainedOrder))
+    next = fields.String(allow_none=True)
+
+
+class JobAtWork(Schema):
+    """A job: its last run, its last success, what of it waits. Times of the jobs' own clock."""
+
+    job = fields.String()
+    period = fields.String(allow_none=True)
+    started_at = fields.DateTime(allow_none=True)
+    finished_at = fields.DateTime(allow_none=True)
+    took_ms = fields.Integer(allow_none=True)
+    rows = fields.Integer(allow_none=True)
+    outcome = fields.String(allow_none=True)
+    last_success_at = fields.DateTime(allow_none=True)
+    waiting = fields.Integer()
+    oldest_waiting_at = fields.DateTime(allow_none=True)
+    given_up = fields.Integer()
+
+
+class DirtyKeys(Schema):
+    """Keys of a rollup whose facts changed and whose figures are not recomputed yet."""
+
+    rollup = fields.String()
+    keys = fields.Integer()
+
+
+class JobsAtWork(Schema):
+    """All jobs. `rollups_differ`: whether the last nightly recount found a difference; null before the first."""
+
+    items = fields.List(fields.Nested(JobAtWork))
+    dirty = fields.List(fields.Nested(DirtyKeys))
+    rollups_differ = fields.Boolean(allow_none=True)

@@ -252,6 +252,8 @@ MATRIX: dict[str, Access] = {
     "rounds.show_mine": row("everybody", link="join", both="everybody"),
     "rounds.change": row("everybody", link="join", both="everybody"),
     "rounds.withdraw": row("everybody", link="join", both="everybody"),
+    "reports.explain_channels": row(REPORT_READERS, query="from=2025-07-01&to=2025-07-31"),
+    "reports.jobs": row("operator"),
     "reports.show_periodic": row(REPORT_READERS),
     "reports.send": row("operator county_manager township_manager"),
     "reports.list_sent": row("operator county_manager township_manager"),

@@ -14,6 +14,7 @@ from shop.access.guard import Actor, Grant
 from shop.access.models import PartyKind, Role
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
+from shop.kit.jobs import all_jobs
 from shop.reports import rollups, runs
 from shop.reports.gain import gain
 from shop.reports.income_report import span, whole_year
@@ -482,3 +483,49 @@ def test_the_rows_behind_a_count_of_households_are_theirs(reports: Reports) -> N
     (town,) = reports.get(f"{YEAR}&place=140829101")["items"]
     found = reports.get("/api/v1/reports/income/explain?year=2025&place=140829101")
     assert found["households"] == town["households"] == 28
+
+
+def orders_behind(reports: Reports, query: str, who: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    """All pages of the orders behind figures of the channels report."""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = reports.get(f"/api/v1/reports/channels/explain?{query}&limit=2{cursor}", who)
+        found += page["items"]
+        assert page["rows"] >= len(found)
+        if page["next"] is None:
+            assert page["rows"] == len(found)
+            return found
+        cursor = f"&cursor={page['next']}"
+
+
+@pytest.mark.parametrize("who", ["operator", "township", "other_township", "firm", "other_firm"])
+def test_every_figure_of_every_channel_is_the_sum_of_the_orders_behind_it(reports: Reports, who: str) -> None:
+    headers = getattr(reports, who)
+    report = reports.get(JULY, headers)
+    days = JULY.partition("?")[2]
+    for row in report["items"]:
+        behind = orders_behind(reports, f"{days}&channel={row['channel']}", headers)
+        for name in report["total"]:
+            assert sum(order[name] for order in behind) == row[name], (row["channel"], name)
+    assert len(orders_behind(reports, days, headers)) == report["total"]["orders"]
+
+
+def test_the_total_of_an_explanation_is_the_total_of_the_report(reports: Reports) -> None:
+    explained = reports.get("/api/v1/reports/channels/explain?from=2025-07-01&to=2025-07-31&limit=1")
+    assert explained["total"] == reports.get(JULY)["total"]
+
+
+def test_an_explanation_of_endless_or_reversed_days_is_refused(reports: Reports) -> None:
+    for days in ("from=2025-07-02&to=2025-07-01", "from=2024-01-01&to=2025-07-01", "from=2025-07-01"):
+        assert reports.status(f"/api/v1/reports/channels/explain?{days}") == 422
+
+
+def test_an_operator_sees_every_job_and_what_waits(reports: Reports) -> None:
+    found = reports.get("/api/v1/reports/jobs")
+    jobs = {row["job"]: row for row in found["items"]}
+    assert set(all_jobs()) <= set(jobs)
+    assert jobs["reports.refresh_sales"]["last_success_at"] == A_DAY_IN_JULY.isoformat()
+    assert jobs["settlement.settle_order"]["waiting"] == 6
+    assert (found["rollups_differ"], found["dirty"]) == (None, [])
+    assert reports.status("/api/v1/reports/jobs", reports.township) == 403

@@ -1,14 +1,14 @@
 """Reports that were sent are frozen; sales by product net of refunds and refusals, so that every cut adds up.
 
-Revision ID: 0022
-Revises: 0021
+Revision ID: 0028
+Revises: 0027
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022"
-down_revision = "0021"
+revision = "0028"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
