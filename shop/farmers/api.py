@@ -5,11 +5,12 @@ from typing import Any
 
 from flask_smorest import Blueprint
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Role, allow, current_actor, must_own, scope
 from shop.catalog.actions import firm_by_code
 from shop.catalog.models import CO_OPERATIVES, Firm
-from shop.farmers import errors, families, schemas
+from shop.farmers import errors, families, schemas, ties
 from shop.farmers.actions import see_assisted, set_grade_factor
 from shop.farmers.errors import FactorTaken
 from shop.farmers.models import GradeFactor, Household, Relation
@@ -196,3 +197,76 @@ def leave_firm(body: dict[str, Any], code: str) -> dict[str, Any]:
             "household": code, "firm": firm.code, "relation": relation.value, "share_units": 0,
             "joined_on": spell.joined_on, "left_on": spell.left_on, "returned_units": spell.returned_units,
         }  # fmt: skip
+
+
+# -- groups and pairings -----------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/household-groups", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.GroupAsked)
+@blueprint.response(201, schemas.GroupAsked)
+@documented(errors=[errors.GroupCodeTaken], example={"code": "Z-001", "name_zh": "西太村桃业一组（示例）"})
+def add_group(body: dict[str, Any]) -> dict[str, Any]:
+    """新建分组 · Make a group of households."""
+    with transaction() as session:
+        ties.add_group(session, **body, actor_id=current_actor().person_id, now=now())
+    return body
+
+
+@blueprint.route("/household-ties", methods=["GET"])
+@allow(Role.OPERATOR, Role.MANAGER, Role.CADRE, Role.BUYER)
+@blueprint.arguments(schemas.TieFilter, location="query")
+@blueprint.response(200, schemas.TiePage)
+def list_ties(query: dict[str, Any]) -> dict[str, object]:
+    """分组与结对 · Who is in which group or paired with whom, newest first; a cadre or unit sees its own pairings."""
+    rows = ties.ties(
+        db.session(), current_actor(), limit=query["limit"] + 1, before_id=cursor_key(query["cursor"]),
+        household=query["household"], group=query["group"], helper=query["helper"],
+    )  # fmt: skip
+    return page(rows, query["limit"], key=lambda row: int(row["id"]))
+
+
+def _tied(session: Session, code: str) -> dict[str, Any]:
+    """The newest tie of a household as the actor sees it."""
+    [newest] = ties.ties(session, current_actor(), limit=1, before_id=None, household=code, group=None, helper=None)
+    return newest
+
+
+@blueprint.route("/households/<string:code>/ties", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.TieAsked)
+@blueprint.response(201, schemas.TieOut)
+@documented(
+    errors=[NotFoundError, errors.TiedAlready, errors.TooEarly],
+    example={"helper": "cadre-2", "starts_on": "2025-07-01"},
+)
+def tie_household(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """入组或结对 · Put a household into a group, or pair it with a cadre or unit, from a day on."""
+    with transaction() as session:
+        [household] = families.locked_households(session, code)
+        end = ties.other_end(session, body["group"], body["helper"])
+        ties.tie(session, household, end, body["starts_on"], actor_id=current_actor().person_id, now=now())
+        return _tied(session, code)
+
+
+@blueprint.route("/households/<string:code>/ties/end", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.UntieAsked)
+@blueprint.response(200, schemas.TieOut)
+@documented(
+    errors=[NotFoundError, errors.NotTied, errors.TooEarly],
+    example={"helper": "cadre-2", "ends_on": "2025-07-15", "reason": "干部调离"},
+)
+def untie_household(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """出组或结束结对 · End what ties a household to a group or helper; what was stays readable."""
+    with transaction() as session:
+        [household] = families.locked_households(session, code)
+        end = ties.other_end(session, body["group"], body["helper"])
+        ended = ties.untie(
+            session, household, end, body["ends_on"], body["reason"], actor_id=current_actor().person_id, now=now()
+        )
+        told = ties.ties(
+            session, current_actor(), limit=1, before_id=ended.id + 1, household=code, group=None, helper=None
+        )
+        return told[0]

@@ -3,9 +3,9 @@
 from shop.kit.errors import DomainError, NotFoundError
 
 __all__ = [
-    "AlreadyRelated", "DeliveredInTheFuture", "DeliveryCodeTaken", "FactorTaken", "HasMergedRecords", "MergedAlready",
-    "NoGradeFactor", "NotADeliveredProduct", "NotFoundError", "NotMerged", "NotOfThisFirm", "SlipWorthNothing",
-    "TooEarly",
+    "AlreadyRelated", "DeliveredInTheFuture", "DeliveryCodeTaken", "FactorTaken", "GroupCodeTaken", "HasMergedRecords",
+    "MergedAlready", "NoGradeFactor", "NotADeliveredProduct", "NotFoundError", "NotMerged", "NotOfThisFirm", "NotTied",
+    "SlipWorthNothing", "TiedAlready", "TooEarly",
 ]  # fmt: skip
 
 
@@ -118,3 +118,30 @@ class SlipWorthNothing(DomainError):
     title_zh, title_en = "交售单不足一分", "Slip worth nothing"
     zh = "交售单 {slip} 的重量乘单价不足一分。"
     en = "Slip {slip} is worth less than half a fen."
+
+
+class GroupCodeTaken(DomainError):
+    """Another group has this code."""
+
+    code = "group-code-taken"
+    title_zh, title_en = "分组编号已用", "Group code taken"
+    zh = "分组 {group} 已存在。"
+    en = "Group {group} exists already."
+
+
+class TiedAlready(DomainError):
+    """The household is in the group, or paired, now."""
+
+    code = "household-tied"
+    title_zh, title_en = "已在组内或已结对", "In the group or paired already"
+    zh = "{household} 与 {to} 现在就有此关系。"
+    en = "{household} is tied to {to} now."
+
+
+class NotTied(DomainError):
+    """Nothing stands that could end."""
+
+    code = "household-not-tied"
+    title_zh, title_en = "不在组内或未结对", "Not in the group or not paired"
+    zh = "{household} 与 {to} 现在没有此关系。"
+    en = "{household} is not tied to {to} now."

@@ -82,6 +82,51 @@ class HouseholdAlias(Model):
     merged_at: Mapped[Instant]
 
 
+class HouseholdGroup(Model):
+    """Households that work together or are looked after together: a production group, a village group."""
+
+    __tablename__ = "household_groups"
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    name_zh: Mapped[Name]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
+class HouseholdTie(Model):
+    """What ties a household to a group, or to who is paired with it (结对帮扶), from which to which day, both included.
+
+    It says nothing of whether the household is assisted: that is seen on need alone.
+    """
+
+    __tablename__ = "household_ties"
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(group_id, helper_id) = 1", name="group_or_helper"),
+        CheckConstraint("ends_on >= starts_on", name="ends_after_start"),
+        Index(
+            "uq_household_ties_standing",
+            "household_id",
+            "group_id",
+            "helper_id",
+            unique=True,
+            postgresql_where=text("ends_on IS NULL"),
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index(None, "group_id"),
+        Index(None, "helper_id"),
+    )
+
+    id: Mapped[Id]
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
+    group_id: Mapped[Ref | None] = mapped_column(ForeignKey("household_groups.id"))
+    helper_id: Mapped[Ref | None] = mapped_column(ForeignKey("parties.id"))
+    starts_on: Mapped[date]
+    ends_on: Mapped[date | None]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
 class MembershipSpell(Model):
     """From which to which day a relation to a firm stood, both included; null = since before, or still.
 

@@ -1,6 +1,8 @@
 """Shapes of households on the wire. Land in tenths of a mu (0.1 亩)."""
 
-from marshmallow import Schema, fields
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from shop.farmers.models import Grade
 from shop.kit.schemas import Code, Day, PageQuery, StrictSchema, Text, Whole
@@ -125,3 +127,63 @@ class RelationOut(Schema):
     joined_on = fields.Date(allow_none=True)
     left_on = fields.Date(allow_none=True)
     returned_units = fields.Integer()
+
+
+class GroupAsked(StrictSchema):
+    """A group of households."""
+
+    code = Code(required=True)
+    name_zh = Text(high=60, required=True)
+
+
+class _Tie(StrictSchema):
+    """A group, or a helper (a cadre or a unit): one of the two."""
+
+    group = Code(load_default=None)
+    helper = Code(load_default=None)
+
+    @validates_schema
+    def one_end(self, data: dict[str, Any], **_: Any) -> None:
+        """A group or a helper."""
+        if (data["group"] is None) == (data["helper"] is None):
+            raise ValidationError({"group": ["Name a group or a helper."]})
+
+
+class TieAsked(_Tie):
+    """The group that a household comes into, or who is paired with it, from which day."""
+
+    starts_on = Day(required=True)
+
+
+class UntieAsked(_Tie):
+    """The group or helper that a household is with until `ends_on`, and why no longer."""
+
+    ends_on = Day(required=True)
+    reason = Text(high=200, required=True)
+
+
+class TieFilter(PageQuery):
+    """Ties of a household, group or helper."""
+
+    household = Code(load_default=None)
+    group = Code(load_default=None)
+    helper = Code(load_default=None)
+
+
+class TieOut(Schema):
+    """What ties a household to a group or to a helper; `ends_on` null: it stands."""
+
+    household = fields.String()
+    group = fields.String(allow_none=True)
+    group_zh = fields.String(allow_none=True)
+    helper = fields.String(allow_none=True)
+    helper_zh = fields.String(allow_none=True)
+    starts_on = fields.Date()
+    ends_on = fields.Date(allow_none=True)
+
+
+class TiePage(Schema):
+    """A page of ties, newest first."""
+
+    items = fields.List(fields.Nested(TieOut))
+    next = fields.String(allow_none=True)
