@@ -159,7 +159,7 @@ def unmerge_household(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.response(201, schemas.RelationOut)
 @documented(
     errors=[NotFoundError, errors.AlreadyRelated, errors.TooEarly],
-    example={"firm": "F01", "joined_on": "2025-07-01", "share_units": 5},
+    example={"firm": "F01", "joined_on": "2025-08-01", "share_units": 5},
 )
 def join_firm(body: dict[str, Any], code: str) -> dict[str, Any]:
     """加入 · A household joins a co-operative as a member, or another firm as a contract grower; or comes back."""
