@@ -21,12 +21,12 @@ from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError
 from shop.kit.http import file_response, now
 from shop.kit.schemas import cursor_key, page
-from shop.kit.tables import CSV_TYPE, XLSX_TYPE
+from shop.kit.tables import CSV_TYPE, XLSX_TYPE, Cell, Sheet
 from shop.places.queries import place_names
 from shop.reports import schemas
 from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.area import READERS, sees_households
-from shop.reports.columns import Column, written
+from shop.reports.columns import Column, sheet, written
 from shop.reports.explain import Measure, explain_income
 from shop.reports.files import as_bytes, columns_of, periodic_sheets
 from shop.reports.gain import gain
@@ -40,7 +40,10 @@ blueprint = Blueprint("dashboard", __name__, template_folder="templates")
 
 #: Households or agreements on a page.
 ROWS = 100
+#: Households or agreements in a file: more than a county has.
+ROWS_OF_A_FILE = 200_000
 FILE_KINDS = {"xlsx": XLSX_TYPE, "csv": CSV_TYPE}
+FILE_NAMES = {"xlsx": "Excel", "csv": "CSV"}
 
 CATEGORY_ZH = {
     Category.WAGE: "工资性收入", Category.BUSINESS: "经营收入", Category.PROPERTY: "财产性收入",
@@ -126,8 +129,21 @@ def income() -> str:
             f"{INCOME_BY_ZH[by]}：{_span_zh(months)}", _income_columns(by, sees_households(actor)), report["items"],
             report["total"], _income_link(query, months, by),
             more=_here(query | {"after": report["next"]}) if report["next"] else None,
+            files=_files("dashboard.income_file", query),
         ),
     )  # fmt: skip
+
+
+@blueprint.route("/reports/income.<any(xlsx, csv):kind>")
+@page_for(*READERS)
+def income_file(kind: str) -> AnyResponse:
+    """增收表文件 · All rows of the income page's table as a file."""
+    actor, session = current_actor(), db.session()
+    query, _ = _asked(schemas.IncomeFilter(), lambda: _whole_latest_year(actor))
+    months, by = _months(query), query["by"]
+    report = income_report(session, actor, by, months, "zh", limit=ROWS_OF_A_FILE, after=None)
+    title = f"农户增收 {INCOME_BY_ZH[by]} {_span_zh(months)}"
+    return _as_file(kind, title, _income_columns(by, sees_households(actor)), report)
 
 
 @blueprint.route("/reports/income/why")
@@ -199,8 +215,20 @@ def agreements() -> str:
         table=table(
             f"{AGREEMENTS_BY_ZH[by]}：截至 {day}", _AGREEMENT_COLUMNS, report["items"], total,
             lambda column, row: None, more=_here(query | {"after": report["next"]}) if report["next"] else None,
+            files=_files("dashboard.agreements_file", query),
         ),
     )  # fmt: skip
+
+
+@blueprint.route("/reports/agreements.<any(xlsx, csv):kind>")
+@page_for(*READERS)
+def agreements_file(kind: str) -> AnyResponse:
+    """协议表文件 · All rows of the agreements page's table as a file."""
+    today = beijing_day(now())
+    query, _ = _asked(schemas.AgreementsFilter(), lambda: {"as_of": str(today)})
+    by, day = query["by"], query["day"] or today
+    report = agreements_report(db.session(), current_actor(), by, day, "zh", limit=ROWS_OF_A_FILE, after=None)
+    return _as_file(kind, f"采购协议 {AGREEMENTS_BY_ZH[by]} 截至 {day}", _AGREEMENT_COLUMNS, report)
 
 
 _AGREEMENT_COLUMNS = [
@@ -246,6 +274,20 @@ def _here(query: dict[str, Any], endpoint: str | None = None) -> str:
             value = f"{value:%Y-%m}" if name in ("first", "last") else str(value)
         given[_NAMES.get(name, name)] = getattr(value, "value", value)
     return url_for(endpoint or request.endpoint, **given)  # type: ignore[arg-type]
+
+
+def _files(endpoint: str, query: dict[str, Any]) -> list[tuple[str, str]]:
+    """(name, address) of the files beside a table."""
+    return [(name, _here(query | {"kind": kind, "after": None}, endpoint)) for kind, name in FILE_NAMES.items()]
+
+
+def _as_file(kind: str, title: str, columns: list[Column], report: dict[str, Any]) -> AnyResponse:
+    """A table with its total, and what the report says of itself on a sheet of its own."""
+    said: list[list[Cell]] = [
+        ["截止", str(report["as_of"] or "尚未汇总")], ["来源", report["source"]], ["口径", report["basis"]],
+    ]  # fmt: skip
+    sheets = [sheet(title, columns, report["items"], report["total"]), Sheet("说明", ["项目", "内容"], said)]
+    return file_response(as_bytes(FILE_KINDS[kind], sheets), FILE_KINDS[kind], title)
 
 
 def _here_of(endpoint: str, query: dict[str, Any], *without: str) -> str:
@@ -354,7 +396,7 @@ def periodic() -> str:
         tabs=[(NAMES_ZH[kind], _here(query | {"every": kind}), kind is query["every"]) for kind in Every],
         files=[
             (name, url_for("dashboard.periodic_file", every=query["every"].value, on=str(on), kind=kind))
-            for kind, name in (("xlsx", "Excel"), ("csv", "CSV"))
+            for kind, name in FILE_NAMES.items()
         ],
         tables=[
             table(section["title"], columns_of(section), section["rows"], section["total"], lambda column, row: None)

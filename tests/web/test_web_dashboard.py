@@ -275,6 +275,28 @@ def test_the_file_beside_a_report_is_that_report(pages: Pages, kind: str) -> Non
     assert "月报 2025年7月" in cells
 
 
+@pytest.mark.parametrize(
+    ("address", "column", "rows"),
+    [
+        ("/reports/income?year=2025&by=household", "现金合计（元）", 240),
+        ("/reports/agreements?by=firm", "履约金额（元）", 12),
+    ],
+)
+def test_the_file_beside_a_table_holds_all_its_rows_and_its_total(
+    pages: Pages, address: str, column: str, rows: int
+) -> None:
+    page = pages.page("office", address)
+    link = re.search(r'<a class="file" href="([^"]+)">Excel</a>', page)
+    assert link
+    head, *body, total = [
+        cells for _, cells in read_table(pages.browser("office").get(html.unescape(link[1])).data) if len(cells) > 2
+    ]
+    place = head.index(column)
+    amounts = [Decimal(row[place]) for row in body]
+    assert (len(body), sum(amounts)) == (rows, Decimal(total[place]))
+    assert total_of(page)[place] == f"{sum(amounts):,.2f}" != "0.00"
+
+
 def test_t54_a_report_is_sent_from_our_page_only(pages: Pages) -> None:
     answer = pages.browser("office").post(
         "/reports/sent", data={"every": "day", "on": "2025-07-14"}, headers={"Origin": "https://evil.example"}
