@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own
 from shop.agreements import actions, errors, majeure, queries, schemas, signing
-from shop.agreements.contract import contract_pdf
 from shop.agreements.models import Agreement, MarketQuote, Side
 from shop.agreements.owners import hand_of, locked_agreement
 from shop.agreements.quote_files import QuoteFile, take_in
@@ -167,6 +166,8 @@ def list_versions(code: str) -> dict[str, Any]:
 @documented(errors=[NotFoundError])
 def show_contract(query: dict[str, Any], code: str) -> Response:
     """合同文本 · The contract of a version as PDF, in Chinese, with its hash and who signed it."""
+    from shop.agreements.contract_pdf import contract_pdf
+
     found = queries.contract(db.session(), current_actor(), code, query["version"])
     release()
     response = Response(contract_pdf(found), content_type="application/pdf")
