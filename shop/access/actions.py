@@ -48,6 +48,12 @@ def normal_phone(phone: str) -> str:
     return normal
 
 
+def masked_phone(phone: str) -> str:
+    """A phone as 138****5678; of a number too short to hide its middle nothing is shown."""
+    number = phone.removeprefix("+86")
+    return f"{number[:3]}****{number[-4:]}" if len(number) >= 8 else "****"
+
+
 def ensure_party(session: Session, kind: PartyKind, code: str, name_zh: str) -> int:
     """The id of the party `code` of `kind`, made if it is new."""
     made = insert(Party).values(kind=kind, code=code, name_zh=name_zh).on_conflict_do_nothing().returning(Party.id)

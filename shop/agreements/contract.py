@@ -10,7 +10,7 @@ from datetime import date, datetime
 from shop.agreements.models import PriceRule, Side
 from shop.agreements.schedule import parse
 from shop.agreements.terms import LineTerms, Terms
-from shop.kit.money import BP_WHOLE, GRAMS_PER_KG, yuan
+from shop.kit.money import BP_WHOLE, kilograms, yuan
 
 _WEEKDAYS = "一二三四五六日"
 
@@ -37,12 +37,6 @@ class Contract:
     document_hash: str
     proposed_at: datetime
     signatures: Sequence[Signed]
-
-
-def kilograms(weight_g: int) -> str:
-    """`1234500` grams as `1,234.5`: exactly, without idle zeros."""
-    whole, rest = divmod(weight_g, GRAMS_PER_KG)
-    return f"{whole:,}" + (f".{rest:03d}".rstrip("0") if rest else "")
 
 
 def percent(rate_bp: int) -> str:

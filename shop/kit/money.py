@@ -70,3 +70,10 @@ def yuan(amount_fen: int) -> str:
     sign = "-" if amount_fen < 0 else ""
     whole, fen = divmod(abs(amount_fen), 100)
     return f"{sign}{whole:,}.{fen:02d}"
+
+
+def kilograms(weight_g: int) -> str:
+    """`1234500` grams as `1,234.5`: exactly, without idle zeros; for pages and tables, never for sums."""
+    sign = "-" if weight_g < 0 else ""
+    whole, grams = divmod(abs(weight_g), GRAMS_PER_KG)
+    return f"{sign}{whole:,}" + (f".{grams:03d}".rstrip("0") if grams else "")

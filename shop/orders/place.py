@@ -435,15 +435,9 @@ def _write(
             "total_fen": total,
             "recipient": _json(request.recipient),
             "note": request.note,
-            "line_products": [line.product_id for line in lines],
-            "line_names": [line.name_zh for line in lines],
-            "line_units": [line.unit_zh for line in lines],
-            "line_unit_weights": [line.unit_weight_g for line in lines],
-            "line_quantities": [line.quantity for line in lines],
-            "line_weights": [line.weight_g for line in lines],
+            **line_columns(lines),
             "line_bases": [line.price_basis.value for line in lines],
             "line_prices": [line.price_fen for line in lines],
-            "line_amounts": [line.amount_fen for line in lines],
             "line_discounts": list(discount.by_line) if discount else [0] * len(lines),
         },
     ).first()
@@ -452,6 +446,19 @@ def _write(
     if discount is not None:
         take_coupon(session, discount, row.id, request.buyer_party_id, now=now)
     return Placed(row.id, row.number, OrderStatus.PLACED, expires_at, way, tuple(lines), total)
+
+
+def line_columns(lines: Sequence[PricedLine]) -> dict[str, object]:
+    """What the statements that write order lines take of each, column by column."""
+    return {
+        "line_products": [line.product_id for line in lines],
+        "line_names": [line.name_zh for line in lines],
+        "line_units": [line.unit_zh for line in lines],
+        "line_unit_weights": [line.unit_weight_g for line in lines],
+        "line_quantities": [line.quantity for line in lines],
+        "line_weights": [line.weight_g for line in lines],
+        "line_amounts": [line.amount_fen for line in lines],
+    }
 
 
 def _discount(

@@ -34,52 +34,29 @@ class Packed:
     net_weight_g: int
 
 
+def _line(
+    product: Packed, quantity: int | None, weight_g: int, basis: PriceBasis, price: int, total: int
+) -> PricedLine:
+    return PricedLine(
+        product_id=product.product_id, sku=product.sku, name_zh=product.name_zh, unit_zh=product.unit_zh,
+        unit_weight_g=product.net_weight_g, quantity=quantity, weight_g=weight_g, price_basis=basis, price_fen=price,
+        amount_fen=total,
+    )  # fmt: skip
+
+
 def by_the_pack(product: Packed, quantity: int, price_fen: int) -> PricedLine:
     """`quantity` packs at `price_fen` a pack: amount = quantity x price, exactly."""
-    return PricedLine(
-        product_id=product.product_id,
-        sku=product.sku,
-        name_zh=product.name_zh,
-        unit_zh=product.unit_zh,
-        unit_weight_g=product.net_weight_g,
-        quantity=quantity,
-        weight_g=quantity * product.net_weight_g,
-        price_basis=PriceBasis.PACK,
-        price_fen=price_fen,
-        amount_fen=quantity * price_fen,
-    )
+    return _line(product, quantity, quantity * product.net_weight_g, PriceBasis.PACK, price_fen, quantity * price_fen)
 
 
 def by_the_kg(product: Packed, weight_g: int, fen_per_kg: int) -> PricedLine:
     """`weight_g` grams at `fen_per_kg`: amount half up to the fen (purchase agreements)."""
-    return PricedLine(
-        product_id=product.product_id,
-        sku=product.sku,
-        name_zh=product.name_zh,
-        unit_zh=product.unit_zh,
-        unit_weight_g=product.net_weight_g,
-        quantity=None,
-        weight_g=weight_g,
-        price_basis=PriceBasis.KG,
-        price_fen=fen_per_kg,
-        amount_fen=price_of(weight_g, fen_per_kg),
-    )
+    return _line(product, None, weight_g, PriceBasis.KG, fen_per_kg, price_of(weight_g, fen_per_kg))
 
 
 def by_the_line(product: Packed, quantity: int, amount_fen: int) -> PricedLine:
     """`quantity` packs that were paid with `amount_fen` elsewhere: the amount need not be a multiple of anything."""
-    return PricedLine(
-        product_id=product.product_id,
-        sku=product.sku,
-        name_zh=product.name_zh,
-        unit_zh=product.unit_zh,
-        unit_weight_g=product.net_weight_g,
-        quantity=quantity,
-        weight_g=quantity * product.net_weight_g,
-        price_basis=PriceBasis.LINE,
-        price_fen=amount_fen,
-        amount_fen=amount_fen,
-    )
+    return _line(product, quantity, quantity * product.net_weight_g, PriceBasis.LINE, amount_fen, amount_fen)
 
 
 def accepted_amount(line_amount_fen: int, line_weight_g: int, accepted_g: int) -> int:

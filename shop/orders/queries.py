@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from shop.access.actions import masked_phone
 from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Occasion, Partner, SaleLink
@@ -80,10 +81,7 @@ def order(session: Session, actor: Actor, number: str) -> dict[str, Any]:
 
 def masked(recipient: dict[str, Any] | None) -> dict[str, Any] | None:
     """The recipient with the phone as 138****5678."""
-    if recipient is None:
-        return None
-    phone = str(recipient["phone"]).removeprefix("+86")
-    return {**recipient, "phone": f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 8 else "****"}
+    return recipient and {**recipient, "phone": masked_phone(str(recipient["phone"]))}
 
 
 def _lines(session: Session, order_ids: list[int]) -> dict[int, list[dict[str, Any]]]:

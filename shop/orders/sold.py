@@ -19,7 +19,7 @@ from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
 from shop.orders.errors import CampaignClosed, OrderTooLarge, PartnerDoesNotFit
 from shop.orders.models import PaymentTerms
-from shop.orders.place import LARGEST_ORDER_FEN, packed, sellable_product
+from shop.orders.place import LARGEST_ORDER_FEN, line_columns, packed, sellable_product
 from shop.orders.pricing import PricedLine, by_the_line
 from shop.stock.actions import TAKE_CTE, shortage
 
@@ -146,13 +146,7 @@ def place_sold(
             "sold_on": [beijing_day(sale.sold_at) for sale in sold],
             "campaigns": [sale.campaign_id for sale in sold],
             "firms": [sale.firm_id for sale in sold],
-            "line_products": [line.product_id for line in lines],
-            "line_names": [line.name_zh for line in lines],
-            "line_units": [line.unit_zh for line in lines],
-            "line_unit_weights": [line.unit_weight_g for line in lines],
-            "line_quantities": [line.quantity for line in lines],
-            "line_weights": [line.weight_g for line in lines],
-            "line_amounts": [line.amount_fen for line in lines],
+            **line_columns(lines),
         },
     ).all()
     if not ids:

@@ -8,18 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from shop.kit.money import GRAMS_PER_KG, yuan
+from shop.kit.money import kilograms, yuan
 from shop.kit.tables import Cell, Sheet, yuan_cell
 
 #: A figure that is not there: not zero.
 NONE = "—"
-
-
-def kilograms(weight_g: int) -> str:
-    """`1234567` grams as `1,234.567`, zeros at the end left out."""
-    sign = "-" if weight_g < 0 else ""
-    whole, grams = divmod(abs(weight_g), GRAMS_PER_KG)
-    return sign + (f"{whole:,}.{grams:03d}".rstrip("0") if grams else f"{whole:,}")
 
 
 def percent(rate_bp: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from shop.access.actions import masked_phone
 from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.catalog.reference import Catalog, CatalogProduct
 from shop.channels.models import Partner
@@ -201,7 +202,8 @@ def distribution(session: Session, round_id: int, *, goods: Catalog, day: date) 
     """
     people = {
         entry.id: Person(
-            entry.id, entry.position, entry.name_zh, masked(entry.phone_e164), entry.staff_number, entry.joined_at,
+            entry.id, entry.position, entry.name_zh, entry.phone_e164 and masked_phone(entry.phone_e164),
+            entry.staff_number, entry.joined_at,
             entry.changed_at, handed_at,
         )
         for entry, handed_at in session.execute(
@@ -254,14 +256,6 @@ def _shared(wanted: Mapping[int, int], line: OrderLine) -> dict[int, int]:
     """Whole packs accepted of a line, shared over who asked for them."""
     packs = (line.accepted_g or 0) // line.unit_weight_g
     return dict(zip(wanted, split(packs, list(wanted.values())), strict=True))
-
-
-def masked(phone: str | None) -> str | None:
-    """A phone as 138****5678."""
-    if phone is None:
-        return None
-    number = phone.removeprefix("+86")
-    return f"{number[:3]}****{number[-4:]}"
 
 
 def boxes(people: Sequence[Person]) -> list[dict[str, Any]]:

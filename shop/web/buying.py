@@ -17,7 +17,7 @@ from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError
 from shop.kit.http import now
 from shop.kit.idempotency import once
-from shop.kit.money import yuan
+from shop.kit.money import kilograms, yuan
 from shop.kit.states import record
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Order, OrderStatus
@@ -80,7 +80,7 @@ def _ask(
     one = preview_order(counter.request(product.sku, 1), goods=goods, selling=sales, now=now())
     page = render_template(
         "store/order.html", product=product, counter=counter, quantity=quantity, values=values, wrong=wrong,
-        price=shown.price(one.lines[0].price_fen, product), weight=shown.kilograms(product.net_weight_g),
+        price=shown.price(one.lines[0].price_fen, product), weight=f"{kilograms(product.net_weight_g)} kg",
     )  # fmt: skip
     return _private(page, 422 if wrong else 200, None if guest_of(request) else new_guest())
 
@@ -133,7 +133,7 @@ def _look(
     page = render_template(
         "store/confirm.html", product=product, counter=counter, asked=asked, why=why,
         price=shown.price(preview.lines[0].price_fen, product), total=yuan(total),
-        minutes=hold_time(preview.way) // timedelta(minutes=1), weight=shown.kilograms(preview.lines[0].weight_g),
+        minutes=hold_time(preview.way) // timedelta(minutes=1), weight=f"{kilograms(preview.lines[0].weight_g)} kg",
         ticket=ticket(guest, _purpose(product.sku, asked), total_fen=total, now=now()),
     )  # fmt: skip
     return _private(page, 409 if why else 200)

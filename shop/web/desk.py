@@ -14,7 +14,7 @@ from shop.kit.clock import BEIJING, beijing_day
 from shop.kit.db import db
 from shop.kit.errors import NotFoundError
 from shop.kit.http import file_response, now
-from shop.kit.money import yuan
+from shop.kit.money import kilograms, yuan
 from shop.kit.tables import XLSX_TYPE
 from shop.rounds import queries as rounds
 from shop.rounds.papers import workbook
@@ -27,16 +27,13 @@ blueprint = Blueprint("desk", __name__, template_folder="templates")
 ROUNDS = 50
 
 
+blueprint.add_app_template_filter(kilograms)
+
+
 @blueprint.app_template_filter("moment")
 def moment(value: Any) -> str:
     """An instant as a wall clock in Beijing shows it."""
     return f"{value.astimezone(BEIJING):%Y-%m-%d %H:%M}" if value else ""
-
-
-@blueprint.app_template_filter("kilograms")
-def kilograms(grams: int) -> str:
-    """Grams as kg with three places, `2.500 kg`."""
-    return f"{grams // 1000:,}.{grams % 1000:03d} kg"
 
 
 @blueprint.errorhandler(NotFoundError)

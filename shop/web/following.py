@@ -24,7 +24,7 @@ from shop.kit.clock import BEIJING
 from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError
 from shop.kit.http import now
-from shop.kit.money import yuan
+from shop.kit.money import kilograms, yuan
 from shop.kit.schemas import MAX_PAGE
 from shop.orders import actions, queries
 from shop.orders.locks import locked_order
@@ -34,7 +34,6 @@ from shop.payments.actions import start_payment
 from shop.web.errors import FormExpired, OrderNotFollowed, TooManyTries
 from shop.web.forms import Followed, Pressed, filled
 from shop.web.guest import Guest, buyer, from_our_page, guest_of, new_guest, opened, remember, ticket
-from shop.web.shown import kilograms
 from shop.web.store import refused
 
 blueprint = Blueprint("following", __name__, template_folder="templates")
@@ -172,7 +171,7 @@ def _claims(session: Session, actor: Actor, guest: Guest, number: str) -> list[d
     return [
         claim
         | {
-            "weight": kilograms(claim["damaged_g"]),
+            "weight": f"{kilograms(claim['damaged_g'])} kg",
             "amount": yuan(claim["amount_fen"]) if claim["amount_fen"] else "",
             "ticket": ticket(guest, f"withdraw {claim['number']}", now=now()) if claim["status"] in UNDECIDED else "",
         }

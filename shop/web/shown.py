@@ -10,7 +10,7 @@ from shop.channels.attribution import Opening
 from shop.channels.models import OccasionKind
 from shop.channels.reference import OccasionRow, PartnerRow, Selling
 from shop.kit.errors import DomainError, NotFoundError
-from shop.kit.money import GRAMS_PER_KG, per_jin, per_kg, yuan
+from shop.kit.money import per_jin, per_kg, yuan
 from shop.orders.errors import CampaignClosed, NotForSale, OccasionNotOpen, OutOfSeason
 from shop.orders.place import Asked, Preview, Request, preview_order
 
@@ -67,12 +67,6 @@ class Counter:
             occasion=self.occasion.code if self.occasion else None, link=self.opening.code if self.opening else None,
             link_opened_at=self.opening.at if self.opening else None, **more,
         )  # fmt: skip
-
-
-def kilograms(weight_g: int) -> str:
-    """`2500` grams as `2.5 kg`."""
-    whole, grams = divmod(weight_g, GRAMS_PER_KG)
-    return f"{whole:,}.{grams:03d}".rstrip("0").rstrip(".") + " kg"
 
 
 def months(product: CatalogProduct) -> str:

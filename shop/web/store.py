@@ -18,6 +18,7 @@ from shop.kit.clock import BEIJING, beijing_day
 from shop.kit.db import db
 from shop.kit.errors import DomainError, NotFoundError
 from shop.kit.http import now
+from shop.kit.money import kilograms
 from shop.live.models import LiveStatus
 from shop.live.queries import public_shelf
 from shop.orders.place import Preview, pool_of
@@ -142,7 +143,7 @@ def product(sku: str) -> AnyResponse | str | tuple[str, int]:
     card = shelf([found], counter, goods, sales)[0]
     return render_template(
         "store/product.html", counter=counter, card=card, product=found, facts=found.card(day),
-        months=shown.months(found), weight=shown.kilograms(found.net_weight_g),
+        months=shown.months(found), weight=f"{kilograms(found.net_weight_g)} kg",
         tiers=[(tier.min_quantity, shown.price(tier.price_fen, found)) for tier in found.tiers_on(day)[1:]],
         others=alternatives(found, store, goods, sales) if card["closed"] else [],
     )  # fmt: skip

@@ -6,10 +6,11 @@ from datetime import date
 import pytest
 from flask import Flask
 
-from shop.agreements.contract import Contract, Signed, clauses, kilograms, percent, schedule_zh
+from shop.agreements.contract import Contract, Signed, clauses, percent, schedule_zh
 from shop.agreements.contract_pdf import contract_pdf
 from shop.agreements.models import PriceRule, Side
 from shop.kit.db import transaction
+from shop.kit.money import kilograms
 from tests.factories.agreements import amended, line, recorded, terms
 from tests.factories.world import NOW, World, build
 
