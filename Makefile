@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --require-hashes --only-binary :all:
 
-.PHONY: help run test check fmt migrate migration check-books openapi errors model-income bench-quick bench-burst lock clean
+.PHONY: help run test check browser fmt migrate migration check-books openapi errors model-income bench-quick bench-burst lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ check: $(VENV)/.dev ## format, lint, types, import contracts, dependencies, migr
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/deptry --no-ansi .
 	@$(BIN)/python -m shop check-migrations
+
+browser: ## install Chromium, in which the pages are tested (Debian or Ubuntu, as root; nothing to do where one is there)
+	@command -v chromium chromium-browser google-chrome >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
 fmt: $(VENV)/.dev ## format the code
 	@$(BIN)/ruff format shop tasks tests migrations wsgi.py

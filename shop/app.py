@@ -39,6 +39,7 @@ from shop.settlement.api import blueprint as settlement
 from shop.stock.api import blueprint as stock
 from shop.units.api import blueprint as units
 from shop.web.api import blueprint as web
+from shop.web.api import refusal_page
 from shop.web.buying import blueprint as buying
 from shop.web.claiming import blueprint as claiming
 from shop.web.dashboard import blueprint as dashboard
@@ -85,7 +86,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
         app.wsgi_app = ProxyFix(app.wsgi_app, settings.proxy_hops, settings.proxy_hops)  # type: ignore[method-assign]
 
     db.init_app(app)
-    problems.install(app)
+    problems.install(app, page=refusal_page)
     observe.install(app)
     app.before_request(guard_request)
     app.teardown_appcontext(_no_transaction_left)

@@ -2,12 +2,13 @@
 
 import re
 import traceback
+from collections.abc import Callable
 from importlib import import_module
 from pkgutil import walk_packages
 from typing import Any
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_smorest import Api
 from marshmallow import INCLUDE, Schema, ValidationError, fields
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -112,12 +113,21 @@ def problem(
     status: int, code: str, title: str, detail: str, *, extra: dict[str, object] | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:  # fmt: skip
-    """A problem+json answer."""
-    members = {"type": f"/docs/errors#{code}", "title": title, "status": status, "detail": detail}
-    response = json_bytes((extra or {}) | members | {"request_id": request_id()}, status)
-    response.content_type = PROBLEM_JSON
+    """A problem+json answer; a page for a person who opened an address in a browser."""
+    if for_a_person():
+        response = Response(current_app.extensions["problem_page"](title, detail), status, mimetype="text/html")
+    else:
+        members = {"type": f"/docs/errors#{code}", "title": title, "status": status, "detail": detail}
+        response = json_bytes((extra or {}) | members | {"request_id": request_id()}, status)
+        response.content_type = PROBLEM_JSON
     response.headers.update(headers or {})
     return response
+
+
+def for_a_person() -> bool:
+    """Whether a page was asked for: a browser names HTML first, a program does not; the API is for programs."""
+    asked = request.accept_mimetypes
+    return not request.path.startswith("/api/") and asked.quality("text/html") > asked.quality("application/json")
 
 
 def http_problem(status: int, detail: str | None = None, **kwargs: Any) -> Response:
@@ -255,8 +265,9 @@ def _route() -> str:
     return request.url_rule.rule if request.url_rule else "unknown"
 
 
-def install(app: Flask) -> None:
-    """Put the door in."""
+def install(app: Flask, *, page: Callable[[str, str], str]) -> None:
+    """Put the door in. `page` draws a refusal, its title and sentence, for people."""
+    app.extensions["problem_page"] = page
     app.register_error_handler(DomainError, on_domain)
     app.register_error_handler(ValidationError, lambda error: invalid(error.messages))
     app.register_error_handler(DBAPIError, on_database)

@@ -42,6 +42,11 @@ def front() -> str:
     )  # fmt: skip
 
 
+def refusal_page(title: str, sentence: str) -> str:
+    """A refusal where no page has words of its own, such as a mistyped address."""
+    return render_template("refusal.html", title=title, sentence=sentence)
+
+
 @blueprint.route("/simulated-pay/<string:txn>", methods=["GET"])
 def pay_page(txn: str) -> str:
     """模拟支付页 · The simulated provider's own page."""
