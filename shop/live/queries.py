@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Owner, Role, scope
@@ -129,19 +130,21 @@ class PublicShelf:
 
 
 def public_shelf(session: Session, code: str) -> PublicShelf:
-    """The shelf that a link to a session leads to. Two statements. Raises NotFoundError before the review, too."""
+    """The shelf that a link to a session leads to. One statement. Raises NotFoundError before the review, too."""
+    shelf = (
+        select(func.array_agg(aggregate_order_by(ShelfItem.product_id, ShelfItem.position)))
+        .where(ShelfItem.occasion_id == Occasion.id)
+        .scalar_subquery()
+    )
     found = session.execute(
-        select(LiveSession, Occasion)
+        select(LiveSession, Occasion, shelf)
         .join(Occasion, Occasion.id == LiveSession.occasion_id)
         .where(Occasion.code == code, LiveSession.status != LiveStatus.PLANNED)
     ).first()
     if found is None:
         raise NotFoundError(what=code)
-    live, occasion = found
-    items = session.scalars(
-        select(ShelfItem.product_id).where(ShelfItem.occasion_id == occasion.id).order_by(ShelfItem.position)
-    )
+    live, occasion, items = found
     return PublicShelf(
         occasion.title_zh, live.status, occasion.starts_at, live.operator_zh, live.platform_zh,
-        live.host_verified_on is not None, live.pinned_product_id, tuple(items),
+        live.host_verified_on is not None, live.pinned_product_id, tuple(items or ()),
     )  # fmt: skip

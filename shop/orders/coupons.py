@@ -43,12 +43,16 @@ _GIVE_BACK = text(
 
 @dataclass(frozen=True)
 class Discount:
-    """What a coupon takes off an order: fen in all, and of each line, in proportion to its amount."""
+    """What a coupon takes off an order: fen in all, and of each line, in proportion to its amount.
+
+    `left_fen`: what was left of its budget.
+    """
 
     coupon_id: int
     code: str
     fen: int
     by_line: tuple[int, ...]
+    left_fen: int
 
 
 def discount_of(
@@ -57,6 +61,7 @@ def discount_of(
     """What the coupon takes off lines of these amounts (fen). One statement. Raises CouponNotForThis.
 
     Of another occasion, of another firm, before or after its dates, below its sum: one refusal, which tells the sum.
+    What is left of its budget is what was read: `take_coupon` decides.
     """
     coupon = session.scalar(select(Coupon).where(Coupon.code == code, Coupon.occasion_id == occasion_id))
     fits = (
@@ -67,7 +72,22 @@ def discount_of(
     )
     if coupon is None or not fits:
         raise CouponNotForThis(coupon=code, min_goods_fen=coupon.min_goods_fen if coupon else 0)
-    return Discount(coupon.id, code, coupon.discount_fen, tuple(split(coupon.discount_fen, list(amounts))))
+    by_line = tuple(split(coupon.discount_fen, list(amounts)))
+    return Discount(coupon.id, code, coupon.discount_fen, by_line, coupon.budget_fen - coupon.spent_fen)
+
+
+def good_now(session: Session, occasion_id: int, *, now: datetime) -> Sequence[Coupon]:
+    """The coupons of an occasion that an order could use now, the oldest first. One statement."""
+    return session.scalars(
+        select(Coupon)
+        .where(
+            Coupon.occasion_id == occasion_id,
+            Coupon.valid_from <= now,
+            Coupon.valid_until > now,
+            Coupon.spent_fen + Coupon.discount_fen <= Coupon.budget_fen,
+        )
+        .order_by(Coupon.id)
+    ).all()
 
 
 def take_coupon(session: Session, discount: Discount, order_id: int, buyer_party_id: int, *, now: datetime) -> None:

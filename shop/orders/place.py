@@ -22,6 +22,7 @@ from shop.kit.errors import NotFoundError
 from shop.orders.coupons import Discount, discount_of, take_coupon
 from shop.orders.errors import (
     CampaignClosed,
+    CouponSpent,
     NotForSale,
     NotForThisChannel,
     OccasionNotOpen,
@@ -133,6 +134,26 @@ def preview_order(request: Request, *, goods: Catalog, selling: Selling, now: da
     _one_firm(products)
     _not_too_large(priced)
     return Preview(way, tuple(products), tuple(priced))
+
+
+def preview_discount(session: Session, asked: Preview, code: str, *, now: datetime) -> int:
+    """Fen that a coupon would take off the order, if this buyer did not use it before. One statement.
+
+    Raises CouponNotForThis, CouponSpent.
+    """
+    discount = _discount(session, asked, code, now)
+    if discount.left_fen < discount.fen:
+        raise CouponSpent(coupon=code)
+    return discount.fen
+
+
+def _discount(session: Session, asked: Preview, code: str, now: datetime) -> Discount:
+    """What a coupon takes off the order. Raises CouponNotForThis."""
+    occasion = asked.way.occasion
+    return discount_of(
+        session, code, occasion_id=occasion.occasion_id if occasion else None, firm_id=_one_firm(asked.products),
+        amounts=[line.amount_fen for line in asked.lines], now=now,
+    )  # fmt: skip
 
 
 def place_order(
@@ -398,7 +419,8 @@ def _write(
 ) -> Placed:  # fmt: skip
     firm_id = _one_firm(products)
     goods_fen = _not_too_large(lines)
-    discount = _discount(session, way, firm_id, lines, request, now)
+    asked = Preview(way, tuple(products), tuple(lines))
+    discount = _discount(session, asked, request.coupon, now) if request.coupon else None
     total = goods_fen - (discount.fen if discount else 0)
     terms = PaymentTerms(way.policy.payment.value)
     expires_at = now + hold_time(way) if way.policy.payment is Payment.IN_ADVANCE else None
@@ -459,18 +481,6 @@ def line_columns(lines: Sequence[PricedLine]) -> dict[str, object]:
         "line_weights": [line.weight_g for line in lines],
         "line_amounts": [line.amount_fen for line in lines],
     }
-
-
-def _discount(
-    session: Session, way: Way, firm_id: int, lines: Sequence[PricedLine], request: Request, now: datetime
-) -> Discount | None:
-    """What the coupon of the request takes off, if it names one."""
-    if request.coupon is None:
-        return None
-    return discount_of(
-        session, request.coupon, occasion_id=way.occasion.occasion_id if way.occasion else None, firm_id=firm_id,
-        amounts=[line.amount_fen for line in lines], now=now,
-    )  # fmt: skip
 
 
 def _json(value: dict[str, object] | None) -> str | None:

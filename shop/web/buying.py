@@ -1,5 +1,6 @@
 """A guest orders in two screens and pays: where it goes, then look at it and confirm. Sent twice it is one order."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -19,18 +20,19 @@ from shop.kit.http import now
 from shop.kit.idempotency import once
 from shop.kit.money import kilograms, yuan
 from shop.kit.states import record
+from shop.orders.errors import CouponNotForThis, CouponSpent, CouponUsed
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Order, OrderStatus
-from shop.orders.place import HOLD_TIME, Preview, hold_time, place_order, pool_of, preview_order
+from shop.orders.place import HOLD_TIME, Preview, hold_time, place_order, pool_of, preview_discount, preview_order
 from shop.payments.actions import start_payment
 from shop.stock.errors import NotEnoughStock
 from shop.stock.queries import left as left_in_stock
 from shop.web import shown
 from shop.web.errors import FormExpired, TooManyOrders
-from shop.web.forms import Addressed, Chosen, Confirmed, filled
+from shop.web.forms import Addressed, At, Chosen, Confirmed, filled
 from shop.web.guest import Guest, from_our_page, guest_of, guest_party, new_guest, opened, remember, ticket
 from shop.web.shown import Counter
-from shop.web.store import counter_for, known, product_of, refused
+from shop.web.store import counter_for, coupons_at, known, product_of, refused
 
 blueprint = Blueprint("buying", __name__, template_folder="templates")
 
@@ -57,7 +59,7 @@ blueprint.register_error_handler(DomainError, refused)
 
 def _purpose(sku: str, asked: dict[str, Any]) -> str:
     """What a ticket confirms: these packs of this product at this counter."""
-    return f"order {sku} {asked['quantity']} {asked['live']} {asked['shop']}"
+    return f"order {sku} {asked['quantity']} {asked['live']} {asked['shop']} {asked['coupon']}"
 
 
 def _left(preview: Preview, product: CatalogProduct) -> int:
@@ -81,6 +83,7 @@ def _ask(
     page = render_template(
         "store/order.html", product=product, counter=counter, quantity=quantity, values=values, wrong=wrong,
         price=shown.price(one.lines[0].price_fen, product), weight=f"{kilograms(product.net_weight_g)} kg",
+        coupons=coupons_at(counter),
     )  # fmt: skip
     return _private(page, 422 if wrong else 200, None if guest_of(request) else new_guest())
 
@@ -91,8 +94,14 @@ def address(sku: str) -> Response:
     goods, sales = known()
     product = product_of(goods, sku)
     asked, wrong = filled(Chosen, request.args)
-    counter = counter_for(sales, product, asked.get("live"), asked.get("shop"))
+    counter = _counter_of(request.args, sales, product)
     return _ask(product, counter, asked.get("quantity", 1), {}, wrong, goods, sales)
+
+
+def _counter_of(form: Mapping[str, str], sales: Selling, product: CatalogProduct) -> Counter:
+    """The counter that a form or an address names, whatever else of it does not fit."""
+    at, _ = filled(At, {name: form[name] for name in At().fields if name in form})
+    return counter_for(sales, product, at.get("live"), at.get("shop"))
 
 
 @blueprint.route("/p/<string:sku>/order", methods=["POST"])
@@ -105,10 +114,14 @@ def confirm(sku: str) -> Response:
     if not wrong:
         wrong = _unfit_phone(asked)
     if wrong:
-        chosen, unfit = filled(Chosen, {name: request.form[name] for name in Chosen().fields if name in request.form})
-        counter = counter_for(sales, product, chosen.get("live"), chosen.get("shop"))
-        return _ask(product, counter, chosen.get("quantity", 1), request.form.to_dict(), wrong | unfit, goods, sales)
-    return _look(product, asked, guest, goods, sales)
+        counter = _counter_of(request.form, sales, product)
+        return _ask(product, counter, 1, request.form.to_dict(), wrong, goods, sales)
+    try:
+        return _look(product, asked, guest, goods, sales)
+    except (CouponNotForThis, CouponSpent) as refusal:
+        counter = _counter_of(request.form, sales, product)
+        said = {"coupon": shown.coupon_refused(refusal)}
+        return _ask(product, counter, asked["quantity"], request.form.to_dict(), said, goods, sales)
 
 
 def _unfit_phone(asked: dict[str, Any]) -> dict[str, str]:
@@ -122,17 +135,22 @@ def _unfit_phone(asked: dict[str, Any]) -> dict[str, str]:
 def _look(
     product: CatalogProduct, asked: dict[str, Any], guest: Guest, goods: Catalog, sales: Selling, *, why: str = ""
 ) -> Response:
-    """The second screen, with a ticket for what it shows. `why`: it was sent once and must be looked at again."""
+    """The second screen, with a ticket for what it shows. `why`: it was sent once and must be looked at again.
+
+    Raises NotEnoughStock, CouponNotForThis, CouponSpent, and why nothing can be ordered here.
+    """
     counter = counter_for(sales, product, asked["live"], asked["shop"])
     preview = preview_order(counter.request(product.sku, asked["quantity"]), goods=goods, selling=sales, now=now())
     left = _left(preview, product)
     if left < asked["quantity"]:
         weight = preview.lines[0].weight_g
         raise NotEnoughStock([{"sku": product.sku, "asked_g": weight, "left_g": left * product.net_weight_g}])
-    total = preview.total_fen
+    off = preview_discount(db.session(), preview, asked["coupon"], now=now()) if asked["coupon"] else 0
+    total = preview.total_fen - off
     page = render_template(
         "store/confirm.html", product=product, counter=counter, asked=asked, why=why,
-        price=shown.price(preview.lines[0].price_fen, product), total=yuan(total),
+        price=shown.price(preview.lines[0].price_fen, product), total=yuan(total), off=yuan(off) if off else "",
+        goods_total=yuan(preview.total_fen),
         minutes=hold_time(preview.way) // timedelta(minutes=1), weight=f"{kilograms(preview.lines[0].weight_g)} kg",
         ticket=ticket(guest, _purpose(product.sku, asked), total_fen=total, now=now()),
     )  # fmt: skip
@@ -158,13 +176,16 @@ def place(sku: str) -> Response:
     if product.is_fresh and not asked["agreed"]:
         return _look(product, asked, guest, goods, sales, why="请先勾选已知悉退货规则。")
     _not_too_often(asked["phone"])
-    said = "\n".join(str(asked[name]) for name in ("name", "phone", "address", "quantity", "live", "shop"))
+    said = "\n".join(str(asked[name]) for name in ("name", "phone", "address", "quantity", "live", "shop", "coupon"))
     try:
         with transaction() as session:
             response = once(
                 session, f"guest:{guest.name}", good.nonce, f"{sku}\n{said}".encode(),
                 lambda: _place(session, product, counter, asked, good.total_fen, goods, sales),
             )  # fmt: skip
+    except (CouponUsed, CouponSpent, CouponNotForThis) as refusal:
+        without = asked | {"coupon": None}
+        return _look(product, without, guest, goods, sales, why=f"{shown.coupon_refused(refusal)}以下是不用券的价格。")
     except FormExpired as changed:
         return _look(product, asked, guest, goods, sales, why=changed.sentence("zh"))
     return remember(response, guest.sees(response.get_data(as_text=True)), secure=request.is_secure)
@@ -194,8 +215,9 @@ def _place(
         raise TooManyOrders(retry_after_s=int(HOLD_TIME.total_seconds()))
     recipient = {name: asked[name] for name in ("name", "phone", "address")}
     placed = place_order(
-        session, counter.request(product.sku, asked["quantity"], buyer, recipient=recipient), goods=goods,
-        selling=sales, actor_id=None, now=instant,
+        session,
+        counter.request(product.sku, asked["quantity"], buyer, recipient=recipient, coupon=asked["coupon"]),
+        goods=goods, selling=sales, actor_id=None, now=instant,
     )  # fmt: skip
     if placed.total_fen != shown_fen:
         raise FormExpired

@@ -148,6 +148,7 @@ def show(number: str) -> Response:
         "store/followed.html", order=order, says=SAYS[status], steps=STEPS, done=DONE[status], buttons=buttons,
         lines=[line | {"amount": yuan(line["amount_fen"])} for line in order["lines"]],
         total=yuan(order["total_fen"]), paid=yuan(order["paid_fen"]) if order["paid_fen"] else "",
+        discount=yuan(order["discount_fen"]) if order["discount_fen"] else "",
         refunded=yuan(order["refunded_fen"]) if order["refunded_fen"] else "",
         parcels=queries.dispatches(session, order["id"]), to=_short(order["recipient"] or {}),
         placed_at=order["placed_at"].astimezone(BEIJING),

@@ -23,10 +23,21 @@ class At(StrictSchema):
     shop = Code(load_default=None)
 
 
+class CodeOrNothing(Code):
+    """A code, or a field that was left empty."""
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        """None for nothing but spaces."""
+        return (
+            None if isinstance(value, str) and not value.strip() else super().deserialize(value, attr, data, **kwargs)
+        )
+
+
 class Chosen(At):
-    """How many packs, and where."""
+    """How many packs, where, and with which coupon."""
 
     quantity = QueryWhole(low=1, high=MAX_PACKS, required=True)
+    coupon = CodeOrNothing(load_default=None)
 
 
 class Addressed(Chosen, Recipient):

@@ -1,5 +1,6 @@
 """What pages show of products, offers and orders: words made of facts, no rule of the business."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -7,11 +8,11 @@ from typing import Any
 from shop.catalog.models import Category, ProductStatus
 from shop.catalog.reference import Catalog, CatalogProduct
 from shop.channels.attribution import Opening
-from shop.channels.models import OccasionKind
+from shop.channels.models import Coupon, OccasionKind
 from shop.channels.reference import OccasionRow, PartnerRow, Selling
 from shop.kit.errors import DomainError, NotFoundError
 from shop.kit.money import per_jin, per_kg, yuan
-from shop.orders.errors import CampaignClosed, NotForSale, OccasionNotOpen, OutOfSeason
+from shop.orders.errors import CampaignClosed, CouponNotForThis, NotForSale, OccasionNotOpen, OutOfSeason
 from shop.orders.place import Asked, Preview, Request, preview_order
 
 CATEGORY_ZH = {
@@ -87,6 +88,20 @@ def price(fen: int, product: CatalogProduct) -> dict[str, str]:
         "kg": yuan(per_kg(fen, product.net_weight_g)),
         "each": product.unit_zh,
     }
+
+
+def coupons(good: Iterable[Coupon]) -> list[tuple[str, str]]:
+    """(code, what it is worth) of each coupon."""
+    return [(coupon.code, f"满 {yuan(coupon.min_goods_fen)} 元减 {yuan(coupon.discount_fen)} 元") for coupon in good]
+
+
+def coupon_refused(refusal: DomainError) -> str:
+    """Why a coupon takes nothing off, in yuan. A code of nothing here is told alike, whatever it is elsewhere."""
+    if not isinstance(refusal, CouponNotForThis):
+        return refusal.sentence("zh")
+    least_fen = int(str(refusal.facts["min_goods_fen"]))
+    told = f"满 {yuan(least_fen)} 元、在有效期内才能用" if least_fen else "本场没有这张券"
+    return f"优惠券 {refusal.facts['coupon']}：{told}。"
 
 
 def packs(product: CatalogProduct, left_g: int) -> int:

@@ -21,6 +21,7 @@ from shop.kit.http import now
 from shop.kit.money import kilograms
 from shop.live.models import LiveStatus
 from shop.live.queries import public_shelf
+from shop.orders.coupons import good_now
 from shop.orders.place import Preview, pool_of
 from shop.stock.queries import left as left_in_stock
 from shop.web import shown
@@ -97,6 +98,13 @@ def shelf(products: Iterable[CatalogProduct], counter: Counter, goods: Catalog, 
     return cards
 
 
+def coupons_at(counter: Counter) -> list[tuple[str, str]]:
+    """The coupons that are good at a counter now. One statement, where an occasion sells."""
+    if counter.occasion is None:
+        return []
+    return shown.coupons(good_now(db.session(), counter.occasion.occasion_id, now=now()))
+
+
 def alternatives(product: CatalogProduct, counter: Counter, goods: Catalog, sales: Selling) -> list[dict[str, Any]]:
     """Goods that can be had now, the same kind first."""
     others = sorted(
@@ -146,6 +154,7 @@ def product(sku: str) -> AnyResponse | str | tuple[str, int]:
         months=shown.months(found), weight=f"{kilograms(found.net_weight_g)} kg",
         tiers=[(tier.min_quantity, shown.price(tier.price_fen, found)) for tier in found.tiers_on(day)[1:]],
         others=alternatives(found, store, goods, sales) if card["closed"] else [],
+        coupons=coupons_at(counter) if not card["closed"] else [],
     )  # fmt: skip
 
 
@@ -161,5 +170,5 @@ def live(code: str) -> str:
     cards.sort(key=lambda card: card["product"].product_id != session.pinned_product_id)
     return render_template(
         "store/live.html", session=session, counter=counter, cards=cards, on_air=on_air, over=over,
-        starts_at=session.starts_at.astimezone(BEIJING),
+        starts_at=session.starts_at.astimezone(BEIJING), coupons=coupons_at(counter) if on_air else [],
     )  # fmt: skip
