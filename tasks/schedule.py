@@ -9,7 +9,7 @@ from shop.kit.jobs import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
 from shop.links.jobs import FIND_SIGNS
 from shop.live.jobs import END_OVERDUE, SETTLE_ENDED
 from shop.marketplaces.jobs import FOLLOW_AGAIN
-from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS, EXPIRE_UNPAID
+from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS, EXPIRE_UNPAID, FIND_UNRECEIVED
 from shop.payments.jobs import NOTIFY_AGAIN
 from shop.reports.jobs import (
     COMPARE_ROLLUPS,
@@ -61,6 +61,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     DailyAt(CALL_OFF_DUE, time(6, 0)),
     DailyAt(CLOSE_AGREEMENTS, time(1, 0)),
     DailyAt(FIND_ENDING, time(6, 30)),
+    DailyAt(FIND_UNRECEIVED, time(9, 0)),
     DailyAt(COMPARE_ROLLUPS, time(2, 30)),
     DailyAt(FIND_SIGNS, time(4, 30)),
     DailyAt(FORGET_OLD, time(3, 30)),

@@ -120,6 +120,11 @@ def channel_of_partner(kind: PartnerKind) -> ChannelPolicy:
     return next(policy for policy in POLICIES.values() if policy.partner is kind)
 
 
+def consumer_channels() -> tuple[ChannelKind, ...]:
+    """Channels in which consumers buy and pay in advance."""
+    return tuple(policy.kind for policy in POLICIES.values() if policy.payer is Payer.CONSUMER)
+
+
 def unpaid_helpers() -> tuple[PartnerKind, ...]:
     """Kinds of partners who bring orders of others and earn nothing by them."""
     return tuple(

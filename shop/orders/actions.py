@@ -215,8 +215,9 @@ class Verdict:
 
 
 def accept(
-    session: Session, order: Order, verdicts: Mapping[str, Verdict] | None, *, actor_id: int | None, now: datetime
-) -> None:
+    session: Session, order: Order, verdicts: Mapping[str, Verdict] | None, *, actor_id: int | None, now: datetime,
+    reason: str | None = None,
+) -> None:  # fmt: skip
     """Accept by weight: None = everything as dispatched. Sets what is owed and, on invoice, the day it is due.
 
     Raises MoveRefusedError, AcceptanceDoesNotFit, GradesNotAgreed, GradeNotTaken; then nothing is changed. Settlement
@@ -241,7 +242,7 @@ def accept(
             line.accepted_fen = accept_graded(session, order, line, verdict.grades)
         else:
             raise AcceptanceDoesNotFit(sku=sku, dispatched_g=line.dispatched_g, accepted_g=verdict.accepted_g)
-    advance(session, order, ORDER_LIFE, "accept", person_id=actor_id, now=now)
+    advance(session, order, ORDER_LIFE, "accept", person_id=actor_id, now=now, reason=reason)
     order.accepted_at = now
     order.due_on = _due_on(session, order, beijing_day(now))
     session.flush()

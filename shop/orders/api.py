@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from shop.access.actions import normal_phone
 from shop.access.errors import PhoneNotValid
-from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own, reference_version
+from shop.access.guard import ALL, EVERYONE, Owned, Role, allow, current_actor, must_own, reference_version
 from shop.agreements import errors as agreement_errors
 from shop.agreements import queries as agreement_queries
 from shop.agreements.actions import agreement_by_code, call_off
@@ -22,15 +22,15 @@ from shop.channels.models import Partner
 from shop.channels.policies import Approval
 from shop.channels.reference import selling
 from shop.kit.clock import beijing_day
-from shop.kit.db import db
+from shop.kit.db import db, transaction
 from shop.kit.errors import ForbiddenError, MoveRefusedError, NotFoundError
 from shop.kit.http import documented, json_bytes, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
-from shop.orders import actions, breach, errors, queries, schemas
+from shop.orders import actions, breach, errors, queries, receipt, schemas
 from shop.orders.calls import change_call
 from shop.orders.locks import locked_order
-from shop.orders.models import Order
+from shop.orders.models import Order, ReceiptRule
 from shop.orders.place import Asked, Called, Placed, Request, place_call_off, place_order
 from shop.stock.errors import NotEnoughStock
 
@@ -272,6 +272,43 @@ def list_dispatches(number: str) -> dict[str, Any]:
     """发货记录 · The parcels of an order and the lots they came from."""
     found = queries.order(db.session(), current_actor(), number)
     return {"items": queries.dispatches(db.session(), found["id"])}
+
+
+@blueprint.route("/orders/<string:number>/signatures", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@blueprint.arguments(schemas.SignatureAsked)
+@blueprint.response(200, schemas.DispatchList)
+@documented(
+    errors=[NotFoundError, MoveRefusedError, errors.SignatureDoesNotFit],
+    example={"position": 1, "signed_on": "2025-07-18"},
+)
+def sign(body: dict[str, Any], number: str) -> dict[str, Any]:
+    """签收 · The day on which a parcel was signed for, once: a consumer's order then counts as received sooner."""
+    with transaction() as session:
+        order = _locked(number, Role.FIRM_STAFF)
+        receipt.sign(session, order, **body, actor_id=current_actor().person_id, now=now())
+        return {"items": queries.dispatches(session, order.id)}
+
+
+@blueprint.route("/receipt-rules", methods=["GET"])
+@allow(EVERYONE)
+@blueprint.response(200, schemas.ReceiptRuleList)
+def list_receipt_rules() -> dict[str, Any]:
+    """自动收货规则 · How many days after dispatch goods count as received that nobody confirmed."""
+    rules = db.session().scalars(select(ReceiptRule).order_by(ReceiptRule.valid_from.desc())).all()
+    return {"items": rules, "default_signed_days": receipt.SIGNED_DAYS, "default_days": receipt.DAYS}
+
+
+@blueprint.route("/receipt-rules", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.ReceiptRuleAsked)
+@blueprint.response(201, schemas.ReceiptRuleAsked)
+@documented(errors=[errors.ReceiptRuleTaken], example={"valid_from": "2026-01-01", "signed_days": 7, "days": 10})
+def add_receipt_rule(body: dict[str, Any]) -> dict[str, Any]:
+    """设定自动收货 · Days until goods count as received, for orders from a day on; earlier ones keep their rule."""
+    with transaction() as session:
+        receipt.set_receipt_rule(session, **body, actor_id=current_actor().person_id, now=now())
+        return body
 
 
 @blueprint.route("/orders/<string:number>/acceptance", methods=["POST"])

@@ -130,6 +130,24 @@ class CouponSpent(DomainError):
     en = "The budget of coupon {coupon} is spent."
 
 
+class ReceiptRuleTaken(DomainError):
+    """A rule of receipt is never replaced: orders are on their way by it."""
+
+    code = "receipt-rule-taken"
+    title_zh, title_en = "收货规则已设定", "Receipt rule taken"
+    zh = "自 {valid_from} 起的自动收货规则已经设定，不能替换。"
+    en = "There is a rule of receipt from {valid_from} on; it is never replaced."
+
+
+class SignatureDoesNotFit(DomainError):
+    """A parcel is signed for once, between the day it was sent and today."""
+
+    code = "signature-does-not-fit"
+    title_zh, title_en = "签收日不对", "Signature does not fit"
+    zh = "包裹 {position} 的签收日须在 {sent_on} 至 {today} 之间，且只记一次。"
+    en = "Parcel {position} is signed for once, between {sent_on} and {today}."
+
+
 class DispatchBeyondOrder(DomainError):
     """More than what is left to dispatch."""
 

@@ -11,6 +11,12 @@ REFUND_EXCESS = Job("payments.refund_excess")
 #: Every ten seconds: unpaid orders whose hold lapsed give their stock back.
 EXPIRE_UNPAID = Job("orders.expire_unpaid")
 
+#: Daily: sent goods that nobody said to have received are to be received by the clock.
+FIND_UNRECEIVED = Job("orders.find_unreceived")
+
+#: A consumer's order is to be received by the clock, if its time is over: order id.
+RECEIVE_OVERDUE = Job("orders.receive_overdue")
+
 #: Daily: what the schedules of agreements ask for on this day is called off and ordered.
 CALL_OFF_DUE = Job("orders.call_off_due")
 

@@ -97,6 +97,7 @@ class Order(Model):
         Index(None, "placed_on", "firm_id", "channel_id"),
         Index("ix_orders_sale_link_id", "sale_link_id", postgresql_where=text("sale_link_id IS NOT NULL")),
         Index("ix_orders_unpaid", "expires_at", postgresql_where=text("status = 'placed'")),
+        Index("ix_orders_to_receive", "id", postgresql_where=text("status = 'dispatched'")),
         Index("ix_orders_to_settle", "id", postgresql_where=text("status = 'accepted'")),
     )
 
@@ -215,7 +216,7 @@ class CouponUse(Model):
 
 
 class Dispatch(Model):
-    """One parcel or truck load of an order."""
+    """One parcel or truck load of an order. `signed_on`: the day it was signed for, once the firm knows."""
 
     __tablename__ = "dispatches"
     __table_args__ = (UniqueConstraint("order_id", "position"),)
@@ -226,6 +227,19 @@ class Dispatch(Model):
     dispatched_at: Mapped[Instant]
     carrier_zh: Mapped[Name | None]
     tracking_number: Mapped[Code | None]
+    signed_on: Mapped[date | None]
+
+
+class ReceiptRule(Model):
+    """For orders from a day on: days after dispatch until goods count as received, when signed for, and when not."""
+
+    __tablename__ = "receipt_rules"
+    __table_args__ = (CheckConstraint("1 <= signed_days AND signed_days <= days AND days <= 60", name="days_sensible"),)
+
+    id: Mapped[Id]
+    valid_from: Mapped[date] = mapped_column(unique=True)
+    signed_days: Mapped[Small]
+    days: Mapped[Small]
 
 
 class Pick(Model):

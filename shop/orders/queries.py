@@ -106,6 +106,7 @@ def dispatches(session: Session, order_id: int) -> list[dict[str, Any]]:
             "dispatched_at": parcel.dispatched_at,
             "carrier_zh": parcel.carrier_zh,
             "tracking_number": parcel.tracking_number,
+            "signed_on": parcel.signed_on,
             "picks": [],
         }
         for parcel in session.scalars(select(Dispatch).where(Dispatch.order_id == order_id).order_by(Dispatch.position))

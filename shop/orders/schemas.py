@@ -109,6 +109,35 @@ class DispatchAsked(StrictSchema):
     tracking_number = Code(load_default=None)
 
 
+class SignatureAsked(StrictSchema):
+    """Which parcel of the order, and the day on which it was signed for."""
+
+    position = Whole(low=1, high=1_000, required=True)
+    signed_on = Day(required=True)
+
+
+class ReceiptRuleAsked(StrictSchema):
+    """For orders from a day on: days after dispatch until goods count as received, when signed for, and when not."""
+
+    valid_from = Day(required=True)
+    signed_days = Whole(low=1, high=60, required=True)
+    days = Whole(low=1, high=60, required=True)
+
+    @validates_schema
+    def signed_is_sooner(self, data: dict[str, Any], **_: Any) -> None:
+        """What was signed for waits no longer than what was not."""
+        if data["signed_days"] > data["days"]:
+            raise ValidationError("Must not be less than signed_days.", "days")
+
+
+class ReceiptRuleList(Schema):
+    """All rules, the youngest first, and the days without any."""
+
+    items = fields.List(fields.Nested(ReceiptRuleAsked))
+    default_signed_days = fields.Integer()
+    default_days = fields.Integer()
+
+
 class GradeAsked(StrictSchema):
     """Grams accepted of a grade."""
 
@@ -220,6 +249,7 @@ class DispatchOut(Schema):
     dispatched_at = fields.DateTime()
     carrier_zh = fields.String(allow_none=True)
     tracking_number = fields.String(allow_none=True)
+    signed_on = fields.Date(allow_none=True)
     picks = fields.List(fields.Dict())
 
 

@@ -5,6 +5,7 @@ wrong phone get one answer, and tries are counted.
 """
 
 import hmac
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
@@ -16,11 +17,11 @@ from shop.access.actions import normal_phone
 from shop.access.attempts import Attempts
 from shop.access.errors import PhoneNotValid
 from shop.access.guard import Actor
-from shop.channels.policies import POLICIES, Payer
+from shop.channels.policies import consumer_channels
 from shop.claims.actions import UNDECIDED
 from shop.claims.queries import claims
 from shop.claims.rules import CLAIM_PERIOD, claimable_until
-from shop.kit.clock import BEIJING
+from shop.kit.clock import BEIJING, beijing_day
 from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError
 from shop.kit.http import now
@@ -29,6 +30,7 @@ from shop.kit.schemas import MAX_PAGE
 from shop.orders import actions, queries
 from shop.orders.locks import locked_order
 from shop.orders.models import Order, OrderStatus
+from shop.orders.receipt import receipt_due
 from shop.orders.states import ORDER_LIFE
 from shop.payments.actions import start_payment
 from shop.web.errors import FormExpired, OrderNotFollowed, TooManyTries
@@ -41,8 +43,6 @@ blueprint.register_error_handler(DomainError, refused)
 
 #: Tries for one order, and from one address, in a quarter of an hour.
 PER_ORDER, PER_ADDRESS = RateLimitItemPerMinute(10, 15), RateLimitItemPerMinute(30, 15)
-#: Channels in which a consumer buys: only his orders are followed here.
-CONSUMERS = tuple(policy.kind for policy in POLICIES.values() if policy.payer is Payer.CONSUMER)
 #: What a buyer may do, and the event of the order's life that must be possible.
 BUTTONS = {"payment": "pay", "cancellation": "cancel", "receipt": "accept"}
 STEPS = ("下单", "付款", "发货", "收货")
@@ -117,7 +117,9 @@ def _placed_with(session: Session, number: str, phone: str) -> bool:
     except PhoneNotValid:
         asked = ""
     found = session.scalar(
-        select(Order.recipient["phone"].astext).where(Order.number == number, Order.channel_kind.in_(CONSUMERS))
+        select(Order.recipient["phone"].astext).where(
+            Order.number == number, Order.channel_kind.in_(consumer_channels())
+        )
     )
     return hmac.compare_digest((found or "none").encode(), asked.encode())
 
@@ -154,10 +156,17 @@ def show(number: str) -> Response:
         placed_at=order["placed_at"].astimezone(BEIJING),
         waiting="paid" in request.args and status is OrderStatus.PLACED,
         until=order["expires_at"].astimezone(BEIJING) if order["expires_at"] else None,
-        claims=_claims(session, actor, guest, number), claim_hours=CLAIM_PERIOD.days * 24,
+        received_on=_received_on(session, order["id"], status), claims=_claims(session, actor, guest, number),
+        claim_hours=CLAIM_PERIOD.days * 24,
         claimable=order["accepted_at"] is not None and now() <= claimable_until(order["accepted_at"]),
     )  # fmt: skip
     return private(page)
+
+
+def _received_on(session: Session, order_id: int, status: OrderStatus) -> date | None:
+    """The Beijing day on which the order counts as received if nobody says so before."""
+    due = receipt_due(session, order_id) if status is OrderStatus.DISPATCHED else None
+    return due and beijing_day(due)
 
 
 def buyer_of(session: Session, number: str) -> tuple[Actor, dict[str, Any]]:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 from typing import Any
 
@@ -24,7 +24,8 @@ from shop.kit.jobs import Outbox
 from shop.live.actions import About, Item, Verification, plan_session, review
 from shop.marketplaces.follow import follow
 from shop.marketplaces.jobs import FOLLOW
-from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
+from shop.orders.jobs import RECEIVE_OVERDUE, REFUND_EXCESS, SETTLE_ORDER
+from shop.orders.receipt import receive_overdue
 from shop.payments import simulated
 from shop.payments.actions import refund_excess
 from shop.payments.jobs import NOTIFY
@@ -43,7 +44,13 @@ class Stage:
     app: Flask
     clock: WalkingClock
     people: dict[str, dict[str, str]] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
     keys: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def later(self, passed: timedelta) -> None:
+        """Time passes; whoever was signed in signs in again."""
+        self.clock.walk(passed)
+        self.people |= {who: headers_of(self.app, person_id) for who, person_id in self.ids.items()}
 
     def post(self, who: str, path: str, body: dict[str, Any] | None = None, status: int = 201) -> Any:
         """POST as `who` with a fresh Idempotency-Key; fails unless the answer has `status`."""
@@ -96,6 +103,8 @@ class Stage:
                         settle_and_reach(session, row.ids[0], now=self.clock.now())
                     elif row.job == FOLLOW.name:
                         assert follow(session, row.ids[0], now=self.clock.now())
+                    elif row.job == RECEIVE_OVERDUE.name:
+                        receive_overdue(session, row.ids[0], now=self.clock.now())
                     elif row.job == REFUND_EXCESS.name:
                         refund_excess(session, row.ids[0], now=self.clock.now())
                     session.execute(
@@ -149,8 +158,9 @@ def stage(county: Flask, clock: WalkingClock) -> Stage:
         slips = session.scalars(
             select(Delivery.code).where(Delivery.product_id == product.id).order_by(Delivery.code).limit(10)
         ).all()
-    people = {who: headers_of(county, person(county, (role, parties[who]))) for who, (role, _, _) in roles.items()}
-    stage = Stage(county, clock, people)
+    stage = Stage(county, clock)
+    stage.ids = {who: person(county, (role, parties[who])) for who, (role, _, _) in roles.items()}
+    stage.later(timedelta())
     stage.post(
         "firm", "/lots",
         {"sku": PEACH, "harvested_on": "2025-07-14", "certificate_number": "HGZ-1", "deliveries": list(slips)},
