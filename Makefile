@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --require-hashes --only-binary :all:
 
-.PHONY: help run test check browser fmt migrate migration check-books openapi errors model-income bench-quick bench-burst lock clean
+.PHONY: help run test check browser fmt migrate migration check-books openapi errors model-income model-agreements bench-quick bench-burst lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ errors: $(VENV)/.runtime ## write docs/errors.md anew
 
 model-income: $(VENV)/.dev ## 2,000 walks of household income against a model of plain integers (some minutes)
 	@MODEL_EXAMPLES=2000 $(BIN)/python -m pytest -n 0 -q tests/properties/test_income_model.py
+
+model-agreements: $(VENV)/.dev ## 2,000 lives of an agreement against a model that counts by hand (half an hour)
+	@MODEL_EXAMPLES=2000 $(BIN)/python -m pytest -n 0 -q tests/properties/test_agreement_machine.py
 
 bench-quick: $(VENV)/.dev ## three minutes of ratios against pgbench and a bare Flask answer
 	@$(BIN)/python -m tests.bench.quick

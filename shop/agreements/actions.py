@@ -1,9 +1,9 @@
 """Calling off. What leads to a signed agreement is in `signing.py`."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Date, cast, func, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.errors import (
@@ -19,7 +19,9 @@ from shop.agreements.models import (
     RUNNING,
     Agreement,
     AgreementLine,
+    AgreementSignature,
     AgreementStatus,
+    AgreementVersion,
     CallOff,
     CallOffStatus,
     DueWeight,
@@ -28,7 +30,7 @@ from shop.agreements.models import (
 from shop.agreements.quotes import price_on
 from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
 from shop.catalog.models import Product
-from shop.kit.clock import beijing_day
+from shop.kit.clock import BEIJING, beijing_day
 from shop.kit.states import advance, record
 
 
@@ -96,11 +98,15 @@ def _within_schedule(
     due_g = session.scalar(
         select(DueWeight.weight_g).where(DueWeight.line_id == line.id, DueWeight.due_on == schedule_day)
     )
-    called = session.scalar(select(CallOff.id).where(CallOff.line_id == line.id, CallOff.schedule_day == schedule_day))
-    if not due_g or called is not None or weight_g > due_g:
+    if not due_g or weight_g > due_g or _is_called(session, line.id, schedule_day):
         raise NotScheduled(agreement=agreement.code, day=str(schedule_day), due_g=due_g or 0)
     left_g = line.committed_g - called_g(session, line.id)
     _at_least(agreement, min(line.minimum_date_g, left_g, due_g), weight_g)
+
+
+def _is_called(session: Session, line_id: int, schedule_day: date) -> bool:
+    called = select(CallOff.id).where(CallOff.line_id == line_id, CallOff.schedule_day == schedule_day)
+    return session.scalar(called) is not None
 
 
 def _at_least(agreement: Agreement, least_g: int, weight_g: int) -> None:
@@ -153,10 +159,6 @@ def move_call_off(
         call.cancelled_by = by
 
 
-#: A day of the schedule that nobody called on is called by a later run up to so many days after it.
-CATCH_UP = timedelta(days=7)
-
-
 @dataclass(frozen=True)
 class DueCall:
     """What the schedule asks of a line on a day and was not called yet."""
@@ -170,10 +172,18 @@ class DueCall:
 
 
 def due_calls(session: Session, day: date) -> list[DueCall]:
-    """Scheduled call-offs of `day` and the days before it (`CATCH_UP`) that do not exist yet, oldest first.
+    """Scheduled call-offs of `day` and all days before it that do not exist yet, oldest first.
 
-    Run twice, the second finds none; run late, nothing of the last week is lost.
+    Run twice, the second finds none; run late by however long, no day of a running agreement is lost. What fell due
+    before an agreement signed on paper was recorded here was called on paper.
     """
+    recorded_at = (
+        select(func.max(AgreementSignature.signed_at))
+        .join(AgreementVersion, AgreementVersion.id == AgreementSignature.version_id)
+        .where(AgreementVersion.agreement_id == Agreement.id, AgreementSignature.on_paper)
+        .scalar_subquery()
+    )
+    recorded_on = func.coalesce(cast(func.timezone(BEIJING.key, recorded_at), Date), Agreement.starts_on)
     rows = session.execute(
         select(Agreement.code, Product.sku, Product.id, AgreementLine.id, DueWeight.due_on, DueWeight.weight_g)
         .join(AgreementLine, AgreementLine.id == DueWeight.line_id)
@@ -181,7 +191,7 @@ def due_calls(session: Session, day: date) -> list[DueCall]:
         .join(Product, Product.id == AgreementLine.product_id)
         .outerjoin(CallOff, (CallOff.line_id == DueWeight.line_id) & (CallOff.schedule_day == DueWeight.due_on))
         .where(
-            DueWeight.due_on.between(day - CATCH_UP, day),
+            DueWeight.due_on.between(func.least(recorded_on, day), day),
             DueWeight.weight_g > 0,
             CallOff.id.is_(None),
             Agreement.status.in_(RUNNING),
@@ -195,9 +205,11 @@ def due_calls(session: Session, day: date) -> list[DueCall]:
 def call_scheduled(session: Session, due: DueCall, product: Product, day: date, *, now: datetime) -> CallOff | None:
     """The call-off of a day of the schedule, made on `day`; of the last one, what is left of the promise.
 
-    None when the promise was used up by earlier calls. Raises as `call_off`.
+    None when the promise was used up by earlier calls, or another run called the day meanwhile. Raises as `call_off`.
     """
     agreement_by_code(session, due.agreement_code, lock=True)
+    if _is_called(session, due.line_id, due.schedule_day):
+        return None
     committed = session.execute(select(AgreementLine.committed_g).where(AgreementLine.id == due.line_id)).scalar_one()
     weight_g = min(due.weight_g, committed - called_g(session, due.line_id))
     if weight_g <= 0:

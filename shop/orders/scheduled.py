@@ -26,7 +26,7 @@ def place_due(session: Session, day: date, *, now: datetime) -> Scheduled:
     """Call off and order what fell due up to `day` and was not called yet: run twice, the second time finds none.
 
     Each line has a savepoint of its own, so one that is refused (not for sale, a paper expired) stops no other; it is
-    named in the result and tried again on the days after (`CATCH_UP`).
+    named in the result and tried again on each day after, while the agreement runs.
     """
     version = current_version(session)
     goods, channels = catalog(session, version), selling(session, version)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from shop.agreements import actions
+from shop.agreements import actions, signing
 from shop.agreements.errors import (
     AgreementNotRunning,
     BelowMinimum,
@@ -22,11 +22,13 @@ from shop.agreements.errors import (
 )
 from shop.agreements.models import Agreement, AgreementLine, CallOff, CallOffStatus, PriceRule
 from shop.agreements.quotes import Quoted, record_quote
-from shop.catalog.actions import product_by_sku
+from shop.catalog.actions import firm_by_code, product_by_sku
+from shop.channels.actions import partner_by_code
+from shop.channels.models import Campaign
 from shop.kit.clock import at_beijing
 from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError, MoveRefusedError
-from tests.factories.agreements import line, recorded
+from tests.factories.agreements import line, recorded, terms
 from tests.factories.tables import contents
 from tests.factories.world import NOW, TODAY, World, build
 
@@ -178,11 +180,43 @@ def test_the_schedule_calls_once_for_a_line_and_a_day_whatever_is_run_again(week
     assert made == [(TODAY, TODAY, 10_000), (next_week, next_week, 10_000)]
 
 
-def test_a_day_that_was_skipped_is_called_by_a_later_run_of_the_week_and_not_after(weekly: World) -> None:
+@pytest.mark.parametrize("days", [3, 8, 40, 63])
+def test_after_an_outage_of_any_length_every_day_of_the_schedule_is_called_once_for_the_day_of_the_run(
+    weekly: World, days: int
+) -> None:
+    run = TODAY + timedelta(days=days)
+    missed = [TODAY + timedelta(days=7 * week) for week in range(days // 7 + 1)]
     with transaction() as session:
-        assert scheduled(session, TODAY + timedelta(days=3)) == [(TODAY, TODAY + timedelta(days=3), 10_000)]
-        jumped = TODAY + timedelta(days=7 * 4 + 1)
-        assert [entry[0] for entry in scheduled(session, jumped)] == [TODAY + timedelta(days=7 * 4)]
+        assert scheduled(session, run) == [(day, run, 10_000) for day in missed]
+        assert scheduled(session, run) == []
+
+
+def test_a_clock_that_jumps_ahead_and_back_calls_no_day_twice_and_loses_none(weekly: World) -> None:
+    ahead = TODAY + timedelta(days=21)
+    with transaction() as session:
+        made = scheduled(session, ahead)
+        for day in range(64):
+            made += scheduled(session, TODAY + timedelta(days=day))
+    assert [entry[0] for entry in made] == [TODAY + timedelta(days=7 * week) for week in range(10)]
+    assert sum(entry[2] for entry in made) == 100_000
+
+
+def test_what_the_last_day_overtakes_is_called_no_more(weekly: World) -> None:
+    with transaction() as session:
+        assert scheduled(session, date(2025, 9, 17)) == []
+
+
+def test_what_fell_due_before_the_paper_was_recorded_here_is_not_called(world: World) -> None:
+    asked = terms(line(minimum_date_g=4_000), starts_on=TODAY - timedelta(days=28))
+    with transaction() as session:
+        signing.record_signed(
+            session, "A50", partner_by_code(session, "B01"), firm_by_code(session, "F01"),
+            session.execute(select(Campaign.id)).scalar_one(), asked, signed_on=TODAY - timedelta(days=28),
+            actor_id=None, now=NOW,
+        )  # fmt: skip
+        assert [entry[0] for entry in scheduled(session, TODAY + timedelta(days=7))] == [
+            TODAY, TODAY + timedelta(days=7),
+        ]  # fmt: skip
 
 
 def test_parallel_runs_of_the_schedule_call_once(weekly: World) -> None:
@@ -193,11 +227,7 @@ def test_parallel_runs_of_the_schedule_call_once(weekly: World) -> None:
             due = actions.due_calls(session, TODAY)
             product = product_by_sku(session, "PL001")
             start.wait(timeout=10)
-            try:
-                made = actions.call_scheduled(session, due[0], product, TODAY, now=NOW)
-            except NotScheduled:
-                return 0
-            return int(made is not None)
+            return int(actions.call_scheduled(session, due[0], product, TODAY, now=NOW) is not None)
 
     with ThreadPoolExecutor(4) as threads:
         assert sum(threads.map(run, range(4))) == 1
@@ -244,7 +274,8 @@ def test_a_day_that_the_buyer_brought_forward_is_not_called_again(weekly: World)
             session, "A50", product, 6_000, TODAY + timedelta(days=1), schedule_day=later, actor_id=None, now=NOW
         )
         assert (early.schedule_day, early.weight_g) == (later, 6_000)
-        assert scheduled(session, later) == [(later - timedelta(days=7), later, 10_000)]
+        missed = [TODAY, later - timedelta(days=7)]
+        assert scheduled(session, later) == [(day, later, 10_000) for day in missed]
     for day, grams, error in (
         (later, 6_000, NotScheduled),
         (TODAY + timedelta(days=1), 6_000, NotScheduled),

@@ -5,21 +5,28 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
+import tasks.agreements  # noqa: F401  registers the morning's job
 from shop.agreements.models import Agreement, AgreementStatus, CallOff
 from shop.kit.clock import WalkingClock, at_beijing
-from shop.kit.db import db, transaction
+from shop.kit.db import db, release, transaction
 from shop.kit.states import History
 from shop.orders.actions import Verdict, accept, approve, dispatch
 from shop.orders.calls import close_ended
+from shop.orders.jobs import CALL_OFF_DUE
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Order, OrderLine, OrderStatus
 from shop.orders.scheduled import place_due
 from shop.reports.books import run_checks
 from shop.reports.checks import CHECKS
+from tasks.registry import Done, works
+from tasks.run import run_daily
 from tests.factories.agreements import line, recorded
 from tests.factories.tables import contents
+from tests.factories.threads import at_once
 from tests.factories.world import NOW, TODAY, World, build
 
 AFTER = date(2025, 9, 17)
@@ -159,3 +166,63 @@ def test_what_fell_due_while_a_line_was_refused_is_ordered_later(world: World) -
         assert place_due(session, later + timedelta(days=2), now=at_beijing(later, 6)).placed == 1
     line_ = db.session.scalars(select(OrderLine).where(OrderLine.order_id == order_of(later).id)).one()
     assert (line_.weight_g, order_of(later).status) == (10_000, OrderStatus.PLACED)
+
+
+def run_schedule(clock: WalkingClock) -> object:
+    """The morning's job as a scheduler starts it, whichever process that is."""
+    return run_daily(works()[CALL_OFF_DUE.name], clock)
+
+
+def called_days() -> list[tuple[date | None, date, int]]:
+    rows = db.session.execute(
+        select(CallOff.schedule_day, CallOff.due_on, func.count(Order.id))
+        .join(Order, Order.call_off_id == CallOff.id)
+        .where(CallOff.schedule_day.is_not(None))
+        .group_by(CallOff.schedule_day, CallOff.due_on)
+        .order_by(CallOff.schedule_day)
+    ).all()
+    release()
+    return [tuple(row) for row in rows]
+
+
+def test_a_scheduler_that_was_away_for_six_weeks_orders_each_missed_day_once(world: World, clock: WalkingClock) -> None:
+    back = TODAY + timedelta(days=42)
+    clock.put(at_beijing(back, 7))
+    assert run_schedule(clock) == Done(6)
+    assert run_schedule(clock) is None
+    missed = [(TODAY + timedelta(days=7 * week), back, 1) for week in range(1, 7)]
+    assert called_days() == [(TODAY, TODAY, 1), *missed]
+
+
+def test_a_clock_that_jumps_ahead_and_back_orders_no_day_twice(world: World, clock: WalkingClock) -> None:
+    for days in (21, 0, 1, 14, 22, 3, 28):
+        clock.put(at_beijing(TODAY + timedelta(days=days), 7))
+        run_schedule(clock)
+    assert [(day, count) for day, _, count in called_days()] == [
+        (TODAY + timedelta(days=7 * week), 1) for week in range(5)
+    ]
+
+
+def test_schedulers_that_run_at_once_order_each_day_once(world: World) -> None:
+    later = TODAY + timedelta(days=14)
+    answers = at_once(world.app, [lambda session: place_due(session, later, now=at_beijing(later, 6))] * 4)
+    assert answers == [""] * 4
+    assert [(day, count) for day, _, count in called_days()] == [
+        (TODAY + timedelta(days=7 * week), 1) for week in range(3)
+    ]
+
+
+def test_a_run_that_dies_midway_leaves_nothing_and_the_next_makes_up_for_it(world: World, clock: WalkingClock) -> None:
+    later = TODAY + timedelta(days=14)
+    clock.put(at_beijing(later, 7))
+    before = contents(world.app)
+
+    def die(session: Session) -> None:
+        assert place_due(session, later, now=clock.now()).placed == 2
+        session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    with pytest.raises(DBAPIError), transaction() as session:
+        die(session)
+    assert contents(world.app) == before
+    assert run_schedule(clock) == Done(2)
+    assert [count for *_, count in called_days()] == [1, 1, 1]
