@@ -13,55 +13,79 @@ from sqlalchemy.orm import Session
 
 from shop.agreements.models import Agreement, Side
 from shop.agreements.signing import Hand
-from shop.kit.money import part, price_of
 from shop.kit.states import advance, record
 from shop.orders.errors import NoSuchPenalty, NotYoursToDecide, TakenAlready
 from shop.orders.models import PenaltyProposal, PenaltyStatus
 from shop.orders.states import PENALTY_LIFE
 
-#: One row a line: grams each side is behind with up to a day, before the tolerance.
-BEHIND = """
+#: What each side is behind with up to a day, part by part: the call-offs that the firm is late with; of the buyer the
+#: days that he cancelled, or what he did not call by the last day, whichever is more. `short_g` is what lies beyond the
+#: tolerance, which covers the oldest parts first; penalties of the parts add up to that of the whole, to the fen.
+BREACHES = """
     WITH excused AS (
         SELECT agreement_id, side, from_day, to_day FROM force_majeures WHERE status = 'recognised'
     ), calls AS (
-        SELECT call_offs.line_id,
-            sum(weight_g - coalesce(accepted_g, 0)) FILTER (WHERE due_on < :day AND NOT for_firm.excused
-                AND (call_offs.status <> 'cancelled' OR cancelled_by = 'firm')) AS firm_g,
-            sum(weight_g) FILTER (WHERE call_offs.status <> 'cancelled' OR cancelled_by = 'firm') AS taken_g,
-            sum(least(weight_g, minimum_date_g)) FILTER (WHERE schedule_day <= :day AND NOT for_buyer.excused
-                AND cancelled_by = 'buyer') AS dates_g
-        FROM (
-            SELECT call_offs.*, minimum_date_g, (
-                SELECT accepted_g FROM orders JOIN order_lines ON order_id = orders.id WHERE call_off_id = call_offs.id
-            ) AS accepted_g
-            FROM call_offs JOIN agreement_lines ON agreement_lines.id = line_id
-        ) AS call_offs
-        CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM excused WHERE excused.agreement_id = call_offs.agreement_id
-            AND side = 'firm' AND due_on BETWEEN from_day AND to_day) AS excused) AS for_firm
-        CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM excused WHERE excused.agreement_id = call_offs.agreement_id
-            AND side = 'buyer' AND schedule_day BETWEEN from_day AND to_day) AS excused) AS for_buyer
-        GROUP BY call_offs.line_id
-    ), accepted AS (
-        SELECT line_id, sum(order_lines.accepted_g) AS accepted_g FROM call_offs
-        JOIN orders ON call_off_id = call_offs.id JOIN order_lines ON order_id = orders.id GROUP BY line_id
-    ), excused_due AS (
-        SELECT line_id, sum(weight_g) AS due_g FROM due_weights JOIN agreement_lines ON agreement_lines.id = line_id
-        WHERE EXISTS (SELECT FROM excused WHERE excused.agreement_id = agreement_lines.agreement_id
-            AND side = 'buyer' AND due_on BETWEEN from_day AND to_day)
-        GROUP BY line_id
+        SELECT call_offs.id, line_id, call_offs.agreement_id, call_offs.status, cancelled_by, due_on, schedule_day,
+            weight_g, coalesce(accepted_g, 0) AS accepted_g
+        FROM call_offs LEFT JOIN (
+            SELECT call_off_id, sum(accepted_g) AS accepted_g FROM orders JOIN order_lines ON order_id = orders.id
+            WHERE call_off_id IS NOT NULL GROUP BY call_off_id
+        ) AS taken ON call_off_id = call_offs.id
+    ), wanted AS (
+        SELECT agreement_lines.id AS line_id, agreement_id, committed_g, minimum_g, minimum_date_g, floor_fen_per_kg,
+            penalty_bp, buyer_penalty_bp, ends_on, (committed_g * tolerance_bp * 2 + 10000) / 20000 AS tolerance_g
+        FROM agreement_lines JOIN agreements ON agreements.id = agreement_id WHERE signed_on <= :day
+    ), promised AS (
+        SELECT wanted.*, greatest(committed_g - coalesce(accepted_g, 0), 0) AS missing_g,
+            CASE WHEN ends_on <= :day THEN minimum_g - coalesce(taken_g, 0) - (
+                SELECT coalesce(sum(weight_g), 0) FROM due_weights WHERE due_weights.line_id = wanted.line_id
+                AND EXISTS (SELECT FROM excused WHERE excused.agreement_id = wanted.agreement_id
+                    AND side = 'buyer' AND due_on BETWEEN from_day AND to_day)
+            ) ELSE 0 END AS uncalled_g
+        FROM wanted LEFT JOIN (
+            SELECT line_id, sum(accepted_g) AS accepted_g,
+                sum(weight_g) FILTER (WHERE status <> 'cancelled' OR cancelled_by = 'firm') AS taken_g
+            FROM calls GROUP BY line_id
+        ) AS of_calls USING (line_id)
+    ), late AS (
+        SELECT line_id, 'firm' AS side, 'call_offs' AS source, id AS fact_id, due_on AS day, weight_g - accepted_g AS g
+        FROM calls WHERE due_on < :day AND (status <> 'cancelled' OR cancelled_by = 'firm')
+            AND NOT EXISTS (SELECT FROM excused WHERE excused.agreement_id = calls.agreement_id AND side = 'firm'
+                AND due_on BETWEEN from_day AND to_day)
+    ), refused AS (
+        SELECT line_id, 'buyer' AS side, 'call_offs' AS source, id AS fact_id, schedule_day AS day,
+            least(weight_g, minimum_date_g) AS g
+        FROM calls JOIN wanted USING (line_id) WHERE schedule_day <= :day AND cancelled_by = 'buyer'
+            AND NOT EXISTS (SELECT FROM excused WHERE excused.agreement_id = calls.agreement_id AND side = 'buyer'
+                AND schedule_day BETWEEN from_day AND to_day)
+    ), untaken AS (
+        SELECT line_id, 'buyer' AS side, 'minimum' AS source, line_id AS fact_id, ends_on AS day,
+            uncalled_g AS g
+        FROM promised WHERE uncalled_g > coalesce(
+            (SELECT sum(g) FROM refused WHERE refused.line_id = promised.line_id), 0)
+    ), parts AS (
+        SELECT * FROM late UNION ALL SELECT * FROM untaken
+        UNION ALL SELECT * FROM refused WHERE line_id NOT IN (SELECT line_id FROM untaken)
+    ), summed AS (
+        SELECT parts.*, sum(g) OVER (PARTITION BY line_id, side) AS whole_g,
+            sum(g) OVER (PARTITION BY line_id, side ORDER BY day, fact_id) AS upto_g
+        FROM parts WHERE g > 0
+    ), beyond AS (
+        SELECT summed.*, agreement_id, floor_fen_per_kg,
+            CASE side WHEN 'firm' THEN penalty_bp ELSE buyer_penalty_bp END AS rate_bp,
+            whole_g - greatest(
+                least(whole_g, CASE side WHEN 'firm' THEN missing_g ELSE whole_g END) - tolerance_g, 0
+            ) AS covered_g
+        FROM summed JOIN promised USING (line_id)
+    ), counted AS (
+        SELECT beyond.*, greatest(upto_g - covered_g, 0)::bigint AS short_upto_g,
+            greatest(upto_g - g - covered_g, 0)::bigint AS short_before_g
+        FROM beyond
     )
-    SELECT agreement_lines.id AS line_id, agreement_lines.agreement_id, committed_g, floor_fen_per_kg, tolerance_bp,
-        penalty_bp, buyer_penalty_bp,
-        least(coalesce(firm_g, 0), greatest(committed_g - coalesce(accepted_g, 0), 0))::bigint AS firm_g,
-        greatest(
-            CASE WHEN ends_on <= :day THEN minimum_g - coalesce(due_g, 0) - coalesce(taken_g, 0) ELSE 0 END,
-            coalesce(dates_g, 0), 0
-        )::bigint AS buyer_g
-    FROM agreement_lines JOIN agreements ON agreements.id = agreement_lines.agreement_id
-    LEFT JOIN calls ON calls.line_id = agreement_lines.id
-    LEFT JOIN accepted ON accepted.line_id = agreement_lines.id
-    LEFT JOIN excused_due ON excused_due.line_id = agreement_lines.id
-    WHERE agreements.signed_on <= :day
+    SELECT line_id, agreement_id, side, source, fact_id, day, short_upto_g - short_before_g AS short_g,
+        ((short_upto_g * floor_fen_per_kg * 2 + 1000) / 2000 * rate_bp * 2 + 10000) / 20000
+        - ((short_before_g * floor_fen_per_kg * 2 + 1000) / 2000 * rate_bp * 2 + 10000) / 20000 AS penalty_fen
+    FROM counted WHERE short_upto_g > short_before_g
 """
 
 
@@ -78,24 +102,13 @@ class Behind:
 
 def behind(session: Session, day: date, agreement_ids: list[int]) -> list[Behind]:
     """The breaches of these agreements up to `day`: one statement. Lines without any are left out."""
-    wanted = " AND agreements.id = ANY(:ids) ORDER BY agreement_lines.id"
-    rows = session.execute(text(BEHIND + wanted), {"day": day, "ids": agreement_ids})
-    found = []
-    for row in rows:
-        for side, grams, rate_bp in (
-            (Side.FIRM, row.firm_g, row.penalty_bp),
-            (Side.BUYER, row.buyer_g, row.buyer_penalty_bp),
-        ):
-            beyond_g, fen = beyond(grams, row.committed_g, row.tolerance_bp, rate_bp, row.floor_fen_per_kg)
-            if beyond_g:
-                found.append(Behind(row.line_id, row.agreement_id, side, beyond_g, fen))
-    return found
-
-
-def beyond(grams: int, committed_g: int, tolerance_bp: int, rate_bp: int, fen_per_kg: int) -> tuple[int, int]:
-    """Grams of a shortfall beyond the tolerance, and the penalty for them in fen, both rounded half up."""
-    beyond_g = max(grams - part(committed_g, tolerance_bp), 0)
-    return beyond_g, part(price_of(beyond_g, fen_per_kg), rate_bp)
+    whole = text(
+        "SELECT line_id, agreement_id, side, sum(short_g)::bigint, sum(penalty_fen)::bigint"
+        f" FROM ({BREACHES}) AS breaches WHERE agreement_id = ANY(:ids)"
+        " GROUP BY line_id, agreement_id, side ORDER BY line_id, side DESC"
+    )
+    rows = session.execute(whole, {"day": day, "ids": agreement_ids})
+    return [Behind(line, agreement, Side(side), grams, fen) for line, agreement, side, grams, fen in rows]
 
 
 def propose_penalties(

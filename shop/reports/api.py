@@ -18,6 +18,7 @@ from shop.reports.agreement_stock import agreement_stock as stock_of_agreements
 from shop.reports.area import READERS
 from shop.reports.errors import PeriodNotBegun, ReportNeedsReason, ReportUnchanged
 from shop.reports.explain import explain_income
+from shop.reports.explain_agreements import explain_agreements
 from shop.reports.explain_sales import explain_sales
 from shop.reports.gain import gain
 from shop.reports.work import jobs_at_work
@@ -66,7 +67,8 @@ def channels(query: dict[str, Any]) -> dict[str, Any]:
             "signed_fen": 5_587_200, "due_g": 2_238_462, "called_g": 20_000, "dispatched_g": 20_000,
             "accepted_g": 19_000, "refused_g": 1_000, "shortfall_g": 2_219_462, "executed_fen": 10_944, "rate_bp": 85,
             "firm_short_g": 0, "firm_penalty_fen": 0, "buyer_short_g": 0, "buyer_penalty_fen": 0,
-            "receivable_fen": 10_944, "overdue_fen": 0, "forecast_g": 7_461_538, "forecast_fen": 4_297_846,
+            "receivable_fen": 10_944, "overdue_fen": 0, "forecast_g": 7_461_538, "forecast_fen": 4_297_858,
+            "out_of_season_g": 0, "at_risk_g": 0,
         }],
         "next": "A001",
         "total": {
@@ -75,6 +77,7 @@ def channels(query: dict[str, Any]) -> dict[str, Any]:
             "shortfall_g": 33_164_161, "executed_fen": 10_944, "rate_bp": 6,
             "firm_short_g": 0, "firm_penalty_fen": 0, "buyer_short_g": 0, "buyer_penalty_fen": 0,
             "receivable_fen": 10_944, "overdue_fen": 0, "forecast_g": 60_716_839, "forecast_fen": 33_501_327,
+            "out_of_season_g": 0, "at_risk_g": 150_000,
         },
     }
 )  # fmt: skip
@@ -84,6 +87,33 @@ def agreements(query: dict[str, Any]) -> dict[str, Any]:
         db.session(), current_actor(), query["by"], query["day"] or beijing_day(now()), language(),
         limit=query["limit"], after=query["after"],
     )  # fmt: skip
+
+
+@blueprint.route("/reports/agreements/explain", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.AgreementExplainFilter, location="query")
+@blueprint.response(200, schemas.AgreementsExplained)
+@documented(
+    answer={
+        "by": "agreement", "day": "2025-07-31", "figure": "accepted_g", "rows": 1, "value": 19_000,
+        "total": {"accepted_g": 19_000},
+        "items": [{
+            "source": "call_offs", "day": "2025-07-15", "agreement": "A001", "partner": "B02", "firm": "F01",
+            "sku": "PL001", "parts": {"accepted_g": 19_000}, "scheduled_g": None, "status": "confirmed",
+            "called_weight_g": 20_000, "price_fen_per_kg": 576, "schedule_day": "2025-07-15",
+            "order": "250715-00000001", "order_line": 1, "accepted_at": "2025-07-16T02:00:00+00:00",
+            "invoice_due_on": "2025-08-15", "accepted_fen": 10_944, "paid_fen": 0,
+        }],
+        "next": None,
+    }
+)  # fmt: skip
+def explain_agreement_figure(query: dict[str, Any]) -> dict[str, Any]:
+    """协议数字来源 · The facts behind any figure of the agreements report, down to order lines; they add up to it."""
+    found = explain_agreements(
+        db.session(), current_actor(), query["by"], query["key"], query["day"] or beijing_day(now()), query["figure"],
+        limit=query["limit"], after_id=cursor_key(query["cursor"]),
+    )  # fmt: skip
+    return found | page(found["items"], query["limit"], lambda row: int(row["id"]))
 
 
 @blueprint.route("/reports/agreement-stock", methods=["GET"])
@@ -96,6 +126,10 @@ def agreements(query: dict[str, Any]) -> dict[str, Any]:
         "items": [{
             "firm": "F01", "firm_name_zh": "合作社（示例）", "sku": "PL001", "name_zh": "大桐蜜桃", "asked_g": 400_000,
             "available_g": 250_000, "lacking_g": 150_000,
+            "agreements": [{
+                "agreement": "A001", "partner_name_zh": "连锁超市（示例）", "lacking_g": 150_000,
+                "from_day": "2025-07-21",
+            }],
         }],
     }
 )  # fmt: skip

@@ -10,6 +10,7 @@ from shop.income.models import Category, IncomeKind
 from shop.kit.schemas import MAX_PAGE, Code, Day, Month, PageQuery, QueryWhole, StrictSchema, Text
 from shop.reports.agreement_report import AgreementsBy
 from shop.reports.explain import Measure
+from shop.reports.explain_agreements import EXPLAINED
 from shop.reports.income_report import IncomeBy
 from shop.reports.periods import Every
 from shop.reports.queries import Period
@@ -110,14 +111,16 @@ class AgreementFigures(Schema):
     shortfall_g = fields.Integer()
     executed_fen = fields.Integer()
     rate_bp = fields.Integer(allow_none=True, metadata={"description": "accepted of due; null while nothing is due"})
-    firm_short_g = fields.Integer(allow_none=True, metadata={"description": "beyond the tolerance; null by month"})
-    firm_penalty_fen = fields.Integer(allow_none=True, metadata={"description": "exposure by contract, not booked"})
-    buyer_short_g = fields.Integer(allow_none=True)
-    buyer_penalty_fen = fields.Integer(allow_none=True)
-    receivable_fen = fields.Integer(allow_none=True, metadata={"description": "accepted and not paid, now"})
-    overdue_fen = fields.Integer(allow_none=True, metadata={"description": "of it, due before the day"})
-    forecast_g = fields.Integer(allow_none=True, metadata={"description": "what the schedules ask for after the day"})
-    forecast_fen = fields.Integer(allow_none=True, metadata={"description": "the same, at the floor price"})
+    firm_short_g = fields.Integer(metadata={"description": "what the firm is behind with, beyond the tolerance"})
+    firm_penalty_fen = fields.Integer(metadata={"description": "exposure by contract, not booked"})
+    buyer_short_g = fields.Integer()
+    buyer_penalty_fen = fields.Integer()
+    receivable_fen = fields.Integer(metadata={"description": "accepted and not paid, now"})
+    overdue_fen = fields.Integer(metadata={"description": "of it, due before the day"})
+    forecast_g = fields.Integer(metadata={"description": "called or scheduled after the day, in the harvest window"})
+    forecast_fen = fields.Integer(metadata={"description": "the same, called at its price, else at the floor price"})
+    out_of_season_g = fields.Integer(metadata={"description": "called or scheduled after the day, outside the window"})
+    at_risk_g = fields.Integer(metadata={"description": "of the 14 days ahead, beyond the firm's free stock"})
 
 
 class AgreementsRow(AgreementFigures):
@@ -137,14 +140,68 @@ class AgreementsReport(ReportHead):
     total = fields.Nested(AgreementFigures)
 
 
+class AgreementExplainFilter(PageQuery):
+    """Which figure: of a row (`key`) or, without one, of the total."""
+
+    by = fields.Enum(AgreementsBy, by_value=True, load_default=AgreementsBy.AGREEMENT)
+    day = Day(load_default=None, data_key="as_of")
+    figure = fields.String(load_default="accepted_g", validate=validate.OneOf(EXPLAINED))
+    key = Code(load_default=None)
+
+
+class AgreementFact(Schema):
+    """A fact behind a figure: a line as signed, a day of the schedule, a call-off with its order line, a minimum."""
+
+    source = fields.String(metadata={"description": "agreement_lines, due_weights, call_offs or minimum"})
+    day = fields.Date()
+    agreement = fields.String()
+    partner = fields.String()
+    firm = fields.String()
+    sku = fields.String()
+    parts = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata={"description": "its part of it"})
+    scheduled_g = fields.Integer(allow_none=True)
+    status = fields.String(allow_none=True)
+    called_weight_g = fields.Integer(allow_none=True)
+    price_fen_per_kg = fields.Integer(allow_none=True)
+    schedule_day = fields.Date(allow_none=True)
+    order = fields.String(allow_none=True)
+    order_line = fields.Integer(allow_none=True)
+    accepted_at = fields.DateTime(allow_none=True)
+    invoice_due_on = fields.Date(allow_none=True)
+    accepted_fen = fields.Integer(allow_none=True)
+    paid_fen = fields.Integer(allow_none=True)
+
+
+class AgreementsExplained(Schema):
+    """The facts behind a figure, oldest first; their parts add up to `total`, which is `value` (of a rate, its two)."""
+
+    by = fields.String()
+    day = fields.Date()
+    figure = fields.String()
+    rows = fields.Integer()
+    value = fields.Integer(allow_none=True)
+    total = fields.Dict(keys=fields.String(), values=fields.Integer())
+    items = fields.List(fields.Nested(AgreementFact))
+    next = fields.String(allow_none=True)
+
+
 class AgreementStockFilter(StrictSchema):
     """How many days ahead are looked at."""
 
     days = QueryWhole(low=0, high=90, load_default=14)
 
 
+class AgreementAtRisk(Schema):
+    """An agreement that the free stock does not reach, from which day on."""
+
+    agreement = fields.String()
+    partner_name_zh = fields.String()
+    lacking_g = fields.Integer()
+    from_day = fields.Date()
+
+
 class AgreementStockRow(Schema):
-    """A firm's promised product: asked in the days ahead, free of it, lacking. In grams."""
+    """A firm's promised product: asked in the days ahead, free of it, lacking, and of whom. In grams."""
 
     firm = fields.String()
     firm_name_zh = fields.String()
@@ -153,6 +210,7 @@ class AgreementStockRow(Schema):
     asked_g = fields.Integer()
     available_g = fields.Integer()
     lacking_g = fields.Integer()
+    agreements = fields.List(fields.Nested(AgreementAtRisk))
 
 
 class AgreementStock(Schema):

@@ -28,6 +28,7 @@ from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.area import READERS, sees_households
 from shop.reports.columns import Column, sheet, written
 from shop.reports.explain import Measure, explain_income
+from shop.reports.explain_agreements import explain_agreements
 from shop.reports.files import as_bytes, columns_of, periodic_sheets
 from shop.reports.gain import gain
 from shop.reports.income_report import CATEGORY_NAMES, TOWNSHIP_DIGITS, IncomeBy, Months, income_report, latest_year
@@ -62,7 +63,7 @@ KIND_ZH = {
 }  # fmt: skip
 AGREEMENTS_BY_ZH = {
     AgreementsBy.AGREEMENT: "按协议", AgreementsBy.BUYER: "按采购方", AgreementsBy.FIRM: "按企业",
-    AgreementsBy.PRODUCT: "按产品", AgreementsBy.MONTH: "按月",
+    AgreementsBy.PRODUCT: "按产品", AgreementsBy.TOWNSHIP: "按乡镇", AgreementsBy.MONTH: "按月",
 }  # fmt: skip
 #: What households received by category; business is gross, its costs and what is net of them stand beside it.
 CASH = [
@@ -202,6 +203,11 @@ def agreements() -> str:
             Card("验收", written("g", total["accepted_g"]), "kg"),
             Card("履约率", written("bp", total["rate_bp"]), "", "验收 ÷ 应交"),
             Card("缺口", written("g", total["shortfall_g"]), "kg", "逐品种计，多交不抵"),
+            Card(
+                "应收逾期", written("fen", total["overdue_fen"]), "元",
+                f"应收共 {written('fen', total['receivable_fen'])} 元",
+            ),
+            Card("供货风险", written("g", total["at_risk_g"]), "kg", "此后 14 天内空闲库存不够"),
         ],
         charts=[
             Chart("签约与履约，不相加", labels,
@@ -214,7 +220,7 @@ def agreements() -> str:
         ],
         table=table(
             f"{AGREEMENTS_BY_ZH[by]}：截至 {day}", _AGREEMENT_COLUMNS, report["items"], total,
-            lambda column, row: None, more=_here(query | {"after": report["next"]}) if report["next"] else None,
+            _agreement_link(query, day), more=_here(query | {"after": report["next"]}) if report["next"] else None,
             files=_files("dashboard.agreements_file", query),
         ),
     )  # fmt: skip
@@ -236,8 +242,64 @@ _AGREEMENT_COLUMNS = [
     Column("签约重量", "signed_g", "g"), Column("签约金额", "signed_fen", "fen"), Column("应交", "due_g", "g"),
     Column("要货", "called_g", "g"), Column("发货", "dispatched_g", "g"), Column("验收", "accepted_g", "g"),
     Column("拒收", "refused_g", "g"), Column("履约金额", "executed_fen", "fen"), Column("履约率", "rate_bp", "bp"),
-    Column("缺口", "shortfall_g", "g"),
+    Column("缺口", "shortfall_g", "g"), Column("企业欠量", "firm_short_g", "g"),
+    Column("企业违约金测算", "firm_penalty_fen", "fen"), Column("采购方欠量", "buyer_short_g", "g"),
+    Column("采购方违约金测算", "buyer_penalty_fen", "fen"), Column("应收", "receivable_fen", "fen"),
+    Column("其中逾期", "overdue_fen", "fen"), Column("预计", "forecast_g", "g"),
+    Column("预计金额", "forecast_fen", "fen"), Column("产季外", "out_of_season_g", "g"),
+    Column("供货风险", "at_risk_g", "g"),
 ]  # fmt: skip
+
+
+def _agreement_link(query: dict[str, Any], day: date) -> Link:
+    """Every figure leads to what it is made of."""
+
+    def link(column: Column, row: dict[str, Any] | None) -> str | None:
+        if column.unit == "text":
+            return None
+        asked = {"by": query["by"], "day": day, "figure": column.path, "key": row["key"] if row else None}
+        return _here(asked, "dashboard.why_agreements")
+
+    return link
+
+
+@blueprint.route("/reports/agreements/why")
+@page_for(*READERS)
+def why_agreements() -> str:
+    """协议数字来源 · The facts that make one figure of the agreements page; their sum is the figure."""
+    query, wrong = _asked(schemas.AgreementExplainFilter(), lambda: {"as_of": str(beijing_day(now()))})
+    day, figure = query["day"] or beijing_day(now()), query["figure"]
+    found = explain_agreements(
+        db.session(), current_actor(), query["by"], query["key"], day, figure, limit=query["limit"],
+        after_id=cursor_key(query["cursor"]),
+    )  # fmt: skip
+    rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
+    named = {column.path: column for column in _AGREEMENT_COLUMNS}
+    parts = [Column(named[name].title, f"parts.{name}", named[name].unit) for name in found["total"]]
+    back = _here({"by": query["by"], "day": day}, "dashboard.agreements")
+    return _page(
+        "why_agreements", "数字来源", wrong=wrong, found=found, key=query["key"], day=day, back=back,
+        by_zh=AGREEMENTS_BY_ZH[query["by"]], figure=named[figure].title,
+        value=written(named[figure].unit, found["value"]),
+        table=table(
+            "明细", [*_FACT_COLUMNS, *parts],
+            [_fact_zh(row) for row in rows["items"]],  # type: ignore[attr-defined]
+            {"parts": found["total"]}, lambda column, row: None,
+            more=_here(query | {"day": day, "cursor": rows["next"]}, "dashboard.why_agreements")
+            if rows["next"] else None,
+        ),
+    )  # fmt: skip
+
+
+_FACT_COLUMNS = [
+    Column("日期", "day"), Column("协议", "agreement"), Column("采购方", "partner"), Column("企业", "firm"),
+    Column("商品", "sku"), Column("凭据", "source_zh"), Column("订单", "order"), Column("发票到期", "invoice_due_on"),
+]  # fmt: skip
+_SOURCES_ZH = {"agreement_lines": "签约", "due_weights": "排期", "call_offs": "要货", "minimum": "最低采购量"}
+
+
+def _fact_zh(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"source_zh": _SOURCES_ZH[row["source"]]}
 
 
 def _whole_latest_year(actor: Actor) -> dict[str, str]:

@@ -243,6 +243,7 @@ MATRIX: dict[str, Access] = {
     "payments.notification": row("everybody"),
     "reports.agreements": row(REPORT_READERS),
     "reports.agreement_stock": row(REPORT_READERS),
+    "reports.explain_agreement_figure": row(REPORT_READERS),
     "reports.channels": row(REPORT_READERS, query="from=2025-07-01&to=2025-07-31"),
     "reports.income": row(REPORT_READERS, query="year=2025"),
     "rounds.list_rounds": row("buyer operator"),

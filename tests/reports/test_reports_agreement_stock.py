@@ -54,3 +54,16 @@ def test_the_county_sees_both_firms_and_the_largest_lack_first(world: World) -> 
     items = client.get("/api/v1/reports/agreement-stock?days=30", headers=world.headers["operator"]).get_json()["items"]
     assert [item["firm"] for item in items] == ["F01", "F02"]
     assert items[0]["lacking_g"] > items[1]["lacking_g"] == 0
+
+
+def test_the_agreements_that_the_stock_does_not_reach_are_named_from_which_day_on(world: World) -> None:
+    answer = world.app.test_client().get(
+        "/api/v1/reports/agreement-stock?days=14", headers=world.headers["operator"]
+    ).get_json()  # fmt: skip
+    assert answer["items"][0]["agreements"] == [
+        {
+            "agreement": "A50", "partner_name_zh": answer["items"][0]["agreements"][0]["partner_name_zh"],
+            "lacking_g": 180_000 + WAITING_G - FREE_G, "from_day": "2025-07-22",
+        }
+    ]  # fmt: skip
+    assert all(item["agreements"] == [] for item in answer["items"] if not item["lacking_g"])

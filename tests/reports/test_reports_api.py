@@ -12,10 +12,13 @@ from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor, Grant
 from shop.access.models import PartyKind, Role
-from shop.kit.clock import WalkingClock
-from shop.kit.db import db, transaction
+from shop.catalog.season import sellable
+from shop.kit.clock import WalkingClock, beijing_day
+from shop.kit.db import db, release, transaction
 from shop.kit.jobs import all_jobs
+from shop.kit.money import part, price_of
 from shop.reports import rollups, runs
+from shop.reports.agreement_facts import FIGURES
 from shop.reports.gain import gain
 from shop.reports.income_report import span, whole_year
 from shop.reports.models import Rollup
@@ -184,7 +187,8 @@ def test_signed_and_kept_stand_apart(reports: Reports) -> None:
         "signed_fen": 5_587_200, "due_g": 2_238_462, "called_g": 20_000, "dispatched_g": 20_000, "accepted_g": 19_000,
         "refused_g": 1_000, "shortfall_g": 2_219_462, "executed_fen": 10_944, "rate_bp": 85,
         "firm_short_g": 1_000, "firm_penalty_fen": 86, "buyer_short_g": 0, "buyer_penalty_fen": 0,
-        "receivable_fen": 10_944, "overdue_fen": 0, "forecast_g": 7_461_538, "forecast_fen": 4_297_846,
+        "receivable_fen": 10_944, "overdue_fen": 0, "forecast_g": 7_461_538, "forecast_fen": 4_297_858,
+        "out_of_season_g": 0, "at_risk_g": 0,
     }  # fmt: skip
     assert report["total"]["agreements"] == 12
     assert (report["total"]["signed_fen"], report["total"]["executed_fen"]) == (51_811_450, 10_944)
@@ -208,46 +212,137 @@ def test_before_a_day_is_due_there_is_no_rate(reports: Reports) -> None:
     assert (row["due_g"], row["rate_bp"]) == (0, None)
 
 
-STANDING = (
-    "firm_short_g", "firm_penalty_fen", "buyer_short_g", "buyer_penalty_fen", "receivable_fen", "overdue_fen",
-    "forecast_g", "forecast_fen",
-)  # fmt: skip
+AXES = ("agreement", "buyer", "firm", "product", "township", "month")
 
 
-@pytest.mark.parametrize("by", ["agreement", "buyer", "firm", "product", "township"])
-def test_what_agreements_stand_at_adds_up_to_the_total_and_to_an_independent_sum(reports: Reports, by: str) -> None:
-    report = reports.get(f"{AGREEMENTS}?as_of=2025-12-31&by={by}")
-    for name in STANDING:
+@pytest.mark.parametrize("day", ["2025-07-31", "2025-12-31"])
+@pytest.mark.parametrize("by", AXES)
+def test_rows_of_agreements_add_up_to_the_total_on_every_axis(reports: Reports, by: str, day: str) -> None:
+    report = reports.get(f"{AGREEMENTS}?as_of={day}&by={by}")
+    assert set(report["total"]) == {"agreements", *FIGURES, "rate_bp"}
+    for name in FIGURES:
         assert sum(row[name] for row in report["items"]) == report["total"][name], name
-    owed, due = db.session.execute(
-        text("SELECT (SELECT sum(accepted_fen) FROM order_lines JOIN orders ON orders.id = order_id"
-             " WHERE call_off_id IS NOT NULL) - (SELECT sum(paid_fen) FROM orders WHERE call_off_id IS NOT NULL),"
-             " (SELECT sum(weight_g) FROM due_weights WHERE due_on > '2025-12-31')")
-    ).one()  # fmt: skip
-    assert (report["total"]["receivable_fen"], report["total"]["forecast_g"]) == (owed, due)
-    assert report["total"]["overdue_fen"] == owed > 0
+    assert report["total"] == reports.get(f"{AGREEMENTS}?as_of={day}")["total"]
+    if by != "product":  # an agreement over two products counts in both
+        assert sum(row["agreements"] for row in report["items"]) == report["total"]["agreements"]
 
 
-def test_who_is_behind_and_what_is_owed_has_no_month(reports: Reports) -> None:
-    report = reports.get(f"{AGREEMENTS}?as_of=2025-12-31&by=month")
-    assert {row[name] for row in report["items"] for name in STANDING} == {None}
-    assert report["total"]["receivable_fen"] > 0
+@pytest.mark.parametrize("day", [date(2025, 7, 10), date(2025, 7, 31), date(2025, 12, 31)])
+def test_where_agreements_stand_is_what_is_counted_by_hand(reports: Reports, day: date) -> None:
+    """From the tables alone, line by line, in plain Python: none of the report's statements."""
+    total = reports.get(f"{AGREEMENTS}?as_of={day}")["total"]
+    lines = db.session.execute(
+        text(
+            "SELECT l.id, committed_g, floor_fen_per_kg, minimum_g, tolerance_bp, penalty_bp, buyer_penalty_bp,"
+            " ends_on, a.status, harvest_start_month, harvest_end_month, shelf_life_days FROM agreement_lines l"
+            " JOIN agreements a ON a.id = agreement_id JOIN products p ON p.id = product_id WHERE signed_on <= :day"
+        ),
+        {"day": day},
+    ).all()
+    due = db.session.execute(text("SELECT line_id, due_on, weight_g FROM due_weights")).all()
+    calls = db.session.execute(
+        text(
+            "SELECT c.line_id, c.due_on, schedule_day, c.weight_g, price_fen_per_kg, c.status, accepted_g,"
+            " accepted_fen, paid_fen, o.due_on AS invoice, o.status AS order_status FROM call_offs c"
+            " LEFT JOIN orders o ON o.call_off_id = c.id LEFT JOIN order_lines ON order_id = o.id"
+        )
+    ).all()
+    release()
+    sums = dict.fromkeys(FIGURES, 0)
+    for line in lines:
+        mine = [call for call in calls if call.line_id == line.id]
+        fell = sum(row.weight_g for row in due if row.line_id == line.id and row.due_on <= day)
+        got = sum(call.accepted_g or 0 for call in mine if call.due_on <= day)
+        late = sum(call.weight_g - (call.accepted_g or 0) for call in mine if call.due_on < day)
+        allowed = part(line.committed_g, line.tolerance_bp)
+        missing = line.committed_g - sum(call.accepted_g or 0 for call in mine)
+        firm_g = max(min(late, missing) - allowed, 0)
+        uncalled = line.minimum_g - sum(call.weight_g for call in mine) if line.ends_on <= day else 0
+        buyer_g = max(uncalled - allowed, 0)
+        known = {call.schedule_day for call in mine}
+        left = line.committed_g - sum(call.weight_g for call in mine)
+        ahead = [(call.due_on, call.weight_g, call.price_fen_per_kg) for call in mine if call.due_on > day]
+        for row in sorted((row for row in due if row.line_id == line.id and row.due_on >= day), key=lambda r: r.due_on):
+            if row.due_on not in known and line.status in ("signed", "deposit_paid", "executing"):
+                if row.due_on > day:
+                    ahead.append((row.due_on, min(row.weight_g, left), line.floor_fen_per_kg))
+                left -= min(row.weight_g, left)
+        season = (line.harvest_start_month, line.harvest_end_month, line.shelf_life_days)
+        owed = [call for call in mine if call.order_status in ("accepted", "settled")]
+        for name, figure in {
+            "signed_g": line.committed_g, "signed_fen": price_of(line.committed_g, line.floor_fen_per_kg),
+            "due_g": fell, "shortfall_g": max(fell - got, 0), "accepted_g": got, "firm_short_g": firm_g,
+            "firm_penalty_fen": part(price_of(firm_g, line.floor_fen_per_kg), line.penalty_bp),
+            "buyer_short_g": buyer_g,
+            "buyer_penalty_fen": part(price_of(buyer_g, line.floor_fen_per_kg), line.buyer_penalty_bp),
+            "receivable_fen": sum(call.accepted_fen - call.paid_fen for call in owed),
+            "overdue_fen": sum(call.accepted_fen - call.paid_fen for call in owed if call.invoice < day),
+            "forecast_g": sum(grams for on, grams, _ in ahead if sellable(*season, on)),
+            "forecast_fen": sum(price_of(grams, fen) for on, grams, fen in ahead if sellable(*season, on)),
+            "out_of_season_g": sum(grams for on, grams, _ in ahead if not sellable(*season, on)),
+        }.items():  # fmt: skip
+            sums[name] += figure
+    others = ("called_g", "dispatched_g", "refused_g", "executed_fen", "at_risk_g")
+    assert {name: total[name] for name in FIGURES if name not in others} == {
+        name: sums[name] for name in FIGURES if name not in others
+    }
+    assert total["forecast_g"] > 0 or day.month == 12
+    assert (total["firm_short_g"] > 0) == (day > date(2025, 7, 15))
 
 
-@pytest.mark.parametrize("by", ["agreement", "buyer", "firm", "product", "township", "month"])
-def test_rows_of_agreements_add_up_to_the_total(reports: Reports, by: str) -> None:
-    report = reports.get(f"{AGREEMENTS}?as_of=2025-12-31&by={by}")
-    for name in (
-        "agreements",
-        "signed_g",
-        "signed_fen",
-        "due_g",
-        "called_g",
-        "accepted_g",
-        "refused_g",
-        "executed_fen",
-    ):
-        assert sum(row[name] for row in report["items"]) == report["total"][name], name
+def test_what_is_at_risk_is_what_the_stock_report_lacks(reports: Reports) -> None:
+    today = beijing_day(AFTER_THE_YEAR)
+    lacking = sum(row["lacking_g"] for row in reports.get("/api/v1/reports/agreement-stock")["items"])
+    assert reports.get(f"{AGREEMENTS}?as_of={today}")["total"]["at_risk_g"] == lacking
+
+
+def facts_behind(reports: Reports, query: str, who: dict[str, str] | None = None) -> dict[str, Any]:
+    """Every page of an explanation: its rows add up to its total, to the fen and gram."""
+    found = reports.get(f"{AGREEMENTS}/explain?limit=40&{query}", who)
+    items, following = list(found["items"]), found["next"]
+    while following:
+        page = reports.get(f"{AGREEMENTS}/explain?limit=40&{query}&cursor={following}", who)
+        items, following = items + page["items"], page["next"]
+    assert len(items) == found["rows"]
+    for name, value in found["total"].items():
+        assert sum(item["parts"][name] for item in items) == value, query
+    return found | {"items": items}
+
+
+@pytest.mark.parametrize("reader", ["operator", "firm", "other_firm", "township", "other_township"])
+def test_every_figure_of_every_reader_is_explained_exactly(reports: Reports, reader: str) -> None:
+    who = getattr(reports, reader)
+    query = "as_of=2025-07-31&by=agreement"
+    report = reports.get(f"{AGREEMENTS}?{query}", who)
+    for figure in ("agreements", *FIGURES, "rate_bp"):
+        found = facts_behind(reports, f"{query}&figure={figure}", who)
+        assert found["value"] == report["total"][figure], figure
+        assert {item["agreement"] for item in found["items"]} <= {row["key"] for row in report["items"]}
+    for row in report["items"]:
+        for figure in ("agreements", *FIGURES, "rate_bp"):
+            if row[figure]:
+                found = facts_behind(reports, f"{query}&key={row['key']}&figure={figure}", who)
+                assert found["value"] == row[figure], (row["key"], figure)
+
+
+@pytest.mark.parametrize("by", ["buyer", "firm", "product", "township", "month"])
+def test_every_row_of_every_axis_is_explained_exactly(reports: Reports, by: str) -> None:
+    query = f"as_of=2025-12-31&by={by}"
+    for row in reports.get(f"{AGREEMENTS}?{query}")["items"]:
+        for figure in ("agreements", *FIGURES, "rate_bp"):
+            if row[figure]:
+                found = facts_behind(reports, f"{query}&key={row['key']}&figure={figure}")
+                assert found["value"] == row[figure], (row["key"], figure)
+
+
+def test_an_accepted_weight_opens_to_its_order_line_and_a_foreign_row_to_nothing(reports: Reports) -> None:
+    query = "as_of=2025-07-31&figure=accepted_g&key=A001"
+    [item] = facts_behind(reports, query, reports.firm)["items"]
+    assert (item["source"], item["parts"], item["order_line"]) == ("call_offs", {"accepted_g": 19_000}, 1)
+    order = reports.get(f"/api/v1/orders/{item['order']}", reports.firm)
+    assert order["lines"][0]["accepted_g"] == 19_000
+    foreign = facts_behind(reports, query, reports.other_firm)
+    assert (foreign["value"], foreign["items"]) == (0, [])
 
 
 def test_by_month_due_stands_in_its_month(reports: Reports) -> None:

@@ -250,6 +250,20 @@ def test_a_page_costs_a_bounded_number_of_statements(pages: Pages, address: str,
     assert len(seen) <= most, len(seen)
 
 
+def test_every_figure_of_an_agreement_leads_to_what_it_is_made_of(pages: Pages) -> None:
+    browser = pages.browser("office")
+    page = browser.get("/reports/agreements?as_of=2025-07-31").text
+    links = re.findall(r'<td class="n"><a href="(/reports/agreements/why[^"]+)">([^<]+)</a>', page)
+    numbers = re.findall(r'<td class="n">', page.partition("</thead>")[2])
+    assert len(links) == len(numbers) > 20
+    accepted = [(address, value) for address, value in links if "figure=accepted_g" in address and value != "0"]
+    for address, value in accepted:
+        found = browser.get(html.unescape(address)).text
+        assert f"合计 <b>{value}</b>" in found
+        assert re.search(r"<td>\d{6}-\d{8}</td>", found)
+    assert {value for _, value in accepted} == {"19"}
+
+
 def test_a_report_is_shown_sent_once_and_shown_as_it_was_sent(pages: Pages) -> None:
     browser = pages.browser("office")
     address = "/reports/periodic?every=month&on=2025-07-15"

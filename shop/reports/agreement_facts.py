@@ -1,0 +1,157 @@
+"""What the agreements report is counted from: one row for each fact, with its part of every figure.
+
+Every figure is a sum over these rows, so whatever they are cut by (agreement, buyer, firm, product, township, month)
+adds up to the same, and the rows behind a figure are its explanation. `KEPT_ROLLED` reads what was due and kept from
+the rollup, `KEPT_FACTS` from the schedule and the call-offs themselves.
+"""
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import BigInteger, Date, String, Subquery, column, text
+
+from shop.orders.breach import BREACHES
+
+#: In grams and fen; each adds up over rows.
+FIGURES = (
+    "signed_g", "signed_fen", "due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen",
+    "shortfall_g", "firm_short_g", "firm_penalty_fen", "buyer_short_g", "buyer_penalty_fen", "receivable_fen",
+    "overdue_fen", "forecast_g", "forecast_fen", "out_of_season_g", "at_risk_g",
+)  # fmt: skip
+#: Days ahead for which stock is looked at.
+RISK_DAYS = 14
+
+
+def _rows(source: str, fact_id: str, line_id: str, day: str, origin: str, **figures: str) -> str:
+    """A SELECT of facts; figures that it does not speak of are zero."""
+    parts = ", ".join(f"({figures.get(name, '0')})::bigint AS {name}" for name in FIGURES)
+    return f"SELECT {source} AS source, {fact_id} AS fact_id, {line_id} AS line_id, {day} AS day, {parts} {origin}"
+
+
+#: Of what fell due the oldest is made up for first: what is short is the youngest part of it.
+_SHORT = (
+    "greatest(least(due_g, sum(due_g) OVER (PARTITION BY line_id ORDER BY due_on)"
+    " - sum(accepted_g) OVER (PARTITION BY line_id)), 0)"
+)
+
+_SIGNED = _rows(
+    "'agreement_lines'", "agreement_lines.id", "agreement_lines.id", "signed_on",
+    "FROM agreement_lines JOIN agreements ON agreements.id = agreement_id WHERE signed_on <= :day",
+    signed_g="committed_g", signed_fen="(committed_g * floor_fen_per_kg * 2 + 1000) / 2000",
+)  # fmt: skip
+
+KEPT_ROLLED = _rows(
+    "'due_weights'", "line_id", "line_id", "due_on", "FROM agreement_rollup WHERE due_on <= :day",
+    shortfall_g=_SHORT,
+    **{name: name for name in ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen")},
+)  # fmt: skip
+
+_CALLS = """
+    FROM call_offs LEFT JOIN orders ON orders.call_off_id = call_offs.id
+    LEFT JOIN order_lines ON order_lines.order_id = orders.id
+"""
+KEPT_FACTS = (
+    _rows(
+        "'due_weights'", "line_id", "line_id", "due_on",
+        """FROM (
+            SELECT line_id, due_on, weight_g AS due_g, 0 AS accepted_g FROM due_weights WHERE due_on <= :day
+            UNION ALL
+            SELECT call_offs.line_id, NULL, 0, order_lines.accepted_g
+            FROM call_offs JOIN orders ON orders.call_off_id = call_offs.id
+            JOIN order_lines ON order_lines.order_id = orders.id
+            WHERE call_offs.status <> 'cancelled' AND call_offs.due_on <= :day
+        ) AS fell_due""",
+        due_g="due_g", shortfall_g=_SHORT.replace("ORDER BY due_on", "ORDER BY due_on NULLS FIRST"),
+    )
+    + " UNION ALL "
+    + _rows(
+        "'call_offs'", "call_offs.id", "call_offs.line_id", "call_offs.due_on",
+        f"{_CALLS} WHERE call_offs.status <> 'cancelled' AND call_offs.due_on <= :day",
+        called_g="call_offs.weight_g", dispatched_g="coalesce(order_lines.dispatched_g, 0)",
+        accepted_g="coalesce(order_lines.accepted_g, 0)", refused_g="coalesce(order_lines.refused_g, 0)",
+        executed_fen="coalesce(order_lines.accepted_fen, 0)",
+    )
+)  # fmt: skip
+
+_BEHIND = _rows(
+    "source", "fact_id", "line_id", "day", f"FROM ({BREACHES}) AS breaches",
+    firm_short_g="CASE side WHEN 'firm' THEN short_g ELSE 0 END",
+    firm_penalty_fen="CASE side WHEN 'firm' THEN penalty_fen ELSE 0 END",
+    buyer_short_g="CASE side WHEN 'buyer' THEN short_g ELSE 0 END",
+    buyer_penalty_fen="CASE side WHEN 'buyer' THEN penalty_fen ELSE 0 END",
+)  # fmt: skip
+
+_OWED = "order_lines.accepted_fen - orders.paid_fen"
+_RECEIVABLE = _rows(
+    "'call_offs'", "call_offs.id", "call_offs.line_id", "call_offs.due_on",
+    f"{_CALLS} WHERE orders.status IN ('accepted', 'settled')",
+    receivable_fen=_OWED, overdue_fen=f"CASE WHEN orders.due_on < :day THEN {_OWED} ELSE 0 END",
+)  # fmt: skip
+
+#: Whether a day lies in a product's harvest window, prolonged by its shelf life: as `catalog.season.sellable`.
+_IN_SEASON = """(
+    CASE WHEN harvest_start_month <= harvest_end_month
+        THEN extract(month FROM day) BETWEEN harvest_start_month AND harvest_end_month
+        ELSE extract(month FROM day) >= harvest_start_month OR extract(month FROM day) <= harvest_end_month END
+    OR day < (make_date(extract(year FROM day)::int
+            - (extract(month FROM day) <= harvest_end_month)::int, harvest_end_month, 1) + interval '1 month')::date
+        + shelf_life_days
+)"""
+
+#: What is asked for: call-offs, and from the day on days of the schedules of running agreements that nobody called, as
+#: far as the promise reaches; the earliest take from it first. `waits`: no stock is held for it yet.
+ASKED = """
+    SELECT 'call_offs' AS source, call_offs.id AS fact_id, line_id, due_on AS day, weight_g,
+        price_fen_per_kg AS fen_per_kg, call_offs.status = 'requested' AS waits
+    FROM call_offs WHERE call_offs.status <> 'cancelled'
+    UNION ALL
+    SELECT 'due_weights', line_id, line_id, due_on,
+        greatest(least(weight_g, left_g - upto_g + weight_g), 0)::bigint, floor_fen_per_kg, true
+    FROM (
+        SELECT due_weights.line_id, due_on, weight_g, floor_fen_per_kg,
+            sum(weight_g) OVER (PARTITION BY due_weights.line_id ORDER BY due_on) AS upto_g,
+            committed_g - coalesce((SELECT sum(weight_g) FROM call_offs
+                WHERE call_offs.line_id = due_weights.line_id AND status <> 'cancelled'), 0) AS left_g
+        FROM due_weights JOIN agreement_lines ON agreement_lines.id = line_id
+        JOIN agreements ON agreements.id = agreement_id
+        WHERE agreements.status IN ('signed', 'deposit_paid', 'executing') AND due_on >= :day
+            AND NOT EXISTS (SELECT FROM call_offs
+                WHERE call_offs.line_id = due_weights.line_id AND schedule_day = due_on)
+    ) AS uncalled
+"""
+
+_AHEAD = _rows(
+    "source", "fact_id", "line_id", "day",
+    f"""FROM (
+        SELECT asked.*, {_IN_SEASON} AS in_season
+        FROM ({ASKED}) AS asked JOIN agreement_lines ON agreement_lines.id = line_id
+        JOIN products ON products.id = product_id WHERE day > :day
+    ) AS ahead""",
+    forecast_g="CASE WHEN in_season THEN weight_g ELSE 0 END",
+    forecast_fen="CASE WHEN in_season THEN (weight_g * fen_per_kg * 2 + 1000) / 2000 ELSE 0 END",
+    out_of_season_g="CASE WHEN in_season THEN 0 ELSE weight_g END",
+)  # fmt: skip
+
+#: What waits for stock up to `:risk_days` after the day, with the part of it that the free stock of the product does
+#: not reach: the earliest are served first.
+AT_RISK = f"""
+    SELECT waiting.*, greatest(least(weight_g, upto_g - coalesce(available_g, 0)), 0)::bigint AS lacking_g,
+        coalesce(available_g, 0)::bigint AS available_g
+    FROM (
+        SELECT asked.*, product_id,
+            sum(weight_g) OVER (PARTITION BY product_id ORDER BY day, line_id, source, fact_id) AS upto_g
+        FROM ({ASKED}) AS asked JOIN agreement_lines ON agreement_lines.id = line_id
+        WHERE waits AND day <= CAST(:day AS date) + CAST(:risk_days AS integer) AND weight_g > 0
+    ) AS waiting LEFT JOIN pools ON pools.product_id = waiting.product_id AND pools.occasion_id IS NULL
+"""
+_RISK = _rows(
+    "source", "fact_id", "line_id", "day", f"FROM ({AT_RISK}) AS risk WHERE lacking_g > 0", at_risk_g="lacking_g"
+)
+
+
+def facts(day: date, kept: str) -> Subquery:
+    """The rows up to `day` (and what lies ahead of it), as a relation to join: `kept` is one of the two above."""
+    columns: list[Any] = [column("source", String), column("fact_id", BigInteger), column("line_id", BigInteger)]
+    columns += [column("day", Date), *(column(name, BigInteger) for name in FIGURES)]
+    rows = " UNION ALL ".join((_SIGNED, kept, _BEHIND, _RECEIVABLE, _AHEAD, _RISK))
+    return text(rows).bindparams(day=day, risk_days=RISK_DAYS).columns(*columns).subquery("facts")
