@@ -12,15 +12,17 @@ from enum import Enum
 from typing import Any
 
 from flask import Flask, g, request
-from sqlalchemy import ColumnElement, false, or_, text, true
+from sqlalchemy import ColumnElement, false, or_, true
 from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from shop.access.models import PartyKind, Role
 from shop.kit.db import db
+from shop.kit.direct import Direct
 from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.kit.http import now
+from shop.kit.idempotency import Answered, key_of_request
 from shop.kit.reference import recent_version
 
 __all__ = [
@@ -97,15 +99,18 @@ class Actor:
 
 ANYBODY = Actor(person_id=None)
 
-#: One statement answers who speaks, what for, and which version of the reference data is current.
-_WHO = text(
+#: One statement answers who speaks, what for, which version of the reference data is current, and what was answered to
+#: this key before.
+_WHO = Direct(
     """
     SELECT people.id, reference_version.version,
            (SELECT json_agg(json_build_array(grants.role, grants.party_id, grants.party_kind) ORDER BY grants.id)
-            FROM grants WHERE grants.person_id = people.id) AS grants
+            FROM grants WHERE grants.person_id = people.id),
+           kept.fingerprint, kept.status, kept.content_type, kept.location, kept.body
     FROM reference_version LEFT JOIN access_tokens
       ON access_tokens.token_hash = :hash AND access_tokens.revoked_at IS NULL AND access_tokens.expires_at > :now
     LEFT JOIN people ON people.id = access_tokens.person_id AND people.disabled_at IS NULL
+    LEFT JOIN idempotency_keys AS kept ON kept.principal = 'person:' || people.id AND kept.key = :key
     """
 )
 
@@ -115,7 +120,7 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _authenticate() -> Actor:
+def _authenticate(key: str | None) -> Actor:
     """The actor of this request. Raises 401 for a token that is no longer, or never was, good."""
     g.pop("reference_version", None)  # an app context may be older than the request, in scripts and tests
     header = request.headers.get("Authorization", "")
@@ -124,19 +129,24 @@ def _authenticate() -> Actor:
     kind, _, token = header.partition(" ")
     if kind.lower() != "bearer" or not token:
         raise _unauthorized()
-    return recognised(token)
+    return recognised(token, key)
 
 
-def recognised(token: str) -> Actor:
-    """The actor who holds `token`, whichever door it came in by. Raises 401 for one that is not good."""
+def recognised(token: str, key: str | None = None) -> Actor:
+    """The actor who holds `token`, whichever door it came in by. Raises 401 for one that is not good.
+
+    `key`: the Idempotency-Key of the request; what it was answered before is then known without a statement more.
+    """
     g.token_hash = token_hash(token)
-    row = db.session.execute(_WHO, {"hash": g.token_hash, "now": now()}).one()
-    g.reference_version = row.version
-    if row.id is None:
+    ((person_id, version, grants, *kept),) = _WHO.alone(db.engine, {"hash": g.token_hash, "now": now(), "key": key})
+    g.reference_version = version
+    if person_id is None:
         raise _unauthorized()
+    if key is not None:
+        g.answered = Answered(*kept) if kept[0] is not None else None
     return Actor(
-        person_id=row.id,
-        grants=tuple(Grant(Role(role), party, PartyKind(kind)) for role, party, kind in row.grants or ()),
+        person_id=person_id,
+        grants=tuple(Grant(Role(role), party, PartyKind(kind)) for role, party, kind in grants or ()),
     )
 
 
@@ -175,9 +185,11 @@ def allow(*audience: Role | Audience) -> Callable[[Callable[..., Any]], Callable
     by_role = len(roles) == len(audience)
 
     def guard(view: Callable[..., Any]) -> Callable[..., Any]:
+        takes_key = getattr(view, "is_idempotent", False)
+
         @functools.wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            actor = _authenticate()
+            actor = _authenticate(key_of_request() if takes_key else None)
             g.principal = None if actor.person_id is None else f"person:{actor.person_id}"
             if EVERYONE not in audience and actor.person_id is None:
                 raise _unauthorized()

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Date, DateTime, Enum, MetaDa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
-from shop.kit import reference
+from shop.kit import moment
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -70,7 +70,8 @@ def engine_options(*, pool_size: int = 10, statement_timeout_ms: int = 5_000) ->
         "max_overflow": 0,
         "pool_timeout": 3,
         "pool_pre_ping": False,
-        "connect_args": {"options": limits, "connect_timeout": 3},
+        # The driver forgets at each ROLLBACK what it prepared, and every read ends with one: `kit.direct` prepares.
+        "connect_args": {"options": limits, "connect_timeout": 3, "prepare_threshold": None},
     }
 
 
@@ -91,7 +92,7 @@ def transaction() -> Iterator[Session]:
     try:
         yield session
         session.commit()
-        reference.forget(session.get_bind())
+        moment.forget(session.get_bind())
     except BaseException:
         session.rollback()
         raise

@@ -1,29 +1,35 @@
 """A request twice is a request once: key, fingerprint and stored answer, in the transaction of the effect.
 
 After the IETF draft "The Idempotency-Key HTTP Header Field": no key 400; the same key with another request 422; the
-same request again replays the stored answer. A concurrent repeat waits for the first one's commit and then replays.
+same request again replays the stored answer.
+
+The key is written last, with the answer, in the transaction of the effect: a key is kept exactly when its effect is.
+Of two repeats at once one writes the key; the other waits for it there, is undone, and replays. One that is refused
+before it comes so far looks for the key once more: was it refused for what its twin did, it gets its twin's answer.
 """
 
 import functools
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, g, make_response, request
-from sqlalchemy import CheckConstraint, Index, LargeBinary, text
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import CheckConstraint, Index, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from shop.kit.db import Model, transaction
+from shop.kit.db import Model, db, transaction
+from shop.kit.direct import Direct
 from shop.kit.errors import DomainError
 from shop.kit.http import now
 from shop.kit.types import Instant, Small
 
 
 class IdempotencyKey(Model):
-    """One key of one principal. `status` and `body` are stored before the commit, so a row never stays half done."""
+    """One key of one principal, and the answer: in the transaction of the effect, so a row is never half done."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (
@@ -61,25 +67,36 @@ class KeyReused(DomainError):
     en = "This Idempotency-Key was used for another request."
 
 
-_CLAIM = text(
-    "INSERT INTO idempotency_keys (principal, key, fingerprint, created_at) VALUES (:principal, :key, :print, :now)"
-    " ON CONFLICT DO NOTHING RETURNING 1"
-)
-_STORED = text(
+@dataclass(frozen=True)
+class Answered:
+    """What was answered to a key, and to which request."""
+
+    fingerprint: bytes
+    status: int
+    content_type: str
+    location: str | None
+    body: bytes
+
+
+class _KeyTaken(Exception):
+    """A repeat at the same time was faster."""
+
+
+_ANSWERED = Direct(
     "SELECT fingerprint, status, content_type, location, body FROM idempotency_keys"
     " WHERE principal = :principal AND key = :key"
 )
-_STORE = text(
-    "UPDATE idempotency_keys SET status = :status, content_type = :type, location = :location, body = :body"
-    " WHERE principal = :principal AND key = :key"
+_KEEP = Direct(
+    "INSERT INTO idempotency_keys (principal, key, fingerprint, created_at, status, content_type, location, body)"
+    " VALUES (:principal, :key, :print, :now, :status, :type, :location, :body) ON CONFLICT DO NOTHING RETURNING status"
 )
 
 
-def _key_of_request() -> str:
+def key_of_request() -> str | None:
+    """The Idempotency-Key; None when there is none, or not a proper one."""
     key = request.headers.get("Idempotency-Key", "")
-    if not key or len(key) > 255 or not key.isascii() or not key.isprintable() or key != key.strip():
-        raise KeyMissing
-    return key
+    proper = key and len(key) <= 255 and key.isascii() and key.isprintable() and key == key.strip()
+    return key if proper else None
 
 
 def _fingerprint() -> bytes:
@@ -95,58 +112,73 @@ def _fingerprint() -> bytes:
 def idempotent(view: Callable[..., Any]) -> Callable[..., Any]:
     """Run a writing view at most once for each key of the signed-in person. Stands below `allow`, above the rest.
 
-    Opens the one transaction of the request, so the view opens none and uses `db.session`. Two statements: the claim,
-    and the storing of the answer. A refused request rolls its claim back: it may be sent again with the same key.
-    A concurrent repeat waits at the claim (at most `lock_timeout`) and then replays. Raises KeyMissing, KeyReused; 401
-    without a person, whatever `allow` says.
+    Opens the one transaction of the request, so the view opens none and uses `db.session`. One statement: the storing
+    of the answer; whether the key was answered before, `allow` has read already. A refused request keeps no key: it may
+    be sent again with the same one. Raises KeyMissing, KeyReused; 401 without a person, whatever `allow` says.
     """
 
     @functools.wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Response:
         if g.principal is None:
             raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
-        claim = {"principal": g.principal, "key": _key_of_request()}
-        digest = _fingerprint()
-        with transaction() as session:
-            return _once(session, claim, digest, lambda: make_response(view(*args, **kwargs)))
+        key = key_of_request()
+        if key is None:
+            raise KeyMissing
+        return _once(g.principal, key, _fingerprint(), lambda: make_response(view(*args, **kwargs)), g.answered)
 
     wrapper.is_idempotent = True  # type: ignore[attr-defined]
     return wrapper
 
 
-def once(session: Session, principal: str, key: str, asked: bytes, make: Callable[[], Response]) -> Response:
+def once(principal: str, key: str, asked: bytes, make: Callable[[], Response]) -> Response:
     """The answer that `make` gives to the first request with `key`; a repeat gets the stored one, for pages' forms.
 
-    `asked` is what was asked, in bytes. The caller opened the transaction. Raises KeyReused for another request.
+    `asked` is what was asked, in bytes. Opens the transaction in which `make` runs. Raises KeyReused for another
+    request.
     """
-    return _once(session, {"principal": principal, "key": key}, hashlib.sha256(asked).digest(), make)
+    return _once(principal, key, hashlib.sha256(asked).digest(), make, _answered(principal, key))
 
 
-def _once(session: Session, claim: dict[str, str], digest: bytes, make: Callable[[], Response]) -> Response:
-    claimed = session.execute(_CLAIM, claim | {"print": digest, "now": now()}).first()
-    if claimed is None:
-        return _replay(session, claim, digest)
-    response = make()
-    session.flush()
-    session.execute(
-        _STORE,
-        claim
-        | {
-            "status": response.status_code,
-            "type": response.content_type,
-            "location": response.headers.get("Location"),
-            "body": response.get_data(),
-        },
-    )
-    return response
+def _answered(principal: str, key: str) -> Answered | None:
+    found = _ANSWERED.alone(db.engine, {"principal": principal, "key": key})
+    return Answered(*found[0]) if found else None
 
 
-def _replay(session: Session, claim: dict[str, str], digest: bytes) -> Response:
-    stored = session.execute(_STORED, claim).one()
-    if bytes(stored.fingerprint) != digest:
+def _once(principal: str, key: str, digest: bytes, make: Callable[[], Response], answered: Answered | None) -> Response:
+    if answered is not None:
+        return _replay(answered, digest)
+    try:
+        with transaction() as session:
+            response = make()
+            session.flush()
+            kept = _KEEP.run(
+                session,
+                {
+                    "principal": principal,
+                    "key": key,
+                    "print": digest,
+                    "now": now(),
+                    "status": response.status_code,
+                    "type": response.content_type,
+                    "location": response.headers.get("Location"),
+                    "body": response.get_data(),
+                },
+            )
+            if not kept:
+                raise _KeyTaken
+            return response
+    except Exception:
+        answered = _answered(principal, key)
+        if answered is None:
+            raise
+        return _replay(answered, digest)
+
+
+def _replay(answered: Answered, digest: bytes) -> Response:
+    if answered.fingerprint != digest:
         raise KeyReused
-    response = Response(bytes(stored.body), stored.status, content_type=stored.content_type)
-    if stored.location:
-        response.headers["Location"] = stored.location
+    response = Response(answered.body, answered.status, content_type=answered.content_type)
+    if answered.location:
+        response.headers["Location"] = answered.location
     response.headers["Idempotency-Replayed"] = "true"
     return response

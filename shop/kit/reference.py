@@ -7,18 +7,22 @@ never older. Who changes reference data does not read the kept copy in the same 
 from collections.abc import Callable
 from threading import Lock
 from time import monotonic
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-import psycopg
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from shop.kit.direct import Direct
+from shop.kit.moment import Moment
+
 T = TypeVar("T")
 
-#: Seconds for which a version is believed. A page may show a price that changed in this time; no order is placed at it.
-TRUST_S = 0.1
-_seen: WeakKeyDictionary[object, tuple[float, int]] = WeakKeyDictionary()
+#: A page may show a price that changed a moment ago; no order is placed at it.
+_recent: Moment[None, int] = Moment()
+
+
+_VERSION = Direct("SELECT version FROM reference_version")
 
 
 def current_version(session: Session) -> int:
@@ -27,42 +31,21 @@ def current_version(session: Session) -> int:
 
 
 def committed_version(engine: Engine) -> int:
-    """The version as committed, in one round trip: the only statement of a hot read needs no BEGIN and ROLLBACK.
-
-    A broken connection is thrown away; the next way in tells the caller as any other statement would.
-    """
-    pooled = engine.raw_connection()
-    connection = cast("psycopg.Connection[tuple[int]]", pooled.driver_connection)
-    try:
-        connection.autocommit = True
-        row = connection.execute("SELECT version FROM reference_version").fetchone()
-        connection.autocommit = False
-    except psycopg.Error:
-        pooled.invalidate()
-        with Session(engine) as session:
-            return current_version(session)
-    finally:
-        pooled.close()
-    return row[0] if row else 0
+    """The version as committed, in one round trip: the only statement of a hot read."""
+    return int(_VERSION.alone(engine, {})[0][0])
 
 
 def recent_version(engine: Engine) -> int:
-    """The version as committed at most `TRUST_S` ago: for reads that show, never for what is booked.
+    """The version as committed at most `moment.TRUST_S` ago: for reads that show, never for what is booked.
 
-    What this process commits itself is seen at once (`forget`), what others commit a tenth of a second later.
+    What this process commits itself is seen at once, what others commit a tenth of a second later.
     """
-    seen = _seen.get(engine)
-    began = monotonic()
-    if seen is not None and began - seen[0] < TRUST_S:
-        return seen[1]
-    version = committed_version(engine)
-    _seen[engine] = (began, version)
+    version = _recent.recent(engine, None)
+    if version is None:
+        began = monotonic()
+        version = committed_version(engine)
+        _recent.saw(engine, None, version, began)
     return version
-
-
-def forget(engine: object) -> None:
-    """Ask again at the next read: this process has just committed something."""
-    _seen.pop(engine, None)
 
 
 class Kept(Generic[T]):

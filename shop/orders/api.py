@@ -71,7 +71,7 @@ def _shown(placed: Placed) -> Response:
 @blueprint.route("/orders", methods=["POST"])
 @allow(Role.CUSTOMER, Role.BUYER)
 @idempotent
-@blueprint.arguments(schemas.PlaceOrder)
+@blueprint.arguments(schemas.PlaceOrder())  # made once, not for each request
 @blueprint.alt_response(201, schema=schemas.PlacedOut, success=True)
 @documented(
     errors=PLACING,

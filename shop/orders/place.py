@@ -18,6 +18,7 @@ from shop.channels.models import ChannelKind
 from shop.channels.policies import POLICIES, ChannelPolicy, Goods, Hold, Payer, Payment, Price, channel_of_partner
 from shop.channels.reference import OccasionRow, PartnerRow, Selling
 from shop.kit.clock import beijing_day
+from shop.kit.direct import Direct
 from shop.kit.errors import NotFoundError
 from shop.orders.coupons import Discount, discount_of, take_coupon
 from shop.orders.errors import (
@@ -36,7 +37,7 @@ from shop.orders.errors import (
 )
 from shop.orders.models import OrderStatus, PaymentTerms
 from shop.orders.pricing import Packed, PricedLine, by_the_kg, by_the_pack, goods_total
-from shop.stock.actions import TAKE_CTE, shortage
+from shop.stock.actions import TAKE_CTE, known_shortage, shortage
 
 #: How long an unpaid order holds its stock.
 HOLD_TIME = timedelta(minutes=15)
@@ -161,11 +162,16 @@ def place_order(
 ) -> Placed:
     """Place an order of packs. One statement; locks the pools it takes from, by rising id; then the coupon, if any.
 
+    Of what was sold out a tenth of a second ago it says so again without asking, before caps and coupon are looked at.
+
     Raises CampaignClosed, PartnerDoesNotFit, OccasionRequired, OccasionNotOpen, NotForSale, OutOfSeason, PaperMissing,
     NotForThisChannel, OneSellerPerOrder, PerBuyerCap, OrderTooLarge, CouponNotForThis, CouponUsed, CouponSpent,
     NotEnoughStock; then nothing is changed.
     """
     asked = preview_order(request, goods=goods, selling=selling, now=now)
+    taking = _taking(asked.way.policy, asked.way.occasion)
+    if short := known_shortage(session.get_bind(), _wanted(taking, asked.lines), taking.occasion_id):
+        raise short
     _keep_caps(session, asked.way, asked.products, request)
     return _write(session, asked.way, asked.products, asked.lines, request, None, actor_id, now)
 
@@ -339,6 +345,11 @@ def _taking(policy: ChannelPolicy, occasion: OccasionRow | None) -> _Taking:
             assert_never(policy.hold)
 
 
+def _wanted(taking: _Taking, lines: Sequence[PricedLine]) -> dict[int, int]:
+    """Grams to take by product id."""
+    return {line.product_id: line.weight_g for line in lines} if taking.now else {}
+
+
 def hold_time(way: Way) -> timedelta:
     """How long an unpaid order holds its stock: as its occasion says, else `HOLD_TIME`."""
     hold_s = way.occasion.hold_s if way.occasion else None
@@ -356,7 +367,7 @@ IS_OWN = """EXISTS (
                 WHERE grants.party_id = CAST(:earner_party_id AS bigint)
                   AND (people.id = CAST(:actor_id AS bigint) OR people.phone_e164 = CAST(:phone AS text)))"""
 
-PLACE = text(
+PLACE = Direct(
     f"""
     WITH {TAKE_CTE}, placed AS (
         INSERT INTO orders (
@@ -425,10 +436,10 @@ def _write(
     terms = PaymentTerms(way.policy.payment.value)
     expires_at = now + hold_time(way) if way.policy.payment is Payment.IN_ADVANCE else None
     taking = _taking(way.policy, way.occasion)
-    wanted = {line.product_id: line.weight_g for line in lines} if taking.now else {}
+    wanted = _wanted(taking, lines)
     occasion = way.occasion
-    row = session.execute(
-        PLACE,
+    rows = PLACE.run(
+        session,
         {
             "product_ids": list(wanted),
             "weights": list(wanted.values()),
@@ -462,12 +473,13 @@ def _write(
             "line_prices": [line.price_fen for line in lines],
             "line_discounts": list(discount.by_line) if discount else [0] * len(lines),
         },
-    ).first()
-    if row is None:
+    )
+    if not rows:
         raise shortage(session, wanted, taking.occasion_id)
+    ((order_id, number),) = rows
     if discount is not None:
-        take_coupon(session, discount, row.id, request.buyer_party_id, now=now)
-    return Placed(row.id, row.number, OrderStatus.PLACED, expires_at, way, tuple(lines), total)
+        take_coupon(session, discount, order_id, request.buyer_party_id, now=now)
+    return Placed(order_id, number, OrderStatus.PLACED, expires_at, way, tuple(lines), total)
 
 
 def line_columns(lines: Sequence[PricedLine]) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from time import monotonic
 
 from sqlalchemy import ColumnElement, Select, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -12,6 +13,7 @@ from shop.catalog.models import BATCH_PAPERS, Firm, Product, RequiredPaper
 from shop.channels.models import Occasion, OccasionStatus
 from shop.farmers.models import Delivery
 from shop.kit.clock import beijing_day
+from shop.kit.moment import Moment
 from shop.kit.states import record
 from shop.stock.errors import BatchPaperMissing, DeliveryNotFree, NotEnoughStock, NotFresh, NotTheFirms
 from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind
@@ -231,25 +233,49 @@ def reserve(
     return {row.product_id: row.id for row in rows}
 
 
+_LEFT = text(
+    "SELECT products.id, sku, coalesce(available_g, 0) AS left_g,"
+    " coalesce(pools.xmin = CAST(pg_current_xact_id_if_assigned() AS xid), false) AS taken_here"
+    " FROM products LEFT JOIN pools ON pools.product_id = products.id AND occasion_id IS NOT DISTINCT FROM :occasion"
+    " WHERE products.id = ANY(:ids) ORDER BY sku"
+)
+#: By product and occasion of a pool: its sku, and the grams that were left.
+_left: Moment[tuple[int, int | None], tuple[str, int]] = Moment()
+
+
 def shortage(session: Session, wanted: dict[int, int], occasion_id: int | None) -> NotEnoughStock:
-    """The refusal that says which product is short, and by how much."""
-    left = {
-        row.id: (row.sku, row.left_g or 0)
-        for row in session.execute(
-            text(
-                "SELECT products.id, sku, (SELECT available_g FROM pools WHERE pools.product_id = products.id"
-                " AND pools.occasion_id IS NOT DISTINCT FROM :occasion) AS left_g"
-                " FROM products WHERE products.id = ANY(:ids) ORDER BY sku"
-            ),
-            {"ids": list(wanted), "occasion": occasion_id},
-        )
-    }
+    """The refusal that says which product is short, and by how much. The pools are still locked by who was refused.
+
+    What this transaction took itself is not short, and is no news for others: it goes back when the transaction ends.
+    """
+    began = monotonic()
+    rows = session.execute(_LEFT, {"ids": list(wanted), "occasion": occasion_id}).all()
+    if not any(row.taken_here for row in rows):
+        for row in rows:
+            _left.saw(session.get_bind(), (row.id, occasion_id), (row.sku, row.left_g), began)
+    untouched = {row.id: (row.sku, row.left_g) for row in rows if not row.taken_here}
+    return _short(untouched, wanted) or NotEnoughStock(
+        [{"sku": row.sku, "asked_g": wanted[row.id], "left_g": row.left_g} for row in rows]
+    )
+
+
+def known_shortage(database: object, wanted: Mapping[int, int], occasion_id: int | None) -> NotEnoughStock | None:
+    """The same refusal without a statement, if this process was told so a moment ago (`kit.moment`); else None.
+
+    It may be late to see what came back, by a tenth of a second; it never lets anybody have what is not there.
+    """
+    seen = {product_id: _left.recent(database, (product_id, occasion_id)) for product_id in wanted}
+    left = {product_id: found for product_id, found in seen.items() if found is not None}
+    return _short(left, wanted) if len(left) == len(wanted) else None
+
+
+def _short(left: Mapping[int, tuple[str, int]], wanted: Mapping[int, int]) -> NotEnoughStock | None:
     rows: list[dict[str, object]] = [
         {"sku": sku, "asked_g": wanted[product_id], "left_g": left_g}
         for product_id, (sku, left_g) in left.items()
         if left_g < wanted[product_id]
     ]
-    return NotEnoughStock(rows)
+    return NotEnoughStock(rows) if rows else None
 
 
 _RELEASE = text(

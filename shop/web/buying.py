@@ -7,14 +7,13 @@ from typing import Any
 from flask import Blueprint, Response, current_app, render_template, request
 from limits import RateLimitItemPerMinute
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from shop.access.actions import normal_phone
 from shop.access.attempts import Attempts
 from shop.access.errors import PhoneNotValid
 from shop.catalog.reference import Catalog, CatalogProduct
 from shop.channels.reference import Selling
-from shop.kit.db import db, transaction
+from shop.kit.db import db
 from shop.kit.errors import DomainError
 from shop.kit.http import now
 from shop.kit.idempotency import once
@@ -178,11 +177,10 @@ def place(sku: str) -> Response:
     _not_too_often(asked["phone"])
     said = "\n".join(str(asked[name]) for name in ("name", "phone", "address", "quantity", "live", "shop", "coupon"))
     try:
-        with transaction() as session:
-            response = once(
-                session, f"guest:{guest.name}", good.nonce, f"{sku}\n{said}".encode(),
-                lambda: _place(session, product, counter, asked, good.total_fen, goods, sales),
-            )  # fmt: skip
+        response = once(
+            f"guest:{guest.name}", good.nonce, f"{sku}\n{said}".encode(),
+            lambda: _place(product, counter, asked, good.total_fen, goods, sales),
+        )  # fmt: skip
     except (CouponUsed, CouponSpent, CouponNotForThis) as refusal:
         without = asked | {"coupon": None}
         return _look(product, without, guest, goods, sales, why=f"{shown.coupon_refused(refusal)}以下是不用券的价格。")
@@ -201,14 +199,13 @@ def _not_too_often(phone: str) -> None:
 
 
 def _place(
-    session: Session, product: CatalogProduct, counter: Counter, asked: dict[str, Any], shown_fen: int, goods: Catalog,
-    sales: Selling,
-) -> Response:  # fmt: skip
+    product: CatalogProduct, counter: Counter, asked: dict[str, Any], shown_fen: int, goods: Catalog, sales: Selling
+) -> Response:
     """Order and payment page in one transaction. Locks the buyer, so that his open orders are counted one by one.
 
     Raises FormExpired when the total is no longer the one that was shown (T15), TooManyOrders, and what placing raises.
     """
-    instant = now()
+    session, instant = db.session(), now()
     buyer = guest_party(session, asked["phone"])
     waiting = select(func.count()).where(Order.buyer_party_id == buyer, Order.status == OrderStatus.PLACED)
     if session.execute(waiting).scalar_one() >= MOST_UNPAID:

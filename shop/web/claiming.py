@@ -1,7 +1,6 @@
 """A guest reports spoiled goods of an order that he follows, sees what became of it, and may take it back."""
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
-from sqlalchemy.orm import Session
 
 from shop.claims import queries
 from shop.claims.actions import Told, raise_claim, withdraw
@@ -61,15 +60,12 @@ def claim(number: str) -> Response:
         weight_g=amount * MEASURES[measure] if measure in MEASURES else None,
         packs=None if measure in MEASURES else amount,
     )  # fmt: skip
-    with transaction() as session:
-        response = once(
-            session, f"guest:{guest.name}", good.nonce, repr((number, told)).encode(),
-            lambda: _raised(session, number, told),
-        )  # fmt: skip
+    response = once(f"guest:{guest.name}", good.nonce, repr((number, told)).encode(), lambda: _raised(number, told))
     return private(response)
 
 
-def _raised(session: Session, number: str, told: Told) -> Response:
+def _raised(number: str, told: Told) -> Response:
+    session = db.session()
     raise_claim(session, locked_order(session, number), told, actor_id=None, now=now())
     return current_app.make_response(redirect(url_for("following.show", number=number), 303))
 

@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, select, text
+from sqlalchemy import select, text
 
 from shop.access.models import AccessToken, PartyKind, Role
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db
 from tests.factories.access import PASSWORD, headers_of, party, person, signed_in
+from tests.factories.statements import statements
 
 TOKENS = "/api/v1/auth/tokens"
 ME = "/api/v1/me"
@@ -104,12 +105,7 @@ def test_t53_signing_out_ends_this_token_and_no_other(committed: Flask, client: 
 
 def test_knowing_who_speaks_costs_one_statement(committed: Flask, client: FlaskClient) -> None:
     headers = signed_in(committed, Role.OPERATOR)
-    statements: list[str] = []
-
-    def remember(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(" ".join(statement.split()[:3]))
-
-    event.listen(db.engine, "before_cursor_execute", remember)
-    client.get(ME, headers=headers)
-    event.remove(db.engine, "before_cursor_execute", remember)
-    assert statements == ["SELECT people.id, reference_version.version,", "SELECT people.login, people.name_zh,"]
+    with statements() as seen:
+        client.get(ME, headers=headers)
+    asked = [" ".join(statement.split()[:3]) for statement in seen]
+    assert asked == ["SELECT people.id, reference_version.version,", "SELECT people.login, people.name_zh,"]

@@ -1,4 +1,4 @@
-"""How many statements an operation may send to the database: an order four, a list one, a detail one."""
+"""How many statements an operation may send to the database: an order three, a list one, a detail one."""
 
 import time
 
@@ -9,7 +9,7 @@ from sqlalchemy import text
 from shop.access.models import PartyKind, Role
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
-from shop.kit.reference import TRUST_S
+from shop.kit.moment import TRUST_S
 from tests.factories.access import headers_of, party, person
 from tests.factories.sales import ready
 from tests.factories.statements import statements
@@ -33,7 +33,7 @@ def test_the_counter_counts_what_is_sent_below_and_above_sqlalchemy(shop: Flask)
     assert seen == ["SELECT 1", "SELECT 2"]
 
 
-def test_s3_an_order_costs_four_statements(shop: Flask) -> None:
+def test_s3_an_order_costs_three_statements(shop: Flask) -> None:
     customer = headers_of(shop, person(shop, (Role.CUSTOMER, party(shop, PartyKind.CUSTOMER))))
     partner = db.session.execute(text("SELECT code FROM partners WHERE kind = 'shop' LIMIT 1")).scalar_one()
     release()
@@ -42,7 +42,7 @@ def test_s3_an_order_costs_four_statements(shop: Flask) -> None:
         with statements() as seen:
             answer = shop.test_client().post("/api/v1/orders", json=body, headers=customer | {"Idempotency-Key": key})
         assert answer.status_code == 201, answer.text
-    assert len(seen) == 4, seen
+    assert len(seen) == 3, seen
 
 
 @pytest.mark.parametrize("path", ["/api/v1/products?limit=24", "/api/v1/products/PL001"])

@@ -2,19 +2,23 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from flask import Flask, jsonify
 from flask_smorest import Blueprint
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
+from werkzeug.test import TestResponse
 
 from shop.access.guard import EVERYONE, Role, allow
+from shop.kit import idempotency
 from shop.kit.db import db
 from shop.kit.dirty import DirtyKey
 from shop.kit.errors import MoveRefusedError
 from shop.kit.idempotency import IdempotencyKey, idempotent
 from shop.kit.schemas import StrictSchema, Whole
 from tests.factories.access import signed_in
+from tests.factories.statements import statements
 
 URL = "/api/v1/probe/marks"
 
@@ -37,6 +41,10 @@ def probe(committed: Flask) -> Flask:
     def mark(body: dict[str, int]) -> object:
         if body["number"] == 13:
             raise MoveRefusedError(state="unlucky", event="mark")
+        if (meet := committed.extensions.get("meet")) is not None:
+            meet.wait(timeout=10)
+        if body["number"] == 7:
+            _only_one()
         made = DirtyKey(rollup="probe", a_id=body["number"])
         db.session.add(made)
         db.session.flush()
@@ -57,6 +65,27 @@ def probe(committed: Flask) -> Flask:
 
     committed.register_blueprint(room)
     return committed
+
+
+def _only_one() -> None:
+    """The seventh mark is there once: who comes second waits for the first one's commit and is refused."""
+    db.session.execute(text("SELECT pg_advisory_xact_lock(7)"))
+    if db.session.scalar(select(func.count()).select_from(DirtyKey).where(DirtyKey.rollup == "probe")):
+        raise MoveRefusedError(state="taken", event="mark")
+
+
+@pytest.fixture
+def both_at_work(probe: Flask) -> Barrier:
+    """Two requests go on only when both are past the question whether their key was answered before."""
+    probe.extensions["meet"] = Barrier(2)
+    return probe.extensions["meet"]
+
+
+def twice(probe: Flask, operator: dict[str, str], *bodies: dict[str, int]) -> list[TestResponse]:
+    """These requests at once, with one key."""
+    headers = operator | {"Idempotency-Key": "k1"}
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        return list(pool.map(lambda body: probe.test_client().post(URL, json=body, headers=headers), bodies))
 
 
 @pytest.fixture
@@ -168,22 +197,55 @@ def test_t26_fifty_parallel_repeats_have_one_effect(probe: Flask, operator: dict
     assert sum(count for (status, _), count in answers.items() if status == 201) >= 1
 
 
-def test_a_key_costs_two_statements(probe: Flask, operator: dict[str, str]) -> None:
+def test_a_key_costs_one_statement_more_and_a_repeat_none(probe: Flask, operator: dict[str, str]) -> None:
     client = probe.test_client()
-    statements: list[str] = []
+    headers = operator | {"Idempotency-Key": "k1"}
+    costs = []
+    for _ in range(2):
+        with statements() as seen:
+            assert client.post(URL, json={"number": 1}, headers=headers).status_code == 201
+        costs.append([" ".join(statement.split()[:3]) for statement in seen])
+    who = "SELECT people.id, reference_version.version,"
+    assert costs == [[who, "INSERT INTO dirty_keys", "INSERT INTO idempotency_keys"], [who]]
 
-    def remember(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(" ".join(statement.split()[:3]))
 
-    event.listen(db.engine, "before_cursor_execute", remember)
-    client.post(URL, json={"number": 1}, headers=operator | {"Idempotency-Key": "k1"})
-    event.remove(db.engine, "before_cursor_execute", remember)
-    assert statements == [
-        "SELECT people.id, reference_version.version,",  # who speaks
-        "INSERT INTO idempotency_keys",
-        "INSERT INTO dirty_keys",  # the effect
-        "UPDATE idempotency_keys SET",
-    ]
+def test_t26_a_repeat_that_comes_while_the_first_is_at_work_is_undone_and_replays(
+    probe: Flask, operator: dict[str, str], both_at_work: Barrier
+) -> None:
+    answers = twice(probe, operator, {"number": 1}, {"number": 1})
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].get_data() == answers[1].get_data()
+    assert sorted("Idempotency-Replayed" in answer.headers for answer in answers) == [False, True]
+    assert (marks(), keys()) == (1, 1)
+
+
+def test_t27_of_two_requests_with_one_key_at_once_one_is_refused_and_changes_nothing(
+    probe: Flask, operator: dict[str, str], both_at_work: Barrier
+) -> None:
+    answers = twice(probe, operator, {"number": 1}, {"number": 2})
+    assert sorted(answer.status_code for answer in answers) == [201, 422]
+    refused = next(answer for answer in answers if answer.status_code == 422)
+    assert refused.get_json(force=True)["type"] == "/docs/errors#idempotency-key-reused"
+    assert (marks(), keys()) == (1, 1)
+
+
+def test_t26_a_repeat_that_is_refused_for_what_the_first_did_gets_the_answer_of_the_first(
+    probe: Flask, operator: dict[str, str], both_at_work: Barrier
+) -> None:
+    """Of the only mark there is: the second waits for the first one's row, and would be told that it is taken."""
+    answers = twice(probe, operator, {"number": 7}, {"number": 7})
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].get_data() == answers[1].get_data()
+    assert (marks(), keys()) == (1, 1)
+
+
+def test_the_control_without_the_second_look_refuses_the_repeat(
+    probe: Flask, operator: dict[str, str], both_at_work: Barrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What looking again is for: without it the test above proves nothing."""
+    monkeypatch.setattr(idempotency, "_answered", lambda *_: None)
+    answers = twice(probe, operator, {"number": 7}, {"number": 7})
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
 
 
 def test_a_stranger_cannot_use_keys_at_all(probe: Flask) -> None:

@@ -1,5 +1,6 @@
 """Very many at once: exactly what was set aside is sold, what is not paid is on sale again, caps hold; with control."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -10,11 +11,12 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shop.access.models import PartyKind
+from shop.access.models import PartyKind, Role
 from shop.catalog.actions import product_by_sku
 from shop.catalog.reference import catalog
 from shop.channels.models import Partner
 from shop.channels.reference import selling
+from shop.kit import moment
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
 from shop.kit.errors import DomainError
@@ -24,7 +26,8 @@ from shop.live.actions import About, Item, Verification
 from shop.orders import place
 from shop.orders.actions import expire_unpaid
 from shop.orders.place import Asked, Request, place_order
-from tests.factories.access import party
+from shop.stock.errors import NotEnoughStock
+from tests.factories.access import headers_of, party, person
 from tests.factories.sales import NECTARINE, ready
 from tests.factories.statements import statements
 
@@ -62,20 +65,24 @@ def _product(session: Session, sku: str) -> int:
     return product_by_sku(session, sku).id
 
 
-def buy(app: Flask, sku: str, buyer: int, quantity: int = 1) -> str:
-    """One order in a transaction of its own: `sold`, or the code of the refusal."""
+def order(app: Flask, buyer: int, *asked: Asked) -> None:
+    """One order in a transaction of its own."""
     now = app.extensions["clock"].now()
-    with app.app_context():
-        try:
-            with transaction() as session:
-                version = current_version(session)
-                place_order(
-                    session, Request([Asked(sku, quantity)], buyer, partner="HOST", occasion="BURST"),
-                    goods=catalog(session, version), selling=selling(session, version), actor_id=None, now=now,
-                )  # fmt: skip
-        except DomainError as refusal:
-            return refusal.code
-        return "sold"
+    with app.app_context(), transaction() as session:
+        version = current_version(session)
+        place_order(
+            session, Request(asked, buyer, partner="HOST", occasion="BURST"), goods=catalog(session, version),
+            selling=selling(session, version), actor_id=None, now=now,
+        )  # fmt: skip
+
+
+def buy(app: Flask, sku: str, buyer: int, quantity: int = 1) -> str:
+    """`sold`, or the code of the refusal."""
+    try:
+        order(app, buyer, Asked(sku, quantity))
+    except DomainError as refusal:
+        return refusal.code
+    return "sold"
 
 
 def at_once(tasks: list[Callable[[], str]], threads: int = 8) -> list[str]:
@@ -129,6 +136,102 @@ def test_what_is_not_paid_is_on_sale_again_while_the_session_is_live(shop: Flask
     assert told == UNITS
     with transaction() as session:
         assert expire_unpaid(session, now=clock.now()) == 0
+
+
+def refused(app: Flask, buyer: int, *asked: Asked) -> list[dict[str, object]]:
+    """What such an order is short of."""
+    with pytest.raises(NotEnoughStock) as refusal:
+        order(app, buyer, *asked)
+    return refusal.value.short
+
+
+def sold_out(app: Flask, buyer: int) -> tuple[str, int]:
+    """The first product is sold to the last pack: its sku, and grams of a pack."""
+    sku = app.extensions["sku"]
+    assert {buy(app, sku, buyer) for _ in range(UNITS)} == {"sold"}
+    weight_g = db.session.execute(text("SELECT net_weight_g FROM products WHERE sku = :sku"), {"sku": sku}).scalar_one()
+    release()
+    return sku, weight_g
+
+
+def come_back(sku: str, weight_g: int) -> None:
+    """Another process gives a pack back."""
+    with db.engine.begin() as other:
+        other.execute(
+            text("UPDATE pools SET available_g = available_g + :w, reserved_g = reserved_g - :w WHERE occasion_id ="
+                 " (SELECT id FROM occasions WHERE code = 'BURST')"
+                 " AND product_id = (SELECT id FROM products WHERE sku = :sku)"),
+            {"w": weight_g, "sku": sku},
+        )  # fmt: skip
+
+
+def test_who_comes_a_moment_after_a_refusal_is_told_the_same_without_asking_the_row(
+    shop: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moment, "TRUST_S", 60)
+    buyer = party(shop, PartyKind.CUSTOMER)
+    sku, weight_g = sold_out(shop, buyer)
+    told = [{"sku": sku, "asked_g": 2 * weight_g, "left_g": 0}]
+    costs = []
+    for _ in range(3):
+        with statements() as seen:
+            assert refused(shop, buyer, Asked(sku, 2)) == told
+        costs.append(sum("pools" in statement for statement in seen))
+    assert costs == [2, 0, 0]
+    come_back(sku, weight_g)
+    assert refused(shop, buyer, Asked(sku, 1)) == [{"sku": sku, "asked_g": weight_g, "left_g": 0}]
+    monkeypatch.setattr(moment, "TRUST_S", 0.1)
+    time.sleep(0.2)
+    assert buy(shop, sku, buyer) == "sold"
+    assert pool_of(sku) == (0, UNITS)
+
+
+def test_the_control_that_believes_nothing_asks_the_row_each_time(shop: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moment, "TRUST_S", 0)
+    buyer = party(shop, PartyKind.CUSTOMER)
+    sku, weight_g = sold_out(shop, buyer)
+    for _ in range(2):
+        with statements() as seen:
+            refused(shop, buyer, Asked(sku, 1))
+        assert sum("pools" in statement for statement in seen) == 2
+    come_back(sku, weight_g)
+    assert buy(shop, sku, buyer) == "sold"
+
+
+def test_a_refusal_names_what_is_short_and_not_what_was_taken_beside_it(shop: Flask) -> None:
+    buyer = party(shop, PartyKind.CUSTOMER)
+    sku, weight_g = sold_out(shop, buyer)
+    left = pool_of(NECTARINE)
+    for _ in range(2):
+        assert refused(shop, buyer, Asked(NECTARINE, 2), Asked(sku, 1)) == [
+            {"sku": sku, "asked_g": weight_g, "left_g": 0}
+        ]
+    assert pool_of(NECTARINE) == left
+    assert buy(shop, NECTARINE, buyer) == "sold"
+
+
+def test_a_repeat_of_an_order_that_was_sold_gets_its_answer_though_all_is_sold_out(
+    shop: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moment, "TRUST_S", 60)
+    come_back(*sold_out(shop, party(shop, PartyKind.CUSTOMER)))
+    sku = shop.extensions["sku"]
+    headers = headers_of(shop, person(shop, (Role.CUSTOMER, party(shop, PartyKind.CUSTOMER))))
+    body = {"partner": "HOST", "occasion": "BURST", "lines": [{"sku": sku, "quantity": 1}]}
+
+    def ask(key: str) -> tuple[int, bytes]:
+        answer = shop.test_client().post("/api/v1/orders", json=body, headers=headers | {"Idempotency-Key": key})
+        return answer.status_code, answer.get_data()
+
+    first = ask("one")
+    assert (first[0], ask("two")[0], ask("three")[0]) == (201, 409, 409)
+    with statements() as seen:
+        assert ask("one") == first
+    assert len(seen) == 1
+    with statements() as seen:
+        assert ask("four")[0] == 409
+    assert len(seen) == 2, "who speaks, and whether the key was answered meanwhile"
+    assert pool_of(sku) == (0, UNITS)
 
 
 def test_orders_that_expire_while_others_are_placed_lose_no_gram(shop: Flask, clock: WalkingClock) -> None:

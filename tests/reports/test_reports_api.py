@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor, Grant
@@ -25,6 +25,7 @@ from shop.reports.models import Rollup
 from tests.conftest import A_DAY_IN_JULY, fresh_app
 from tests.factories.access import headers_of, person, signed_in
 from tests.factories.sales import Season, agreement_of, ready
+from tests.factories.statements import statements
 
 JULY = "/api/v1/reports/channels?from=2025-07-01&to=2025-07-31"
 YEAR = "/api/v1/reports/income?year=2025"
@@ -509,18 +510,10 @@ def test_a_report_speaks_the_reader_s_language(reports: Reports) -> None:
     ("url", "most"), [(JULY, 4), (AGREEMENTS, 4), (f"{YEAR}&by=township", 20), (f"{YEAR}&by=household", 20)]
 )
 def test_a_report_takes_few_statements_whatever_it_covers(reports: Reports, url: str, most: int) -> None:
-    statements: list[str] = []
-
-    def count(*arguments: Any) -> None:
-        statements.append(arguments[2])
-
-    event.listen(db.engine, "before_cursor_execute", count)
-    try:
+    with statements() as seen:
         reports.get(url)
-    finally:
-        event.remove(db.engine, "before_cursor_execute", count)
-    assert len(statements) <= most
-    assert [name for name in statements if "FROM income_entries" in name or "FROM order_lines" in name] == []
+    assert len(seen) <= most
+    assert [name for name in seen if "FROM income_entries" in name or "FROM order_lines" in name] == []
 
 
 def test_a_rollup_that_was_never_refreshed_says_so(county: Flask) -> None:

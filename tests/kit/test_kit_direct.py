@@ -1,0 +1,89 @@
+"""Statements that go to libpq directly: values arrive as they were; what goes wrong is what SQLAlchemy would raise."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+
+from shop.kit.db import db, transaction
+from shop.kit.direct import Direct
+
+TEXTS = st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
+WHOLES = st.none() | st.integers(-(2**63), 2**63 - 1)
+_ECHO = Direct(
+    "SELECT CAST(:whole AS bigint), CAST(:words AS text), CAST(:raw AS bytea), to_json(CAST(:wholes AS bigint[])),"
+    " to_json(CAST(:texts AS text[])), CAST(CAST(:day AS date) AS text),"
+    " CAST(extract(epoch FROM CAST(:at AS timestamptz)) * 1000000 AS bigint), CAST(:words AS text) IS NULL"
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    whole=WHOLES, words=TEXTS, raw=st.none() | st.binary(), wholes=st.lists(WHOLES), texts=st.lists(TEXTS),
+    day=st.dates(date(1900, 1, 1), date(2999, 1, 1)),
+    at=st.datetimes(timezones=st.just(UTC)),
+)  # fmt: skip
+def test_values_arrive_as_they_were_sent(
+    shared_app: Flask, whole: int | None, words: str | None, raw: bytes | None, wholes: list[int | None],
+    texts: list[str | None], day: date, at: datetime,
+) -> None:  # fmt: skip
+    values = {"whole": whole, "words": words, "raw": raw, "wholes": wholes, "texts": texts, "day": day, "at": at}
+    with shared_app.app_context():
+        (row,) = _ECHO.alone(db.engine, values)
+    microseconds = (at - datetime(1970, 1, 1, tzinfo=UTC)) // (datetime.resolution)
+    assert row == (whole, words, raw, wholes, texts, day.isoformat(), microseconds, words is None)
+
+
+def test_it_sees_and_shares_the_transaction_of_the_session(committed: Flask) -> None:
+    count = Direct("SELECT count(*) FROM dirty_keys WHERE rollup = 'direct'")
+    mark = Direct("INSERT INTO dirty_keys (rollup, a_id) VALUES ('direct', :number)")
+    session = db.session()
+    session.execute(text("INSERT INTO dirty_keys (rollup, a_id) VALUES ('direct', 1)"))
+    assert mark.run(session, {"number": 2}) == []
+    assert count.run(session, {}) == [(2,)]
+    assert count.alone(db.engine, {}) == [(0,)]
+    session.rollback()
+    assert count.alone(db.engine, {}) == [(0,)]
+    with transaction() as session:
+        mark.run(session, {"number": 3})
+    assert count.alone(db.engine, {}) == [(1,)]
+
+
+def test_what_the_database_refuses_is_raised_as_by_sqlalchemy_and_names_no_value(committed: Flask) -> None:
+    mark = Direct("INSERT INTO idempotency_keys (principal, key, fingerprint, created_at) VALUES (:who, '', '', now())")
+    with pytest.raises(IntegrityError) as refused, transaction() as session:
+        mark.run(session, {"who": "13800000000"})
+    assert refused.value.orig is not None
+    assert refused.value.orig.sqlstate == "23514"  # type: ignore[attr-defined]
+    assert "13800000000" not in str(refused.value.params)
+    with pytest.raises(DataError), transaction() as session:
+        mark.run(session, {"who": "a\0b"})
+    with transaction() as session:  # the connection is whole
+        assert Direct("SELECT 1").run(session, {}) == [(1,)]
+
+
+def test_a_cut_connection_is_replaced_for_a_read_and_told_in_a_transaction(committed: Flask) -> None:
+    one = Direct("SELECT 1")
+    cut = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+               " AND datname = current_database()")  # fmt: skip
+
+    def cut_all() -> None:
+        with db.engine.connect() as connection:
+            connection.execute(cut)
+            connection.detach()
+
+    assert one.alone(db.engine, {}) == [(1,)]
+    cut_all()
+    assert one.alone(db.engine, {}) == [(1,)]
+    session = db.session()
+    assert one.run(session, {}) == [(1,)]
+    cut_all()
+    with pytest.raises(OperationalError):
+        one.run(session, {})
+    session.rollback()
+    with transaction() as session:
+        assert one.run(session, {}) == [(1,)]
