@@ -37,6 +37,7 @@ from shop.reports.api import blueprint as reports
 from shop.rounds.api import blueprint as rounds
 from shop.settlement.api import blueprint as settlement
 from shop.stock.api import blueprint as stock
+from shop.tracing.api import blueprint as tracing
 from shop.units.api import blueprint as units
 from shop.web.api import blueprint as web
 from shop.web.api import refusal_page
@@ -57,7 +58,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Rooms that answer HTTP, in the order of the documentation.
 ROOMS = (
     access, channels, catalog, farmers, collectives, stock, orders, agreements, payments, settlement, income, claims,
-    links, live, rounds, units, campaigns, marketplaces, reports, imports,
+    links, live, rounds, units, campaigns, marketplaces, tracing, reports, imports,
 )  # fmt: skip
 
 MIB = 1024 * 1024

@@ -20,7 +20,7 @@ from shop.reports.jobs import (
     REFRESH_SALES,
 )
 from shop.rounds.jobs import CLOSE_DUE, FORGET_PEOPLE
-from shop.stock.jobs import RETIRE_EXPIRED
+from shop.stock.jobs import RETIRE_EXPIRED, TAKE_RECALLED
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     Every(NOTIFY_AGAIN, timedelta(minutes=1)),
     Every(CLOSE_DUE, timedelta(minutes=1)),
     Every(FOLLOW_AGAIN, timedelta(minutes=1)),
+    Every(TAKE_RECALLED, timedelta(minutes=1)),
     DailyAt(RETIRE_EXPIRED, time(0, 30)),
     DailyAt(CALL_OFF_DUE, time(6, 0)),
     DailyAt(CLOSE_AGREEMENTS, time(1, 0)),

@@ -4,8 +4,8 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from shop.stock import actions
-from shop.stock.jobs import RETIRE_EXPIRED
+from shop.stock import actions, recalls
+from shop.stock.jobs import RETIRE_EXPIRED, TAKE_RECALLED
 from tasks.registry import Done, Kind, runs
 
 
@@ -13,3 +13,9 @@ from tasks.registry import Done, Kind, runs
 def retire_expired(session: Session, day: date, *, now: datetime) -> Done:
     """Lots that expired leave open stock; grams gone."""
     return Done(actions.retire_lots(session, day=day, now=now))
+
+
+@runs(TAKE_RECALLED, Kind.SWEEP)
+def take_recalled(session: Session, *, now: datetime) -> int:
+    """What orders gave back of recalled lots leaves stock; grams gone."""
+    return recalls.take_recalled(session, now=now)

@@ -54,6 +54,11 @@ def masked_phone(phone: str) -> str:
     return f"{number[:3]}****{number[-4:]}" if len(number) >= 8 else "****"
 
 
+def masked_name(name: str) -> str:
+    """A person's name as 张**."""
+    return f"{name[:1]}**"
+
+
 def ensure_party(session: Session, kind: PartyKind, code: str, name_zh: str) -> int:
     """The id of the party `code` of `kind`, made if it is new."""
     made = insert(Party).values(kind=kind, code=code, name_zh=name_zh).on_conflict_do_nothing().returning(Party.id)

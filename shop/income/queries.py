@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Owned, Owner, Role, may_see, scope
@@ -105,7 +105,9 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
             by_kind.get(IncomeKind.PATRONAGE, 0),
             *_costs(session, family, first, last),
         ),
-        "sales_reached": _reached(session, family, first, last),
+        "sales_reached": reached_by_channel(
+            session, SalesReach.household_id.in_(family), SalesReach.month.between(first, last)
+        ),
         "note_zh": "“收到”与“带动销售”是两个口径，不相加；收到的是毛额，经营净收入另列，只算成本已知的部分。",
         "note_en": "Received and sales reached are two measures, never added. What was received is gross; net business"
         " income stands apart and speaks of sales whose costs are known.",
@@ -122,11 +124,12 @@ def _costs(session: Session, family: Sequence[int], first: date, last: date) -> 
     return int(covered), int(cost)
 
 
-def _reached(session: Session, family: Sequence[int], first: date, last: date) -> list[dict[str, Any]]:
+def reached_by_channel(session: Session, *which: ColumnElement[bool]) -> list[dict[str, Any]]:
+    """Sales that reached households, by channel."""
     rows = session.execute(
         select(Channel.kind, func.sum(SalesReach.amount_fen), func.sum(SalesReach.weight_g))
         .join(Channel, Channel.id == SalesReach.channel_id)
-        .where(SalesReach.household_id.in_(family), SalesReach.month.between(first, last))
+        .where(*which)
         .group_by(Channel.kind, Channel.position)
         .order_by(Channel.position)
     )

@@ -1,8 +1,11 @@
-"""Which households a sale reached: a settled line's amount follows the lots it was picked from, in each lot the value
-that each household delivered. Exact to the fen by largest remainder; lots the firm made itself reach nobody.
+"""Which households a sale reached: a settled line's amount follows the lots it was picked from, in each lot the lots it
+was made of, by weight, or the value that each household delivered. Exact to the fen by largest remainder at every step;
+lots the firm made itself reach nobody.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func, select, text
@@ -14,7 +17,8 @@ from shop.kit.money import split
 from shop.orders.models import Order, OrderLine, PaymentTerms, Pick
 from shop.payments.models import Refund, RefundLine, RefundStatus
 from shop.settlement.models import Settlement
-from shop.stock.models import LotDelivery
+from shop.stock.models import LotDelivery, LotPart
+from shop.stock.recalls import sources_of
 
 
 def write_reach(session: Session, settlement: Settlement, *, now: datetime) -> int:
@@ -107,9 +111,9 @@ def _rows_of_line(
     ]
     if not picked or before == after:
         return []
-    growers = _growers(session, [lot_id for lot_id, _ in picked])
-    then, since = _shared(before, picked, growers), _shared(after, picked, growers)
-    grams = _shared((line.accepted_g or 0) if settlement.refund_id is None else 0, picked, growers)
+    origins = origins_of(session, [lot_id for lot_id, _ in picked])
+    then, since = _shared(before, picked, origins), _shared(after, picked, origins)
+    grams = _shared((line.accepted_g or 0) if settlement.refund_id is None else 0, picked, origins)
     return [
         SalesReach(
             settlement_id=settlement.id, order_line_id=line.id, lot_id=lot_id, household_id=household_id,
@@ -121,28 +125,50 @@ def _rows_of_line(
     ]  # fmt: skip
 
 
-def _shared(
-    amount: int, picked: list[tuple[int, int]], growers: dict[int, list[tuple[int, int]]]
-) -> dict[tuple[int, int], int]:
-    """`amount` (fen or grams) by (lot, household): by weight picked of each lot, in it by value delivered."""
-    shared: dict[tuple[int, int], int] = {}
-    for (lot_id, _), of_lot in zip(picked, split(amount, [weight for _, weight in picked]), strict=True):
-        of_growers = growers[lot_id]
-        if of_growers:
-            parts = split(of_lot, [value for _, value in of_growers])
-            shared |= {(lot_id, household_id): part for (household_id, _), part in zip(of_growers, parts, strict=True)}
-    return shared
+@dataclass(frozen=True)
+class Origins:
+    """Of lots and of all they were made of: (source lot, grams) by lot, and (household, fen delivered) by lot."""
+
+    parts: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    growers: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+
+    def shared(self, amount: int, lot_id: int) -> dict[int, int]:
+        """`amount` (fen or grams) of a lot by household, down its sources; the firm's own part is nobody's."""
+        found: dict[int, int] = defaultdict(int)
+        if parts := self.parts.get(lot_id):
+            for (source_id, _), of_it in zip(parts, split(amount, [grams for _, grams in parts]), strict=True):
+                for household_id, part in self.shared(of_it, source_id).items():
+                    found[household_id] += part
+        elif growers := self.growers.get(lot_id):
+            for (household_id, _), part in zip(growers, split(amount, [value for _, value in growers]), strict=True):
+                found[household_id] += part
+        return found
 
 
-def _growers(session: Session, lot_ids: list[int]) -> dict[int, list[tuple[int, int]]]:
-    """(household id, fen delivered) of each lot, by household id."""
-    growers: dict[int, list[tuple[int, int]]] = defaultdict(list)
+def _shared(amount: int, picked: list[tuple[int, int]], origins: Origins) -> dict[tuple[int, int], int]:
+    """`amount` (fen or grams) by (lot, household): by weight picked of each lot, in it by what it is made of."""
+    return {
+        (lot_id, household_id): part
+        for (lot_id, _), of_lot in zip(picked, split(amount, [weight for _, weight in picked]), strict=True)
+        for household_id, part in origins.shared(of_lot, lot_id).items()
+    }
+
+
+def origins_of(session: Session, lot_ids: Sequence[int]) -> Origins:
+    """What lots were made of, down to the slips. Two statements."""
+    origins, tree = Origins(), sources_of(lot_ids)
+    for lot_id, source_id, grams in session.execute(
+        select(LotPart.lot_id, LotPart.source_id, LotPart.weight_g)
+        .where(LotPart.lot_id.in_(select(tree.c.id)))
+        .order_by(LotPart.lot_id, LotPart.source_id)
+    ):
+        origins.parts[lot_id].append((source_id, grams))
     for lot_id, household_id, value in session.execute(
         select(LotDelivery.lot_id, Delivery.household_id, func.sum(Delivery.amount_fen))
         .join(Delivery, Delivery.id == LotDelivery.delivery_id)
-        .where(LotDelivery.lot_id.in_(lot_ids))
+        .where(LotDelivery.lot_id.in_(select(tree.c.id)))
         .group_by(LotDelivery.lot_id, Delivery.household_id)
         .order_by(LotDelivery.lot_id, Delivery.household_id)
     ):
-        growers[lot_id].append((household_id, int(value)))
-    return growers
+        origins.growers[lot_id].append((household_id, int(value)))
+    return origins

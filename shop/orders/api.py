@@ -161,11 +161,12 @@ def list_orders(query: dict[str, Any]) -> dict[str, object]:
 
 @blueprint.route("/orders/<string:number>", methods=["GET"])
 @allow(*READERS)
-@blueprint.response(200, schemas.OrderOut)
+@blueprint.response(200, schemas.OrderShown)
 @documented(errors=[NotFoundError])
 def show(number: str) -> dict[str, Any]:
-    """订单详情 · One order."""
-    return queries.order(db.session(), current_actor(), number)
+    """订单详情 · One order, and which of its goods are recalled."""
+    found = queries.order(db.session(), current_actor(), number)
+    return found | {"recalls": queries.recalls_of(db.session(), int(found["id"]))}
 
 
 def _locked(number: str, *roles: Role) -> Order:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from shop.access.actions import masked_phone
@@ -15,7 +15,8 @@ from shop.channels.policies import POLICIES
 from shop.kit.errors import NotFoundError
 from shop.orders.models import Dispatch, Order, OrderLine, Pick
 from shop.orders.states import STATE_ZH
-from shop.stock.models import Lot, Pool
+from shop.stock.models import Lot, Pool, Recall, RecallLot
+from shop.stock.recalls import standing
 
 #: Whose an order is, by role. The needed joins are in `_orders`.
 OWNERS: dict[Role, Owner] = {
@@ -125,6 +126,25 @@ def dispatches(session: Session, order_id: int) -> list[dict[str, Any]]:
     return list(parcels.values())
 
 
+def recalls_of(session: Session, order_id: int) -> list[dict[str, Any]]:
+    """Recalls that stand of lots that went into an order: what its buyer has of them, and why they were recalled."""
+    rows = session.execute(
+        select(
+            Recall.code, Lot.code.label("lot"), Product.sku, Product.name_zh, func.sum(Pick.weight_g).label("weight_g"),
+            Recall.reason, Recall.announced_at,
+        )
+        .join(OrderLine, OrderLine.id == Pick.order_line_id)
+        .join(Product, Product.id == OrderLine.product_id)
+        .join(Lot, Lot.id == Pick.lot_id)
+        .join(RecallLot, RecallLot.lot_id == Lot.id)
+        .join(Recall, Recall.id == RecallLot.recall_id)
+        .where(OrderLine.order_id == order_id, Recall.lifted_at.is_(None))
+        .group_by(Recall.id, Lot.code, Product.sku, Product.name_zh)
+        .order_by(Recall.id, Lot.code)
+    ).mappings()  # fmt: skip
+    return [dict(row) | {"weight_g": int(row["weight_g"])} for row in rows]
+
+
 def stock_in_view(session: Session, found: dict[str, Any], day: date) -> dict[str, Any]:
     """For a shown order: what each line still needs and what is free of its product, and the lots, oldest first."""
     needed = {line["sku"]: line["weight_g"] - line["dispatched_g"] for line in found["lines"]}
@@ -134,14 +154,13 @@ def stock_in_view(session: Session, found: dict[str, Any], day: date) -> dict[st
         .where(Product.sku.in_(needed), Pool.occasion_id.is_(None))
     )
     available = dict(free.all())
-    left_g = Lot.received_g - Lot.dispatched_g - Lot.withdrawn_g
     lots = session.execute(
         select(
             Product.sku, Lot.code.label("lot"), Lot.harvested_on, Lot.expires_on, Lot.certificate_number,
-            left_g.label("left_g"),
+            Lot.left_g.label("left_g"),
         )
         .join(Product, Product.id == Lot.product_id)
-        .where(Product.sku.in_(needed), Lot.expires_on > day, left_g > 0)
+        .where(Product.sku.in_(needed), Lot.expires_on > day, Lot.left_g > 0, ~standing(Lot.id))
         .order_by(Product.sku, Lot.harvested_on, Lot.id)
         .limit(200)
     )  # fmt: skip

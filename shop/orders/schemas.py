@@ -235,6 +235,24 @@ class OrderOut(Schema):
     recipient = fields.Dict(allow_none=True, metadata={"description": "for buyer, firm and operator; phone masked"})
 
 
+class RecallOfOrder(Schema):
+    """Goods of an order that are recalled, and why."""
+
+    code = fields.String()
+    lot = fields.String()
+    sku = fields.String()
+    name_zh = fields.String()
+    weight_g = fields.Integer()
+    reason = fields.String()
+    announced_at = fields.AwareDateTime()
+
+
+class OrderShown(OrderOut):
+    """One order, with what of it is recalled."""
+
+    recalls = fields.List(fields.Nested(RecallOfOrder))
+
+
 class OrderPage(Schema):
     """A page of orders, newest first."""
 

@@ -74,15 +74,16 @@ CHECKS: tuple[Check, ...] = (
     Check("I01", "库存数量不为负", "no stock number is negative", """
         SELECT 'pool' AS what, id FROM pools WHERE least(received_g, available_g, reserved_g, sold_g, withdrawn_g) < 0
         UNION ALL
-        SELECT 'lot', id FROM lots WHERE least(received_g, dispatched_g, withdrawn_g,
-                                               received_g - dispatched_g - withdrawn_g) < 0
+        SELECT 'lot', id FROM lots WHERE least(received_g, dispatched_g, withdrawn_g, graded_g, repacked_g,
+            received_g - dispatched_g - withdrawn_g - graded_g - repacked_g) < 0
         UNION ALL
         SELECT 'reservation', id FROM reservations WHERE least(held_g, sold_g, released_g) < 0"""),
     Check("I02", "入库 = 可售 + 占用 + 售出 + 退出", "received = available + reserved + sold + withdrawn", """
         SELECT id AS pool_id FROM pools WHERE received_g <> available_g + reserved_g + sold_g + withdrawn_g"""),
     Check("I03", "库存池数字等于出入库流水", "a pool's numbers equal the log of movements", """
         SELECT pools.id AS pool_id FROM pools LEFT JOIN (
-            SELECT pool_id, sum(weight_g) FILTER (WHERE kind IN ('receive', 'transfer')) AS received_g,
+            SELECT pool_id,
+                sum(weight_g) FILTER (WHERE kind IN ('receive', 'transfer', 'grade', 'repack')) AS received_g,
                 -sum(weight_g) FILTER (WHERE kind = 'dispatch') AS sold_g,
                 -sum(weight_g) FILTER (WHERE kind = 'withdraw') AS withdrawn_g
             FROM movements GROUP BY pool_id) AS log ON log.pool_id = pools.id
@@ -92,10 +93,46 @@ CHECKS: tuple[Check, ...] = (
         SELECT lots.id AS lot_id FROM lots LEFT JOIN (
             SELECT lot_id, sum(weight_g) FILTER (WHERE kind = 'receive') AS received_g,
                 -sum(weight_g) FILTER (WHERE kind = 'dispatch') AS dispatched_g,
-                -sum(weight_g) FILTER (WHERE kind = 'withdraw') AS withdrawn_g
+                -sum(weight_g) FILTER (WHERE kind = 'withdraw') AS withdrawn_g,
+                -sum(weight_g) FILTER (WHERE kind = 'grade') AS graded_g,
+                -sum(weight_g) FILTER (WHERE kind = 'repack') AS repacked_g
             FROM movements GROUP BY lot_id) AS log ON log.lot_id = lots.id
-        WHERE (lots.received_g, lots.dispatched_g, lots.withdrawn_g)
-           <> (coalesce(log.received_g, 0), coalesce(log.dispatched_g, 0), coalesce(log.withdrawn_g, 0))"""),
+        WHERE (lots.received_g, lots.dispatched_g, lots.withdrawn_g, lots.graded_g, lots.repacked_g)
+           <> (coalesce(log.received_g, 0), coalesce(log.dispatched_g, 0), coalesce(log.withdrawn_g, 0),
+               coalesce(log.graded_g, 0), coalesce(log.repacked_g, 0))"""),
+    Check("I03-left", "批次：入库 = 售出 + 损耗 + 降级 + 改装 + 结余，结余等于库存",
+        "lots: received = sold + lost + graded down + repacked + left, and what is left is the product's stock", """
+        SELECT product_id, coalesce(in_lots.left_g, 0) AS left_g, coalesce(in_pools.left_g, 0) AS stock_g
+        FROM (SELECT product_id, sum(received_g - dispatched_g - withdrawn_g - graded_g - repacked_g) AS left_g
+              FROM lots GROUP BY product_id) AS in_lots
+        FULL JOIN (SELECT product_id, sum(available_g + reserved_g) AS left_g FROM pools GROUP BY product_id)
+            AS in_pools USING (product_id)
+        WHERE coalesce(in_lots.left_g, 0) <> coalesce(in_pools.left_g, 0)"""),
+    Check("I03-remade", "改装、降级的批次等于组成它的部分，源批次转出数相符，且未用旧合格证",
+        "a remade lot is its parts, its sources gave just these, it bears a certificate of its own", """
+        SELECT 'lot' AS what, lots.id FROM lots JOIN lot_parts ON lot_id = lots.id GROUP BY lots.id
+        HAVING sum(weight_g) <> received_g OR EXISTS (SELECT FROM lot_deliveries WHERE lot_id = lots.id)
+        UNION ALL
+        SELECT 'source', lots.id FROM lots LEFT JOIN (
+            SELECT source_id, sum(weight_g) FILTER (WHERE kind = 'graded') AS graded_g,
+                sum(weight_g) FILTER (WHERE kind = 'repacked') AS repacked_g
+            FROM lot_parts GROUP BY source_id) AS gave ON source_id = lots.id
+        WHERE (lots.graded_g, lots.repacked_g) <> (coalesce(gave.graded_g, 0), coalesce(gave.repacked_g, 0))
+        UNION ALL
+        SELECT 'firm', lots.id FROM lots JOIN lot_parts ON lot_id = lots.id JOIN lots AS source ON source.id = source_id
+        WHERE source.firm_id <> lots.firm_id OR source.certificate_number = lots.certificate_number
+            OR source.harvested_on < lots.harvested_on OR source.expires_on < lots.expires_on"""),
+    Check("I03-recalled", "召回的批次不再拣货、改装",
+        "nothing was picked of a recalled lot, or made of it, while its recall stood", """
+        SELECT recalls.id AS recall_id, recall_lots.lot_id FROM recalls
+        JOIN recall_lots ON recall_id = recalls.id JOIN movements ON movements.lot_id = recall_lots.lot_id
+        WHERE movements.kind IN ('dispatch', 'grade', 'repack') AND at > announced_at
+            AND at < coalesce(lifted_at, 'infinity')
+        UNION ALL
+        SELECT recalls.id, lot_parts.lot_id FROM recalls JOIN recall_lots ON recall_id = recalls.id
+        JOIN lot_parts ON source_id = recall_lots.lot_id JOIN lots ON lots.id = lot_parts.lot_id
+        WHERE opened_at < announced_at AND NOT EXISTS (
+            SELECT FROM recall_lots AS also WHERE also.recall_id = recalls.id AND also.lot_id = lot_parts.lot_id)"""),
     Check("I03-made", "批次等于组成它的交售", "a lot is what was delivered for it", """
         SELECT lots.id AS lot_id FROM lots JOIN lot_deliveries ON lot_id = lots.id
         JOIN deliveries ON deliveries.id = delivery_id GROUP BY lots.id
@@ -660,11 +697,15 @@ CHECKS: tuple[Check, ...] = (
         HAVING abs(sum(amount_fen)) > abs(net_fen) OR sum(amount_fen) * sign(net_fen) < 0"""),
     Check("S2", "全由交售组成的批次，销售全部到户",
         "what was picked from delivered lots reaches households to the fen", """
+        WITH RECURSIVE nobodys (id) AS (
+            SELECT id FROM lots WHERE NOT EXISTS (SELECT FROM lot_deliveries WHERE lot_id = lots.id)
+                AND NOT EXISTS (SELECT FROM lot_parts WHERE lot_id = lots.id)
+            UNION SELECT lot_parts.lot_id FROM lot_parts JOIN nobodys ON nobodys.id = source_id
+        )
         SELECT settlements.id AS settlement_id FROM settlements JOIN orders ON orders.id = order_id
         WHERE freight_fen = 0 AND NOT EXISTS (
             SELECT FROM order_lines LEFT JOIN picks ON order_line_id = order_lines.id
-            LEFT JOIN lot_deliveries ON lot_deliveries.lot_id = picks.lot_id
-            WHERE order_lines.order_id = orders.id AND delivery_id IS NULL)
+            WHERE order_lines.order_id = orders.id AND (picks.id IS NULL OR picks.lot_id IN (SELECT id FROM nobodys)))
           AND net_fen <> (SELECT coalesce(sum(amount_fen), 0) FROM sales_reach
                           WHERE settlement_id = settlements.id)"""),
     Check("S3", "退款或出自预收，或已从份额中收回",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from shop.catalog.models import BATCH_PAPERS, Firm, Product, RequiredPaper
 from shop.channels.models import Occasion, OccasionStatus
-from shop.farmers.models import Delivery
+from shop.farmers.models import Delivery, Grade
 from shop.kit.clock import beijing_day
 from shop.kit.moment import Moment
 from shop.kit.states import record
@@ -38,47 +38,72 @@ def open_lot(
     Locks the product, so that two lots of a day do not get one number. Raises NotTheFirms, NotFresh,
     BatchPaperMissing, DeliveryNotFree; then nothing is changed.
     """
-    session.execute(select(Product.id).where(Product.id == product.id).with_for_update(key_share=True))
+    lock_product(session, product)
     today, expires_on = beijing_day(now), harvested_on + timedelta(days=product.shelf_life_days)
     if product.firm_id != firm.id:
         raise NotTheFirms(sku=product.sku, firm=firm.code)
     if not harvested_on <= today < expires_on:
         raise NotFresh(harvested_on=str(harvested_on), expires_on=str(expires_on))
-    needs_paper = session.scalar(
-        select(RequiredPaper.kind).where(RequiredPaper.product_id == product.id, RequiredPaper.kind.in_(BATCH_PAPERS))
-    )
-    if needs_paper and not certificate_number:
+    if needs_batch_paper(session, product) and not certificate_number:
         raise BatchPaperMissing(sku=product.sku)
     deliveries = _free_deliveries(session, firm, product, delivery_codes)
-    weight_g = sum(weight for _, weight in deliveries) if deliveries else made_g
+    grades = {slip.grade for slip in deliveries}
+    lot = receive_lot(
+        session, product, harvested_on=harvested_on, expires_on=expires_on, certificate_number=certificate_number,
+        grade=grades.pop() if len(grades) == 1 else None,
+        weight_g=sum(slip.weight_g for slip in deliveries) if deliveries else made_g, actor_id=actor_id, now=now,
+    )  # fmt: skip
+    session.add_all(LotDelivery(delivery_id=slip.id, lot_id=lot.id) for slip in deliveries)
+    session.flush()
+    return lot
+
+
+def lock_product(session: Session, product: Product) -> None:
+    """Lock a product, so that two lots of a day do not get one number."""
+    session.execute(select(Product.id).where(Product.id == product.id).with_for_update(key_share=True))
+
+
+def needs_batch_paper(session: Session, product: Product) -> bool:
+    """Whether each batch of the product needs a certificate of its own."""
+    needed = (RequiredPaper.product_id == product.id, RequiredPaper.kind.in_(BATCH_PAPERS))
+    return session.scalar(select(RequiredPaper.kind).where(*needed).limit(1)) is not None
+
+
+def receive_lot(
+    session: Session, product: Product, *, harvested_on: date, expires_on: date, certificate_number: str | None,
+    grade: Grade | None, weight_g: int, actor_id: int | None, now: datetime,
+) -> Lot:  # fmt: skip
+    """A new lot of a product into open stock; what it is made of, the caller writes. He has locked the product."""
     number = session.scalar(select(func.count()).select_from(Lot).where(Lot.product_id == product.id)) or 0
     lot = Lot(
         code=f"{product.sku}-{harvested_on:%y%m%d}-{number + 1:03d}",
-        firm_id=firm.id,
+        firm_id=product.firm_id,
         product_id=product.id,
         harvested_on=harvested_on,
         expires_on=expires_on,
         certificate_number=certificate_number,
+        grade=grade,
         opened_at=now,
         received_g=weight_g,
         dispatched_g=0,
         withdrawn_g=0,
+        graded_g=0,
+        repacked_g=0,
     )
     session.add(lot)
     session.flush()
-    session.add_all(LotDelivery(delivery_id=delivery_id, lot_id=lot.id) for delivery_id, _ in deliveries)
     pool_id = open_pool(session, product.id)
-    _add(session, pool_id, weight_g)
+    add_to_pool(session, pool_id, weight_g)
     session.add(Movement(pool_id=pool_id, lot_id=lot.id, kind=MovementKind.RECEIVE, weight_g=weight_g, at=now))
     record(session, lot, "open", person_id=actor_id, now=now)
     session.flush()
     return lot
 
 
-def _free_deliveries(session: Session, firm: Firm, product: Product, codes: Sequence[str]) -> list[tuple[int, int]]:
-    """(id, grams) of the deliveries, locked. Raises DeliveryNotFree unless all are the firm's, the product's, free."""
-    rows = session.execute(
-        select(Delivery.id, Delivery.weight_g, Delivery.code)
+def _free_deliveries(session: Session, firm: Firm, product: Product, codes: Sequence[str]) -> Sequence[Delivery]:
+    """The deliveries, locked. Raises DeliveryNotFree unless all are the firm's, the product's, free."""
+    rows = session.scalars(
+        select(Delivery)
         .outerjoin(LotDelivery, LotDelivery.delivery_id == Delivery.id)
         .where(
             Delivery.code.in_(codes),
@@ -92,10 +117,10 @@ def _free_deliveries(session: Session, firm: Firm, product: Product, codes: Sequ
     missing = sorted(set(codes) - {row.code for row in rows})
     if missing:
         raise DeliveryNotFree(codes=", ".join(missing))
-    return [(row.id, row.weight_g) for row in rows]
+    return rows
 
 
-def _add(session: Session, pool_id: int, weight_g: int) -> None:
+def add_to_pool(session: Session, pool_id: int, weight_g: int) -> None:
     """Put grams into a pool (negative takes available ones out; the caller made sure there are)."""
     session.execute(
         update(Pool)
@@ -164,8 +189,8 @@ def _pools_of(session: Session, occasion_id: int, product_ids: Collection[int]) 
     return {(row.product_id, row.occasion_id): row.id for row in rows}
 
 
-def _locked(session: Session, which: ColumnElement[bool]) -> dict[int, int]:
-    """Lock pools by rising id; the available grams of each."""
+def locked_pools(session: Session, which: ColumnElement[bool]) -> dict[int, int]:
+    """Lock pools by rising id; the available grams of each, in that order."""
     rows = session.execute(select(Pool.id, Pool.available_g).where(which).order_by(Pool.id).with_for_update())
     return dict(rows.all())
 
@@ -177,7 +202,7 @@ def _move(session: Session, source: int, target: int, weight_g: int, now: dateti
         sku = session.execute(select(Product.sku).where(Product.id == product_id)).scalar_one()
         raise NotEnoughStock([{"sku": sku, "asked_g": weight_g, "left_g": left_g}])
     for pool_id, signed in ((source, -weight_g), (target, weight_g)):
-        _add(session, pool_id, signed)
+        add_to_pool(session, pool_id, signed)
         session.add(Movement(pool_id=pool_id, kind=MovementKind.TRANSFER, weight_g=signed, at=now))
     session.flush()
 
@@ -308,7 +333,7 @@ class Picked:
 
 
 def pick(session: Session, wanted: Mapping[int, int], *, now: datetime, day: date) -> dict[int, list[Picked]]:
-    """Take grams of holds (by reservation id) out of lots: oldest harvest first, expired ones never.
+    """Take grams of holds (by reservation id) out of lots: oldest harvest first, expired and recalled ones never.
 
     Locks the pools by rising id, then the lots of all products in pick order. Raises NotEnoughStock when the lots of a
     product hold less than the counters say (something perished and the sweep has not run yet); the caller's
@@ -350,8 +375,11 @@ def _lots_in_pick_order(session: Session, product_ids: Collection[int], day: dat
     left: dict[int, dict[int, int]] = {product_id: {} for product_id in product_ids}
     for product_id, lot_id, left_g in session.execute(
         text(
-            "SELECT product_id, id, received_g - dispatched_g - withdrawn_g FROM lots WHERE product_id = ANY(:products)"
-            " AND expires_on > :day AND received_g > dispatched_g + withdrawn_g"
+            "SELECT product_id, id, received_g - dispatched_g - withdrawn_g - graded_g - repacked_g FROM lots"
+            " WHERE product_id = ANY(:products) AND expires_on > :day"
+            " AND received_g > dispatched_g + withdrawn_g + graded_g + repacked_g AND NOT EXISTS ("
+            "   SELECT FROM recall_lots JOIN recalls ON recalls.id = recall_id"
+            "   WHERE recall_lots.lot_id = lots.id AND lifted_at IS NULL)"
             " ORDER BY product_id, harvested_on, id FOR UPDATE"
         ),
         {"products": list(product_ids), "day": day},
@@ -380,14 +408,12 @@ def retire_lots(session: Session, *, day: date, now: datetime) -> int:
     What closed sessions left behind comes back to open stock first. A lot whose grams are all held stays until the
     holds are dispatched or released; the daily sweep comes again. All pools are locked before the first lot.
     """
-    expired = (Lot.expires_on <= day, Lot.received_g > Lot.dispatched_g + Lot.withdrawn_g)
+    expired = (Lot.expires_on <= day, Lot.left_g > 0)
     closed = select(Pool.product_id).where(Pool.occasion_id.in_(_left_behind()))
-    _locked(session, Pool.product_id.in_(select(Lot.product_id).where(*expired).union(closed)))
+    locked_pools(session, Pool.product_id.in_(select(Lot.product_id).where(*expired).union(closed)))
     return_left_behind(session, now=now)
     lots = session.execute(
-        select(Lot.id, Lot.product_id, Lot.received_g - Lot.dispatched_g - Lot.withdrawn_g)
-        .where(*expired)
-        .order_by(Lot.product_id, Lot.harvested_on, Lot.id)
+        select(Lot.id, Lot.product_id, Lot.left_g).where(*expired).order_by(Lot.product_id, Lot.harvested_on, Lot.id)
     ).all()
     gone = 0
     for lot_id, product_id, left_g in lots:
@@ -401,20 +427,23 @@ def withdraw(session: Session, lot_id: int, product_id: int, weight_g: int, *, r
     Locks the pool, then the lot: the order of `pick`.
     """
     pool_id = open_pool(session, product_id)
-    in_pool = _locked(session, Pool.id == pool_id)[pool_id]
-    in_lot = session.execute(
-        select(Lot.received_g - Lot.dispatched_g - Lot.withdrawn_g).where(Lot.id == lot_id).with_for_update()
-    ).scalar_one()
+    in_pool = locked_pools(session, Pool.id == pool_id)[pool_id]
+    in_lot = session.execute(select(Lot.left_g).where(Lot.id == lot_id).with_for_update()).scalar_one()
     taken = min(in_pool, in_lot, weight_g)
     if taken:
-        session.execute(
-            update(Pool)
-            .where(Pool.id == pool_id)
-            .values(available_g=Pool.available_g - taken, withdrawn_g=Pool.withdrawn_g + taken)
-        )
-        session.execute(update(Lot).where(Lot.id == lot_id).values(withdrawn_g=Lot.withdrawn_g + taken))
-        session.add(
-            Movement(pool_id=pool_id, lot_id=lot_id, kind=MovementKind.WITHDRAW, weight_g=-taken, at=now, reason=reason)
-        )
-        session.flush()
+        take_out(session, pool_id, lot_id, taken, reason, now)
     return taken
+
+
+def take_out(session: Session, pool_id: int, lot_id: int, weight_g: int, reason: str, now: datetime) -> None:
+    """Take available grams out of stock for good; negative ones come back. Pool and lot are locked."""
+    session.execute(
+        update(Pool)
+        .where(Pool.id == pool_id)
+        .values(available_g=Pool.available_g - weight_g, withdrawn_g=Pool.withdrawn_g + weight_g)
+    )
+    session.execute(update(Lot).where(Lot.id == lot_id).values(withdrawn_g=Lot.withdrawn_g + weight_g))
+    session.add(
+        Movement(pool_id=pool_id, lot_id=lot_id, kind=MovementKind.WITHDRAW, weight_g=-weight_g, at=now, reason=reason)
+    )
+    session.flush()

@@ -8,16 +8,16 @@ from shop.access.guard import Role, allow, current_actor, must_own
 from shop.catalog.actions import product_by_sku
 from shop.catalog.models import Firm, Product
 from shop.kit.db import db
-from shop.kit.errors import NotFoundError
+from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
-from shop.stock import actions, errors, queries, schemas
-from shop.stock.models import Lot
+from shop.stock import actions, errors, queries, recalls, remaking, schemas
+from shop.stock.models import Lot, Recall
 
 blueprint = Blueprint("stock", __name__, url_prefix="/api/v1", description="批次与库存 · Lots and stock")
 
-READERS = (Role.OPERATOR, Role.FIRM_STAFF)
+READERS = (Role.OPERATOR, Role.MANAGER, Role.FIRM_STAFF)
 
 
 @blueprint.route("/lots", methods=["GET"])
@@ -25,7 +25,7 @@ READERS = (Role.OPERATOR, Role.FIRM_STAFF)
 @blueprint.arguments(schemas.LotFilter, location="query")
 @blueprint.response(200, schemas.LotPage)
 def list_lots(query: dict[str, Any]) -> dict[str, object]:
-    """批次列表 · A firm's lots, newest first; the county sees all."""
+    """批次列表 · A firm's lots, newest first; the county sees all, a township its firms'."""
     wanted = []
     after = cursor_key(query["cursor"])
     if after is not None:
@@ -86,3 +86,75 @@ def withdraw(body: dict[str, Any], code: str) -> dict[str, Any]:
     if taken < body["weight_g"]:
         raise errors.LotIsHeld(lot=code, free_g=taken, asked_g=body["weight_g"])
     return queries.lot(session, actor, code)
+
+
+@blueprint.route("/remade-lots", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@idempotent
+@blueprint.arguments(schemas.RemadeLot)
+@blueprint.response(201, schemas.LotDetail)
+@documented(
+    errors=[
+        NotFoundError, errors.OtherKindOfGoods, errors.GradedIntoOther, errors.LotIsRecalled, errors.LotIsHeld,
+        errors.NotFresh, errors.BatchPaperMissing, errors.CertificateNotAnew,
+    ],
+    example={
+        "sku": "PL001", "certificate_number": "HGZ-20250715-002",
+        "sources": [{"lot": "LOT-1", "weight_g": 20_000, "lost_g": 300}],
+    },
+)  # fmt: skip
+def remake_lot(body: dict[str, Any]) -> dict[str, Any]:
+    """改装、降级 · Make a lot of parts of others: repacked, or (`grade`) graded down into another product."""
+    session, actor = db.session(), current_actor()
+    product = product_by_sku(session, body["sku"])
+    firm = session.get_one(Firm, product.firm_id)
+    must_own(actor, {Role.FIRM_STAFF: firm.party_id}, what=body["sku"])
+    lot = remaking.remake(
+        session, firm, product, [remaking.Source(**source) for source in body["sources"]], grade=body["grade"],
+        certificate_number=body["certificate_number"], actor_id=actor.person_id, now=now(),
+    )  # fmt: skip
+    return queries.lot(session, actor, lot.code)
+
+
+@blueprint.route("/lots/<string:code>/recalls", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.RecallAsked)
+@blueprint.response(201, schemas.RecallOut)
+@documented(errors=[NotFoundError, errors.LotIsRecalled], example={"reason": "农残抽检不合格（示例）"})
+def recall_lot(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """召回 · Recall a lot and every lot made of it: from now on none of them is sold; buyers see the reason."""
+    session, actor = db.session(), current_actor()
+    queries.lot(session, actor, code)
+    made = recalls.recall(
+        session, code, body["reason"], by_county=actor.has(Role.OPERATOR), actor_id=actor.person_id, now=now()
+    )
+    return queries.recalls(session, actor, Recall.id == made.id, limit=1)[0]
+
+
+@blueprint.route("/recalls", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.RecallFilter, location="query")
+@blueprint.response(200, schemas.RecallPage)
+def list_recalls(query: dict[str, Any]) -> dict[str, object]:
+    """召回列表 · Recalls, newest first: of a firm's lots; the county sees all."""
+    wanted = [Recall.id < (cursor_key(query["cursor"]) or 2**62)]
+    if query["standing"]:
+        wanted.append(Recall.lifted_at.is_(None))
+    rows = queries.recalls(db.session(), current_actor(), *wanted, limit=query["limit"] + 1)
+    return page(rows, query["limit"], key=lambda row: int(row["id"]))
+
+
+@blueprint.route("/recalls/<string:code>/lifting", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.RecallAsked)
+@blueprint.response(200, schemas.RecallOut)
+@documented(errors=[NotFoundError, ForbiddenError, errors.RecallIsLifted], example={"reason": "复检合格（示例）"})
+def lift_recall(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """解除召回 · Lift a recall that proved wrong: what left stock for it comes back."""
+    session, actor = db.session(), current_actor()
+    if not queries.recalls(session, actor, Recall.code == code, limit=1):
+        raise NotFoundError(what=code)
+    recalls.lift(session, code, body["reason"], by_county=actor.has(Role.OPERATOR), actor_id=actor.person_id, now=now())
+    return queries.recalls(session, actor, Recall.code == code, limit=1)[0]

@@ -3,8 +3,8 @@
 from shop.kit.errors import DomainError, NotFoundError
 
 __all__ = [
-    "BatchPaperMissing", "DeliveryNotFree", "LotIsHeld", "NotEnoughStock", "NotFoundError",
-    "NotFresh", "NotTheFirms",
+    "BatchPaperMissing", "CertificateNotAnew", "DeliveryNotFree", "GradedIntoOther", "LotIsHeld", "LotIsRecalled",
+    "NotEnoughStock", "NotFoundError", "NotFresh", "NotTheFirms", "OtherKindOfGoods", "RecallIsLifted",
 ]  # fmt: skip
 
 
@@ -73,3 +73,51 @@ class LotIsHeld(DomainError):
     title_zh, title_en = "库存已被占用", "Lot is held"
     zh = "批次 {lot} 现在最多可核减 {free_g} 克，要求 {asked_g} 克。"
     en = "{free_g} g of lot {lot} can be withdrawn now, {asked_g} g were asked."
+
+
+class OtherKindOfGoods(DomainError):
+    """Packing makes no fruit of grain."""
+
+    code = "other-kind-of-goods"
+    status = 422
+    title_zh, title_en = "品类不同", "Another kind of goods"
+    zh = "批次 {lot} 与商品 {sku} 不是同一品类，不能改装。"
+    en = "Lot {lot} and product {sku} are not of one category."
+
+
+class GradedIntoOther(DomainError):
+    """What is graded down is sold as another product, and is of a lower grade than it was."""
+
+    code = "graded-into-other"
+    status = 422
+    title_zh, title_en = "降级须转入另一商品", "Graded down into another product"
+    zh = "批次 {lot} 降为{grade}须转入本企业另一商品，且等级须低于原等级。"
+    en = "What lot {lot} lost in grade ({grade}) becomes another product of the firm, of a lower grade than before."
+
+
+class CertificateNotAnew(DomainError):
+    """After mixing or repacking the certificate is issued anew (Order 4 of 2025)."""
+
+    code = "certificate-not-anew"
+    status = 422
+    title_zh, title_en = "合格证须重新开具", "Certificate not issued anew"
+    zh = "合格证 {certificate} 已用于其他批次；混装、改装后须重新开具。"
+    en = "Certificate {certificate} belongs to another lot; after mixing or repacking it is issued anew."
+
+
+class LotIsRecalled(DomainError):
+    """A recall of it stands."""
+
+    code = "lot-is-recalled"
+    title_zh, title_en = "批次已召回", "Lot is recalled"
+    zh = "批次 {lot} 已召回。"
+    en = "Lot {lot} is recalled."
+
+
+class RecallIsLifted(DomainError):
+    """It was lifted before."""
+
+    code = "recall-is-lifted"
+    title_zh, title_en = "召回已解除", "Recall is lifted"
+    zh = "召回 {recall} 已经解除。"
+    en = "Recall {recall} was lifted before."

@@ -4,3 +4,5 @@ from shop.kit.jobs import Job
 
 #: Daily, half an hour after midnight: lots that expired leave open stock.
 RETIRE_EXPIRED = Job("stock.retire_expired")
+#: Every minute: what orders gave back of recalled lots leaves stock.
+TAKE_RECALLED = Job("stock.take_recalled")

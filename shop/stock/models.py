@@ -1,19 +1,22 @@
-"""Tables of lots, pools, reservations and movements. All weights in grams."""
+"""Tables of lots, what they are made of, recalls, pools, reservations and movements. All weights in grams."""
 
 from datetime import date
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shop.farmers.models import Grade
 from shop.kit.db import Model, one_of
-from shop.kit.types import Code, Grams, Id, Instant, Ref
+from shop.kit.types import Code, Grams, Id, Instant, Prose, Ref
 
 
 class Lot(Model):
-    """A harvest batch of one product of one firm. left = received - dispatched - withdrawn.
+    """A batch of one product of one firm. received = dispatched + withdrawn + graded down + repacked out + left.
 
-    `certificate_number`: the batch's conformity or quarantine certificate where the product needs one.
+    `certificate_number`: the batch's conformity or quarantine certificate where the product needs one. `grade`: where
+    all of it is of one.
     """
 
     __tablename__ = "lots"
@@ -21,10 +24,12 @@ class Lot(Model):
         ForeignKeyConstraint(["product_id", "firm_id"], ["products.id", "products.firm_id"]),
         CheckConstraint("received_g > 0", name="received_something"),
         CheckConstraint(
-            "dispatched_g >= 0 AND withdrawn_g >= 0 AND dispatched_g + withdrawn_g <= received_g",
+            "dispatched_g >= 0 AND withdrawn_g >= 0 AND graded_g >= 0 AND repacked_g >= 0"
+            " AND dispatched_g + withdrawn_g + graded_g + repacked_g <= received_g",
             name="never_below_zero",
         ),
         CheckConstraint("expires_on > harvested_on", name="days_ordered"),
+        one_of("grade", Grade),
         Index("ix_lots_pick", "product_id", "harvested_on", "id"),
     )
 
@@ -35,10 +40,18 @@ class Lot(Model):
     harvested_on: Mapped[date]
     expires_on: Mapped[date]
     certificate_number: Mapped[Code | None]
+    grade: Mapped[Grade | None]
     opened_at: Mapped[Instant]
     received_g: Mapped[Grams]
     dispatched_g: Mapped[Grams] = mapped_column(server_default="0")
     withdrawn_g: Mapped[Grams] = mapped_column(server_default="0")
+    graded_g: Mapped[Grams] = mapped_column(server_default="0")
+    repacked_g: Mapped[Grams] = mapped_column(server_default="0")
+
+    @hybrid_property
+    def left_g(self) -> int:
+        """What is still there."""
+        return self.received_g - self.dispatched_g - self.withdrawn_g - self.graded_g - self.repacked_g
 
 
 class LotDelivery(Model):
@@ -49,6 +62,67 @@ class LotDelivery(Model):
 
     delivery_id: Mapped[Ref] = mapped_column(ForeignKey("deliveries.id"), primary_key=True)
     lot_id: Mapped[Ref] = mapped_column(ForeignKey("lots.id"))
+
+
+class PartKind(StrEnum):
+    """How a part of a lot came into another one."""
+
+    GRADED = "graded"  # 降级
+    REPACKED = "repacked"  # 改装
+
+
+class LotPart(Model):
+    """A part of a lot that another lot was made of; what was lost while working is not in it. Append-only.
+
+    A lot is younger than what it is made of, so that no lot is made of itself.
+    """
+
+    __tablename__ = "lot_parts"
+    __table_args__ = (
+        one_of("kind", PartKind),
+        CheckConstraint("source_id < lot_id", name="of_older_lots"),
+        CheckConstraint("weight_g > 0", name="takes_something"),
+        Index(None, "source_id"),
+    )
+
+    lot_id: Mapped[Ref] = mapped_column(ForeignKey("lots.id"), primary_key=True)
+    source_id: Mapped[Ref] = mapped_column(ForeignKey("lots.id"), primary_key=True)
+    kind: Mapped[PartKind]
+    weight_g: Mapped[Grams]
+
+
+class Recall(Model):
+    """A lot called back, with all lots made of it (`RecallLot`). While it stands, none of them is sold or worked on.
+
+    Its code is the reason of the movements by which its goods left stock.
+    """
+
+    __tablename__ = "recalls"
+    __table_args__ = (
+        CheckConstraint("(lifted_at IS NULL) = (lifted_because IS NULL)", name="lifted_with_a_reason"),
+        Index(None, "lot_id"),
+    )
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    lot_id: Mapped[Ref] = mapped_column(ForeignKey("lots.id"))
+    reason: Mapped[Prose]
+    by_county: Mapped[bool]
+    announced_at: Mapped[Instant]
+    announced_by_id: Mapped[Ref | None]
+    lifted_at: Mapped[Instant | None]
+    lifted_by_id: Mapped[Ref | None]
+    lifted_because: Mapped[Prose | None]
+
+
+class RecallLot(Model):
+    """A lot that a recall is about: the one that was named, and every lot made of it. Append-only."""
+
+    __tablename__ = "recall_lots"
+    __table_args__ = (Index(None, "lot_id"),)
+
+    recall_id: Mapped[Ref] = mapped_column(ForeignKey("recalls.id"), primary_key=True)
+    lot_id: Mapped[Ref] = mapped_column(ForeignKey("lots.id"), primary_key=True)
 
 
 class PoolKind(StrEnum):
@@ -107,10 +181,12 @@ class Reservation(Model):
 
 
 class MovementKind(StrEnum):
-    """Why grams moved: in from a lot, between pools, out to a buyer, out for loss or expiry."""
+    """Why grams moved: in from a lot, between pools, into another lot, out to a buyer, out for loss or expiry."""
 
     RECEIVE = "receive"
     TRANSFER = "transfer"
+    GRADE = "grade"
+    REPACK = "repack"
     DISPATCH = "dispatch"
     WITHDRAW = "withdraw"
 

@@ -6,20 +6,27 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from shop.access.guard import ALL, Actor, Role, scope
+from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.catalog.models import Firm, Product
 from shop.farmers.models import Delivery, Household
 from shop.kit.errors import NotFoundError
-from shop.stock.models import Lot, LotDelivery, Pool
+from shop.places.models import Township, Village
+from shop.stock.models import Lot, LotDelivery, LotPart, Pool, Recall
+from shop.stock.recalls import standing
+
+#: Whose lots are whose.
+OWNERS: dict[Role, Owner] = {Role.OPERATOR: ALL, Role.MANAGER: Township.party_id, Role.FIRM_STAFF: Firm.party_id}
 
 
 def lots(session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: int) -> list[dict[str, Any]]:
     """Up to `limit` lots that `actor` sees, newest first. One statement."""
     rows = session.execute(
-        select(Lot, Firm.code, Product.sku, Product.name_zh)
+        select(Lot, Firm.code, Product.sku, Product.name_zh, standing(Lot.id))
         .join(Firm, Firm.id == Lot.firm_id)
         .join(Product, Product.id == Lot.product_id)
-        .where(scope(actor, {Role.OPERATOR: ALL, Role.FIRM_STAFF: Firm.party_id}), *wanted)
+        .join(Village, Village.id == Firm.village_id)
+        .join(Township, Township.id == Village.township_id)
+        .where(scope(actor, OWNERS), *wanted)
         .order_by(Lot.id.desc())
         .limit(limit)
     )
@@ -29,9 +36,10 @@ def lots(session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: in
             "firm": firm,
             "sku": sku,
             "name_zh": name_zh,
-            "left_g": lot.received_g - lot.dispatched_g - lot.withdrawn_g,
+            "left_g": lot.left_g,
+            "recalled": recalled,
         }
-        for lot, firm, sku, name_zh in rows
+        for lot, firm, sku, name_zh, recalled in rows
     ]
 
 
@@ -40,7 +48,44 @@ def lot(session: Session, actor: Actor, code: str) -> dict[str, Any]:
     found = lots(session, actor, Lot.code == code, limit=1)
     if not found:
         raise NotFoundError(what=code)
-    return found[0] | {"deliveries": _deliveries(session, found[0]["id"])}
+    lot_id = int(found[0]["id"])
+    return found[0] | {
+        "deliveries": _deliveries(session, lot_id),
+        "made_of": parts(session, LotPart.lot_id == lot_id, LotPart.source_id),
+        "made_into": parts(session, LotPart.source_id == lot_id, LotPart.lot_id),
+    }
+
+
+def parts(session: Session, which: ColumnElement[bool], shown: Any) -> list[dict[str, Any]]:
+    """Parts of lots: the lot at the end `shown`, how it came to be, and grams."""
+    rows = session.execute(
+        select(Lot.code.label("lot"), Product.sku, LotPart.kind, LotPart.weight_g)
+        .join(Lot, Lot.id == shown)
+        .join(Product, Product.id == Lot.product_id)
+        .where(which)
+        .order_by(LotPart.lot_id, LotPart.source_id)
+    )
+    return [{"lot": lot, "sku": sku, "kind": kind.value, "weight_g": grams} for lot, sku, kind, grams in rows]
+
+
+def recalls(session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` recalls of lots that `actor` sees, newest first. One statement."""
+    rows = session.execute(
+        select(Recall, Lot.code, Firm.code, Product.sku, Product.name_zh)
+        .join(Lot, Lot.id == Recall.lot_id)
+        .join(Firm, Firm.id == Lot.firm_id)
+        .join(Product, Product.id == Lot.product_id)
+        .join(Village, Village.id == Firm.village_id)
+        .join(Township, Township.id == Village.township_id)
+        .where(scope(actor, OWNERS), *wanted)
+        .order_by(Recall.id.desc())
+        .limit(limit)
+    )
+    return [
+        {column.key: getattr(made, column.key) for column in Recall.__table__.columns}
+        | {"lot": lot_code, "firm": firm, "sku": sku, "name_zh": name_zh}
+        for made, lot_code, firm, sku, name_zh in rows
+    ]
 
 
 def _deliveries(session: Session, lot_id: int) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from shop.farmers.models import Grade
 from shop.kit.schemas import MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
 
 
@@ -38,6 +39,81 @@ class Withdrawal(StrictSchema):
     reason = Text(low=2, high=40, required=True)
 
 
+class SourceAsked(StrictSchema):
+    """A part of a lot: `lost_g` of `weight_g` spoil or dry while working."""
+
+    lot = Code(required=True)
+    weight_g = Whole(low=1, high=MAX_GRAMS, required=True)
+    lost_g = Whole(low=0, high=MAX_GRAMS, load_default=0)
+
+    @validates_schema
+    def something_is_left(self, data: dict[str, Any], **_: Any) -> None:
+        """All of a part lost is a loss: it has an address of its own."""
+        if data["lost_g"] >= data["weight_g"]:
+            raise ValidationError("Less than what is taken.", "lost_g")
+
+
+class RemadeLot(StrictSchema):
+    """A lot made of parts of other lots: graded down to `grade`, or repacked."""
+
+    sku = Code(required=True)
+    sources = fields.List(fields.Nested(SourceAsked), required=True, validate=validate.Length(min=1, max=50))
+    grade = fields.Enum(Grade, by_value=True, load_default=None, allow_none=True)
+    certificate_number = Code(load_default=None, allow_none=True)
+
+    @validates_schema
+    def each_lot_once(self, data: dict[str, Any], **_: Any) -> None:
+        """No lot twice; grading down is of one lot."""
+        lots = [source["lot"] for source in data["sources"]]
+        if len(set(lots)) != len(lots):
+            raise ValidationError("A lot is named twice.", "sources")
+        if data["grade"] is not None and len(lots) != 1:
+            raise ValidationError("Grade down one lot at a time.", "sources")
+
+
+class RecallAsked(StrictSchema):
+    """Why a lot is recalled: buyers read it."""
+
+    reason = Text(low=2, high=200, required=True)
+
+
+class RecallFilter(PageQuery):
+    """Recalls that stand, or all."""
+
+    standing = fields.Boolean(load_default=False)
+
+
+class RecallOut(Schema):
+    """A recall; it stands until it is lifted."""
+
+    code = fields.String()
+    lot = fields.String()
+    firm = fields.String()
+    sku = fields.String()
+    name_zh = fields.String()
+    reason = fields.String()
+    by_county = fields.Boolean()
+    announced_at = fields.AwareDateTime()
+    lifted_at = fields.AwareDateTime(allow_none=True)
+    lifted_because = fields.String(allow_none=True)
+
+
+class RecallPage(Schema):
+    """A page of recalls, newest first."""
+
+    items = fields.List(fields.Nested(RecallOut))
+    next = fields.String(allow_none=True)
+
+
+class PartOut(Schema):
+    """A part of a lot that another one was made of: graded (降级) or repacked (改装)."""
+
+    lot = fields.String()
+    sku = fields.String()
+    kind = fields.String()
+    weight_g = fields.Integer()
+
+
 class LotDeliveryOut(Schema):
     """A slip that the lot is made of; the household by its code only."""
 
@@ -49,7 +125,7 @@ class LotDeliveryOut(Schema):
 
 
 class LotOut(Schema):
-    """A lot: left = received - dispatched - withdrawn."""
+    """A lot: received = dispatched + withdrawn + graded + repacked + left."""
 
     code = fields.String()
     firm = fields.String()
@@ -61,14 +137,20 @@ class LotOut(Schema):
     opened_at = fields.AwareDateTime()
     received_g = fields.Integer()
     dispatched_g = fields.Integer()
-    withdrawn_g = fields.Integer()
+    withdrawn_g = fields.Integer(metadata={"description": "lost: spoiled, expired, recalled"})
+    graded_g = fields.Integer(metadata={"description": "graded down into other lots"})
+    repacked_g = fields.Integer(metadata={"description": "repacked into other lots"})
     left_g = fields.Integer()
+    grade = fields.Enum(Grade, by_value=True, allow_none=True)
+    recalled = fields.Boolean()
 
 
 class LotDetail(LotOut):
     """A lot with what it is made of."""
 
     deliveries = fields.List(fields.Nested(LotDeliveryOut))
+    made_of = fields.List(fields.Nested(PartOut))
+    made_into = fields.List(fields.Nested(PartOut))
 
 
 class LotPage(Schema):

@@ -13,7 +13,7 @@ from limits import RateLimitItemPerMinute
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shop.access.actions import normal_phone
+from shop.access.actions import masked_name, normal_phone
 from shop.access.attempts import Attempts
 from shop.access.errors import PhoneNotValid
 from shop.access.guard import Actor
@@ -152,7 +152,8 @@ def show(number: str) -> Response:
         total=yuan(order["total_fen"]), paid=yuan(order["paid_fen"]) if order["paid_fen"] else "",
         discount=yuan(order["discount_fen"]) if order["discount_fen"] else "",
         refunded=yuan(order["refunded_fen"]) if order["refunded_fen"] else "",
-        parcels=queries.dispatches(session, order["id"]), to=_short(order["recipient"] or {}),
+        parcels=queries.dispatches(session, order["id"]), recalls=queries.recalls_of(session, order["id"]),
+        to=_short(order["recipient"] or {}),
         placed_at=order["placed_at"].astimezone(BEIJING),
         waiting="paid" in request.args and status is OrderStatus.PLACED,
         until=order["expires_at"].astimezone(BEIJING) if order["expires_at"] else None,
@@ -193,7 +194,7 @@ def _short(recipient: dict[str, Any]) -> dict[str, str]:
     """As much of the recipient as tells him that it is his."""
     name, address = str(recipient.get("name", "")), str(recipient.get("address", ""))
     hidden = "…" if len(address) > 9 else ""
-    return {"name": f"{name[:1]}**", "phone": str(recipient.get("phone", "")), "address": address[:9] + hidden}
+    return {"name": masked_name(name), "phone": str(recipient.get("phone", "")), "address": address[:9] + hidden}
 
 
 @blueprint.route("/o/<string:number>/<any(payment, cancellation, receipt):verb>", methods=["POST"])

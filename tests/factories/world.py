@@ -66,7 +66,7 @@ from shop.reports.models import Publication, SentReport
 from shop.reports.periods import Every
 from shop.rounds.joining import hashed
 from shop.rounds.models import EntryLine, Round, RoundEntry, RoundProduct, RoundStatus
-from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind
+from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind, Recall, RecallLot
 from shop.units.models import OutsidePurchase, ReserveRule
 from tests.factories.access import headers_of, person
 
@@ -229,6 +229,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
                   land_mu_tenths=50, leased_out_mu_tenths=0, is_assisted=True)
     )  # fmt: skip
     lot, delivery = _stock(writer, n, firm, product, household)
+    recall = _recall(writer, n, firm, product)
     host = writer.partner(PartnerKind.HOST, f"L0{n}", parties[PartyKind.HOST])
     cadre = writer.partner(PartnerKind.CADRE, f"G0{n}", parties[PartyKind.CADRE])
     unit = writer.partner(PartnerKind.UNIT, f"U0{n}", parties[PartyKind.BUYER])
@@ -283,7 +284,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         "claim": claim.number,
         "unit": unit.code, "campaign": campaign.code, "round": round_.code, "join": round_.join_code,
         "surplus_plan": plan.code, "guarantee": guarantee.code, "collective_income": earned.code,
-        "helper": cadre.code,
+        "helper": cadre.code, "recall": recall.code,
     }  # fmt: skip
     return side
 
@@ -320,6 +321,19 @@ def _stock(writer: _Writer, n: int, firm: Firm, product: Product, household: Hou
     pool = writer.add(Pool(kind=PoolKind.OPEN, product_id=product.id, received_g=100_000, available_g=100_000))
     writer.add(Movement(pool_id=pool.id, lot_id=lot.id, kind=MovementKind.RECEIVE, weight_g=100_000, at=NOW))
     return lot, delivery
+
+
+def _recall(writer: _Writer, n: int, firm: Firm, product: Product) -> Recall:
+    """A recall that stands, of a lot of which nothing is left."""
+    gone = writer.add(
+        Lot(code=f"OLD-{n}", firm_id=firm.id, product_id=product.id, harvested_on=date(2025, 5, 1),
+            expires_on=date(2025, 6, 30), opened_at=NOW, received_g=1_000, withdrawn_g=1_000)
+    )  # fmt: skip
+    made = writer.add(
+        Recall(code=f"ZH-{n}", lot_id=gone.id, reason="抽检不合格（示例）", by_county=False, announced_at=NOW)
+    )  # fmt: skip
+    writer.add(RecallLot(recall_id=made.id, lot_id=gone.id))
+    return made
 
 
 def _guarantee(writer: _Writer, firm: Firm, household: Household) -> GuaranteeContract:

@@ -124,6 +124,11 @@ FAULTS: dict[str, str] = {
     "I02": spoil("pools", "received_g = received_g + 1"),
     "I03": spoil("pools", "sold_g = sold_g + 1, received_g = received_g + 1", "sold_g > 0"),
     "I03-lots": spoil("lots", "dispatched_g = dispatched_g + 1"),
+    "I03-left": spoil("lots", "withdrawn_g = withdrawn_g + 1"),
+    "I03-remade": spoil("lots", "repacked_g = repacked_g + 1"),
+    "I03-recalled": "WITH made AS (INSERT INTO recalls (code, lot_id, reason, by_county, announced_at)"
+    " SELECT 'ZH', min(lot_id), '', false, '2025-01-01' FROM picks RETURNING id, lot_id)"
+    " INSERT INTO recall_lots SELECT id, lot_id FROM made",
     "I03-made": spoil("lots", "received_g = received_g + 1"),
     "I04": spoil("reservations", "held_g = held_g + 1", "held_g > 0"),
     "I04-lines": spoil("reservations", "sold_g = sold_g - 1, released_g = released_g + 1", "sold_g > 0"),
@@ -235,6 +240,8 @@ def test_a_planted_fault_is_found(tampering: Connection, code: str) -> None:
 @pytest.mark.parametrize(
     ("code", "fault"),
     [
+        ("I03-remade", "INSERT INTO lot_parts SELECT max(id), min(id), 'repacked', 1 FROM lots"),
+        ("I03-left", spoil("pools", "reserved_g = reserved_g + 1")),
         ("I16", "DELETE FROM journals WHERE source_type = 'refunds' AND kind = 'paid_back'"),
         ("I16", "DELETE FROM postings WHERE journal_id IN (SELECT journal_id FROM settlements)"),
         ("I16", spoil("income_entries", "household_id = household_id + 1")),
