@@ -23,7 +23,7 @@ from shop.marketplaces.facts import Problem
 from shop.marketplaces.listing import offered
 from shop.marketplaces.models import FactKind
 from shop.marketplaces.profiles import profile_of
-from shop.marketplaces.taking import Taken, keep_import, only_try, take
+from shop.marketplaces.taking import Taken, bring
 
 blueprint = Blueprint("marketplaces", __name__, url_prefix="/api/v1", description="平台店铺 · Shops on marketplaces")
 
@@ -122,16 +122,13 @@ def import_file(query: dict[str, Any], code: str) -> dict[str, object]:
         shop = actions.shop_by_code(session, code, lock=True)
         file, data = _one_file()
         kind: FactKind = query["kind"]
-        told = FileConnector(profile_of(shop.profile), file, data).tell(kind, now=now())
-        version, actor_id = reference_version(), current_actor().person_id
-        taken = (only_try if query["dry_run"] else take)(
-            session, shop, told, goods=catalog(session, version), selling=selling(session, version),
-            actor_id=actor_id, now=now(),
+        told, version = FileConnector(profile_of(shop.profile), file, data).tell(kind, now=now()), reference_version()
+        taken = bring(
+            session, shop, told, file, dry_run=query["dry_run"], data=data, goods=catalog(session, version),
+            selling=selling(session, version), actor_id=current_actor().person_id, now=now(),
         )  # fmt: skip
         if taken.problems:
             raise errors.FileRefused(errors_total=len(taken.problems), rows=_listed(taken.problems))
-        if not query["dry_run"]:
-            keep_import(session, shop, told, taken, file, data, actor_id=actor_id, now=now())
         return _shown(kind, taken, dry_run=query["dry_run"])
 
 

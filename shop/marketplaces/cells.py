@@ -96,6 +96,15 @@ def moment(value: str, *, now: datetime) -> datetime:
     return told
 
 
+def alike(value: str) -> str:
+    """The value in one way of writing: a workbook writes an amount or a time otherwise than a text file does."""
+    try:
+        return str(fen(value))
+    except Refusal:
+        found = _TIME.fullmatch(value)
+        return "-".join(str(int(part or 0)) for part in found.groups()) if found else value
+
+
 def moment_or_none(value: str, *, now: datetime) -> datetime | None:
     """The same; None for nothing."""
     return moment(value, now=now) if value else None

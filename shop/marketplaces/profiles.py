@@ -45,19 +45,24 @@ MOST = 100
 class Layout:
     """Of one kind of file: the header of each column, signed headers of each sum, meaning of each state.
 
-    `words`: in a file of refunds the states that mean it is done (all are, when it is empty); in one of payouts those
-    of a direction that mean money going out.
+    A header may be several that marketplaces have used for one thing, with `|` between: the file has one of them, or
+    none where it ends with `|`. `reference`: columns that together tell a row apart, where the file numbers none.
+    `prefixes`: what stands before an order's number and is none of it. `words`: in a file of refunds the states that
+    mean it is done (all are, when it is empty); in one of payouts those of a direction that mean money going out.
     """
 
     columns: Mapping[str, str]
     sums: Mapping[str, tuple[tuple[int, str], ...]]
     states: Mapping[str, str] = field(default_factory=dict)
     words: frozenset[str] = frozenset()
+    reference: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
 
     @property
     def headers(self) -> frozenset[str]:
-        """Every header that the file must have."""
-        return frozenset(self.columns.values()) | {name for terms in self.sums.values() for _, name in terms}
+        """Every header that the profile names, as it is written there."""
+        summed = {name for terms in self.sums.values() for _, name in terms}
+        return frozenset(self.columns.values()) | summed | frozenset(self.reference)
 
 
 @dataclass(frozen=True)
@@ -96,15 +101,21 @@ def _layout(kind: FactKind, told: Any) -> Layout:
     where = kind.value
     if not isinstance(told, dict):
         raise _refuse(where, "须为对照表", "must be an object")
-    unknown = set(told) - {"columns", "states", "done", "outgoing"}
+    unknown = set(told) - {"columns", "states", "done", "outgoing", "prefixes"}
     if unknown:
         raise _refuse(where, f"不认识 {min(unknown)}", f"has an unknown member {min(unknown)}")
     columns = told.get("columns", {})
     if not isinstance(columns, dict):
         raise _refuse(f"{where}.columns", "须为对照表", "must be an object")
+    reference = columns.get("reference")
+    keys = _list(reference, f"{where}.columns.reference") if isinstance(reference, list) else ()
+    if keys:
+        columns = {name: header for name, header in columns.items() if name != "reference"}
     sums = {name: _sum(columns[name], f"{where}.columns.{name}") for name in SUMS[kind] if name in columns}
     plain = _words({k: v for k, v in columns.items() if k not in SUMS[kind]}, f"{where}.columns")
     missing = [name for name in (*REQUIRED[kind], SUMS[kind][0]) if name not in columns]
+    if keys and missing[:1] == ["reference"]:
+        del missing[0]
     if missing:
         raise _refuse(f"{where}.columns", f"缺少 {missing[0]}", f"lacks {missing[0]}")
     strange = set(plain) - {*REQUIRED[kind], *OPTIONAL[kind]}
@@ -116,10 +127,15 @@ def _layout(kind: FactKind, told: Any) -> Layout:
     wrong = sorted(set(states.values()) - set(MEANINGS))
     if wrong:
         raise _refuse(f"{where}.states", f"不认识 {wrong[0]}", f"has an unknown meaning {wrong[0]}")
-    words = told.get("done", told.get("outgoing", []))
-    if not isinstance(words, list) or len(words) > MOST or not all(isinstance(word, str) for word in words):
-        raise _refuse(where, "done、outgoing 须为文字列表", "done and outgoing must be lists of words")
-    return Layout(plain, sums, states, frozenset(words))
+    words = _list(told.get("done", told.get("outgoing", [])), f"{where}.done, {where}.outgoing")
+    prefixes = _list(told.get("prefixes", []), f"{where}.prefixes")
+    return Layout(plain, sums, states, frozenset(words), keys, prefixes)
+
+
+def _list(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > MOST or not all(isinstance(word, str) and word for word in value):
+        raise _refuse(where, "须为文字列表", "must be a list of words")
+    return tuple(value)
 
 
 def profile_of(told: Mapping[str, Any]) -> Profile:

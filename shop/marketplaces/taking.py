@@ -95,18 +95,28 @@ def only_try(
         return tried.taken
 
 
-def keep_import(
-    session: Session, shop: Marketplace, told: Told, taken: Taken, file: str, data: bytes, *, actor_id: int | None,
-    now: datetime,
-) -> None:  # fmt: skip
-    """Remember that a file was taken."""
-    session.add(
-        MarketplaceImport(
-            marketplace_id=shop.id, kind=told.kind, file=file[:120], sha256=hashlib.sha256(data).digest(),
-            rows=taken.facts, new=taken.new, changed=taken.changed, imported_at=now, person_id=actor_id,
-        )
-    )  # fmt: skip
-    session.flush()
+def bring(
+    session: Session, shop: Marketplace, told: Told, source: str, *, dry_run: bool = False, data: bytes = b"",
+    goods: Catalog, selling: Selling, actor_id: int | None, now: datetime,
+) -> Taken:  # fmt: skip
+    """Take what a connector told, whichever it was: all or nothing; and remember from where it came.
+
+    `source`: name of the file, or address of the shop; `data`: the file. The caller holds the shop's lock, and undoes
+    everything when there are problems.
+    """
+    taken = (only_try if dry_run else take)(
+        session, shop, told, goods=goods, selling=selling, actor_id=actor_id, now=now
+    )
+    if not taken.problems and not dry_run:
+        session.add(
+            MarketplaceImport(
+                marketplace_id=shop.id, kind=told.kind, file=source[:120],
+                sha256=hashlib.sha256(data or repr(told.facts).encode()).digest(), rows=taken.facts, new=taken.new,
+                changed=taken.changed, imported_at=now, person_id=actor_id,
+            )
+        )  # fmt: skip
+        session.flush()
+    return taken
 
 
 class _Taking:

@@ -13,6 +13,7 @@ from shop.channels.reference import selling
 from shop.income.actions import settle_and_reach
 from shop.kit.jobs import Outbox
 from shop.kit.reference import current_version
+from shop.kit.tables import Sheet, write_xlsx
 from shop.marketplaces.actions import set_up, template
 from shop.marketplaces.connectors import FileConnector
 from shop.marketplaces.follow import follow
@@ -37,6 +38,17 @@ def sheet(header: Sequence[str], rows: Iterable[Sequence[str]], encoding: str = 
     written = io.StringIO()
     csv.writer(written).writerows([header, *rows])
     return written.getvalue().encode(encoding)
+
+
+#: The shapes in which marketplaces export a file.
+SHAPES = ("utf-8", "utf-8-sig", "gbk", "xlsx")
+
+
+def in_shape(header: Sequence[str], rows: Iterable[Sequence[str]], shape: str) -> bytes:
+    """The same rows as text in an encoding, or as a workbook."""
+    if shape == "xlsx":
+        return write_xlsx(Sheet("导出", list(header), [list(row) for row in rows]))
+    return sheet(header, rows, shape)
 
 
 def sold(
@@ -88,9 +100,9 @@ class Desk:
             actor_id=None, now=self.season.now,
         )  # fmt: skip
 
-    def rows(self, kind: FactKind, *rows: Sequence[str]) -> Taken:
+    def rows(self, kind: FactKind, *rows: Sequence[str], shape: str = "utf-8-sig") -> Taken:
         """Take a file of these rows, which must be in order, and do the jobs that follow."""
-        taken = self.told(kind, sheet(HEADERS[kind], rows))
+        taken = self.told(kind, in_shape(HEADERS[kind], rows, shape))
         assert taken.problems == ()
         self.work()
         return taken

@@ -1,6 +1,6 @@
 """The contract of connectors: files and an API bring the same facts, and take the same list of prices and stock."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,15 +14,26 @@ from shop.kit.clock import BEIJING, beijing_day
 from shop.kit.reference import current_version
 from shop.kit.tables import XLSX_TYPE, read_table
 from shop.marketplaces.actions import map_item, template
-from shop.marketplaces.connectors import Connector, FileConnector, Published
-from shop.marketplaces.facts import At, SoldLine, Told
+from shop.marketplaces.connectors import Connector, FileConnector
 from shop.marketplaces.listing import Offered, offered
 from shop.marketplaces.models import FactKind
 from shop.marketplaces.profiles import profile_of
-from shop.marketplaces.taking import take
+from shop.marketplaces.taking import bring
 from tests.conftest import A_DAY_IN_JULY
 from tests.factories.sales import Season, undone
-from tests.factories.shopfiles import ORDERS, Desk, desk, done, sheet
+from tests.factories.shopapi import HttpConnector, simulated_shop
+from tests.factories.shopfiles import (
+    ORDERS,
+    PAYOUTS,
+    REFUNDS,
+    Desk,
+    desk,
+    done,
+    paid_out,
+    refunded,
+    sheet,
+    sold,
+)
 from tests.factories.statements import statements
 from tests.marketplaces.test_marketplaces_api import PEACH, SHOP, operator
 from tests.marketplaces.test_marketplaces_orders import books, wrong
@@ -30,74 +41,88 @@ from tests.marketplaces.test_marketplaces_orders import books, wrong
 __all__ = ["operator"]
 
 
-class PagedShop:
-    """A shop with an API that answers in pages and in cents: what docs/marketplaces.md shows how to write."""
-
-    def __init__(self, orders: Sequence[dict[str, Any]], page: int = 1) -> None:
-        self._orders, self._page = orders, page
-        self.stock: dict[str, tuple[int | None, int]] = {}
-
-    def _pages(self) -> Iterator[Sequence[dict[str, Any]]]:
-        for start in range(0, len(self._orders), self._page):
-            yield self._orders[start : start + self._page]
-
-    def tell(self, kind: FactKind, *, now: datetime) -> Told:
-        told = Told(kind)
-        if kind is FactKind.ORDERS:
-            told.facts.extend(self._fact(order) for page in self._pages() for order in page)
-        return told
-
-    def _fact(self, order: dict[str, Any]) -> SoldLine:
-        return SoldLine(
-            At("api", 0), order["order_id"], order["sku_order_id"], order["code"], order["item_num"],
-            order["pay_amount"], order["pay_time"], order["ship_time"], order["finish_time"],
-        )  # fmt: skip
-
-    def publish(self, offers: Sequence[Offered]) -> Published:
-        self.stock = {offer.shop_sku: (offer.price_fen, offer.stock) for offer in offers}
-        return Published(len(offers), None)
+def at(day: int, hour: int, minute: int = 0) -> int:
+    return int(datetime(2025, 7, day, hour, minute, tzinfo=BEIJING).timestamp())
 
 
-def at(day: int, hour: int, minute: int = 0) -> datetime:
-    return datetime(2025, 7, day, hour, minute, tzinfo=BEIJING)
+def line(number: str, **told: Any) -> dict[str, Any]:
+    return {"order_id": number, "sku_order_id": number} | told
 
 
-def api_of(sku: str) -> PagedShop:
-    same = {"code": sku, "pay_time": at(14, 9), "ship_time": at(14, 15), "finish_time": at(15, 8, 30)}
-    return PagedShop(
-        [
-            same | {"order_id": "6901", "sku_order_id": "6901", "item_num": 2, "pay_amount": 7960},
-            same | {"order_id": "6902", "sku_order_id": "6902", "item_num": 1, "pay_amount": 3333},
-        ]
-    )
+def rows_of(sku: str) -> dict[FactKind, list[dict[str, Any]]]:
+    """What the shop with an API knows: three orders, a refund, two payouts."""
+    done = {"code": sku, "pay_time": at(14, 9), "ship_time": at(14, 15), "finish_time": at(15, 8, 30)}
+    waiting = done | {"ship_time": 0, "finish_time": 0}
+    return {
+        FactKind.ORDERS: [
+            line("6901", item_num=2, pay_amount=7960, **done), line("6902", item_num=1, pay_amount=3333, **done),
+            line("6903", item_num=1, pay_amount=3980, **waiting),
+        ],
+        FactKind.REFUNDS: [line("6902", aftersale_id="AS1", refund_amount=333, refund_time=at(15, 9))],
+        FactKind.PAYOUTS: [
+            line("6901", trade_no="D1", settle_amount=7801, platform_fee=159, settle_time=at(15, 9, 30)),
+            line("6902", trade_no="D2", settle_amount=2900, platform_fee=100, settle_time=at(15, 9, 30)),
+        ],
+    }  # fmt: skip
 
 
-def file_of(sku: str) -> FileConnector:
-    rows = [done("6901", sku, packs=2, yuan="79.60"), done("6902", sku, yuan="33.33")]
-    return FileConnector(profile_of(template("douyin")), "导出.csv", sheet(ORDERS, rows))
+def files_of(sku: str) -> dict[FactKind, bytes]:
+    """The same as the files that a shop exports."""
+    orders = [done("6901", sku, packs=2, yuan="79.60"), done("6902", sku, yuan="33.33"), sold("6903", sku)]
+    payouts = [paid_out("D1", "6901", "78.01", fee="-1.59"), paid_out("D2", "6902", "29.00", fee="-1.00")]
+    return {
+        FactKind.ORDERS: sheet(ORDERS, orders),
+        FactKind.REFUNDS: sheet(REFUNDS, [refunded("AS1", "6902", "3.33")]),
+        FactKind.PAYOUTS: sheet(PAYOUTS, payouts),
+    }
 
 
-def brought(season: Season, connector: Connector) -> dict[str, Any]:
-    """The books after a connector told its orders."""
+def brought(season: Season, connectors: Mapping[FactKind, Connector]) -> tuple[dict[str, Any], list[tuple[int, int]]]:
+    """The books after each kind was told three times, and (new, changed) of each time."""
     shop: Desk = desk(season)
-    version = current_version(season.session)
-    taken = take(
-        season.session, shop.shop, connector.tell(FactKind.ORDERS, now=season.now),
-        goods=catalog(season.session, version), selling=selling(season.session, version), actor_id=None,
-        now=season.now,
-    )  # fmt: skip
-    assert (taken.new, taken.problems) == (2, ())
-    shop.work()
+    version, counts = current_version(season.session), []
+    for kind, connector in [*connectors.items()] * 3:
+        taken = bring(
+            season.session, shop.shop, connector.tell(kind, now=season.now), "shop",
+            goods=catalog(season.session, version),
+            selling=selling(season.session, version), actor_id=None, now=season.now,
+        )  # fmt: skip
+        assert taken.problems == ()
+        counts.append((taken.new, taken.changed))
+        shop.work()
     assert wrong(shop) == []
-    return books(shop)
+    return books(shop), counts
 
 
-def test_a_file_and_an_api_bring_the_same_books(market: Flask) -> None:
+def test_a_file_and_an_api_over_http_bring_the_same_books_however_often_they_tell(market: Flask) -> None:
     found = []
-    for make in (file_of, api_of):
-        with market.app_context(), undone(market.extensions["sku"], A_DAY_IN_JULY) as season:
-            found.append(brought(season, make(season.sku)))
+    with market.app_context(), undone(market.extensions["sku"], A_DAY_IN_JULY) as season:
+        profile = profile_of(template("douyin"))
+        files = {kind: FileConnector(profile, "导出.csv", data) for kind, data in files_of(season.sku).items()}
+        found.append(brought(season, files))
+    with simulated_shop() as there, market.app_context(), undone(market.extensions["sku"], A_DAY_IN_JULY) as season:
+        there.rows = rows_of(season.sku)
+        found.append(brought(season, dict.fromkeys(FactKind, HttpConnector(there.address))))
+        assert there.asked[:2] == ["/orders?page=1", "/orders?page=2"]
     assert found[0] == found[1]
+    assert found[0][1] == [(3, 0), (1, 0), (2, 0)] + [(0, 0)] * 6
+
+
+def test_a_page_that_does_not_come_is_a_problem_and_nothing_is_taken(season: Season) -> None:
+    shop = desk(season)
+    before = books(shop)
+    with simulated_shop() as there:
+        there.rows, there.broken = rows_of(season.sku), {2}
+        told = HttpConnector(there.address).tell(FactKind.ORDERS, now=season.now)
+        assert [problem.zh for problem in told.problems] == ["第 2 页没有取到"]
+        version = current_version(season.session)
+        taken = bring(
+            season.session, shop.shop, told, there.address, goods=catalog(season.session, version),
+            selling=selling(season.session, version), actor_id=None, now=season.now,
+        )  # fmt: skip
+    assert len(taken.problems) == 1
+    assert books(shop) == before
+    assert season.session.scalar(text("SELECT count(*) FROM marketplace_imports")) == 0
 
 
 def offers_of(season: Season, *, percent: int = 100, only_mapped: bool = False) -> dict[str, Offered]:
@@ -136,8 +161,8 @@ def test_what_may_not_be_sold_now_is_offered_with_no_stock_and_the_reason(season
 
 def test_an_api_is_told_what_a_file_would_say(season: Season) -> None:
     offers = list(offers_of(season).values())
-    api = PagedShop([])
-    assert api.publish(offers).skus == len(offers)
+    with simulated_shop() as api:
+        assert HttpConnector(api.address).publish(offers).skus == len(offers)
     for workbook in (True, False):
         told = FileConnector(profile_of(template("douyin")), workbook=workbook).publish(offers)
         rows = [row for _, row in read_table(told.document or b"")]
