@@ -42,6 +42,7 @@ from shop.units.api import blueprint as units
 from shop.web.api import blueprint as web
 from shop.web.api import refusal_page
 from shop.web.buying import blueprint as buying
+from shop.web.campaigns import blueprint as campaign_page
 from shop.web.claiming import blueprint as claiming
 from shop.web.dashboard import blueprint as dashboard
 from shop.web.desk import blueprint as desk
@@ -106,6 +107,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.register_blueprint(sale_links)
     app.register_blueprint(signin)
     app.register_blueprint(dashboard)
+    app.register_blueprint(campaign_page)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
     document(app, api)

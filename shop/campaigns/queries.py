@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import select, text
@@ -38,6 +39,23 @@ REACHED = text(
     FROM reached GROUP BY GROUPING SETS ((channel_id), (partner_id), (township_id), ())
     """
 )
+#: The same for each day, in the area of a reader: of the county what was settled, of townships what their households'
+#: produce was sold for.
+SETTLED_BY_DAY = text(
+    """
+    SELECT placed_on, sum(net_fen)::bigint AS fen FROM orders JOIN settlements ON settlements.order_id = orders.id
+    WHERE campaign_id = :campaign AND placed_on BETWEEN :first AND :until GROUP BY placed_on
+    """
+)
+REACHED_BY_DAY = text(
+    """
+    SELECT placed_on, sum(sales_reach.amount_fen)::bigint AS fen
+    FROM orders JOIN order_lines ON order_lines.order_id = orders.id JOIN sales_reach ON order_line_id = order_lines.id
+    JOIN households ON households.id = household_id JOIN villages ON villages.id = village_id
+    WHERE campaign_id = :campaign AND placed_on BETWEEN :first AND :until AND township_id = ANY(:townships)
+    GROUP BY placed_on
+    """
+)
 Key = tuple[str, int | None]
 ALL_KEY: Key = ("campaign", None)
 
@@ -66,6 +84,28 @@ def compared(session: Session, campaign: Campaign, code: str | None) -> Campaign
         .order_by(Campaign.ends_on.desc(), Campaign.id.desc())
         .limit(1)
     )
+
+
+def campaigns(session: Session) -> list[Campaign]:
+    """All campaigns, the one that started last first. One statement."""
+    return list(session.scalars(select(Campaign).order_by(Campaign.starts_on.desc(), Campaign.id.desc())))
+
+
+def by_day(session: Session, actor: Actor, campaign: Campaign, days: int) -> list[int]:
+    """Fen settled of orders placed up to each of the campaign's first `days` days, in the reader's area.
+
+    Of the county as in `progress` its total, of a township's manager his townships' rows. Two statements at most.
+    """
+    asked = {
+        "campaign": campaign.id, "first": campaign.starts_on, "until": campaign.starts_on + timedelta(days=days - 1),
+    }  # fmt: skip
+    if actor.sees_county:
+        rows = session.execute(SETTLED_BY_DAY, asked)
+    else:
+        mine = session.scalars(select(Township.id).where(scope(actor, {Role.MANAGER: Township.party_id}))).all()
+        rows = session.execute(REACHED_BY_DAY, asked | {"townships": list(mine)})
+    fen = {row.placed_on: int(row.fen) for row in rows}
+    return list(accumulate(fen.get(campaign.starts_on + timedelta(days=day), 0) for day in range(days)))
 
 
 def figures(session: Session, campaign_id: int, until: date) -> dict[Key, Reached]:
