@@ -90,9 +90,16 @@ def price(fen: int, product: CatalogProduct) -> dict[str, str]:
     }
 
 
+def _short(fen: int) -> str:
+    """Yuan for a sentence: without decimals where there are none."""
+    return yuan(fen).removesuffix(".00")
+
+
 def coupons(good: Iterable[Coupon]) -> list[tuple[str, str]]:
     """(code, what it is worth) of each coupon."""
-    return [(coupon.code, f"满 {yuan(coupon.min_goods_fen)} 元减 {yuan(coupon.discount_fen)} 元") for coupon in good]
+    return [
+        (coupon.code, f"满 {_short(coupon.min_goods_fen)} 元减 {_short(coupon.discount_fen)} 元") for coupon in good
+    ]
 
 
 def coupon_refused(refusal: DomainError) -> str:
@@ -100,7 +107,7 @@ def coupon_refused(refusal: DomainError) -> str:
     if not isinstance(refusal, CouponNotForThis):
         return refusal.sentence("zh")
     least_fen = int(str(refusal.facts["min_goods_fen"]))
-    told = f"满 {yuan(least_fen)} 元、在有效期内才能用" if least_fen else "本场没有这张券"
+    told = f"满 {_short(least_fen)} 元、在有效期内才能用" if least_fen else "本场没有这张券"
     return f"优惠券 {refusal.facts['coupon']}：{told}。"
 
 

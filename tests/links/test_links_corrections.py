@@ -214,8 +214,10 @@ def test_what_a_unit_bought_is_its_own(stage: Stage) -> None:
 @pytest.mark.parametrize("who", ["host", "cadre", "firm", "customer"])
 def test_t47_nobody_but_the_county_counts_an_order_anew(stage: Stage, who: str) -> None:
     number = paid(stage)
+    before = contents(stage.app)
     stage.post(who, f"/orders/{number}/attribution", LIVE, 403)
     stage.get(who, f"/orders/{number}/attribution", 403)
+    assert contents(stage.app) == before
 
 
 @pytest.mark.parametrize("sql", ["UPDATE attribution_changes SET reason = 'x'", "DELETE FROM attribution_changes"])
