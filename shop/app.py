@@ -1,17 +1,16 @@
-"""Builds the app: the only place that wires settings, extensions, blueprints, the error door and the clock."""
+"""Builds the web app: what `base` wires, and extensions of HTTP, blueprints, the error door."""
 
-from pathlib import Path
 from typing import Any
 
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-import shop.models  # noqa: F401  every table must be known before the first query
 from shop.access.api import blueprint as access
 from shop.access.attempts import Attempts
 from shop.access.guard import assert_guarded
 from shop.agreements.api import blueprint as agreements
+from shop.base import base_app
 from shop.campaigns.api import blueprint as campaigns
 from shop.catalog.api import blueprint as catalog
 from shop.channels.api import blueprint as channels
@@ -22,10 +21,10 @@ from shop.farmers.api import blueprint as farmers
 from shop.imports.api import blueprint as imports
 from shop.income.api import blueprint as income
 from shop.kit import docs, health, observe, problems
-from shop.kit.clock import Clock, SystemClock
-from shop.kit.db import db, engine_options
+from shop.kit.clock import Clock
+from shop.kit.db import db
 from shop.kit.http import guard_request
-from shop.kit.observe import configure_logging
+from shop.kit.logs import configure_logging
 from shop.kit.openapi import document, schema_name
 from shop.kit.revisions import FOLDER as MIGRATIONS
 from shop.links.api import blueprint as links
@@ -54,15 +53,11 @@ from shop.web.store import blueprint as store
 
 __all__ = ["configure_logging", "create_app", "with_migrations"]
 
-ROOT = Path(__file__).resolve().parent.parent
-
 #: Rooms that answer HTTP, in the order of the documentation.
 ROOMS = (
     access, channels, catalog, farmers, collectives, stock, orders, agreements, payments, settlement, income, claims,
     links, live, rounds, units, campaigns, marketplaces, tracing, reports, imports,
 )  # fmt: skip
-
-MIB = 1024 * 1024
 
 ABOUT = """五销模式：平台直销、单位帮销、干部帮销、企业助销、直播网销。金额为整数分（`*_fen`），重量为整数克（`*_g`），
 费率为万分之一（`*_bp`），日期与月份为北京时间。每个拒绝都是 problem+json，见 [/docs/errors](/docs/errors)。
@@ -72,26 +67,37 @@ One shape for five sales channels. Money is whole fen (`*_fen`), weight whole gr
 Lists give `{"items": [...], "next": cursor}`. Every refusal is problem+json, listed at [/docs/errors](/docs/errors)."""
 
 
+#: What flask-smorest needs to know for the document.
+_API = {
+    "API_TITLE": "平陆五销 · Pinglu five-channel sales",
+    "API_VERSION": "v1",
+    "OPENAPI_VERSION": "3.1.0",
+    "OPENAPI_URL_PREFIX": "/api/v1",
+    "OPENAPI_JSON_PATH": "openapi.json",
+    "API_SPEC_OPTIONS": {
+        "info": {"description": ABOUT},
+        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"bearer": []}],
+    },
+}
+
+
 def create_app(settings: Settings | None = None, *, clock: Clock | None = None, **engine: Any) -> Flask:
     """The WSGI app. `engine` overrides `kit.db.engine_options` (workers ask for longer statements)."""
     settings = settings or Settings.from_env()
-    app = Flask("shop", root_path=str(ROOT / "shop"), static_folder=None)
-    app.config.update(_config(settings, engine))
+    app = base_app(settings, clock=clock, **engine)
+    app.config.update(_API)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
-    app.extensions["settings"] = settings
-    app.extensions["clock"] = clock or SystemClock()
     urls = redis_urls(settings.redis_url)
     app.extensions["attempts"] = Attempts(urls.limiter, owner=settings.database_url)
     if settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, settings.proxy_hops, settings.proxy_hops)  # type: ignore[method-assign]
 
-    db.init_app(app)
     problems.install(app, page=refusal_page)
     observe.install(app)
     app.before_request(guard_request)
-    app.teardown_appcontext(_no_transaction_left)
 
     plugin = MarshmallowPlugin(schema_name_resolver=schema_name)
     api = problems.ProblemApi(app, spec_kwargs={"marshmallow_plugin": plugin})
@@ -121,31 +127,3 @@ def with_migrations(app: Flask) -> Flask:
 
     Migrate(app, db, directory=str(MIGRATIONS))
     return app
-
-
-def _config(settings: Settings, engine: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "SECRET_KEY": settings.secret_key,
-        "SQLALCHEMY_DATABASE_URI": settings.database_url,
-        # Values of statements never reach a message, so no personal data reaches a log.
-        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(**engine) | {"hide_parameters": True},
-        "BROKER_REDIS_URL": redis_urls(settings.redis_url).redis,
-        "MAX_CONTENT_LENGTH": MIB,
-        "TRUSTED_HOSTS": list(settings.trusted_hosts) or None,
-        "SESSION_COOKIE_HTTPONLY": True,
-        "SESSION_COOKIE_SAMESITE": "Lax",
-        "API_TITLE": "平陆五销 · Pinglu five-channel sales",
-        "API_VERSION": "v1",
-        "OPENAPI_VERSION": "3.1.0",
-        "OPENAPI_URL_PREFIX": "/api/v1",
-        "OPENAPI_JSON_PATH": "openapi.json",
-        "API_SPEC_OPTIONS": {
-            "info": {"description": ABOUT},
-            "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
-            "security": [{"bearer": []}],
-        },
-    }
-
-
-def _no_transaction_left(_: BaseException | None) -> None:
-    db.session.remove()

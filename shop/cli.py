@@ -91,9 +91,10 @@ def _children(settings: Settings) -> list[sup.Child]:
     celery = [str(folder / "celery"), "--quiet", "--workdir", str(ROOT), "-A"]
     return [
         sup.Child("web", [
-            str(folder / "granian"), "--interface", "wsgi", "--host", settings.host, "--port", str(settings.port),
-            "--workers", str(settings.web_workers), "--blocking-threads", "1", "--backlog", "1024", "--no-access-log",
-            "--log-level", "warning", "--workers-kill-timeout", "20", "--working-dir", str(ROOT), "wsgi:app",
+            sys.executable, "-m", "shop.local.granian", "--interface", "wsgi", "--host", settings.host,
+            "--port", str(settings.port), "--workers", str(settings.web_workers), "--blocking-threads", "1",
+            "--backlog", "1024", "--no-access-log", "--log-level", "warning", "--workers-kill-timeout", "20",
+            "--working-dir", str(ROOT), "wsgi:app",
         ]),
         sup.Child("worker", [
             *celery, "tasks.app:celery", "worker", "--concurrency", "2", "--without-gossip", "--without-mingle",

@@ -1,11 +1,12 @@
 """The Celery app, made from the web app: same settings, same engine, same clock."""
 
+import gc
 from collections.abc import Callable
 from importlib import import_module
 
 import structlog
 from celery import Celery, Task
-from celery.signals import worker_process_init
+from celery.signals import celeryd_after_setup, worker_process_init
 from flask import Flask
 from kombu.exceptions import OperationalError
 
@@ -43,6 +44,7 @@ def make_celery(app: Flask) -> Celery:
     for work in works().values():
         celery.task(name=work.job.name, bind=True, max_retries=None)(_task_of(work, app))
     _fresh_connections_after_fork(app)
+    celeryd_after_setup.connect(_keep_pages_shared, weak=False)
     return celery
 
 
@@ -72,6 +74,12 @@ def _sender(celery: Celery) -> Send:
             raise BrokerDown from error
 
     return send
+
+
+def _keep_pages_shared(**_: object) -> None:
+    """Before the worker forks: the collectors of its children would write into every page of what is loaded."""
+    gc.collect()
+    gc.freeze()
 
 
 def _fresh_connections_after_fork(app: Flask) -> None:

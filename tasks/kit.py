@@ -5,7 +5,7 @@ from datetime import date, datetime
 from flask import current_app
 from sqlalchemy.orm import Session
 
-from shop.kit.jobs import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST
+from shop.kit.job import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST
 from shop.kit.outbox import relay, resend
 from shop.kit.retention import forget_old
 from tasks.registry import Done, Kind, runs

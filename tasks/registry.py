@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
-from shop.kit.jobs import Job
+from shop.kit.job import Job
 
 
 class Kind(Enum):

@@ -6,7 +6,7 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
-from shop.kit.jobs import Job
+from shop.kit.job import Job
 from shop.reports import jobs, rollups
 from shop.reports import runs as job_runs
 from shop.reports.models import Rollup

@@ -5,7 +5,7 @@ from datetime import time, timedelta
 
 from shop.agreements.jobs import FIND_ENDING
 from shop.income.jobs import FIND_UNSETTLED
-from shop.kit.jobs import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
+from shop.kit.job import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
 from shop.links.jobs import FIND_SIGNS
 from shop.live.jobs import END_OVERDUE, SETTLE_ENDED
 from shop.marketplaces.jobs import FOLLOW_AGAIN

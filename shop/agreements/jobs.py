@@ -1,6 +1,6 @@
 """Jobs about agreements."""
 
-from shop.kit.jobs import Job
+from shop.kit.job import Job
 
 #: Daily: agreements whose end is near are to be reminded of.
 FIND_ENDING = Job("agreements.find_ending")

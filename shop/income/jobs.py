@@ -1,6 +1,6 @@
 """Jobs about what reached households."""
 
-from shop.kit.jobs import Job
+from shop.kit.job import Job
 
 #: A refund of a settled order is taken out of the shares and of the sales that reached households: refund id.
 TAKE_BACK = Job("income.take_back")

@@ -3,7 +3,6 @@
 The row is the to-do item, the message is a nudge, a sweep is the guarantee. A job takes ids only and may run twice.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, Index, text
@@ -11,26 +10,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shop.kit.db import Model
+from shop.kit.job import Job, all_jobs
 from shop.kit.types import Code, Id, Instant, Small
 
-_known: dict[str, "Job"] = {}
-
-
-@dataclass(frozen=True)
-class Job:
-    """The name of a job: rooms declare theirs in `jobs.py`, `tasks/` has exactly one task for each."""
-
-    name: str
-
-    def __post_init__(self) -> None:
-        if self.name in _known:
-            raise ValueError(f"job {self.name} is declared twice")
-        _known[self.name] = self
-
-
-def all_jobs() -> list[str]:
-    """Names of all declared jobs, sorted."""
-    return sorted(_known)
+__all__ = ["Job", "Outbox", "all_jobs", "enqueue"]
 
 
 class Outbox(Model):
@@ -66,11 +49,3 @@ class Outbox(Model):
 def enqueue(session: Session, job: Job, *ids: int, now: datetime) -> None:
     """Ask for `job(*ids)` after this transaction commits; nothing leaves if it does not."""
     session.add(Outbox(job=job.name, ids=list(ids), created_at=now))
-
-
-#: Every second: committed jobs leave for the broker.
-RELAY_OUTBOX = Job("kit.relay_outbox")
-#: Every half minute: jobs that were sent and not done leave again.
-RESEND_LOST = Job("kit.resend_lost")
-#: Nightly: done jobs and used idempotency keys are forgotten after a week.
-FORGET_OLD = Job("kit.forget_old")

@@ -1,13 +1,10 @@
-"""Seeing what happens: JSON logs without personal data, counters and times by route, the id of each request."""
+"""Seeing what happens: counters and times by route, the id of each request."""
 
-import logging
 import os
 import re
 import secrets
-import sys
 import time
 
-import structlog
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from prometheus_client.registry import REGISTRY
@@ -61,16 +58,3 @@ def metrics() -> bytes:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry)
-
-
-def configure_logging() -> None:
-    """JSON lines on standard error: only ids, codes and routes are ever logged."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

@@ -1,6 +1,6 @@
 """Jobs about links."""
 
-from shop.kit.jobs import Job
+from shop.kit.job import Job
 
 #: Daily: signs that the county should look at are counted anew.
 FIND_SIGNS = Job("links.find_signs")

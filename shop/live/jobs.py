@@ -1,6 +1,6 @@
 """Names of the jobs of live sessions."""
 
-from shop.kit.jobs import Job
+from shop.kit.job import Job
 
 #: Every minute: sessions that should have ended are ended, what they set aside goes back.
 END_OVERDUE = Job("live.end_overdue")

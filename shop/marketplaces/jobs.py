@@ -1,6 +1,6 @@
 """Jobs about marketplaces."""
 
-from shop.kit.jobs import Job
+from shop.kit.job import Job
 
 #: A line was told of: bring our order to where the marketplace is. Id of the line.
 FOLLOW = Job("marketplaces.follow")

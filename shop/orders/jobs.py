@@ -1,6 +1,6 @@
 """Jobs about orders."""
 
-from shop.kit.jobs import Job
+from shop.kit.job import Job
 
 #: An accepted order is to be settled: order id.
 SETTLE_ORDER = Job("settlement.settle_order")

@@ -1,6 +1,6 @@
 """Jobs about payments."""
 
-from shop.kit.jobs import Job
+from shop.kit.job import Job
 
 #: The simulated provider tells us of a charge that is done: charge id.
 NOTIFY = Job("payments.notify")

@@ -1,6 +1,6 @@
 """Jobs of the reports."""
 
-from shop.kit.jobs import Job
+from shop.kit.job import Job
 
 #: Every few seconds: recompute the keys that were marked dirty, one job for each rollup.
 REFRESH_SALES = Job("reports.refresh_sales")

@@ -1,6 +1,6 @@
 """Jobs about buying rounds."""
 
-from shop.kit.jobs import Job
+from shop.kit.job import Job
 
 #: Every minute: rounds whose closing time has come are closed and ordered.
 CLOSE_DUE = Job("rounds.close_due")

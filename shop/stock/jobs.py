@@ -1,6 +1,6 @@
 """Jobs of stock."""
 
-from shop.kit.jobs import Job
+from shop.kit.job import Job
 
 #: Daily, half an hour after midnight: lots that expired leave open stock.
 RETIRE_EXPIRED = Job("stock.retire_expired")

@@ -99,9 +99,9 @@ def web(environ: dict[str, str], target: str = "wsgi:app") -> Iterator[str]:
     """The web server as `make run` starts it, on a free port; yields its address."""
     port = free_port()
     command = [
-        str(Path(sys.executable).parent / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port",
-        str(port), "--workers", "2", "--blocking-threads", "1", "--backlog", "1024", "--no-access-log", "--log-level",
-        "warning", "--workers-kill-timeout", "5", "--working-dir", str(ROOT), target,
+        sys.executable, "-m", "shop.local.granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "2", "--blocking-threads", "1", "--backlog", "1024", "--no-access-log", "--log-level", "warning",
+        "--workers-kill-timeout", "5", "--working-dir", str(ROOT), target,
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environ}, stdout=subprocess.DEVNULL)
     base = f"http://127.0.0.1:{port}"

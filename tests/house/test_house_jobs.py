@@ -37,7 +37,7 @@ def registered() -> list[str]:
 def constants() -> dict[str, str]:
     """Constant -> job name, for every `NAME = Job("room.verb")` of the rooms."""
     found: dict[str, str] = {}
-    for file in sorted((ROOT / "shop").rglob("jobs.py")):
+    for file in sorted((ROOT / "shop").rglob("job*.py")):
         for node in ast.parse(file.read_text()).body:
             if (
                 isinstance(node, ast.Assign)

@@ -146,7 +146,7 @@ def test_no_column_holds_a_fraction(table: str) -> None:
 
 def test_actions_know_neither_flask_nor_celery() -> None:
     edge = re.compile(
-        r".*/(api|guard|http|problems|docs|health|observe|openapi|db|idempotency|app|cli)\.py|shop/(web|demo)/.*"
+        r".*/(api|guard|http|problems|docs|health|observe|openapi|db|idempotency|base|app|cli)\.py|shop/(web|demo)/.*"
     )
     known = [
         name_of(file)
