@@ -47,6 +47,7 @@ from shop.web.dashboard import blueprint as dashboard
 from shop.web.desk import blueprint as desk
 from shop.web.following import blueprint as following
 from shop.web.links import blueprint as sale_links
+from shop.web.my import blueprint as my
 from shop.web.rounds import blueprint as round_pages
 from shop.web.signin import blueprint as signin
 from shop.web.store import blueprint as store
@@ -106,6 +107,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.register_blueprint(web)
     app.register_blueprint(round_pages)
     app.register_blueprint(desk)
+    app.register_blueprint(my)
     app.register_blueprint(store)
     app.register_blueprint(buying)
     app.register_blueprint(following)

@@ -114,6 +114,16 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
     }  # fmt: skip
 
 
+def latest_month(session: Session, code: str) -> date | None:
+    """The last month in which a household received anything; None when it never did."""
+    found: date | None = session.scalar(
+        select(func.max(IncomeEntry.month))
+        .join(Household, Household.id == IncomeEntry.household_id)
+        .where(Household.code == code)
+    )
+    return found
+
+
 def _costs(session: Session, family: Sequence[int], first: date, last: date) -> tuple[int, int]:
     """(sales whose costs are known, costs) in fen."""
     covered, cost = session.execute(

@@ -28,7 +28,7 @@ from shop.income.models import (
     SurplusShare,
 )
 from shop.orders.models import Order, OrderLine
-from shop.reports.income_report import IncomeBy, Months, key_of, records_of, within
+from shop.reports.income_report import IncomeBy, Months, grouped, key_of, only_managers, records_of, within
 from shop.stock.models import Lot
 
 
@@ -47,8 +47,10 @@ def explain_income(
     """The rows behind one figure of the income report, newest first, `limit` + 1 of them, and the sum of all.
 
     `key`: the report's row; None = its total. `kind`, `category`: one kind or category of cash. A key that the reader
-    may not see has no rows. `households` are the distinct ones behind the rows, as the report counts them.
+    may not see has no rows; groups raise ForbiddenError to a firm. `households` are the distinct ones behind the rows,
+    as the report counts them.
     """
+    only_managers(by, actor)
     counted, query = _behind(actor, months, measure)
     row_id: Any = counted.id
     wanted = [] if key is None else [key_of(by, counted) == key]
@@ -61,7 +63,10 @@ def explain_income(
     grams = literal(0) if measure is Measure.COST else func.coalesce(func.sum(counted.weight_g), 0)
     distinct = func.count(counted.household_id.distinct())
     sums = select(func.count(), func.coalesce(func.sum(counted.amount_fen), 0), grams, distinct)
-    rows, fen, weight_g, households = session.execute(within(sums, actor, counted, months).where(*wanted)).one()
+    summed = within(sums, actor, counted, months)
+    if by is IncomeBy.GROUP and key is not None:
+        summed, query = grouped(summed, counted, months), grouped(query, counted, months)
+    rows, fen, weight_g, households = session.execute(summed.where(*wanted)).one()
     if before_id is not None:
         wanted.append(row_id < before_id)
     found = session.execute(query.where(*wanted).order_by(row_id.desc()).limit(limit + 1)).mappings()

@@ -6,21 +6,22 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, true, union
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Date, Select, cast, func, literal, select, text, true, union
+from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import Actor
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
-from shop.farmers.models import Household, HouseholdAlias
+from shop.farmers.models import Household, HouseholdAlias, HouseholdGroup, HouseholdTie
 from shop.income.costs import net_business
 from shop.income.models import CATEGORY_OF, Category, CostLine, IncomeEntry, IncomeKind, SalesReach
 from shop.kit.clock import month_of
+from shop.kit.errors import ForbiddenError
 from shop.places.models import Township, TownshipKind, Village
 from shop.reports.area import area, as_of, sees_households, township_area
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
 from shop.reports.models import CostRollup, IncomeRollup, ReachRollup
-from shop.reports.wording import BY_CHANNEL, INCOME, SOURCE
+from shop.reports.wording import BY_CHANNEL, BY_GROUP, INCOME, SOURCE
 
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
@@ -58,6 +59,7 @@ class IncomeBy(StrEnum):
     CHANNEL = "channel"
     MONTH = "month"
     HOUSEHOLD = "household"
+    GROUP = "group"
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,9 @@ def income_report(
     """Cash by kind and category, weight, households reached, and sales reached, for each row and in total.
 
     At most `limit` rows with a key above `after`; the total is always of all. All nine townships, all five channels and
-    all months are kept, at zero if need be.
+    all months are kept, at zero if need be. Groups are shown to who sees households: raises ForbiddenError to a firm.
     """
+    only_managers(by, actor)
     names = _names(session, actor, by, months, language)
     # The five channels come in their own order; they always fit.
     keys = list(names) if by is IncomeBy.CHANNEL else sorted(key for key in names if after is None or key > after)
@@ -125,7 +128,7 @@ def income_report(
         if by is IncomeBy.CHANNEL:
             row |= _NO_CASH
         items.append({"key": key, "name": names[key], **row})
-    basis = INCOME.in_(language) + (BY_CHANNEL.in_(language) if by is IncomeBy.CHANNEL else "")
+    basis = INCOME.in_(language) + (MORE_OF[by].in_(language) if by in MORE_OF else "")
     return {
         "by": by.value,
         "from": months.first,
@@ -140,6 +143,16 @@ def income_report(
     }
 
 
+#: What else is to be said of a way to cut the report.
+MORE_OF = {IncomeBy.CHANNEL: BY_CHANNEL, IncomeBy.GROUP: BY_GROUP}
+
+
+def only_managers(by: IncomeBy, actor: Actor) -> None:
+    """Who is in which group is no firm's business. Raises ForbiddenError."""
+    if by is IncomeBy.GROUP and not sees_households(actor):
+        raise ForbiddenError
+
+
 _NO_PRODUCT = "-"
 _KEYS: dict[IncomeBy, ColumnElement[Any]] = {
     IncomeBy.TOWNSHIP: Township.code.expression,
@@ -148,6 +161,7 @@ _KEYS: dict[IncomeBy, ColumnElement[Any]] = {
     IncomeBy.PRODUCT: func.coalesce(Product.sku, _NO_PRODUCT),
     IncomeBy.HOUSEHOLD: Household.code.expression,
     IncomeBy.CHANNEL: Channel.kind.expression,
+    IncomeBy.GROUP: HouseholdGroup.code.expression,
 }
 
 #: What a figure is counted from: a rollup, or the facts behind it.
@@ -176,14 +190,41 @@ def within(query: AnySelect, actor: Actor, counted: Counted, months: Months) -> 
     return query.join(Channel, Channel.id == counted.channel_id) if counted in (ReachRollup, SalesReach) else query
 
 
+def grouped(query: Any, counted: Counted, months: Months) -> Any:
+    """Join the groups in which a family was on any day of a month; under two records of it, once."""
+    theirs = aliased(HouseholdAlias)
+    days = func.generate_series(months.first, months.last, text("interval '1 month'"))
+    each = select(cast(days, Date).label("month")).subquery("each")
+    ties = (
+        select(
+            func.coalesce(theirs.counts_for_id, HouseholdTie.household_id).label("family_id"), HouseholdTie.group_id,
+            each.c.month,
+        )
+        .outerjoin(theirs, theirs.household_id == HouseholdTie.household_id)
+        .join(
+            each,
+            (HouseholdTie.starts_on < each.c.month + text("interval '1 month'"))
+            & (func.coalesce(HouseholdTie.ends_on, date.max) >= each.c.month),
+        )
+        .where(HouseholdTie.group_id.is_not(None))
+        .distinct()
+        .subquery("in_groups")
+    )  # fmt: skip
+    return query.join(ties, (ties.c.family_id == Household.id) & (ties.c.month == counted.month)).join(
+        HouseholdGroup, HouseholdGroup.id == ties.c.group_id
+    )
+
+
 def records_of(codes: Sequence[str]) -> Any:
     """Ids of the households of these codes and of the records that count for them."""
     own = select(Household.id).where(Household.code.in_(codes))
     return union(own, select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id.in_(own)))
 
 
-def _only(query: Any, key: ColumnElement[str], shown: Sequence[str] | None, counted: Counted) -> Any:
+def _only(query: Any, key: ColumnElement[str], shown: Sequence[str] | None, counted: Counted, months: Months) -> Any:
     """Group by `key`, for the rows that are shown; `shown` None = one row of everything."""
+    if key is _KEYS[IncomeBy.GROUP]:
+        query = grouped(query, counted, months)
     if shown is not None:
         query = query.where(key.in_(shown))
         if key is _KEYS[IncomeBy.HOUSEHOLD]:
@@ -196,7 +237,9 @@ def _cash(
 ) -> dict[str, dict[IncomeKind, tuple[int, int]]]:
     """(fen, grams) by key and kind."""
     query = select(key, IncomeRollup.kind, func.sum(IncomeRollup.amount_fen), func.sum(IncomeRollup.weight_g))
-    query = _only(within(query, actor, IncomeRollup, months), key, shown, IncomeRollup).group_by(IncomeRollup.kind)
+    query = _only(within(query, actor, IncomeRollup, months), key, shown, IncomeRollup, months).group_by(
+        IncomeRollup.kind
+    )
     found: dict[str, dict[IncomeKind, tuple[int, int]]] = {}
     for name, kind, fen, grams in session.execute(query):
         found.setdefault(str(name), {})[kind] = (int(fen), int(grams))
@@ -210,7 +253,7 @@ def _people(
     """(distinct households, assisted among them) by key."""
     distinct = func.count(Household.id.distinct())
     query = select(key, distinct, distinct.filter(Household.is_assisted))
-    rows = session.execute(_only(within(query, actor, rollup, months), key, shown, rollup))
+    rows = session.execute(_only(within(query, actor, rollup, months), key, shown, rollup, months))
     return {str(name): (int(all_), int(assisted)) for name, all_, assisted in rows}
 
 
@@ -219,7 +262,7 @@ def _reached(
 ) -> dict[str, tuple[int, int]]:
     """(fen, grams) of sales that reached households, by key."""
     query = select(key, func.sum(ReachRollup.amount_fen), func.sum(ReachRollup.weight_g))
-    rows = session.execute(_only(within(query, actor, ReachRollup, months), key, shown, ReachRollup))
+    rows = session.execute(_only(within(query, actor, ReachRollup, months), key, shown, ReachRollup, months))
     return {str(name): (int(fen), int(grams)) for name, fen, grams in rows}
 
 
@@ -228,7 +271,7 @@ def _spent(
 ) -> dict[str, tuple[int, int]]:
     """(sales whose costs are known, costs) in fen, by key."""
     query = select(key, func.sum(CostRollup.covered_fen), func.sum(CostRollup.cost_fen))
-    rows = session.execute(_only(within(query, actor, CostRollup, months), key, shown, CostRollup))
+    rows = session.execute(_only(within(query, actor, CostRollup, months), key, shown, CostRollup, months))
     return {str(name): (int(covered), int(cost)) for name, covered, cost in rows}
 
 
@@ -267,14 +310,14 @@ def _names(session: Session, actor: Actor, by: IncomeBy, months: Months, languag
         IncomeBy.FIRM: Firm.name_zh,
         IncomeBy.PRODUCT: Product.name_zh,
         IncomeBy.HOUSEHOLD: Household.code,
+        IncomeBy.GROUP: HouseholdGroup.name_zh,
     }[by]
-    found = session.execute(
-        union(
-            within(select(key_of(by, IncomeRollup), name), actor, IncomeRollup, months),
-            within(select(key_of(by, ReachRollup), name), actor, ReachRollup, months),
-            within(select(key_of(by, CostRollup), name), actor, CostRollup, months),
-        )
-    )
+
+    def named(rollup: type[IncomeRollup] | type[ReachRollup] | type[CostRollup]) -> Any:
+        query = within(select(key_of(by, rollup), name), actor, rollup, months)
+        return grouped(query, rollup, months) if by is IncomeBy.GROUP else query
+
+    found = session.execute(union(named(IncomeRollup), named(ReachRollup), named(CostRollup)))
     none = "不分产品、企业" if language == "zh" else "not for one product or firm"
     names = {str(key): str(name or none) for key, name in found}
     return names | (_townships(session, actor, months) if by is IncomeBy.TOWNSHIP else {})

@@ -29,6 +29,12 @@ CHANNELS = Said(
     " Tax included. A township manager sees the firms of the township.",
 )
 
+BY_GROUP = Said(
+    "一户在某月任何一天属于某组，该月即计入该组；一户可属多组或不属任何组，各行之和不必等于合计。",
+    " A household counts in a group in the months in which it belongs to it on any day. It may be in several groups or"
+    " in none: rows need not add up to the total.",
+)
+
 AGREEMENTS = Said(
     "签约金额按保底价计算，履约金额按验收重量和要货当日价格计算，两者不相加。截至日之前（含）到期的数量为应交；"
     "履约率 = 验收 ÷ 应交。缺口按每个协议品种分别计算，多交的不抵少交的，先到期的先抵。"

@@ -52,7 +52,8 @@ CATEGORY_ZH = {
 }  # fmt: skip
 INCOME_BY_ZH = {
     IncomeBy.TOWNSHIP: "按乡镇", IncomeBy.VILLAGE: "按村", IncomeBy.HOUSEHOLD: "按农户", IncomeBy.FIRM: "按企业",
-    IncomeBy.PRODUCT: "按产品", IncomeBy.MONTH: "按月", IncomeBy.CHANNEL: "按渠道（触达销售）",
+    IncomeBy.GROUP: "按分组", IncomeBy.PRODUCT: "按产品", IncomeBy.MONTH: "按月",
+    IncomeBy.CHANNEL: "按渠道（触达销售）",
 }  # fmt: skip
 MEASURES_ZH = {
     Measure.CASH: "农户现金收入", Measure.SALES_REACHED: "触达农户的销售", Measure.COST: "经营成本",
@@ -120,7 +121,7 @@ def income() -> str:
     by_month = income_report(session, actor, IncomeBy.MONTH, months, "zh", limit=ROWS, after=None)
     gained = gain(session, actor, months, "zh", now=now())
     return _page(
-        "income", "农户增收", wrong=wrong, months=months, by=by, tabs=_tabs(query, INCOME_BY_ZH),
+        "income", "农户增收", wrong=wrong, months=months, by=by, tabs=_tabs(query, _ways(actor)),
         trail=_trail(actor, months, query), report=report, cards=_income_cards(report["total"], gained, months),
         charts=_income_charts(report, by_month, by), gain=gained,
         gain_rows=[
@@ -354,6 +355,11 @@ def _as_file(kind: str, title: str, columns: list[Column], report: dict[str, Any
 
 def _here_of(endpoint: str, query: dict[str, Any], *without: str) -> str:
     return _here({name: value for name, value in query.items() if name not in without}, endpoint)
+
+
+def _ways(actor: Actor) -> dict[IncomeBy, str]:
+    """The ways to cut the report that a reader has: groups of households are shown to who sees households."""
+    return {by: name for by, name in INCOME_BY_ZH.items() if by is not IncomeBy.GROUP or sees_households(actor)}
 
 
 def _tabs(query: dict[str, Any], names: dict[Any, str]) -> list[tuple[str, str, bool]]:

@@ -1,0 +1,134 @@
+"""A household reads its statement on a phone: net apart from gross, corrections with their origin, back to slips."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.test import Client, TestResponse
+
+from shop.access.models import Role
+from shop.catalog.models import Firm
+from shop.farmers.models import Delivery, Household
+from shop.income.corrections import correct_slip, locked_slip
+from shop.income.months import close_month
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, release, transaction
+from shop.kit.money import yuan
+from shop.web.signin import COOKIE
+from tests.factories.access import headers_of, person
+from tests.web.conftest import Reader
+
+
+@dataclass
+class Home:
+    """A household that delivered in June, and whose slip was corrected in July, after June was closed."""
+
+    app: Flask
+    code: str
+    slip: str
+    was_fen: int
+
+    def browser(self, code: str | None = None) -> Client:
+        """A signed-in browser of the household, or of another one."""
+        party = db.session.execute(select(Household.party_id).where(Household.code == (code or self.code))).scalar_one()
+        release()
+        return self.signed_in(Role.HOUSEHOLD, party)
+
+    def signed_in(self, role: Role, party: int) -> Client:
+        """A signed-in browser of anybody."""
+        client = self.app.test_client()
+        token = headers_of(self.app, person(self.app, (role, party)))["Authorization"].removeprefix("Bearer ")
+        client.set_cookie(COOKIE, token)
+        return client
+
+
+@pytest.fixture
+def home(county: Flask, clock: WalkingClock) -> Home:
+    now = clock.now()
+    with transaction() as session:
+        slip, code = session.execute(
+            select(Delivery, Household.code)
+            .join(Household, Household.id == Delivery.household_id)
+            .where(Delivery.delivered_on.between(date(2025, 6, 1), date(2025, 6, 30)))
+            .order_by(Delivery.id)
+            .limit(1)
+        ).one()
+        for month in range(1, 7):
+            close_month(session, date(2025, month, 1), actor_id=None, now=now)
+        locked = locked_slip(session, slip.code)
+        correct_slip(
+            session, locked, slip.weight_g + 1_000, slip.price_fen_per_kg, "复秤少记一公斤", actor_id=None, now=now
+        )
+        return Home(county, code, slip.code, slip.amount_fen)
+
+
+def words(answer: TestResponse) -> str:
+    assert answer.status_code == 200, answer.status_code
+    assert answer.headers["Cache-Control"] == "no-store"
+    return " ".join(Reader(answer.text).words)
+
+
+def test_a_closed_month_says_what_was_received_by_category_and_net_apart(home: Home) -> None:
+    told = words(home.browser().get("/my?month=2025-06"))
+    for part in (
+        "2025年6月", home.code, "已结账，不再改动", "经营收入（毛额）", "工资性收入", "财产性收入", "转移性收入",
+        "经营净收入（另算，不与上面相加）", "还不知道成本", f"单号 {home.slip}",
+    ):  # fmt: skip
+        assert part in told
+    assert yuan(home.was_fen) in told
+    assert "复秤少记一公斤" not in told
+
+
+def test_a_late_correction_stands_in_the_open_month_with_its_day_and_reason(home: Home) -> None:
+    browser = home.browser()
+    told = words(browser.get("/my?month=2025-07"))
+    assert "未结账，数字还会变" in told
+    assert "更正与补记" in told
+    assert "那个月已结账，记入本月。原因：复秤少记一公斤" in told
+    assert f"/my/slips/{home.slip}" in Reader(browser.get("/my?month=2025-07").text).links
+    slip = words(browser.get(f"/my/slips/{home.slip}"))
+    for part in (
+        "这张单怎么算",
+        "毛重",
+        "扣杂质、水分",
+        "更正 1",
+        "复秤少记一公斤",
+        "还没有编入批次",
+        yuan(home.was_fen),
+    ):
+        assert part in slip
+
+
+def test_the_months_of_the_year_add_up_to_what_it_received(home: Home) -> None:
+    browser = home.browser()
+    read = Reader(browser.get("/my?month=2025-07").text).words
+    first = read.index("2025 年各月")
+    amounts = [
+        int(read[at + 1].replace(",", "").replace(".", ""))
+        for at, word in enumerate(read)
+        if at > first and word.partition(" 月")[0].isdigit()
+    ]
+    assert len(amounts) == 8  # January to July, and the surplus booked in December
+    assert sum(amounts) == int(read[read.index("全年收到") + 1].replace(",", "").replace(".", ""))
+
+
+def test_without_a_month_the_last_one_with_anything_is_shown_and_nonsense_is_not_obeyed(home: Home) -> None:
+    browser = home.browser()
+    assert "2025年12月" in words(browser.get("/my"))
+    assert "2025年12月" in words(browser.get("/my?month=2025-13"))
+
+
+def test_nobody_reads_another_households_slips_and_no_other_role_the_page(home: Home) -> None:
+    other = db.session.execute(select(Household.code).where(Household.code != home.code).limit(1)).scalar_one()
+    release()
+    stranger = home.browser(code=other)
+    assert home.code not in words(stranger.get("/my"))
+    refused = stranger.get(f"/my/slips/{home.slip}")
+    assert (refused.status_code, home.slip in refused.text) == (404, False)
+    firm = db.session.execute(select(Firm.party_id).limit(1)).scalar_one()
+    release()
+    assert home.signed_in(Role.FIRM_STAFF, firm).get("/my").status_code == 403
+    away = home.app.test_client().get("/my?month=2025-06")
+    assert (away.status_code, away.headers["Location"]) == (303, "/sign-in?next=/my?month%3D2025-06")
