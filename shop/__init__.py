@@ -4,6 +4,7 @@ Rooms, from the top down; imports go down only:
 
 - web: pages for people · demo: plays a season · imports: the county's files in · reports: figures, rollups, the proof
 - campaigns: goals, products, prices, progress
+- inquiries: offers asked for and accepted once
 - rounds: buying rounds of units · units: what a unit reserves, gives its members, owes
 - links: what links brought
 - live: sessions on air, their shelves and figures

@@ -20,6 +20,7 @@ from shop.config import Settings, redis_urls
 from shop.farmers.api import blueprint as farmers
 from shop.imports.api import blueprint as imports
 from shop.income.api import blueprint as income
+from shop.inquiries.api import blueprint as inquiries
 from shop.kit import docs, health, observe, problems
 from shop.kit.clock import Clock
 from shop.kit.db import db
@@ -57,7 +58,7 @@ __all__ = ["configure_logging", "create_app", "with_migrations"]
 #: Rooms that answer HTTP, in the order of the documentation.
 ROOMS = (
     access, channels, catalog, farmers, collectives, stock, orders, agreements, payments, settlement, income, claims,
-    links, live, rounds, units, campaigns, marketplaces, tracing, reports, imports,
+    links, live, rounds, units, inquiries, campaigns, marketplaces, tracing, reports, imports,
 )  # fmt: skip
 
 ABOUT = """五销模式：平台直销、单位帮销、干部帮销、企业助销、直播网销。金额为整数分（`*_fen`），重量为整数克（`*_g`），

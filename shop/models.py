@@ -9,6 +9,7 @@ from shop.claims import models as claims
 from shop.collectives import models as collectives
 from shop.farmers import models as farmers
 from shop.income import models as income
+from shop.inquiries import models as inquiries
 from shop.kit import dirty, idempotency, jobs, states, versions
 from shop.ledger import models as ledger
 from shop.links import models as links
@@ -24,7 +25,31 @@ from shop.stock import models as stock
 from shop.units import models as units
 
 __all__ = [
-    "access", "agreements", "campaigns", "catalog", "channels", "claims", "collectives", "dirty", "farmers",
-    "idempotency", "income", "jobs", "ledger", "links", "live", "marketplaces", "orders", "payments", "places",
-    "reports", "rounds", "settlement", "states", "stock", "units", "versions",
+    "access",
+    "agreements",
+    "campaigns",
+    "catalog",
+    "channels",
+    "claims",
+    "collectives",
+    "dirty",
+    "farmers",
+    "idempotency",
+    "income",
+    "inquiries",
+    "jobs",
+    "ledger",
+    "links",
+    "live",
+    "marketplaces",
+    "orders",
+    "payments",
+    "places",
+    "reports",
+    "rounds",
+    "settlement",
+    "states",
+    "stock",
+    "units",
+    "versions",
 ]  # fmt: skip

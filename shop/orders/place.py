@@ -5,7 +5,7 @@ as short a time as can be. What differs between channels is read from the policy
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import assert_never
@@ -57,7 +57,8 @@ class Asked:
 class Request:
     """What a buyer asks for. `link` names partner and occasion; else `partner` (and `occasion`) do.
 
-    `link_opened_at`: when the link was opened; None = just now.
+    `link_opened_at`: when the link was opened; None = just now. `offered`: prices of a pack by SKU that the firm
+    offered and the buyer accepted, instead of those of the bulk tiers.
     """
 
     lines: Sequence[Asked]
@@ -70,6 +71,7 @@ class Request:
     note: str | None = None
     link_opened_at: datetime | None = None
     coupon: str | None = None
+    offered: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,10 @@ def preview_order(request: Request, *, goods: Catalog, selling: Selling, now: da
     wanted = frozenset(goods.by_sku[line.sku].product_id for line in request.lines if line.sku in goods.by_sku)
     way = _way(request, selling, wanted, day, now)
     products = [sellable_product(goods, asked.sku, way.policy, day) for asked in request.lines]
-    priced = [_price(product, asked.quantity, way, day) for product, asked in zip(products, request.lines, strict=True)]
+    priced = [
+        _price(product, asked.quantity, way, day, (request.offered or {}).get(asked.sku))
+        for product, asked in zip(products, request.lines, strict=True)
+    ]
     _one_firm(products)
     _not_too_large(priced)
     return Preview(way, tuple(products), tuple(priced))
@@ -303,14 +308,14 @@ def packed(product: CatalogProduct) -> Packed:
     return Packed(product.product_id, product.sku, product.name_zh, product.unit_zh, product.net_weight_g)
 
 
-def _price(product: CatalogProduct, quantity: int, way: Way, day: date) -> PricedLine:
-    """A line at the server's price, by the policy's price axis."""
+def _price(product: CatalogProduct, quantity: int, way: Way, day: date, offered_fen: int | None) -> PricedLine:
+    """A line at the server's price, by the policy's price axis; an accepted offer stands for bulk tiers only."""
     price: int | None
     match way.policy.price:
         case Price.LIST:
             price = product.price_for(1, day)
         case Price.TIERS:
-            price = product.price_for(quantity, day)
+            price = offered_fen or product.price_for(quantity, day)
         case Price.OFFER:
             offer = way.occasion.offers.get(product.product_id) if way.occasion else None
             if offer and offer.per_buyer_cap and quantity > offer.per_buyer_cap:

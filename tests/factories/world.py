@@ -55,6 +55,7 @@ from shop.claims.models import Claim, ClaimReason, ClaimStatus
 from shop.collectives.models import CollectiveIncome, CollectiveKind, CollectivePart
 from shop.farmers.models import Delivery, Grade, Household, Membership, Relation
 from shop.income.models import GuaranteeContract, GuaranteeLand, PlanStatus, SurplusObjection, SurplusPlan, SurplusShare
+from shop.inquiries.models import Inquiry, InquiryLine, InquiryStatus
 from shop.kit.db import Base, transaction
 from shop.live.models import LiveSession, LiveStatus, ShelfItem
 from shop.marketplaces.actions import template
@@ -276,12 +277,18 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         Payment(number=f"P000{n}", order_id=live.id, provider=Provider.SIMULATED, status=PaymentStatus.PENDING,
                 amount_fen=6_000, created_at=NOW)
     )  # fmt: skip
+    inquiry = writer.add(
+        Inquiry(code=f"XJ-{n}", status=InquiryStatus.OFFERED, partner_id=unit.id, partner_kind=unit.kind,
+                firm_id=firm.id, starts_on=date(2025, 7, 20), ends_on=date(2025, 7, 20), schedule="once:2025-07-20",
+                asked_at=NOW, valid_until=date(2025, 7, 18), terms={})
+    )  # fmt: skip
+    writer.add(InquiryLine(inquiry_id=inquiry.id, position=1, product_id=product.id, quantity=4, price_fen=3_300))
     side.things = {
         "township": township.code, "village": village.code, "firm": firm.code, "product": product.sku,
         "household": household.code, "delivery": delivery.code, "lot": lot.code, "partner": host.code,
         "session": session.code, "link": link.code, "agreement": agreement.code, "payment": payment.number,
         "order": live.number, "cadre_order": helped.number, "unit_order": bulk.number, "shop": shop.code,
-        "claim": claim.number,
+        "claim": claim.number, "inquiry": inquiry.code,
         "unit": unit.code, "campaign": campaign.code, "round": round_.code, "join": round_.join_code,
         "surplus_plan": plan.code, "guarantee": guarantee.code, "collective_income": earned.code,
         "helper": cadre.code, "recall": recall.code,

@@ -11,6 +11,7 @@ from shop.channels.policies import POLICIES
 from shop.channels.states import OCCASION_LIFE
 from shop.claims.states import CLAIM_LIFE
 from shop.income.states import PLAN_LIFE
+from shop.inquiries.states import INQUIRY_LIFE
 from shop.kit.jobs import all_jobs
 from shop.kit.states import Life
 from shop.live.states import LIVE_LIFE
@@ -31,6 +32,7 @@ LIVES: dict[str, Life[object]] = {
     "OCCASION_LIFE": OCCASION_LIFE, "CLAIM_LIFE": CLAIM_LIFE, "FIRM_LIFE": FIRM_LIFE, "LISTING_LIFE": LISTING_LIFE,
     "LIVE_LIFE": LIVE_LIFE,
     "PLAN_LIFE": PLAN_LIFE,
+    "INQUIRY_LIFE": INQUIRY_LIFE,
     "ROUND_LIFE": ROUND_LIFE,
 }  # fmt: skip
 
