@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --require-hashes --only-binary :all:
 
-.PHONY: help run test check browser fmt migrate migration check-books openapi errors model-income model-agreements bench-quick bench-burst lock clean
+.PHONY: help run test check browser fmt migrate migration check-books openapi errors model-income model-agreements bench-quick bench-county bench-burst lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ model-agreements: $(VENV)/.dev ## 2,000 lives of an agreement against a model th
 
 bench-quick: $(VENV)/.dev ## three minutes of ratios against pgbench and a bare Flask answer
 	@$(BIN)/python -m tests.bench.quick
+
+bench-county: $(VENV)/.dev ## a county of 1 and 10 million rows: jobs, rebuilds, reports (ROWS=1000000; needs 20 GB)
+	@$(BIN)/python -m tests.bench.county
 
 bench-burst: $(VENV)/.dev ## ten thousand buyers of a thousand packs at once (BURSTS=2, BUYERS=, UNITS=)
 	@$(BIN)/python -m tests.bench.burst

@@ -34,6 +34,7 @@ from shop.marketplaces.api import blueprint as marketplaces
 from shop.orders.api import blueprint as orders
 from shop.payments.api import blueprint as payments
 from shop.reports.api import blueprint as reports
+from shop.reports.work import gauges
 from shop.rounds.api import blueprint as rounds
 from shop.settlement.api import blueprint as settlement
 from shop.stock.api import blueprint as stock
@@ -92,6 +93,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
+    app.extensions["gauges"] = gauges
     urls = redis_urls(settings.redis_url)
     app.extensions["attempts"] = Attempts(urls.limiter, owner=settings.database_url)
     if settings.proxy_hops:

@@ -13,7 +13,7 @@ class Kind(Enum):
 
     JOB = "job"  # act(session, *ids, now=) in one transaction, which also marks its outbox row done
     ERRAND = "errand"  # act(*ids, now=) outside a transaction: it talks to the network and opens its own
-    SWEEP = "sweep"  # act(session, now=) -> how many; again in a fresh transaction until nothing is left
+    SWEEP = "sweep"  # act(session, now=) -> how many, again in a fresh transaction until nothing is left; None: not now
     DAILY = "daily"  # act(session, day, now=) -> Done; once for each Beijing day
 
 

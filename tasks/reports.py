@@ -6,62 +6,74 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
-from shop.kit.job import Job
-from shop.reports import jobs, rollups
-from shop.reports import runs as job_runs
-from shop.reports.models import Rollup
+from shop.reports import jobs, parts, rollups
+from shop.reports.models import PartWork, Rollup
 from tasks.registry import Done, Kind, runs
 
 log = structlog.get_logger()
 DIFFERENCES = Counter("shop_rollup_differences", "Rollup rows that a recount made otherwise", ["rollup"])
 
 
-def _refresh(session: Session, rollup: Rollup, job: Job, now: datetime) -> int:
+def _refresh(session: Session, rollup: Rollup) -> int | None:
+    """Marks answered for; None while the rollup is being rebuilt."""
     done = rollups.refresh(session, rollup)
-    if done.marks < rollups.BATCH:
-        job_runs.touch(session, job.name, rows=done.keys, now=now, seconds=done.seconds)
-    return done.marks
+    return None if done.rested else done.marks
 
 
 @runs(jobs.REFRESH_SALES, Kind.SWEEP, by_the_clock=False)
-def refresh_sales(session: Session, *, now: datetime) -> int:
-    """Sales by day, firm, channel and product."""
-    return _refresh(session, Rollup.SALES, jobs.REFRESH_SALES, now)
+def refresh_sales(session: Session, *, now: datetime) -> int | None:
+    """Sales by day and month, firm, channel, product and partner."""
+    return _refresh(session, Rollup.SALES)
+
+
+@runs(jobs.REFRESH_RECEIVABLES, Kind.SWEEP, by_the_clock=False)
+def refresh_receivables(session: Session, *, now: datetime) -> int | None:
+    """What was accepted on invoice and is not paid."""
+    return _refresh(session, Rollup.RECEIVABLES)
 
 
 @runs(jobs.REFRESH_INCOME, Kind.SWEEP, by_the_clock=False)
-def refresh_income(session: Session, *, now: datetime) -> int:
+def refresh_income(session: Session, *, now: datetime) -> int | None:
     """What households earned by month, firm, product and kind."""
-    return _refresh(session, Rollup.INCOME, jobs.REFRESH_INCOME, now)
+    return _refresh(session, Rollup.INCOME)
 
 
 @runs(jobs.REFRESH_REACH, Kind.SWEEP, by_the_clock=False)
-def refresh_reach(session: Session, *, now: datetime) -> int:
+def refresh_reach(session: Session, *, now: datetime) -> int | None:
     """Which sales reached which households."""
-    return _refresh(session, Rollup.REACH, jobs.REFRESH_REACH, now)
+    return _refresh(session, Rollup.REACH)
 
 
 @runs(jobs.REFRESH_AGREEMENTS, Kind.SWEEP, by_the_clock=False)
-def refresh_agreements(session: Session, *, now: datetime) -> int:
+def refresh_agreements(session: Session, *, now: datetime) -> int | None:
     """What agreements made due, and what of it was called off and accepted."""
-    return _refresh(session, Rollup.AGREEMENTS, jobs.REFRESH_AGREEMENTS, now)
+    return _refresh(session, Rollup.AGREEMENTS)
 
 
 @runs(jobs.REFRESH_COSTS, Kind.SWEEP, by_the_clock=False)
-def refresh_costs(session: Session, *, now: datetime) -> int:
+def refresh_costs(session: Session, *, now: datetime) -> int | None:
     """What households spent, and the sales whose costs are known."""
-    return _refresh(session, Rollup.COSTS, jobs.REFRESH_COSTS, now)
+    return _refresh(session, Rollup.COSTS)
 
 
 @runs(jobs.COMPARE_ROLLUPS, Kind.DAILY, by_the_clock=False)
 def compare_rollups(session: Session, _: date, *, now: datetime) -> Done:
-    """Recount every rollup from its facts; a difference is an alarm, and the rollup is made anew from zero."""
-    found: list[rollups.Difference] = []
-    for rollup in Rollup:
-        odd = rollups.compare(session, rollup)
-        if odd:
-            log.error("rollup differs from its facts", rollup=rollup.value, first=str(odd[0]), rows=len(odd))
-            DIFFERENCES.labels(rollup.value).inc(len(odd))
-            rollups.rebuild(session, rollup)
-        found += odd
-    return Done(len(found), "; ".join(str(difference) for difference in found[:5]) or "ok")
+    """Ask for a recount of every rollup from its facts, in parts; how many."""
+    return Done(
+        sum(parts.ask(session, rollup, PartWork.PROVE, parts.parts_of(session, rollup), now=now) for rollup in Rollup)
+    )
+
+
+@runs(jobs.WORK_ON_PARTS, Kind.SWEEP, by_the_clock=False)
+def work_on_parts(session: Session, *, now: datetime) -> int:
+    """The next part of a rollup that nobody has; a difference found in it is an alarm."""
+    done = parts.do_next(session, now=now)
+    if done is None:
+        return 0
+    if done.differences:
+        log.error(
+            "rollup differs from its facts", rollup=done.rollup.value, first=str(done.differences[0]),
+            rows=len(done.differences),
+        )  # fmt: skip
+        DIFFERENCES.labels(done.rollup.value).inc(len(done.differences))
+    return 1

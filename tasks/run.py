@@ -5,7 +5,7 @@ import time as wall
 from datetime import date, datetime, time, timedelta
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 from sqlalchemy.exc import DBAPIError
 
 from shop.kit import outbox
@@ -18,12 +18,17 @@ from tasks.schedule import DAILY_TIMES
 
 log = structlog.get_logger()
 JOBS = Counter("shop_jobs", "Jobs run", ["job", "outcome"])
+SECONDS = Histogram("shop_job_seconds", "Time a job took", ["job"], buckets=(0.01, 0.1, 1, 10, 60, 300))
 
 #: Serialization failure and deadlock: nothing happened, the same work may simply be done again.
 _AGAIN = {"40001", "40P01"}
 _TRIES_AT_ONCE = 3
 #: A sweep stops after so many transactions and goes on at its next turn: others want the worker too.
 _ROUNDS = 200
+_SWEEP_SECONDS = 120
+#: A job that runs often is remembered as done so often by one process.
+_REMEMBERED_S = 4.0
+_remembered: dict[str, float] = {}
 
 
 class TryAgain(Exception):
@@ -50,12 +55,24 @@ def run_asked(work: Work, outbox_id: int, clock: Clock) -> None:
         JOBS.labels(name, "nothing to do").inc()
         return
     attempts, ids = started
+    began = wall.perf_counter()
     try:
         _act(work, outbox_id, ids, clock)
     except Exception as error:  # noqa: BLE001  whatever went wrong, the row remembers it and the worker lives
         _failed(name, outbox_id, attempts, error, clock)
     else:
         JOBS.labels(name, "done").inc()
+        _remember(name, 1, began, clock, always=False)
+
+
+def _remember(name: str, rows: int, began: float, clock: Clock, *, always: bool) -> None:
+    """Keep when a job last did its work, how long it took and how much it did, for the operator's view."""
+    took, last = wall.perf_counter() - began, _remembered.get(name)
+    SECONDS.labels(name).observe(took)
+    if always or last is None or wall.monotonic() - last >= _REMEMBERED_S:
+        with transaction() as session:
+            runs.touch(session, name, rows=rows, now=clock.now(), seconds=took)
+        _remembered[name] = wall.monotonic()
 
 
 def _act(work: Work, outbox_id: int, ids: list[int], clock: Clock) -> None:
@@ -88,15 +105,20 @@ def _failed(name: str, outbox_id: int, attempts: int, error: Exception, clock: C
 
 
 def run_sweep(work: Work, clock: Clock) -> int:
-    """Do a sweep in fresh transactions until nothing is left; returns how much was done."""
-    total = 0
+    """Do a sweep in fresh transactions until nothing is left; returns how much was done.
+
+    It is remembered as done only when nothing was left: the cut-off of reports is the end of a refresh.
+    """
+    total, began = 0, wall.perf_counter()
     for _ in range(_ROUNDS):
         with transaction() as session:
             if work.by_the_clock and time_is_played(session):
                 break
             done = work.act(session, now=clock.now())
-        total += done
-        if not done:
+        total += done or 0
+        if done == 0:
+            _remember(work.job.name, total, began, clock, always=total > 0)
+        if not done or wall.perf_counter() - began > _SWEEP_SECONDS:
             break
     if total:
         JOBS.labels(work.job.name, "done").inc()
@@ -108,7 +130,7 @@ def run_daily(work: Work, clock: Clock) -> Done | None:
 
     A worker that dies in it leaves no claim, so the next look does it; a day missed by a stopped beat is made up for.
     """
-    now = clock.now()
+    now, began = clock.now(), wall.perf_counter()
     day = due_day(now, DAILY_TIMES[work.job.name])
     with transaction() as session:
         if work.by_the_clock and time_is_played(session):
@@ -118,6 +140,7 @@ def run_daily(work: Work, clock: Clock) -> Done | None:
             return None
         done: Done = work.act(session, day, now=now)
         runs.close(session, run_id, rows=done.rows, outcome=done.outcome, now=clock.now())
+    SECONDS.labels(work.job.name).observe(wall.perf_counter() - began)
     JOBS.labels(work.job.name, "done").inc()
     return done
 

@@ -17,7 +17,9 @@ from shop.reports.jobs import (
     REFRESH_COSTS,
     REFRESH_INCOME,
     REFRESH_REACH,
+    REFRESH_RECEIVABLES,
     REFRESH_SALES,
+    WORK_ON_PARTS,
 )
 from shop.rounds.jobs import CLOSE_DUE, FORGET_PEOPLE
 from shop.stock.jobs import RETIRE_EXPIRED, TAKE_RECALLED
@@ -46,10 +48,12 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     Every(RELAY_OUTBOX, timedelta(seconds=1)),
     Every(RESEND_LOST, timedelta(seconds=30)),
     Every(REFRESH_SALES, timedelta(seconds=5)),
+    Every(REFRESH_RECEIVABLES, timedelta(seconds=5)),
     Every(REFRESH_INCOME, timedelta(seconds=5)),
     Every(REFRESH_REACH, timedelta(seconds=5)),
     Every(REFRESH_AGREEMENTS, timedelta(seconds=5)),
     Every(REFRESH_COSTS, timedelta(seconds=5)),
+    Every(WORK_ON_PARTS, timedelta(seconds=5)),
     Every(EXPIRE_UNPAID, timedelta(seconds=10)),
     Every(END_OVERDUE, timedelta(minutes=1)),
     Every(SETTLE_ENDED, timedelta(minutes=1)),

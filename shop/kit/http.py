@@ -18,7 +18,7 @@ from werkzeug.exceptions import BadRequest, LengthRequired, RequestEntityTooLarg
 
 from shop.kit.clock import Clock
 from shop.kit.errors import DomainError
-from shop.kit.tables import CSV_TYPE, XLSX_TYPE
+from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -186,30 +186,29 @@ def documented(
     return mark
 
 
-def asks_for_file() -> str | None:
-    """The media type of the table that the client would rather have than JSON: XLSX or CSV; else None."""
-    known = ["application/json", XLSX_TYPE, "text/csv"]
+def asks_for_file(*more: str) -> str | None:
+    """The media type of the table that the client would rather have than JSON: XLSX, CSV or `more`; else None."""
+    known = ["application/json", XLSX_TYPE, "text/csv", *more]
     best = request.accept_mimetypes.best_match(known, default=known[0])
     return None if best == known[0] else best
 
 
 def file_response(content: bytes, media_type: str, name: str) -> Response:
     """A file to be kept under `name`, without its ending."""
-    ending, of_type = ("xlsx", XLSX_TYPE) if media_type == XLSX_TYPE else ("csv", CSV_TYPE)
+    ending, of_type = {XLSX_TYPE: ("xlsx", XLSX_TYPE), PDF_TYPE: ("pdf", PDF_TYPE)}.get(media_type, ("csv", CSV_TYPE))
     response = Response(content, content_type=of_type)
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}.{ending}"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
-#: What `blueprint.doc` says of an operation that also answers with files.
-AS_FILES = {
-    "responses": {
-        "200": {
-            "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in (XLSX_TYPE, "text/csv")}
-        }
-    }
-}
+def also_as(*media_types: str) -> dict[str, Any]:
+    """What `blueprint.doc` says of an operation that also answers with files of these types."""
+    kinds = {media: {"schema": {"type": "string", "format": "binary"}} for media in media_types}
+    return {"responses": {"200": {"content": kinds}}}
+
+
+AS_FILES = also_as(XLSX_TYPE, "text/csv")
 
 
 def json_bytes(payload: object, status: int = 200) -> Response:

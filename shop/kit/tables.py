@@ -20,6 +20,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV_TYPE = "text/csv; charset=utf-8"
+PDF_TYPE = "application/pdf"
 
 #: A workbook as it is when unpacked, and how many cells its sheet may span: a few bytes can claim 17 thousand million.
 MAX_UNPACKED = 64 * 1024 * 1024

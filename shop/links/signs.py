@@ -75,13 +75,14 @@ _FIND = text(
 )
 
 
-def find_signs(session: Session, day: date, *, now: datetime) -> int:
+def find_signs(session: Session, day: date, *, now: datetime, last: date | None = None) -> int:
     """Count the signs of this month and the two before anew, whole; returns how many there are. One statement.
 
-    A sign that is no longer there goes; one that stays keeps when it was first seen.
+    `last`: the day of the run before; had it been long ago, the months since are counted as well. A sign that is no
+    longer there goes; one that stays keeps when it was first seen.
     """
     until = month_of(month_of(day) + timedelta(days=32))
-    since = month_of(month_of(month_of(day) - timedelta(days=1)) - timedelta(days=1))
+    since = month_of(month_of(month_of(min(day, last or day)) - timedelta(days=1)) - timedelta(days=1))
     return int(
         session.execute(
             _FIND,

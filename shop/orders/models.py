@@ -96,6 +96,7 @@ class Order(Model):
         Index(None, "campaign_id"),
         Index(None, "placed_on", "firm_id", "channel_id"),
         Index("ix_orders_sale_link_id", "sale_link_id", postgresql_where=text("sale_link_id IS NOT NULL")),
+        Index("ix_orders_invoiced", "due_on", "firm_id", "partner_id", postgresql_where=text("due_on IS NOT NULL")),
         Index("ix_orders_unpaid", "expires_at", postgresql_where=text("status = 'placed'")),
         Index("ix_orders_to_receive", "id", postgresql_where=text("status = 'dispatched'")),
         Index("ix_orders_to_settle", "id", postgresql_where=text("status = 'accepted'")),

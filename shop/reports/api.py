@@ -8,19 +8,22 @@ from flask_smorest import Blueprint
 
 from shop.access.guard import EVERYONE, Role, allow, current_actor
 from shop.kit.clock import beijing_day
-from shop.kit.db import db, transaction
+from shop.kit.db import db, release, transaction
 from shop.kit.errors import NotFoundError
-from shop.kit.http import AS_FILES, asks_for_file, documented, file_response, language, now
+from shop.kit.http import also_as, asks_for_file, documented, file_response, language, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import PageQuery, cursor_key, page
-from shop.reports import agreement_report, errors, files, income_report, publications, queries, schemas, sent
+from shop.kit.tables import PDF_TYPE, XLSX_TYPE
+from shop.reports import agreement_report, errors, files, income_report, parts, publications, queries, schemas, sent
 from shop.reports.agreement_stock import agreement_stock as stock_of_agreements
 from shop.reports.area import READERS
 from shop.reports.errors import PeriodNotBegun, ReportNeedsReason, ReportUnchanged
 from shop.reports.explain import explain_income
 from shop.reports.explain_agreements import explain_agreements
+from shop.reports.explain_periodic import Figure, explain_periodic
 from shop.reports.explain_sales import explain_sales
 from shop.reports.gain import gain
+from shop.reports.models import PartWork
 from shop.reports.work import jobs_at_work
 
 blueprint = Blueprint("reports", __name__, url_prefix="/api/v1", description="报表 · Reports")
@@ -266,7 +269,7 @@ _DAY = {"from": "2025-07-15", "to": "2025-07-15"}
 @allow(*READERS)
 @blueprint.arguments(schemas.PeriodicFilter, location="query")
 @blueprint.response(200, schemas.Periodic)
-@blueprint.doc(**AS_FILES)
+@blueprint.doc(**also_as(XLSX_TYPE, "text/csv", PDF_TYPE))
 @documented(
     answer={
         "every": "day", "title": "日报 2025-07-15", "day": _DAY, "period": _DAY,
@@ -283,7 +286,7 @@ _DAY = {"from": "2025-07-15", "to": "2025-07-15"}
     }
 )  # fmt: skip
 def show_periodic(query: dict[str, Any]) -> Any:
-    """日报、旬报、周报、月报 · Daily, ten-day, weekly, monthly report: as it is now, as JSON, CSV or XLSX by `Accept`.
+    """日报、旬报、周报、月报 · Daily, ten-day, weekly, monthly report as it is now: JSON, CSV, XLSX or PDF by `Accept`.
 
     Each figure over the last day, the period, the year so far and the same period a year before.
     """
@@ -291,8 +294,9 @@ def show_periodic(query: dict[str, Any]) -> Any:
     report = sent.current_report(
         db.session(), current_actor(), query["every"], query["on"] or beijing_day(moment), now=moment
     )
-    if kind := asks_for_file():
-        return file_response(files.as_bytes(kind, files.periodic_sheets(report)), kind, report["title"])
+    if kind := asks_for_file(PDF_TYPE):
+        release()
+        return file_response(files.periodic_file(kind, report), kind, report["title"])
     return report
 
 
@@ -324,13 +328,14 @@ def list_sent(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.route("/reports/sent/<string:code>", methods=["GET"])
 @allow(*sent.SENDERS)
 @blueprint.response(200, schemas.Periodic)
-@blueprint.doc(**AS_FILES)
+@blueprint.doc(**also_as(XLSX_TYPE, "text/csv", PDF_TYPE))
 @documented(errors=[NotFoundError])
 def show_sent(code: str) -> Any:
-    """已报送报表的内容 · The bytes of a sent report, as JSON; or made into CSV or XLSX by `Accept`."""
+    """已报送报表的内容 · The bytes of a sent report, as JSON; or made into CSV, XLSX or PDF by `Accept`."""
     body = sent.body_of(db.session(), current_actor(), code)
-    if kind := asks_for_file():
-        return file_response(files.as_bytes(kind, files.periodic_sheets(json.loads(body))), kind, code)
+    if kind := asks_for_file(PDF_TYPE):
+        release()
+        return file_response(files.periodic_file(kind, json.loads(body)), kind, code)
     return Response(body, content_type="application/json")
 
 
@@ -359,6 +364,32 @@ def explain_channels(query: dict[str, Any]) -> dict[str, Any]:
     return found | page(found["items"], query["limit"], lambda row: int(row["id"]))
 
 
+@blueprint.route("/reports/periodic/explain", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.PeriodicExplainFilter, location="query")
+@blueprint.response(200, schemas.PeriodicExplained)
+@documented(
+    errors=[NotFoundError],
+    answer={
+        "every": "day", "section": "channels", "key": "livestream", "figure": "net_fen", "span": "period",
+        "from": "2025-07-15", "to": "2025-07-15", "rows": 1, "value": 6_000,
+        "items": [{
+            "day": "2025-07-15", "source_code": "250715-00000004", "firm": "F01", "channel": "livestream",
+            "partner": "H01", "sku": "PL001", "value": 6_000,
+        }],
+        "next": None,
+    },
+)  # fmt: skip
+def periodic_sources(query: dict[str, Any]) -> dict[str, Any]:
+    """定期报表数字来源 · The order lines, orders, entries or households behind a figure; their values add up to it."""
+    asked = Figure(query["section"], query["key"], query["figure"], query["span"])
+    found = explain_periodic(
+        db.session(), current_actor(), query["every"], query["on"] or beijing_day(now()), asked, now=now(),
+        limit=query["limit"], before_id=cursor_key(query["cursor"]),
+    )  # fmt: skip
+    return found | page(found["items"], query["limit"], lambda row: int(row["id"]))
+
+
 @blueprint.route("/reports/jobs", methods=["GET"])
 @allow(Role.OPERATOR)
 @blueprint.response(200, schemas.JobsAtWork)
@@ -369,9 +400,32 @@ def explain_channels(query: dict[str, Any]) -> dict[str, Any]:
             "finished_at": "2025-07-15T02:00:05+00:00", "took_ms": 12, "rows": 3, "outcome": None,
             "last_success_at": "2025-07-15T02:00:05+00:00", "waiting": 0, "oldest_waiting_at": None, "given_up": 0,
         }],
-        "dirty": [{"rollup": "sales", "keys": 2}], "rollups_differ": False,
+        "dirty": [{"rollup": "sales", "keys": 2}],
+        "parts": [{
+            "rollup": "sales", "work": "prove", "parts": 216, "done": 216, "rows": 0, "took_ms": 900,
+            "last_done_at": "2025-07-15T18:30:09+00:00", "differences": 0, "found": None,
+        }],
+        "rollups_differ": False,
     }
 )  # fmt: skip
 def jobs() -> dict[str, Any]:
-    """任务情况 · The jobs: last run and success, duration, rows, what waits or was given up, and the nightly proof."""
+    """任务情况 · The jobs: last run and success, duration, rows, what waits or was given up, and the nightly proof.
+
+    Rollups that are made from zero or proved are shown part by part.
+    """
     return jobs_at_work(db.session())
+
+
+@blueprint.route("/reports/rebuilds", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.RebuildAsked)
+@blueprint.response(202, schemas.RebuildBegun)
+@documented(example={"rollup": "sales"}, answer={"rollup": "sales", "parts": 216})
+def rebuild(body: dict[str, Any]) -> dict[str, Any]:
+    """重建汇总 · Make a rollup from zero, in parts that all workers share; twice is once until it is done."""
+    with transaction() as session:
+        wanted = parts.parts_of(session, body["rollup"])
+        return {
+            "rollup": body["rollup"],
+            "parts": parts.ask(session, body["rollup"], PartWork.REBUILD, wanted, now=now()),
+        }

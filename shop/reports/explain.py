@@ -90,7 +90,7 @@ def _behind(actor: Actor, months: Months, measure: Measure) -> tuple[Any, Any]:
     """The facts that a measure is counted from, and the SELECT that shows them."""
     match measure:
         case Measure.CASH:
-            return IncomeEntry, _entries(actor, months)
+            return IncomeEntry, entries_with_sources(actor, months)
         case Measure.COST:
             return CostLine, _spent(actor, months)
         case Measure.SALES_REACHED:
@@ -120,7 +120,7 @@ def _spent(actor: Actor, months: Months) -> Any:
     )
 
 
-def _entries(actor: Actor, months: Months) -> Any:
+def entries_with_sources(actor: Actor, months: Months) -> Any:
     """Income entries with the slip, correction, payment or plan that each came from."""
     source = IncomeEntry.source_type
     slip = case((source == "deliveries", IncomeEntry.source_id), else_=DeliveryCorrection.delivery_id)

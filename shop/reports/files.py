@@ -3,29 +3,43 @@
 from collections.abc import Iterable
 from typing import Any
 
-from shop.kit.tables import XLSX_TYPE, Cell, Sheet, write_csv, write_xlsx
+from shop.kit.tables import PDF_TYPE, XLSX_TYPE, Cell, Sheet, write_csv, write_xlsx
 from shop.reports.columns import Column, sheet
 
 
-def periodic_sheets(report: dict[str, Any]) -> list[Sheet]:
-    """A periodic report, as computed or as frozen: a cover with what it says of itself, then its sections."""
-    cover: list[list[Cell]] = [
-        ["报表", report["title"]],
-        ["区域", report.get("area") or "本人权限范围"],
-        ["本期", f"{report['period']['from']} 至 {report['period']['to']}"],
-        ["截止时间", str(report["cut_off"])],
-        ["汇总时间", str(report["as_of"] or "尚未汇总")],
-        ["税", report["tax"]],
-        ["口径", report["basis"]],
-        ["来源", report["sources"]],
-        ["确认人", report.get("confirmed_by") or "未报送"],
-        ["版本", str(report.get("version") or "")],
-        ["说明", report.get("note") or ""],
+def cover_of(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a periodic report, as computed or as frozen, says of itself."""
+    return [
+        ("报表", report["title"]),
+        ("区域", report.get("area") or "本人权限范围"),
+        ("本期", f"{report['period']['from']} 至 {report['period']['to']}"),
+        ("截止时间", str(report["cut_off"])),
+        ("汇总时间", str(report["as_of"] or "尚未汇总")),
+        ("税", report["tax"]),
+        ("口径", report["basis"]),
+        ("来源", report["sources"]),
+        ("确认人", report.get("confirmed_by") or "未报送"),
+        ("版本", str(report.get("version") or "")),
+        ("说明", report.get("note") or ""),
     ]
-    return [Sheet("封面", ["项目", "内容"], cover)] + [
+
+
+def periodic_sheets(report: dict[str, Any]) -> list[Sheet]:
+    """A periodic report as a workbook: its cover, then its sections."""
+    return [Sheet("封面", ["项目", "内容"], cover_of(report))] + [
         sheet(section["title"].partition("（")[0], columns_of(section), section["rows"], section["total"])
         for section in report["sections"]
     ]
+
+
+def periodic_file(kind: str, report: dict[str, Any]) -> bytes:
+    """A periodic report as a file of that media type."""
+    if kind == PDF_TYPE:
+        # Here, not above: the printer and its font are loaded when somebody prints.
+        from shop.reports.printed import periodic_pdf
+
+        return periodic_pdf(report)
+    return as_bytes(kind, periodic_sheets(report))
 
 
 def columns_of(section: dict[str, Any]) -> list[Column]:

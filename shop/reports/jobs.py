@@ -4,9 +4,12 @@ from shop.kit.job import Job
 
 #: Every few seconds: recompute the keys that were marked dirty, one job for each rollup.
 REFRESH_SALES = Job("reports.refresh_sales")
+REFRESH_RECEIVABLES = Job("reports.refresh_receivables")
 REFRESH_INCOME = Job("reports.refresh_income")
 REFRESH_REACH = Job("reports.refresh_reach")
 REFRESH_AGREEMENTS = Job("reports.refresh_agreements")
 REFRESH_COSTS = Job("reports.refresh_costs")
-#: Nightly: recount every rollup from its facts; a difference is an alarm, and the rollup is made anew.
+#: Every few seconds, by as many workers as there are: parts of rollups that wait to be made from zero or proved.
+WORK_ON_PARTS = Job("reports.work_on_parts")
+#: Nightly: ask for every rollup to be recounted from its facts; a difference is an alarm, and its part is made anew.
 COMPARE_ROLLUPS = Job("reports.compare_rollups")

@@ -1,13 +1,13 @@
 """Rollup tables: each row is a pure function of the facts under its key, recomputed whole, never added to.
 
-Days and months are Beijing's. Dirty keys (`kit.dirty`): sales (on_day, firm, channel), income and reach (month,
-household), agreements (agreement).
+Days and months are Beijing's. Dirty keys (`kit.dirty`): sales (on_day, firm, channel), its months (month, firm,
+channel), receivables (due day, firm, partner), income, reach, costs (month, household), agreements (agreement).
 """
 
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.income.models import IncomeKind
@@ -20,14 +20,23 @@ class Rollup(StrEnum):
     """Names of the rollups; also the names under which the triggers mark dirty keys."""
 
     SALES = "sales"
+    SALES_MONTHS = "sales_months"
+    RECEIVABLES = "receivables"
     INCOME = "income"
     REACH = "reach"
     AGREEMENTS = "agreements"
     COSTS = "costs"
 
 
-class SalesRollup(Model):
-    """Per day of placing, firm and channel, over orders that were confirmed.
+class PartWork(StrEnum):
+    """What is done with a part of a rollup."""
+
+    REBUILD = "rebuild"  # made from zero
+    PROVE = "prove"  # recounted and compared
+
+
+class _SalesFigures:
+    """Of orders that were confirmed.
 
     `orders`, `weight_g` (accepted, else ordered grams) and `open_fen` (total of orders not yet settled) leave cancelled
     orders out. paid/refunded: money that moved. net = what was settled = firm + host + platform + carrier.
@@ -35,12 +44,6 @@ class SalesRollup(Model):
     paid - refunded + due = net + held, always.
     """
 
-    __tablename__ = "sales_rollup"
-    __table_args__ = (Index(None, "firm_id", "day"),)
-
-    day: Mapped[date] = mapped_column(primary_key=True)
-    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
-    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
     orders: Mapped[int]
     settled_orders: Mapped[int]
     weight_g: Mapped[Grams]
@@ -57,25 +60,117 @@ class SalesRollup(Model):
     due_fen: Mapped[Fen]
 
 
-class ProductSalesRollup(Model):
-    """Per day of placing, firm, channel and product, over confirmed orders that were not cancelled.
+class _ProductFigures:
+    """Of lines of confirmed orders that were not cancelled.
 
     `weight_g` accepted, else ordered; `amount_fen` goods as ordered, before freight, refunds beside it. `net_fen`: on
     invoice what was accepted, else as ordered; in advance as ordered less refunds.
     """
 
-    __tablename__ = "product_sales_rollup"
-    __table_args__ = (Index(None, "product_id", "day"),)
-
-    day: Mapped[date] = mapped_column(primary_key=True)
-    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
-    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
-    product_id: Mapped[Ref] = mapped_column(primary_key=True)
     lines: Mapped[int]
     weight_g: Mapped[Grams]
     amount_fen: Mapped[Fen]
     refunded_fen: Mapped[Fen]
     net_fen: Mapped[Fen]
+
+
+class _PartnerFigures:
+    """Of confirmed orders that were not cancelled; amounts and weight as those of products."""
+
+    orders: Mapped[int]
+    weight_g: Mapped[Grams]
+    amount_fen: Mapped[Fen]
+    refunded_fen: Mapped[Fen]
+    net_fen: Mapped[Fen]
+
+
+class SalesRollup(_SalesFigures, Model):
+    """Per day of placing, firm and channel."""
+
+    __tablename__ = "sales_rollup"
+    __table_args__ = (Index(None, "firm_id", "day"),)
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
+
+
+class ProductSalesRollup(_ProductFigures, Model):
+    """Per day of placing, firm, channel and product."""
+
+    __tablename__ = "product_sales_rollup"
+    __table_args__ = (Index(None, "product_id", "day"), Index(None, "firm_id", "channel_id", "day"))
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
+    product_id: Mapped[Ref] = mapped_column(primary_key=True)
+
+
+class PartnerSalesRollup(_PartnerFigures, Model):
+    """Per day of placing, firm, channel, partner and occasion (0 = none).
+
+    `is_own`: bought by the partner himself; `from_file`: brought by a file of a platform.
+    """
+
+    __tablename__ = "partner_sales_rollup"
+    __table_args__ = (Index(None, "firm_id", "channel_id", "day"),)
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
+    partner_id: Mapped[Ref] = mapped_column(primary_key=True)
+    occasion_id: Mapped[Ref] = mapped_column(primary_key=True)
+    is_own: Mapped[bool] = mapped_column(primary_key=True)
+    from_file: Mapped[bool] = mapped_column(primary_key=True)
+
+
+class SalesMonth(_SalesFigures, Model):
+    """The days of `SalesRollup` by month."""
+
+    __tablename__ = "sales_months"
+
+    month: Mapped[date] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
+
+
+class ProductSalesMonth(_ProductFigures, Model):
+    """The days of `ProductSalesRollup` by month."""
+
+    __tablename__ = "product_sales_months"
+
+    month: Mapped[date] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
+    product_id: Mapped[Ref] = mapped_column(primary_key=True)
+
+
+class PartnerSalesMonth(_PartnerFigures, Model):
+    """The days of `PartnerSalesRollup` by month."""
+
+    __tablename__ = "partner_sales_months"
+
+    month: Mapped[date] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
+    partner_id: Mapped[Ref] = mapped_column(primary_key=True)
+    occasion_id: Mapped[Ref] = mapped_column(primary_key=True)
+    is_own: Mapped[bool] = mapped_column(primary_key=True)
+    from_file: Mapped[bool] = mapped_column(primary_key=True)
+
+
+class ReceivableRollup(Model):
+    """Per due day, firm and partner: what was accepted on invoice and is not paid yet. Gone when all is paid."""
+
+    __tablename__ = "receivable_rollup"
+    __table_args__ = (Index(None, "partner_id"),)
+
+    due_on: Mapped[date] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    partner_id: Mapped[Ref] = mapped_column(primary_key=True)
+    orders: Mapped[int]
+    due_fen: Mapped[Fen]
 
 
 class IncomeRollup(Model):
@@ -186,6 +281,36 @@ class JobRun(Model):
     finished_at: Mapped[Instant | None]
     rows: Mapped[int | None]
     outcome: Mapped[Prose | None]
+
+
+class RollupPart(Model):
+    """A part of a rollup to be made from zero, or proved, by whichever worker takes it first.
+
+    Taken by locking the row for as long as the work lasts, so a worker that dies leaves it as it was. `month`,
+    `firm_id`: what is in it; None = all. `differences`: rows that a proof found otherwise, `found` the first of them.
+    """
+
+    __tablename__ = "rollup_parts"
+    __table_args__ = (
+        one_of("rollup", Rollup),
+        one_of("work", PartWork),
+        UniqueConstraint("rollup", "work", "month", "firm_id", postgresql_nulls_not_distinct=True),
+        CheckConstraint("(done_at IS NULL) = (rows IS NULL)", name="done_with_its_rows"),
+        CheckConstraint("(coalesce(differences, 0) > 0) = (found IS NOT NULL)", name="difference_named"),
+        Index("ix_rollup_parts_open", "id", postgresql_where=text("done_at IS NULL")),
+    )
+
+    id: Mapped[Id]
+    rollup: Mapped[Rollup]
+    work: Mapped[PartWork]
+    month: Mapped[date | None]
+    firm_id: Mapped[Ref | None]
+    asked_at: Mapped[Instant]
+    done_at: Mapped[Instant | None]
+    rows: Mapped[int | None]
+    took_ms: Mapped[int | None]
+    differences: Mapped[int | None]
+    found: Mapped[Prose | None]
 
 
 class SentReport(Model):

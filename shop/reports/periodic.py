@@ -1,14 +1,16 @@
 """The manager's periodic report: what was sold, by whom, through whom, and whom it reached, over four spans.
 
-Sales by channel, township, firm and product come from one rollup, so that they add up to the same; by partner and
-session they come from the orders of the days. What a figure means is said in `docs/reports.md` and in the report.
+Every figure of sales comes from rollups that one job keeps together, so that all cuts add up to the same. What a figure
+means is said in `docs/reports.md` and in the report.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, TypeAlias
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import Subquery, and_, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
@@ -18,19 +20,17 @@ from shop.farmers.models import Household, HouseholdAlias
 from shop.income.models import IncomeEntry
 from shop.kit.clock import BEIJING, beijing_day, month_of
 from shop.kit.money import BP_WHOLE, divide_half_up
-from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
 from shop.places.models import Township, TownshipKind, Village
+from shop.reports import spanned
 from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.area import area, as_of, sees_households, township_area
 from shop.reports.columns import BY_ROW, Column
 from shop.reports.gain import gain
 from shop.reports.income_report import FEW, Months
-from shop.reports.jobs import REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_SALES
-from shop.reports.models import IncomeRollup, ProductSalesRollup, SalesRollup
-from shop.reports.periods import NAMES_ZH, Every, Span, Spans, spans_of, title_zh
+from shop.reports.jobs import REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_RECEIVABLES, REFRESH_SALES
+from shop.reports.models import IncomeRollup, ReceivableRollup
+from shop.reports.periods import NAMES_ZH, Every, Spans, spans_of, title_zh
 from shop.reports.wording import PERIODIC, SOURCES, TAX
-
-AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
 SPANS_ZH = {"day": "当日", "period": "本期", "cumulative": "本年累计", "last_year": "上年同期"}
 #: Products in the two lists of the best sold.
@@ -40,37 +40,69 @@ MOST_AGREEMENTS = 100
 #: 干部帮销 is shown by classes of orders brought in the year so far, never by person and never as a ranking.
 CLASSES = ((50, "50 单及以上"), (10, "10 至 49 单"), (1, "1 至 9 单"))
 
-_NET = case(
-    (Order.payment_terms == PaymentTerms.ON_INVOICE, func.coalesce(OrderLine.accepted_fen, OrderLine.amount_fen)),
-    else_=OrderLine.amount_fen - OrderLine.refunded_fen,
-)
-_SOLD = {"net_fen": ProductSalesRollup.net_fen, "weight_g": ProductSalesRollup.weight_g}
 _FIGURES = ("orders", "net_fen", "weight_g")
+_MONEY = ("paid_fen", "refunded_fen")
+
+
+@dataclass(frozen=True)
+class Sold:
+    """What one firm sold through one channel, over the four spans."""
+
+    firm: str
+    firm_zh: str
+    township: str
+    channel: str
+    figures: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Households of one township that received something, and their cash, over the four spans."""
+
+    township: str
+    name: str
+    figures: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the sections of a report are cut from."""
+
+    sold: list[Sold]
+    reached: list[Reached]
+
+
+def counted(session: Session, actor: Actor, spans: Spans) -> Counted:
+    """Sales by firm and channel and households by township, for the reader's area."""
+    return Counted(_sold(session, actor, spans), _reached(session, actor, spans))
 
 
 def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: datetime) -> dict[str, Any]:
     """The report of the period around `on`, for the reader's own area, as of `now`."""
     spans = spans_of(every, on, today=beijing_day(now))
+    found = counted(session, actor, spans)
     sections = [
-        _summary(session, actor, spans),
-        _channels(session, actor, spans),
-        _townships(session, actor, spans),
+        _summary(actor, found),
+        _channels(session, found),
+        _townships(session, actor, found),
         *_partners(session, actor, spans),
-        _firms(session, actor, spans),
+        _firms(found),
         *_products(session, actor, spans),
         _sessions(session, actor, spans),
         _agreements(session, actor, spans.period.last),
         _receivables(session, actor, beijing_day(now)),
     ]
     if sees_households(actor):
-        sections[3:3] = [_households(session, actor, spans)]
+        sections[3:3] = [_households(session, actor, found)]
     return {
         "every": every.value,
         "title": title_zh(every, spans.period),
         "name": NAMES_ZH[every],
         **{name: {"from": span.first, "to": span.last} for name, span in spans.named()},
         "cut_off": now.astimezone(BEIJING),
-        "as_of": as_of(session, REFRESH_SALES.name, REFRESH_INCOME.name, REFRESH_AGREEMENTS.name),
+        "as_of": as_of(
+            session, REFRESH_SALES.name, REFRESH_RECEIVABLES.name, REFRESH_INCOME.name, REFRESH_AGREEMENTS.name
+        ),
         "over": beijing_day(now) > spans.period.last,
         "tax": TAX.in_("zh"),
         "basis": PERIODIC.in_("zh"),
@@ -112,47 +144,62 @@ def _section(
     }
 
 
-def _within(day: Any, span: Span) -> ColumnElement[bool]:
-    return day.between(span.first, span.last)
-
-
-def _ever(day: Any, spans: Spans) -> ColumnElement[bool]:
-    return or_(_within(day, spans.this_year), _within(day, spans.last_year))
-
-
-def _sums(day: Any, spans: Spans, figures: dict[str, Any]) -> list[ColumnElement[int]]:
-    return [
-        func.coalesce(func.sum(figure).filter(_within(day, span)), 0).label(f"{name}_{figure_name}")
-        for figure_name, figure in figures.items()
-        for name, span in spans.named()
-    ]
-
-
-def _placed(query: AnySelect, rollup: type[SalesRollup] | type[ProductSalesRollup], actor: Actor, spans: Spans) -> Any:
+def _in_area(query: Any, rows: Subquery, actor: Actor) -> Any:
     return (
-        query.select_from(rollup)
-        .join(Firm, Firm.id == rollup.firm_id)
+        query.select_from(rows)
+        .join(Firm, Firm.id == rows.c.firm_id)
         .join(Village, Village.id == Firm.village_id)
         .join(Township, Township.id == Village.township_id)
-        .join(Channel, Channel.id == rollup.channel_id)
-        .where(_ever(rollup.day, spans), area(actor))
+        .where(area(actor))
     )
 
 
-def _by(session: Session, actor: Actor, spans: Spans, key: Any) -> dict[str, dict[str, int]]:
-    """Net sales, weight and orders by `key`, over the four spans."""
-    found: dict[str, dict[str, int]] = {}
-    for rollup, figures in ((ProductSalesRollup, _SOLD), (SalesRollup, {"orders": SalesRollup.orders})):
-        sums = _sums(rollup.day, spans, figures)
-        for row in session.execute(_placed(select(key, *sums), rollup, actor, spans).group_by(key)).mappings():
-            values = dict(row)
-            name = str(values.pop(next(iter(values))))
-            found.setdefault(name, {}).update({figure: int(value) for figure, value in values.items()})
-    return found
+def _numbers(row: Any, names: Iterable[str]) -> dict[str, int]:
+    """The figures of a row about one span, called `span_figure`."""
+    return {f"{row['span']}_{name}": int(row[name]) for name in names}
 
 
-def _nothing() -> dict[str, int]:
-    return {f"{span}_{figure}": 0 for figure in _FIGURES for span in SPANS_ZH}
+def _sold(session: Session, actor: Actor, spans: Spans) -> list[Sold]:
+    found: dict[tuple[int, int], Sold] = {}
+    for tables, names in ((spanned.PRODUCTS, ("net_fen", "weight_g")), (spanned.SALES, ("orders", *_MONEY))):
+        rows = spanned.rows_of(tables, ("firm_id", "channel_id", *names), dict(spans.named()))
+        keys = (rows.c.firm_id, rows.c.channel_id, Firm.code, Firm.name_zh, Township.code, Channel.kind)
+        query = (
+            _in_area(
+                select(
+                    rows.c.span, rows.c.firm_id, rows.c.channel_id, Firm.code.label("firm"),
+                    Firm.name_zh.label("firm_zh"), Township.code.label("township"), Channel.kind.label("channel"),
+                    *spanned.sums(rows, names),
+                ),
+                rows, actor,
+            )
+            .join(Channel, Channel.id == rows.c.channel_id)
+            .group_by(rows.c.span, *keys)
+        )  # fmt: skip
+        for row in session.execute(query).mappings():
+            sold = found.setdefault(
+                (row["firm_id"], row["channel_id"]),
+                Sold(row["firm"], row["firm_zh"], row["township"], row["channel"].value, _nothing(_FIGURES + _MONEY)),
+            )
+            sold.figures.update(_numbers(row, names))
+    return list(found.values())
+
+
+def _by(found: Iterable[Sold], key: Callable[[Sold], str]) -> dict[str, dict[str, int]]:
+    """The figures of sales by `key`."""
+    sums: dict[str, dict[str, int]] = defaultdict(_nothing)
+    for sold in found:
+        _add(sums[key(sold)], sold.figures)
+    return sums
+
+
+def _nothing(names: Sequence[str] = _FIGURES) -> dict[str, int]:
+    return {f"{span}_{figure}": 0 for figure in names for span in SPANS_ZH}
+
+
+def _add(to: dict[str, int], figures: dict[str, int]) -> None:
+    for name in to:
+        to[name] += figures.get(name, 0)
 
 
 def with_change(row: dict[str, Any], figure: str = "net_fen") -> dict[str, Any]:
@@ -169,29 +216,30 @@ def _row(key: str, name: str, figures: dict[str, int]) -> dict[str, Any]:
 def _total(rows: Iterable[dict[str, int]]) -> dict[str, Any]:
     total = _nothing()
     for row in rows:
-        for name in total:
-            total[name] += row.get(name, 0)
+        _add(total, row)
     return with_change(total)
 
 
-def totals(session: Session, actor: Actor, spans: Spans) -> dict[str, int | None]:
+def totals(actor: Actor, found: Counted) -> dict[str, int | None]:
     """The figures at the head of a report, over the four spans; None where they are not told."""
-    sales = _by(session, actor, spans, literal("all")).get("all", {})
-    money = session.execute(
-        _placed(
-            select(*_sums(SalesRollup.day, spans, {"paid_fen": SalesRollup.paid_fen,
-                                                   "refunded_fen": SalesRollup.refunded_fen})),
-            SalesRollup, actor, spans,
-        )
-    ).mappings().one()  # fmt: skip
-    figures: dict[str, int | None] = {**_nothing(), **sales, **{name: int(value) for name, value in money.items()}}
-    for name, span in spans.named():
-        households, assisted, fen = _reached(session, actor, span)
-        figures |= {f"{name}_households": households, f"{name}_cash_fen": fen}
-        if sees_households(actor):
-            # Very few households would tell which of them is an assisted one.
-            figures[f"{name}_assisted"] = assisted if households >= FEW or not households else None
-    return figures
+    sales, people = _nothing(_FIGURES + _MONEY), _nothing(_PEOPLE)
+    for sold in found.sold:
+        _add(sales, sold.figures)
+    for reached in found.reached:
+        _add(people, reached.figures)
+    return {**sales, **_told(people, assisted=sees_households(actor))}
+
+
+def _told(people: dict[str, int], *, assisted: bool) -> dict[str, int | None]:
+    """Households and cash as they are told: very few households would tell which of them is an assisted one."""
+    told: dict[str, int | None] = dict(people)
+    for span in SPANS_ZH:
+        households = people[f"{span}_households"]
+        if not assisted:
+            del told[f"{span}_assisted"]
+        elif 0 < households < FEW:
+            told[f"{span}_assisted"] = None
+    return told
 
 
 SUMMARY = {
@@ -201,9 +249,9 @@ SUMMARY = {
 }  # fmt: skip
 
 
-def _summary(session: Session, actor: Actor, spans: Spans) -> dict[str, Any]:
+def _summary(actor: Actor, found: Counted) -> dict[str, Any]:
     """The figures of the whole, a row each: a row's unit is its own."""
-    figures = totals(session, actor, spans)
+    figures = totals(actor, found)
     rows = [
         with_change(
             {"key": name, "name": Column(title, name, unit).head(), "measure": unit}
@@ -217,8 +265,8 @@ def _summary(session: Session, actor: Actor, spans: Spans) -> dict[str, Any]:
     return _section("summary", "总览", [Column("指标", "name"), *columns, Column("同比", "change_bp", "bp")], rows)
 
 
-def _channels(session: Session, actor: Actor, spans: Spans) -> dict[str, Any]:
-    found = _by(session, actor, spans, Channel.kind)
+def _channels(session: Session, counted: Counted) -> dict[str, Any]:
+    found = _by(counted.sold, lambda sold: sold.channel)
     channels = session.execute(select(Channel.kind, Channel.name_zh).order_by(Channel.position)).all()
     whole = sum(row["period_net_fen"] for row in found.values())
     rows = []
@@ -230,37 +278,38 @@ def _channels(session: Session, actor: Actor, spans: Spans) -> dict[str, Any]:
     return _section("channels", "五条渠道", columns, rows, _total(found.values()))
 
 
-def _townships(session: Session, actor: Actor, spans: Spans) -> dict[str, Any]:
+def _townships(session: Session, actor: Actor, counted: Counted) -> dict[str, Any]:
     """By the township of the firm; all of the reader's area, at zero if need be."""
-    found = _by(session, actor, spans, Township.code)
+    found = _by(counted.sold, lambda sold: sold.township)
     names = select(Township.code, Township.name_zh).order_by(Township.code)
-    whole = Township.kind != TownshipKind.COMMUNITY_AREA
-    if sees_households(actor):
-        whole = and_(whole, township_area(actor))
+    whole = and_(Township.kind != TownshipKind.COMMUNITY_AREA, township_area(actor))
     places = session.execute(names.where(or_(whole, Township.code.in_(found)))).all()
     rows = [_row(code, name, found.get(code, {})) for code, name in places]
     return _section("townships", "各乡镇（按企业所在地）", [Column("乡镇", "name"), *_spanned(SALES)], rows,
                     _total(found.values()))  # fmt: skip
 
 
-def _firms(session: Session, actor: Actor, spans: Spans) -> dict[str, Any]:
-    found = _by(session, actor, spans, Firm.code)
-    names = dict(session.execute(select(Firm.code, Firm.name_zh).where(Firm.code.in_(found))).all())
+def _firms(counted: Counted) -> dict[str, Any]:
+    found = _by(counted.sold, lambda sold: sold.firm)
+    names = {sold.firm: sold.firm_zh for sold in counted.sold}
     rows = [_row(code, names[code], found[code]) for code in sorted(found)]
     columns = [Column("编号", "key"), Column("企业", "name"), *_spanned(SALES)]
     return _section("firms", "各企业", columns, rows, _total(found.values()))
 
 
+_SOLD = ("net_fen", "weight_g")
+
+
 def products_sold(session: Session, actor: Actor, spans: Spans) -> list[dict[str, Any]]:
     """Every product that was sold in one of the spans, by SKU."""
-    sums = _sums(ProductSalesRollup.day, spans, _SOLD)
-    query = _placed(select(Product.sku, Product.name_zh, *sums), ProductSalesRollup, actor, spans)
-    query = query.join(Product, Product.id == ProductSalesRollup.product_id)
-    names = [f"{span}_{figure}" for figure in _SOLD for span in SPANS_ZH]
-    return [
-        with_change({"key": sku, "name": name, **dict(zip(names, map(int, figures), strict=True))})
-        for sku, name, *figures in session.execute(query.group_by(Product.sku, Product.name_zh).order_by(Product.sku))
-    ]
+    rows = spanned.rows_of(spanned.PRODUCTS, ("firm_id", "product_id", *_SOLD), dict(spans.named()))
+    keys = (rows.c.span, Product.sku, Product.name_zh)
+    query = _in_area(select(*keys, *spanned.sums(rows, _SOLD)), rows, actor)
+    query = query.join(Product, Product.id == rows.c.product_id).group_by(*keys).order_by(Product.sku)
+    found: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: _nothing(_SOLD))
+    for row in session.execute(query).mappings():
+        found[row["sku"], row["name_zh"]].update(_numbers(row, _SOLD))
+    return [with_change({"key": sku, "name": name, **figures}) for (sku, name), figures in found.items()]
 
 
 def _products(session: Session, actor: Actor, spans: Spans) -> list[dict[str, Any]]:
@@ -284,31 +333,6 @@ def _products(session: Session, actor: Actor, spans: Spans) -> list[dict[str, An
     ]  # fmt: skip
 
 
-def _orders(actor: Actor, spans: Spans) -> Subquery:
-    """Confirmed orders of the days that were not cancelled: net, weight, and whether a platform's file brought them."""
-    return (
-        select(
-            Order.id, Order.placed_on, Order.partner_id, Order.occasion_id, Order.is_own,
-            func.sum(_NET).label("net_fen"),
-            func.sum(func.coalesce(OrderLine.accepted_g, OrderLine.weight_g)).label("weight_g"),
-            func.sum(OrderLine.amount_fen).label("ordered_fen"), func.sum(OrderLine.refunded_fen).label("refunded_fen"),
-            func.bool_or(OrderLine.price_basis == PriceBasis.LINE).label("from_file"), literal(1).label("orders"),
-        )
-        .join(OrderLine, OrderLine.order_id == Order.id)
-        .join(Firm, Firm.id == Order.firm_id)
-        .join(Village, Village.id == Firm.village_id)
-        .join(Township, Township.id == Village.township_id)
-        .where(_ever(Order.placed_on, spans), Order.confirmed_at.is_not(None), Order.status != OrderStatus.CANCELLED,
-               area(actor))
-        .group_by(Order.id)
-        .subquery()
-    )  # fmt: skip
-
-
-def _of_orders(sold: Subquery, spans: Spans) -> list[ColumnElement[int]]:
-    return _sums(sold.c.placed_on, spans, {name: sold.c[name] for name in SALES})
-
-
 _PARTNERS_ZH = {
     PartnerKind.UNIT: "各帮销单位", PartnerKind.ENTERPRISE: "各企业采购方", PartnerKind.SHOP: "各网店",
     PartnerKind.HOST: "各主播",
@@ -317,22 +341,20 @@ _PARTNERS_ZH = {
 
 def _partners(session: Session, actor: Actor, spans: Spans) -> list[dict[str, Any]]:
     """Units, enterprises, shops, hosts by name; cadres by class; and where the figures came from."""
-    sold = _orders(actor, spans)
-    query = (
-        select(Partner.kind, Partner.code, Partner.name_zh, sold.c.is_own, sold.c.from_file, *_of_orders(sold, spans))
-        .join(Partner, Partner.id == sold.c.partner_id)
-        .group_by(Partner.kind, Partner.code, Partner.name_zh, sold.c.is_own, sold.c.from_file)
-        .order_by(Partner.code)
+    rows = spanned.rows_of(
+        spanned.PARTNERS, ("firm_id", "partner_id", "is_own", "from_file", *_FIGURES), dict(spans.named())
     )
+    keys = (rows.c.span, Partner.kind, Partner.code, Partner.name_zh, rows.c.is_own, rows.c.from_file)
+    query = _in_area(select(*keys, *spanned.sums(rows, _FIGURES)), rows, actor)
+    query = query.join(Partner, Partner.id == rows.c.partner_id).group_by(*keys).order_by(Partner.code)
     named: dict[PartnerKind, dict[tuple[str, str], dict[str, int]]] = {kind: {} for kind in PartnerKind}
     origins: dict[str, dict[str, int]] = {"own": _nothing(), "file": _nothing()}
-    for kind, code, name, is_own, from_file, *values in session.execute(query):
-        names = (f"{span}_{figure}" for figure in SALES for span in SPANS_ZH)
-        figures = dict(zip(names, map(int, values), strict=True))
-        _add(origins["file" if from_file else "own"], figures)
+    for row in session.execute(query).mappings():
+        kind, figures = row["kind"], _numbers(row, _FIGURES)
+        _add(origins["file" if row["from_file"] else "own"], figures)
         # What a cadre buys himself counts for nobody.
-        if not (kind is PartnerKind.CADRE and is_own):
-            _add(named[kind].setdefault((code, name), _nothing()), figures)
+        if not (kind is PartnerKind.CADRE and row["is_own"]):
+            _add(named[kind].setdefault((row["code"], row["name_zh"]), _nothing()), figures)
     columns = [Column("编号", "key"), Column("名称", "name"), *_spanned(SALES)]
     sections = [
         _section(
@@ -344,16 +366,11 @@ def _partners(session: Session, actor: Actor, spans: Spans) -> list[dict[str, An
     ]  # fmt: skip
     sections.insert(1, _cadres(list(named[PartnerKind.CADRE].values())))
     names_zh = {"own": "本系统订单", "file": "平台文件导入"}
-    rows = [_row(origin, names_zh[origin], figures) for origin, figures in origins.items()]
+    places = [_row(origin, names_zh[origin], figures) for origin, figures in origins.items()]
     return [
         *sections,
-        _section("origins", "数据来源", [Column("来源", "name"), *_spanned(SALES)], rows, _total(origins.values())),
+        _section("origins", "数据来源", [Column("来源", "name"), *_spanned(SALES)], places, _total(origins.values())),
     ]
-
-
-def _add(to: dict[str, int], figures: dict[str, int]) -> None:
-    for name, value in figures.items():
-        to[name] += value
 
 
 def _cadres(brought: list[dict[str, int]]) -> dict[str, Any]:
@@ -371,19 +388,30 @@ def _cadres(brought: list[dict[str, int]]) -> dict[str, Any]:
     return _section("cadres", "帮扶干部（按档，不排名，不含本人购买）", columns, rows, total)
 
 
+SESSION_FIGURES = {
+    "orders": "orders", "ordered_fen": "amount_fen", "refunded_fen": "refunded_fen", "net_fen": "net_fen",
+    "weight_g": "weight_g",
+}  # fmt: skip
+
+
 def _sessions(session: Session, actor: Actor, spans: Spans) -> dict[str, Any]:
     """Live sessions with orders in the period: ordered, refunded, net."""
-    sold = _orders(actor, spans)
-    figures = ("orders", "ordered_fen", "refunded_fen", "net_fen", "weight_g")
+    sold = spanned.rows_of(
+        spanned.PARTNERS, ("firm_id", "occasion_id", *SESSION_FIGURES.values()), {"period": spans.period}
+    )
     query = (
-        select(Occasion.code, Occasion.title_zh, *(func.sum(sold.c[name]) for name in figures))
+        _in_area(
+            select(Occasion.code, Occasion.title_zh, *(func.sum(sold.c[name]) for name in SESSION_FIGURES.values())),
+            sold,
+            actor,
+        )
         .join(Occasion, Occasion.id == sold.c.occasion_id)
-        .where(Occasion.kind == OccasionKind.SESSION, _within(sold.c.placed_on, spans.period))
+        .where(Occasion.kind == OccasionKind.SESSION)
         .group_by(Occasion.code, Occasion.title_zh)
         .order_by(Occasion.code)
     )
     rows = [
-        {"key": code, "name": title} | dict(zip(figures, map(int, values), strict=True))
+        {"key": code, "name": title} | dict(zip(SESSION_FIGURES, map(int, values), strict=True))
         for code, title, *values in session.execute(query)
     ]
     columns = [
@@ -391,7 +419,7 @@ def _sessions(session: Session, actor: Actor, spans: Spans) -> dict[str, Any]:
         Column("下单金额（GMV）", "ordered_fen", "fen"), Column("退款", "refunded_fen", "fen"),
         Column("净额", "net_fen", "fen"), Column("重量", "weight_g", "g"),
     ]  # fmt: skip
-    total = {name: sum(row[name] for row in rows) for name in figures}
+    total = {name: sum(row[name] for row in rows) for name in SESSION_FIGURES}
     return _section("sessions", "直播场次（本期）", columns, rows, total)
 
 
@@ -415,24 +443,12 @@ def _agreements(session: Session, actor: Actor, day: date) -> dict[str, Any]:
 
 def _receivables(session: Session, actor: Actor, today: date) -> dict[str, Any]:
     """Accepted on invoice and not yet paid, by partner: all of it, and what is past its day."""
-    owed = (
-        select(
-            Order.partner_id,
-            Order.due_on,
-            (func.sum(OrderLine.accepted_fen) - Order.paid_fen).label("due_fen"),
-        )
-        .join(OrderLine, OrderLine.order_id == Order.id)
-        .join(Firm, Firm.id == Order.firm_id)
-        .join(Village, Village.id == Firm.village_id)
-        .join(Township, Township.id == Village.township_id)
-        .where(Order.due_on.is_not(None), OrderLine.accepted_fen.is_not(None), area(actor))
-        .group_by(Order.id)
-        .having(func.sum(OrderLine.accepted_fen) > Order.paid_fen)
-        .subquery()
-    )
+    owed = select(ReceivableRollup).subquery()
     late = func.coalesce(func.sum(owed.c.due_fen).filter(owed.c.due_on < today), 0)
     query = (
-        select(Partner.code, Partner.name_zh, func.sum(owed.c.due_fen), late, func.min(owed.c.due_on))
+        _in_area(
+            select(Partner.code, Partner.name_zh, func.sum(owed.c.due_fen), late, func.min(owed.c.due_on)), owed, actor
+        )
         .join(Partner, Partner.id == owed.c.partner_id)
         .group_by(Partner.code, Partner.name_zh)
         .order_by(Partner.code)
@@ -449,92 +465,98 @@ def _receivables(session: Session, actor: Actor, today: date) -> dict[str, Any]:
     return _section("receivables", f"应收账款（{today}）", columns, rows, total)
 
 
-def _entries(span: Span) -> Subquery:
-    """Income of the days of `span`: whole months from the rollup, parts of months from the entries.
-
-    An entry counts on the day it was earned; one that came after its month was closed, on the first day of the month
-    that took it, so that the days of a month add up to the month.
-    """
-    months = Months(month_of(span.first), month_of(span.last)).each()
-    whole = [month for month in months if _whole(month, span)]
-    parts = [month for month in months if month not in whole]
-    counted_on = func.greatest(IncomeEntry.earned_on, IncomeEntry.month)
-    return union_all(
-        select(IncomeRollup.household_id, IncomeRollup.firm_id, IncomeRollup.amount_fen).where(
-            IncomeRollup.month.in_(whole)
-        ),
-        select(IncomeEntry.household_id, IncomeEntry.firm_id, IncomeEntry.amount_fen).where(
-            IncomeEntry.month.in_(parts), counted_on.between(span.first, span.last)
-        ),
-    ).subquery()
+_PEOPLE = ("households", "assisted", "cash_fen")
 
 
-def _whole(month: date, span: Span) -> bool:
-    return span.first <= month and span.last >= spans_of(Every.MONTH, month, today=month).period.last
-
-
-def _income(query: AnySelect, found: Subquery, actor: Actor) -> Any:
-    return (
-        query.select_from(found)
-        .outerjoin(HouseholdAlias, HouseholdAlias.household_id == found.c.household_id)
-        .join(Household, Household.id == func.coalesce(HouseholdAlias.counts_for_id, found.c.household_id))
+def _reached(session: Session, actor: Actor, spans: Spans) -> list[Reached]:
+    """Households that firms paid, by their township: each counted once in a span, and in one township only."""
+    rows = _received(spans)
+    whose = func.coalesce(HouseholdAlias.counts_for_id, rows.c.household_id)
+    each = (
+        select(rows.c.span, whose.label("household_id"), func.sum(rows.c.amount_fen).label("amount_fen"))
+        .select_from(rows)
+        .outerjoin(HouseholdAlias, HouseholdAlias.household_id == rows.c.household_id)
+        .group_by(rows.c.span, whose)
+    )
+    if not actor.sees_county:
+        each = (
+            each.join(Household, Household.id == whose)
+            .join(Village, Village.id == Household.village_id)
+            .join(Township, Township.id == Village.township_id)
+            .join(Firm, Firm.id == rows.c.firm_id)
+            .where(area(actor))
+        )
+    found = each.subquery()
+    query = (
+        select(
+            found.c.span, Township.code, Township.name_zh, func.count().label("households"),
+            func.count().filter(Household.is_assisted).label("assisted"),
+            func.sum(found.c.amount_fen).label("cash_fen"),
+        )
+        .select_from(found)
+        .join(Household, Household.id == found.c.household_id)
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
-        .join(Firm, Firm.id == found.c.firm_id)
-        .where(area(actor))
-    )
+        .group_by(found.c.span, Township.code, Township.name_zh)
+        .order_by(Township.code)
+    )  # fmt: skip
+    reached: dict[str, Reached] = {}
+    for row in session.execute(query).mappings():
+        one = reached.setdefault(row["code"], Reached(row["code"], row["name_zh"], _nothing(_PEOPLE)))
+        one.figures.update(_numbers(row, _PEOPLE))
+    return list(reached.values())
 
 
-def _reached(session: Session, actor: Actor, span: Span) -> tuple[int, int, int]:
-    """(distinct households, assisted among them, fen of cash)."""
-    found, distinct = _entries(span), func.count(Household.id.distinct())
-    sums = select(distinct, distinct.filter(Household.is_assisted), func.coalesce(func.sum(found.c.amount_fen), 0))
-    households, assisted, fen = session.execute(_income(sums, found, actor)).one()
-    return int(households), int(assisted), int(fen)
+def counted_on() -> Any:
+    """The day on which an entry counts: the one it was earned on, or the first of the month that took it late."""
+    return func.greatest(IncomeEntry.earned_on, IncomeEntry.month)
 
 
-def _households(session: Session, actor: Actor, spans: Spans) -> dict[str, Any]:
-    """Households reached and their cash, by the township of the household, in the period and the year so far."""
+def _received(spans: Spans) -> Subquery:
+    """What firms paid, with the name of the span: whole months from the rollup, parts of months from the entries."""
+    found: list[Any] = []
+    for name, span in spans.named():
+        pieces, named = spanned.pieces_of(span), spanned.labelled(name)
+        if pieces.months:
+            of_month = (IncomeRollup.household_id, IncomeRollup.firm_id, IncomeRollup.amount_fen)
+            found.append(
+                select(named, *of_month).where(IncomeRollup.month.in_(pieces.months), IncomeRollup.firm_id > 0)
+            )
+        of_day = (IncomeEntry.household_id, IncomeEntry.firm_id, IncomeEntry.amount_fen)
+        found += [
+            select(named, *of_day).where(
+                IncomeEntry.month == month_of(days.first), IncomeEntry.firm_id.is_not(None),
+                counted_on().between(days.first, days.last),
+            )
+            for days in pieces.days
+        ]  # fmt: skip
+    return union_all(*found).subquery()
+
+
+def _households(session: Session, actor: Actor, counted: Counted) -> dict[str, Any]:
+    """Households reached and their cash, by the township of the household; all of the reader's area."""
     names = select(Township.code, Township.name_zh).where(
         Township.kind != TownshipKind.COMMUNITY_AREA, township_area(actor)
     )
-    rows: dict[str, dict[str, Any]] = {
-        code: {"key": code, "name": name} for code, name in session.execute(names.order_by(Township.code))
-    }
-    wanted = (("period", spans.period), ("cumulative", spans.cumulative), ("last_year", spans.last_year))
-    for span_name, span in wanted:
-        found, distinct = _entries(span), func.count(Household.id.distinct())
-        sums = select(
-            Township.code,
-            Township.name_zh,
-            distinct,
-            distinct.filter(Household.is_assisted),
-            func.sum(found.c.amount_fen),
-        )
-        grouped = _income(sums, found, actor).group_by(Township.code, Township.name_zh)
-        for code, name, households, assisted, fen in session.execute(grouped):
-            rows.setdefault(code, {"key": code, "name": name}).update({
-                f"{span_name}_households": int(households),
-                # Very few households would tell which of them is an assisted one.
-                f"{span_name}_assisted": int(assisted) if households >= FEW else None,
-                f"{span_name}_cash_fen": int(fen),
-            })  # fmt: skip
-    zero = {f"{name}_{figure}": 0 for name, _ in wanted for figure in ("households", "assisted", "cash_fen")}
-    done = [with_change(zero | row, "cash_fen") for _, row in sorted(rows.items())]
-    total: dict[str, Any] = {}
-    for span_name, span in wanted:
-        households, assisted, fen = _reached(session, actor, span)
-        total |= {
-            f"{span_name}_households": households, f"{span_name}_assisted": assisted, f"{span_name}_cash_fen": fen,
-        }  # fmt: skip
+    found = {code: Reached(code, name, _nothing(_PEOPLE)) for code, name in session.execute(names)}
+    found |= {reached.township: reached for reached in counted.reached}
+    rows = [
+        with_change({"key": code, "name": one.name, **_told(one.figures, assisted=True)}, "cash_fen")
+        for code, one in sorted(found.items())
+    ]
+    total = _nothing(_PEOPLE)
+    for reached in counted.reached:
+        _add(total, reached.figures)
     titles = {"households": ("带动农户", "count"), "assisted": ("其中帮扶户", "count"), "cash_fen": ("现金收入", "fen")}
     columns = [
         Column("乡镇", "name"),
         *(
             Column(f"{SPANS_ZH[name]}{title}", f"{name}_{figure}", unit)
             for figure, (title, unit) in titles.items()
-            for name, _ in wanted
+            for name in ("period", "cumulative", "last_year")
         ),
         Column("现金同比", "change_bp", "bp"),
     ]
-    return _section("households", "农户（按农户所在地）", columns, done, with_change(total, "cash_fen"))
+    return _section(
+        "households", "农户（按农户所在地）", columns, rows, with_change(_told(total, assisted=True), "cash_fen")
+    )

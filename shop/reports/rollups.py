@@ -7,6 +7,7 @@ for all: the three cannot disagree about what a row is.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import text
@@ -17,17 +18,24 @@ from shop.reports.models import Rollup
 #: Dirty marks answered for in one transaction.
 BATCH = 20_000
 #: A rebuild of years, or a first batch after a long pause, may take longer than a job's usual minute.
-_LONG = "SELECT set_config('statement_timeout', '15min', true), set_config('work_mem', '64MB', true)"
+_LONG = (
+    "SELECT set_config('statement_timeout', '15min', true), set_config('lock_timeout', '1min', true),"
+    " set_config('work_mem', '64MB', true)"
+)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A rollup table. `rows` selects `key` and `figures` from `{facts}`: all of them, or those of the dirty keys."""
+    """A rollup table. `rows` selects `key` and `figures` from `{facts}`: all of them, or those of the dirty keys.
+
+    `facts`: what is counted, where it is another than the plan's.
+    """
 
     name: str
     key: tuple[str, ...]
     figures: tuple[str, ...]
     rows: str
+    facts: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,9 @@ class Plan:
     """How a rollup is kept.
 
     `mark`: the columns of a dirty mark that are its key; `whose`: the same in the rollup's tables; `own`: in its facts.
-    `vanish`: whether a row may be there no more after a recount; never where facts are append-only.
+    `vanish`: whether a row may be there no more after a recount; never where facts are append-only. `above`: the rollup
+    that counts the rows of this one by month, refreshed with it. `months`: the first own column is a day, and a mark
+    names its month. `by_month`, `by_firm`: the columns of facts and of tables by which a rebuild is split into parts.
     """
 
     facts: str
@@ -44,6 +54,10 @@ class Plan:
     whose: tuple[str, ...]
     vanish: bool
     tables: tuple[Table, ...]
+    above: Rollup | None = None
+    months: bool = False
+    by_month: tuple[str, str] | None = None
+    by_firm: tuple[str, str] | None = None
 
 
 #: The figures of a set of orders, and where they are read: by day, firm and channel they are the rollup, by order they
@@ -111,8 +125,78 @@ _SALES = Plan(
             GROUP BY placed_on, orders.firm_id, channel_id, product_id
             """,
         ),
+        Table(
+            "partner_sales_rollup",
+            ("day", "firm_id", "channel_id", "partner_id", "occasion_id", "is_own", "from_file"),
+            ("orders", "weight_g", "amount_fen", "refunded_fen", "net_fen"),
+            """
+            SELECT placed_on AS day, firm_id, channel_id, partner_id, coalesce(occasion_id, 0) AS occasion_id, is_own,
+                from_file, count(*) AS orders, sum(weight_g)::bigint AS weight_g, sum(amount_fen)::bigint AS amount_fen,
+                sum(back_fen)::bigint AS refunded_fen,
+                sum(CASE payment_terms WHEN 'on_invoice' THEN owed_fen ELSE amount_fen - back_fen END)::bigint
+                    AS net_fen
+            FROM {facts} CROSS JOIN LATERAL (
+                SELECT sum(coalesce(accepted_g, order_lines.weight_g)) AS weight_g, sum(amount_fen) AS amount_fen,
+                    sum(order_lines.refunded_fen) AS back_fen, sum(coalesce(accepted_fen, amount_fen)) AS owed_fen,
+                    bool_or(price_basis = 'line') AS from_file
+                FROM order_lines WHERE order_lines.order_id = orders.id) AS sold
+            WHERE confirmed_at IS NOT NULL AND status <> 'cancelled'
+            GROUP BY placed_on, firm_id, channel_id, partner_id, coalesce(occasion_id, 0), is_own, from_file
+            """,
+        ),
     ),
+    above=Rollup.SALES_MONTHS,
+    by_month=("placed_on", "day"),
+    by_firm=("firm_id", "firm_id"),
 )  # fmt: skip
+
+
+def _monthly(of: Table) -> Table:
+    """The days of a table, counted by month."""
+    key = ("month", *of.key[1:])
+    columns = ", ".join(of.key[1:])
+    sums = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in of.figures)
+    return Table(
+        of.name.replace("_rollup", "_months"), key, of.figures,
+        f"SELECT date_trunc('month', day)::date AS month, {columns}, {sums} FROM {{facts}}"
+        f" GROUP BY date_trunc('month', day)::date, {columns}",
+        facts=of.name,
+    )  # fmt: skip
+
+
+_SALES_MONTHS = Plan(
+    facts="sales_rollup",
+    mark=("on_day", "a_id", "b_id"),
+    own=("day", "firm_id", "channel_id"),
+    whose=("month", "firm_id", "channel_id"),
+    vanish=True,
+    tables=tuple(_monthly(table) for table in _SALES.tables),
+    months=True,
+    by_month=("day", "month"),
+)
+
+_RECEIVABLES = Plan(
+    facts="orders",
+    mark=("on_day", "a_id", "b_id"),
+    own=("due_on", "firm_id", "partner_id"),
+    whose=("due_on", "firm_id", "partner_id"),
+    vanish=True,
+    tables=(
+        Table(
+            "receivable_rollup",
+            ("due_on", "firm_id", "partner_id"),
+            ("orders", "due_fen"),
+            """
+            SELECT due_on, firm_id, partner_id, count(*) AS orders, sum(owed_fen - paid_fen)::bigint AS due_fen
+            FROM {facts} CROSS JOIN LATERAL (
+                SELECT sum(accepted_fen) AS owed_fen FROM order_lines WHERE order_lines.order_id = orders.id) AS owed
+            WHERE due_on IS NOT NULL AND owed_fen > paid_fen
+            GROUP BY due_on, firm_id, partner_id
+            """,
+        ),
+    ),
+    by_month=("due_on", "due_on"),
+)
 
 _INCOME = Plan(
     facts="income_entries",
@@ -120,6 +204,7 @@ _INCOME = Plan(
     own=("month", "household_id"),
     whose=("month", "household_id"),
     vanish=False,
+    by_month=("month", "month"),
     tables=(
         Table(
             "income_rollup",
@@ -142,6 +227,7 @@ _REACH = Plan(
     own=("month", "household_id"),
     whose=("month", "household_id"),
     vanish=False,
+    by_month=("month", "month"),
     tables=(
         Table(
             "reach_rollup",
@@ -163,6 +249,7 @@ _COSTS = Plan(
     own=("month", "household_id"),
     whose=("month", "household_id"),
     vanish=False,
+    by_month=("month", "month"),
     tables=(
         Table(
             "cost_rollup",
@@ -216,6 +303,8 @@ _AGREEMENTS = Plan(
 
 PLANS: dict[Rollup, Plan] = {
     Rollup.SALES: _SALES,
+    Rollup.SALES_MONTHS: _SALES_MONTHS,
+    Rollup.RECEIVABLES: _RECEIVABLES,
     Rollup.INCOME: _INCOME,
     Rollup.REACH: _REACH,
     Rollup.AGREEMENTS: _AGREEMENTS,
@@ -225,39 +314,108 @@ PLANS: dict[Rollup, Plan] = {
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What a refresh did: marks answered for, keys recomputed, seconds it took."""
+    """What a refresh did: marks answered for, keys recomputed, seconds it took; whether it made way for a rebuild."""
 
     marks: int
     keys: int
     seconds: float
+    rested: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of a rollup is meant: all of it, a month of it, or a month of one firm."""
+
+    month: date | None = None
+    firm_id: int | None = None
+
+
+WHOLE = Part()
 
 
 def refresh(session: Session, rollup: Rollup, *, limit: int = BATCH) -> Refreshed:
     """Answer for up to `limit` dirty marks, oldest first: recompute their keys, drop rows that are no more.
 
     One statement on one snapshot: marks and facts are committed together, so a fact that it does not see leaves a mark
-    that it does not delete. One refresh of a rollup at a time (advisory lock).
+    that it does not delete. One refresh of a rollup at a time (advisory lock), none while parts of it are rebuilt. The
+    rollup above follows in the same transaction: no reader sees the days without their month.
     """
     began = time.perf_counter()
+    if session.scalar(_IN_PARTS, {"rollup": rollup.value}):
+        return Refreshed(0, 0, 0, rested=True)
     _alone(session, rollup)
-    marks, keys = session.execute(text(_refresh_sql(PLANS[rollup])), {"rollup": rollup.value, "limit": limit}).one()
+    plan = PLANS[rollup]
+    marks, keys = session.execute(text(_refresh_sql(plan)), {"rollup": rollup.value, "limit": limit}).one()
+    if plan.above is not None:
+        refresh(session, plan.above, limit=limit)
     return Refreshed(marks, keys, time.perf_counter() - began)
 
 
 def rebuild(session: Session, rollup: Rollup) -> int:
-    """Make a rollup from zero and return its rows: the same bytes as refreshing gives."""
+    """Make a rollup from zero, and the one above it, and return its rows: the same bytes as refreshing gives."""
     _alone(session, rollup)
     # Marks first: a fact committed from here on leaves a mark, whether the recount below sees it or not.
     session.execute(text("DELETE FROM dirty_keys WHERE rollup = :rollup"), {"rollup": rollup.value})
-    plan, rows = PLANS[rollup], 0
+    rows = _make(session, PLANS[rollup], WHOLE)
+    above = PLANS[rollup].above
+    return rows if above is None else rows + rebuild(session, above)
+
+
+def rebuild_part(session: Session, rollup: Rollup, part: Part) -> int:
+    """Make one part of a rollup from zero and return its rows. Parts may be made at once; a refresh waits for them.
+
+    Marks stay: whoever refreshes next answers for them, by then perhaps finding nothing to change.
+    """
+    session.execute(text(_LONG))
+    session.execute(text("SELECT pg_advisory_xact_lock_shared(hashtext(:name))"), {"name": f"rollup {rollup.value}"})
+    plan = PLANS[rollup]
+    _mark_above(session, plan, part)
+    rows = _make(session, plan, part)
+    _mark_above(session, plan, part)
+    return rows
+
+
+def _make(session: Session, plan: Plan, part: Part) -> int:
+    rows = 0
     for table in plan.tables:
-        session.execute(text(f"DELETE FROM {table.name}"))
+        session.execute(text(f"DELETE FROM {table.name}{_within(plan, part, table.name)}"), _bound(part))
         columns = ", ".join(table.key + table.figures)
         made = session.execute(
-            text(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({_all_rows(plan, table)}) AS fresh")
+            text(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({_rows(plan, table, part)}) AS fresh"),
+            _bound(part),
         )
         rows += made.rowcount  # type: ignore[attr-defined]
     return rows
+
+
+def _mark_above(session: Session, plan: Plan, part: Part) -> None:
+    if plan.above is not None:
+        kept, mark, whose = plan.tables[0].name, ", ".join(plan.mark), ", ".join(plan.whose)
+        session.execute(
+            text(
+                f"INSERT INTO dirty_keys (rollup, {mark}) SELECT DISTINCT '{plan.above}', {_month_of(whose)}"
+                f" FROM {kept}{_within(plan, part, kept)}"
+            ),
+            _bound(part),
+        )
+
+
+def months_of(session: Session, rollup: Rollup) -> list[date]:
+    """The months in which a rollup has facts or rows; none where it is not kept by month."""
+    plan = PLANS[rollup]
+    if plan.by_month is None:
+        return []
+    of_facts, of_rows = plan.by_month
+    sides = [(plan.facts, of_facts), *((table.name, of_rows) for table in plan.tables)]
+    ends = " UNION ALL ".join(f"SELECT min({column}), max({column}) FROM {name}" for name, column in sides)
+    return list(
+        session.execute(
+            text(
+                "SELECT generate_series(date_trunc('month', min(low)), date_trunc('month', max(high)), '1 month')::date"
+                f" FROM ({ends}) AS ends (low, high)"
+            )
+        ).scalars()
+    )
 
 
 @dataclass(frozen=True)
@@ -273,7 +431,7 @@ class Difference:
         return f"{self.table} {self.side}: {facts}"
 
 
-def compare(session: Session, rollup: Rollup, *, limit: int = 20) -> list[Difference]:
+def compare(session: Session, rollup: Rollup, part: Part = WHOLE, *, limit: int = 20) -> list[Difference]:
     """Recount a rollup from its facts and return where it differs, at most `limit` rows of each table.
 
     One snapshot for each table; keys with a mark still waiting are left out, for nobody has answered for them yet.
@@ -282,7 +440,8 @@ def compare(session: Session, rollup: Rollup, *, limit: int = 20) -> list[Differ
     found: list[Difference] = []
     for table in PLANS[rollup].tables:
         rows = session.execute(
-            text(_compare_sql(PLANS[rollup], table)), {"rollup": rollup.value, "limit": limit}
+            text(_compare_sql(PLANS[rollup], table, part)),
+            {"rollup": rollup.value, "limit": limit} | _bound(part),
         ).mappings()
         for row in rows:
             facts = dict(row)
@@ -295,13 +454,57 @@ def proofs() -> list[tuple[Rollup, str, str]]:
     return [(rollup, table.name, _compare_sql(plan, table)) for rollup, plan in PLANS.items() for table in plan.tables]
 
 
+def rows_of_all(rollup: Rollup, table: str) -> str:
+    """The SELECT of all rows of a table, counted from the facts."""
+    plan = PLANS[rollup]
+    return next(_rows(plan, one, WHOLE) for one in plan.tables if one.name == table)
+
+
 def _alone(session: Session, rollup: Rollup) -> None:
     session.execute(text(_LONG))
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"rollup {rollup.value}"})
 
 
-def _all_rows(plan: Plan, table: Table) -> str:
-    return table.rows.format(facts=plan.facts)
+#: Whether parts of a rollup wait to be made from zero.
+_IN_PARTS = text(
+    "SELECT EXISTS (SELECT FROM rollup_parts WHERE rollup = :rollup AND work = 'rebuild' AND done_at IS NULL)"
+)
+
+
+def _facts(plan: Plan, table: Table) -> tuple[str, str]:
+    """What a table counts, and the name by which it is called."""
+    facts = table.facts or plan.facts
+    return facts, facts.rpartition(" ")[2]
+
+
+def _rows(plan: Plan, table: Table, part: Part) -> str:
+    """The rows of a part, counted from the facts."""
+    facts, name = _facts(plan, table)
+    within = _within(plan, part, None)
+    return table.rows.format(facts=f"(SELECT * FROM {facts}{within}) AS {name}" if within else facts)
+
+
+def _within(plan: Plan, part: Part, table: str | None) -> str:
+    """The WHERE that a part makes, over the facts or over `table`."""
+    side = 0 if table is None else 1
+    wanted = []
+    if part.month is not None and plan.by_month:
+        day = plan.by_month[side]
+        wanted.append(f"{day} >= :month AND {day} < CAST(CAST(:month AS date) + interval '1 month' AS date)")
+    if part.firm_id is not None and plan.by_firm:
+        wanted.append(f"{plan.by_firm[side]} = :firm")
+    return f" WHERE {' AND '.join(wanted)}" if wanted else ""
+
+
+def _bound(part: Part) -> dict[str, object]:
+    bound = {"month": part.month, "firm": part.firm_id}
+    return {name: value for name, value in bound.items() if value is not None}
+
+
+def _month_of(columns: str) -> str:
+    """The columns of a key, its day made the first of its month."""
+    day, _, rest = columns.partition(", ")
+    return f"date_trunc('month', {day})::date, {rest}"
 
 
 def _dirty_rows(plan: Plan, table: Table) -> str:
@@ -310,8 +513,12 @@ def _dirty_rows(plan: Plan, table: Table) -> str:
     LATERAL behind OFFSET 0: one index scan for each key, whatever the planner thinks of their number, so that the cost
     follows the keys and not the history.
     """
-    name = plan.facts.rpartition(" ")[2]
-    own = f"SELECT * FROM {plan.facts} WHERE {_same(name, plan.own, 'keys', plan.mark)} OFFSET 0"
+    facts, name = _facts(plan, table)
+    same = _same(name, plan.own[plan.months :], "keys", plan.mark[plan.months :])
+    if plan.months:
+        day, month = f"{name}.{plan.own[0]}", f"keys.{plan.mark[0]}"
+        same += f" AND {day} >= {month} AND {day} < ({month} + interval '1 month')::date"
+    own = f"SELECT * FROM {facts} WHERE {same} OFFSET 0"
     return table.rows.format(facts=f"keys CROSS JOIN LATERAL ({own}) AS {name}")
 
 
@@ -319,10 +526,16 @@ def _refresh_sql(plan: Plan) -> str:
     """Take marks, and for each table: recount their keys, delete what is no more, write what changed."""
     mark = ", ".join(plan.mark)
     parts = [
-        "taken AS (DELETE FROM dirty_keys WHERE id IN (SELECT id FROM dirty_keys WHERE rollup = :rollup"
-        f" ORDER BY id LIMIT :limit) RETURNING {mark})",
+        # Up to the id of the last one wanted: a range, which needs no guess of how many rows a queue holds just now.
+        "taken AS (DELETE FROM dirty_keys WHERE rollup = :rollup AND id <= (SELECT max(id) FROM (SELECT id"
+        f" FROM dirty_keys WHERE rollup = :rollup ORDER BY id LIMIT :limit) AS first) RETURNING {mark})",
         f"keys AS MATERIALIZED (SELECT DISTINCT {mark} FROM taken ORDER BY {mark})",
     ]
+    if plan.above is not None:
+        parts.append(
+            f"raised AS (INSERT INTO dirty_keys (rollup, {mark}) SELECT DISTINCT '{plan.above}', {_month_of(mark)}"
+            " FROM keys)"
+        )
     for table in plan.tables:
         columns = ", ".join(table.key + table.figures)
         kept = ", ".join(f"kept.{figure}" for figure in table.figures)
@@ -343,15 +556,16 @@ def _refresh_sql(plan: Plan) -> str:
     return "WITH " + ", ".join(parts) + " SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM keys)"
 
 
-def _compare_sql(plan: Plan, table: Table) -> str:
+def _compare_sql(plan: Plan, table: Table, part: Part = WHOLE) -> str:
     columns = ", ".join(table.key + table.figures)
     quiet = (
         "NOT EXISTS (SELECT FROM dirty_keys WHERE rollup = :rollup AND "
         f"{_same('dirty_keys', plan.mark, 'odd', plan.whose)})"
     )
     return f"""
-        WITH recounted AS (SELECT {columns} FROM ({_all_rows(plan, table)}) AS odd WHERE {quiet}),
-        kept AS (SELECT {columns} FROM {table.name} AS odd WHERE {quiet})
+        WITH recounted AS (SELECT {columns} FROM ({_rows(plan, table, part)}) AS odd WHERE {quiet}),
+        kept AS (SELECT {columns} FROM (SELECT * FROM {table.name}{_within(plan, part, table.name)}) AS odd
+            WHERE {quiet})
         (SELECT 'recounted' AS side, * FROM (TABLE recounted EXCEPT TABLE kept) AS missing LIMIT :limit)
         UNION ALL
         (SELECT 'kept' AS side, * FROM (TABLE kept EXCEPT TABLE recounted) AS wrong LIMIT :limit)

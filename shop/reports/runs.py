@@ -1,8 +1,8 @@
 """Which job ran for which period: claimed by a row, so that two schedulers, or one that comes back, do it once."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -37,3 +37,10 @@ def touch(session: Session, job: str, *, rows: int, now: datetime, seconds: floa
 def last_done(session: Session, job: str) -> datetime | None:
     """When `job` had last done everything, or None if never."""
     return session.scalar(select(JobRun.finished_at).where(JobRun.job == job, JobRun.period == LATEST))
+
+
+def last_day(session: Session, job: str) -> date | None:
+    """The last day for which a daily job was done, or None if never."""
+    done = select(func.max(JobRun.period)).where(JobRun.job == job, JobRun.finished_at.is_not(None))
+    day = session.scalar(done)
+    return None if day is None else date.fromisoformat(day)

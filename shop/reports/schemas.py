@@ -11,7 +11,10 @@ from shop.kit.schemas import MAX_PAGE, Code, Day, Month, PageQuery, QueryWhole, 
 from shop.reports.agreement_report import AgreementsBy
 from shop.reports.explain import Measure
 from shop.reports.explain_agreements import EXPLAINED
+from shop.reports.explain_periodic import PERIODIC_FIGURES
 from shop.reports.income_report import IncomeBy
+from shop.reports.models import PartWork, Rollup
+from shop.reports.periodic import SPANS_ZH
 from shop.reports.periods import Every
 from shop.reports.queries import Period
 
@@ -510,6 +513,49 @@ class Periodic(Schema):
     sections = fields.List(fields.Nested(SectionOut))
 
 
+class PeriodicExplainFilter(PeriodicFilter, PageQuery):
+    """Which figure: of a section its row `key` (without it the total), over one of the spans."""
+
+    section = fields.String(required=True, validate=validate.OneOf(sorted(PERIODIC_FIGURES)))
+    key = Text(high=40, load_default=None)
+    figure = fields.String(
+        required=True, validate=validate.OneOf(sorted({f for of in PERIODIC_FIGURES.values() for f in of}))
+    )
+    span = fields.String(load_default="period", validate=validate.OneOf(sorted(SPANS_ZH)))
+
+
+class PeriodicSource(Schema):
+    """A row behind a figure; `value` is its part of it. What it has not is left out."""
+
+    day = fields.Date()
+    source_code = fields.String(allow_none=True)
+    source = fields.String()
+    firm = fields.String(allow_none=True)
+    channel = fields.Enum(ChannelKind, by_value=True)
+    partner = fields.String(allow_none=True)
+    sku = fields.String(allow_none=True)
+    household = fields.String()
+    kind = fields.Enum(IncomeKind, by_value=True)
+    amount_fen = fields.Integer()
+    value = fields.Integer()
+
+
+class PeriodicExplained(Schema):
+    """The rows behind one figure, newest first; `value` is the sum of all of them."""
+
+    every = fields.String()
+    section = fields.String()
+    key = fields.String(allow_none=True)
+    figure = fields.String()
+    span = fields.String()
+    first = fields.Date(data_key="from", attribute="from")
+    last = fields.Date(data_key="to", attribute="to")
+    rows = fields.Integer()
+    value = fields.Integer()
+    items = fields.List(fields.Nested(PeriodicSource))
+    next = fields.String(allow_none=True)
+
+
 class ReportToSend(StrictSchema):
     """Which report is sent; `note`: why again, from the second version on."""
 
@@ -600,9 +646,37 @@ class DirtyKeys(Schema):
     keys = fields.Integer()
 
 
+class PartsAtWork(Schema):
+    """How far a rollup that is made from zero or proved has come; `found` is the first difference of a proof."""
+
+    rollup = fields.Enum(Rollup, by_value=True)
+    work = fields.Enum(PartWork, by_value=True)
+    parts = fields.Integer()
+    done = fields.Integer()
+    rows = fields.Integer()
+    took_ms = fields.Integer(metadata={"description": "Of all workers together"})
+    last_done_at = fields.DateTime(allow_none=True)
+    differences = fields.Integer()
+    found = fields.String(allow_none=True)
+
+
+class RebuildAsked(StrictSchema):
+    """A rollup to be made from zero."""
+
+    rollup = fields.Enum(Rollup, by_value=True, required=True)
+
+
+class RebuildBegun(Schema):
+    """How many parts the workers have before them."""
+
+    rollup = fields.Enum(Rollup, by_value=True)
+    parts = fields.Integer()
+
+
 class JobsAtWork(Schema):
-    """All jobs. `rollups_differ`: whether the last nightly recount found a difference; null before the first."""
+    """All jobs. `rollups_differ`: whether the nightly recount found a difference; null until all of it was done."""
 
     items = fields.List(fields.Nested(JobAtWork))
     dirty = fields.List(fields.Nested(DirtyKeys))
+    parts = fields.List(fields.Nested(PartsAtWork))
     rollups_differ = fields.Boolean(allow_none=True)

@@ -16,7 +16,7 @@ from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.reports.columns import BY_ROW, Column
 from shop.reports.errors import PeriodNotBegun, ReportNeedsReason, ReportUnchanged
 from shop.reports.models import SentReport
-from shop.reports.periodic import SUMMARY, periodic, totals
+from shop.reports.periodic import SUMMARY, counted, periodic, totals
 from shop.reports.periods import Every, before, period_of, spans_of, title_zh
 
 #: Who sends reports: a firm reads its own and sends none.
@@ -155,7 +155,8 @@ def _adjustments(session: Session, office: Office, every: Every, on: date, *, no
     rows = []
     if body is not None:
         sent = {row["key"]: row for row in json.loads(body.body)["sections"][0]["rows"]}
-        current = totals(session, office.actor, spans_of(every, period.first, today=beijing_day(now)))
+        spans = spans_of(every, period.first, today=beijing_day(now))
+        current = totals(office.actor, counted(session, office.actor, spans))
         for name, (title, unit) in SUMMARY.items():
             said, holds = sent[name]["period_value"], current[f"period_{name}"]
             if said != holds:

@@ -17,11 +17,11 @@ from shop.access.queries import me
 from shop.channels.policies import POLICIES
 from shop.income.models import Category, IncomeKind
 from shop.kit.clock import beijing_day
-from shop.kit.db import db, transaction
+from shop.kit.db import db, release, transaction
 from shop.kit.errors import DomainError
 from shop.kit.http import file_response, now
 from shop.kit.schemas import cursor_key, page
-from shop.kit.tables import CSV_TYPE, XLSX_TYPE, Cell, Sheet
+from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE, Cell, Sheet
 from shop.places.queries import place_names
 from shop.reports import schemas
 from shop.reports.agreement_report import AgreementsBy, agreements_report
@@ -29,10 +29,12 @@ from shop.reports.area import READERS, sees_households
 from shop.reports.columns import Column, sheet, written
 from shop.reports.explain import Measure, explain_income
 from shop.reports.explain_agreements import explain_agreements
-from shop.reports.files import as_bytes, columns_of, periodic_sheets
+from shop.reports.explain_periodic import Figure, explain_periodic, figure_at
+from shop.reports.files import as_bytes, columns_of
+from shop.reports.files import periodic_file as as_file
 from shop.reports.gain import gain
 from shop.reports.income_report import CATEGORY_NAMES, TOWNSHIP_DIGITS, IncomeBy, Months, income_report, latest_year
-from shop.reports.periods import NAMES_ZH, Every
+from shop.reports.periods import NAMES_ZH, Every, period_of, title_zh
 from shop.reports.sent import SENDERS, body_of, current_report, list_sent, send_report
 from shop.web.panels import Card, Chart, Link, table
 from shop.web.signin import from_our_page, page_for
@@ -45,6 +47,8 @@ ROWS = 100
 ROWS_OF_A_FILE = 200_000
 FILE_KINDS = {"xlsx": XLSX_TYPE, "csv": CSV_TYPE}
 FILE_NAMES = {"xlsx": "Excel", "csv": "CSV"}
+#: A periodic report also comes as it is printed.
+PERIODIC_KINDS = FILE_KINDS | {"pdf": PDF_TYPE}
 
 CATEGORY_ZH = {
     Category.WAGE: "工资性收入", Category.BUSINESS: "经营收入", Category.PROPERTY: "财产性收入",
@@ -443,7 +447,7 @@ def _income_link(query: dict[str, Any], months: Months, by: IncomeBy) -> Link:
 def _source_zh(row: dict[str, Any]) -> dict[str, Any]:
     """A row behind a figure, its words in Chinese."""
     said = dict(row)
-    if "kind" in row:
+    if row.get("kind"):
         said["category_zh"] = KIND_ZH[row["kind"]]
     if "channel" in row:
         said["channel_zh"] = POLICIES[row["channel"]].name_zh
@@ -464,17 +468,70 @@ def periodic() -> str:
         tabs=[(NAMES_ZH[kind], _here(query | {"every": kind}), kind is query["every"]) for kind in Every],
         files=[
             (name, url_for("dashboard.periodic_file", every=query["every"].value, on=str(on), kind=kind))
-            for kind, name in FILE_NAMES.items()
+            for kind, name in (FILE_NAMES | {"pdf": "PDF"}).items()
         ],
         tables=[
-            table(section["title"], columns_of(section), section["rows"], section["total"], lambda column, row: None)
+            table(section["title"], columns_of(section), section["rows"], section["total"],
+                  _periodic_link(query["every"], on, section["code"]))
             for section in report["sections"]
         ],
         sends=actor.has(*SENDERS), sent=_sent(actor),
     )  # fmt: skip
 
 
-@blueprint.route("/reports/periodic.<any(xlsx, csv):kind>")
+def _periodic_link(every: Every, on: date, section: str) -> Link:
+    """Each figure leads to the rows that make it; what agreements kept, to their facts up to the last day."""
+    if section == "agreements":
+        return _agreement_link({"by": AgreementsBy.AGREEMENT}, period_of(every, on).last)
+
+    def link(column: Column, row: dict[str, Any] | None) -> str | None:
+        asked = figure_at(section, column.path, None if row is None else row["key"])
+        if asked is None:
+            return None
+        named = {name: value for name, value in vars(asked).items() if value is not None}
+        return url_for("dashboard.periodic_why", every=every.value, on=str(on), **named)
+
+    return link
+
+
+@blueprint.route("/reports/periodic/why")
+@page_for(*READERS)
+def periodic_why() -> str:
+    """数字来源 · The rows that make one figure of a periodic report; their sum is the figure."""
+    moment = now()
+    query, wrong = _asked(
+        schemas.PeriodicExplainFilter(),
+        lambda: {"on": str(beijing_day(moment)), "section": "channels", "figure": "net_fen"},
+    )
+    on = query["on"] or beijing_day(moment)
+    asked = Figure(query["section"], query["key"], query["figure"], query["span"])
+    found = explain_periodic(
+        db.session(), current_actor(), query["every"], on, asked, now=moment, limit=query["limit"],
+        before_id=cursor_key(query["cursor"]),
+    )  # fmt: skip
+    rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
+    items = [_source_zh(row) for row in rows["items"]]  # type: ignore[attr-defined]
+    there = {name for row in items for name, value in row.items() if value is not None}
+    unit = {"fen": "fen", "g": "g"}.get(asked.figure.rpartition("_")[2], "count")
+    return _page(
+        "periodic_why", "数字来源", wrong=wrong, found=found, unit=unit,
+        report=title_zh(query["every"], period_of(query["every"], on)),
+        back=url_for("dashboard.periodic", every=query["every"].value, on=str(on)),
+        table=table(
+            "明细", [*(column for column in _SOURCES if column.path in there), Column("计入", "value", unit)], items,
+            {"value": found["value"]} if there else None, lambda column, row: None,
+            more=_here(query | {"cursor": rows["next"]}) if rows["next"] else None,
+        ),
+    )  # fmt: skip
+
+
+_SOURCES = [
+    Column("日期", "day"), Column("单号或凭据", "source_code"), Column("农户", "household"), Column("企业", "firm"),
+    Column("渠道", "channel_zh"), Column("经手", "partner"), Column("商品", "sku"), Column("类别", "category_zh"),
+]  # fmt: skip
+
+
+@blueprint.route("/reports/periodic.<any(xlsx, csv, pdf):kind>")
 @page_for(*READERS)
 def periodic_file(kind: str) -> AnyResponse:
     """报表文件 · The same report as a file."""
@@ -482,7 +539,8 @@ def periodic_file(kind: str) -> AnyResponse:
     query, _ = _asked(schemas.PeriodicFilter(), lambda: {"on": str(beijing_day(moment))})
     on = query["on"] or beijing_day(moment)
     report = current_report(db.session(), current_actor(), query["every"], on, now=moment)
-    return file_response(as_bytes(FILE_KINDS[kind], periodic_sheets(report)), FILE_KINDS[kind], report["title"])
+    release()
+    return file_response(as_file(PERIODIC_KINDS[kind], report), PERIODIC_KINDS[kind], report["title"])
 
 
 @blueprint.route("/reports/sent/<string:code>")
@@ -497,6 +555,15 @@ def sent_report(code: str) -> str:
             for section in report["sections"]
         ],
     )  # fmt: skip
+
+
+@blueprint.route("/reports/sent/<string:code>.pdf")
+@page_for(*SENDERS)
+def sent_file(code: str) -> AnyResponse:
+    """已报送的文件 · A report as it was sent, on paper."""
+    report = json.loads(body_of(db.session(), current_actor(), code))
+    release()
+    return file_response(as_file(PDF_TYPE, report), PDF_TYPE, code)
 
 
 @blueprint.route("/reports/sent", methods=["POST"])

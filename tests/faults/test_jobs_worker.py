@@ -22,10 +22,14 @@ from shop.local.process import start, stop
 from shop.local.servers import valkey
 from shop.orders.jobs import SETTLE_ORDER
 from shop.orders.models import Order
-from shop.reports.models import SalesRollup
+from shop.reports import parts
+from shop.reports.jobs import WORK_ON_PARTS
+from shop.reports.models import PartWork, Rollup, SalesRollup
 from shop.settlement.models import Settlement
+from tasks.broker import bare_celery
 from tasks.build import make_celery
 from tests.factories.sales import ready
+from tests.reports.test_reports_rollups import contents, refresh_all
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_ORDER = 999_999_999
@@ -210,3 +214,53 @@ def test_with_beat_everything_follows_by_itself(
 def _settled_in_rollup() -> int:
     with Session(db.engine) as session:
         return sum(session.scalars(select(SalesRollup.settled_orders)))
+
+
+def test_a_worker_killed_in_a_rebuild_changes_nothing_and_two_others_end_it(
+    county: Flask, clock: WalkingClock, broker: None, tmp_path: Path, program: Program
+) -> None:
+    with transaction() as session:
+        season = ready(session, clock.now())
+        season.settled(season.paid())
+        refresh_all(session)
+        before = contents(session)
+        asked = parts.ask(
+            session, Rollup.INCOME, PartWork.REBUILD, parts.parts_of(session, Rollup.INCOME), now=clock.now()
+        )
+    blocker = db.engine.connect()
+    # Its third part cannot go on: the worker is killed while it holds it.
+    blocker.execute(text("SELECT FROM income_rollup WHERE month = '2025-03-01' FOR UPDATE"))
+    with program(*WORKER) as worker:
+        look_at_parts()
+        wait_until(lambda: done_parts() == 2 and waits_for_a_lock())
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+    blocker.rollback()
+    blocker.close()
+    with transaction() as session:
+        assert contents(session) == before
+    assert 2 <= done_parts() < asked
+    with program(*WORKER), program(*WORKER, "--hostname", "second@%h"):
+        for _ in range(2):
+            look_at_parts()
+        wait_until(lambda: done_parts() == asked)
+    with transaction() as session:
+        assert contents(session) == before
+
+
+def look_at_parts() -> None:
+    """What beat says every few seconds."""
+    from flask import current_app
+
+    bare_celery(current_app.extensions["settings"].redis_url).send_task(WORK_ON_PARTS.name)
+
+
+def done_parts() -> int:
+    with Session(db.engine) as session:
+        return int(session.execute(text("SELECT count(*) FROM rollup_parts WHERE done_at IS NOT NULL")).scalar_one())
+
+
+def waits_for_a_lock() -> bool:
+    with Session(db.engine) as session:
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%income_rollup%'"
+        return int(session.execute(text(waits)).scalar_one()) > 0

@@ -1,5 +1,6 @@
 """Reports over HTTP: exact figures, everybody's own area, and what each figure says of itself."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -615,5 +616,17 @@ def test_an_operator_sees_every_job_and_what_waits(reports: Reports) -> None:
     assert set(all_jobs()) <= set(jobs)
     assert jobs["reports.refresh_sales"]["last_success_at"] == A_DAY_IN_JULY.isoformat()
     assert jobs["settlement.settle_order"]["waiting"] == 6
-    assert (found["rollups_differ"], found["dirty"]) == (None, [])
+    assert (found["rollups_differ"], found["dirty"], found["parts"]) == (None, [], [])
+    client, wanted = reports.app.test_client(), {"rollup": "income"}
+    once, twice = (
+        client.post("/api/v1/reports/rebuilds", json=wanted, headers=reports.operator).get_json() for _ in range(2)
+    )
+    assert once == twice
+    (part,) = reports.get("/api/v1/reports/jobs")["parts"]
+    assert (part["rollup"], part["work"], part["parts"], part["done"]) == ("income", "rebuild", once["parts"], 0)
     assert reports.status("/api/v1/reports/jobs", reports.township) == 403
+    told = reports.app.test_client().get("/metrics").get_data(as_text=True)
+    assert f'shop_rollup_part_parts{{rollup="income",work="rebuild"}} {float(once["parts"])}' in told
+    assert 'shop_job_waiting{job="settlement.settle_order"} 6.0' in told
+    (last,) = re.findall(r'shop_job_last_success_seconds{job="reports.refresh_sales"} (\S+)', told)
+    assert float(last) == A_DAY_IN_JULY.timestamp()

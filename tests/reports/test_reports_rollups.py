@@ -77,6 +77,8 @@ def mark_all(session: Session) -> None:
             """
             INSERT INTO dirty_keys (rollup, on_day, a_id, b_id) SELECT * FROM (
                 SELECT 'sales', placed_on, firm_id, channel_id FROM orders
+                UNION ALL SELECT 'sales_months', date_trunc('month', placed_on)::date, firm_id, channel_id FROM orders
+                UNION ALL SELECT 'receivables', due_on, firm_id, partner_id FROM orders WHERE due_on IS NOT NULL
                 UNION ALL SELECT 'income', month, household_id, NULL FROM income_entries
                 UNION ALL SELECT 'reach', month, household_id, NULL FROM sales_reach
                 UNION ALL SELECT 'agreements', NULL, id, NULL FROM agreements

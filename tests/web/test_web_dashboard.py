@@ -280,6 +280,29 @@ def test_a_report_is_shown_sent_once_and_shown_as_it_was_sent(pages: Pages) -> N
     assert pages.browser("changle").get("/reports/sent/month-2025-07-01-140829-v1").status_code == 404
 
 
+def test_a_figure_of_a_report_leads_to_its_rows_and_their_sum_is_the_figure(pages: Pages) -> None:
+    page = pages.page("office", "/reports/periodic?every=month&on=2025-07-15")
+    links = re.findall(r'<a href="(/reports/periodic/why[^"]+)">([^<]+)</a>', page)
+    cash = next((html.unescape(href), shown) for href, shown in links if "figure=cash_fen" in href)
+    net = next((html.unescape(href), shown) for href, shown in links if "section=channels" in href and shown != "0.00")
+    for href, shown in (cash, net):
+        why = pages.page("office", href)
+        assert f"<b>{shown}</b> 元" in why
+        assert "下列各笔相加即为该数字" in why
+    assert pages.browser("office").get("/reports/periodic/why?section=sessions&figure=cash_fen").status_code == 404
+
+
+def test_a_report_is_printed_and_one_that_was_sent_always_the_same(pages: Pages) -> None:
+    browser = pages.browser("office")
+    paper = browser.get("/reports/periodic.pdf?every=month&on=2025-07-15")
+    assert (paper.status_code, paper.content_type, paper.data[:5]) == (200, "application/pdf", b"%PDF-")
+    browser.post("/reports/sent", data={"every": "month", "on": "2025-07-15", "note": "印"})
+    code = re.findall(r"/reports/sent/(month-2025-07-01-140829-v[0-9]+)", browser.get("/reports/periodic").text)[0]
+    first, second = (browser.get(f"/reports/sent/{code}.pdf") for _ in range(2))
+    assert first.data == second.data
+    assert f"{code}.pdf" in first.headers["Content-Disposition"]
+
+
 @pytest.mark.parametrize("kind", ["xlsx", "csv"])
 def test_the_file_beside_a_report_is_that_report(pages: Pages, kind: str) -> None:
     answer = pages.browser("office").get(f"/reports/periodic.{kind}?every=month&on=2025-07-15")

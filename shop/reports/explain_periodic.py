@@ -1,0 +1,234 @@
+"""Why a figure of a periodic report is what it is: the order lines, orders, entries or households that make it.
+
+Counted from the facts, with the days, area and names of the report; the values of the rows add up to the figure.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from shop.access.guard import Actor
+from shop.catalog.models import Firm, Product
+from shop.channels.models import Channel, Occasion, OccasionKind, Partner, PartnerKind
+from shop.farmers.models import Household
+from shop.income.models import IncomeEntry
+from shop.kit.clock import beijing_day, month_of
+from shop.kit.errors import NotFoundError
+from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
+from shop.places.models import Township, Village
+from shop.reports.area import area
+from shop.reports.explain import entries_with_sources
+from shop.reports.income_report import Months
+from shop.reports.periodic import CLASSES, SPANS_ZH, counted_on
+from shop.reports.periods import Every, Span, Spans, spans_of
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a section: of the row `key` (None = its total), over one of the spans."""
+
+    section: str
+    key: str | None
+    figure: str
+    span: str
+
+
+_SALES_KEYS: dict[str, ColumnElement[Any]] = {
+    "channels": Channel.kind.expression, "townships": Township.code.expression, "firms": Firm.code.expression,
+    "products_by_amount": Product.sku.expression, "products_by_weight": Product.sku.expression,
+}  # fmt: skip
+_PARTNER_SECTIONS = {f"{kind.value}_partners": kind for kind in PartnerKind if kind is not PartnerKind.CADRE}
+_OF_LINES = ("net_fen", "weight_g")
+_OF_ORDERS = {"orders": literal(1), "paid_fen": Order.paid_fen, "refunded_fen": Order.refunded_fen}
+_SALES_FIGURES = (*_OF_LINES, "orders")
+_OF_PEOPLE = ("households", "cash_fen")
+
+#: The figures of each section that rows explain. Rates follow from them; who is assisted, and which cadre brought
+#: what, is told to nobody.
+PERIODIC_FIGURES: dict[str, tuple[str, ...]] = {
+    "summary": (*_SALES_FIGURES, "paid_fen", "refunded_fen", *_OF_PEOPLE),
+    **dict.fromkeys((*_SALES_KEYS, *_PARTNER_SECTIONS, "cadres", "origins"), _SALES_FIGURES),
+    "sessions": ("orders", "ordered_fen", "refunded_fen", "net_fen", "weight_g"),
+    "households": _OF_PEOPLE,
+    "receivables": ("due_fen", "overdue_fen"),
+}
+
+
+def figure_at(section: str, path: str, key: str | None) -> Figure | None:
+    """The figure that stands in column `path` of the row `key` (None = the total), if rows explain it."""
+    match section:
+        case "summary":
+            found = Figure(section, None, key or "", path.removesuffix("_value"))
+        case "sessions":
+            found = Figure(section, key, path, "period")
+        case "receivables":
+            found = Figure(section, key, path, "day")
+        case _:
+            span = next((span for span in SPANS_ZH if path.startswith(f"{span}_")), "")
+            found = Figure(section, key, path.removeprefix(f"{span}_"), span)
+    return found if found.span in SPANS_ZH and found.figure in PERIODIC_FIGURES.get(section, ()) else None
+
+
+def explain_periodic(
+    session: Session, actor: Actor, every: Every, on: date, asked: Figure, *, now: datetime, limit: int,
+    before_id: int | None,
+) -> dict[str, Any]:  # fmt: skip
+    """The rows behind a figure, newest first, `limit` + 1 of them, each with its part; and the sum of all.
+
+    Raises NotFoundError when the section has no such figure.
+    """
+    if asked.figure not in PERIODIC_FIGURES.get(asked.section, ()):
+        raise NotFoundError(what=f"{asked.section}.{asked.figure}")
+    spans = spans_of(every, on, today=beijing_day(now))
+    span: Span = dict(spans.named())[asked.span]
+    if asked.section == "receivables":
+        query = _owed(actor, asked, beijing_day(now))
+    elif asked.figure in _OF_PEOPLE:
+        query = _received(actor, asked, span)
+    else:
+        query = _sold(actor, asked, span, spans)
+    found = query.subquery()
+    rows, value = session.execute(select(func.count(), func.coalesce(func.sum(found.c.value), 0))).one()
+    page = select(found).order_by(found.c.id.desc()).limit(limit + 1)
+    if before_id is not None:
+        page = page.where(found.c.id < before_id)
+    return {
+        "every": every.value,
+        "on": on,
+        "section": asked.section,
+        "key": asked.key,
+        "figure": asked.figure,
+        "span": asked.span,
+        "from": span.first,
+        "to": span.last,
+        "rows": rows,
+        "value": int(value),
+        "items": [dict(row) for row in session.execute(page).mappings()],
+    }
+
+
+def _of_orders(query: Any, actor: Actor) -> Any:
+    return (
+        query.select_from(Order)
+        .join(Channel, Channel.id == Order.channel_id)
+        .join(Partner, Partner.id == Order.partner_id)
+        .join(Firm, Firm.id == Order.firm_id)
+        .join(Village, Village.id == Firm.village_id)
+        .join(Township, Township.id == Village.township_id)
+        .where(area(actor))
+    )
+
+
+#: What is said of an order. Which cadre brought it is nobody's business here.
+_ORDER = (
+    Order.placed_on.label("day"), Order.number.label("source_code"), Firm.code.label("firm"),
+    Channel.kind.label("channel"),
+    case((Partner.kind == PartnerKind.CADRE, None), else_=Partner.code).label("partner"),
+)  # fmt: skip
+_LINE = {
+    "net_fen": case(
+        (Order.payment_terms == PaymentTerms.ON_INVOICE, func.coalesce(OrderLine.accepted_fen, OrderLine.amount_fen)),
+        else_=OrderLine.amount_fen - OrderLine.refunded_fen,
+    ),
+    "weight_g": func.coalesce(OrderLine.accepted_g, OrderLine.weight_g),
+    "ordered_fen": OrderLine.amount_fen,
+    "refunded_fen": OrderLine.refunded_fen,
+}
+
+
+def _sold(actor: Actor, asked: Figure, span: Span, spans: Spans) -> Any:
+    """Order lines, or orders where the figure counts orders or their money."""
+    by_order = asked.figure == "orders" or (asked.section == "summary" and asked.figure in _OF_ORDERS)
+    if by_order:
+        query = _of_orders(select(Order.id, *_ORDER, _OF_ORDERS[asked.figure].label("value")), actor)
+    else:
+        query = _of_orders(
+            select(OrderLine.id, *_ORDER, Product.sku.label("sku"), _LINE[asked.figure].label("value")), actor
+        )
+        query = query.join(OrderLine, OrderLine.order_id == Order.id).join(Product, Product.id == OrderLine.product_id)
+    query = query.where(Order.placed_on.between(span.first, span.last), Order.confirmed_at.is_not(None))
+    # What was paid for orders that were cancelled moved all the same.
+    if not by_order or asked.figure == "orders":
+        query = query.where(Order.status != OrderStatus.CANCELLED)
+    return query.where(_in_row(actor, asked, spans))
+
+
+def _in_row(actor: Actor, asked: Figure, spans: Spans) -> ColumnElement[bool]:
+    """The orders of the section's row."""
+    section, key = asked.section, asked.key
+    if section in _SALES_KEYS:
+        if key is None:
+            return Order.id.is_not(None)
+        return _SALES_KEYS[section] == key
+    if section in _PARTNER_SECTIONS:
+        of_kind = Partner.kind == _PARTNER_SECTIONS[section]
+        return of_kind if key is None else and_(of_kind, Partner.code == key)
+    match section:
+        case "cadres":
+            return and_(
+                Partner.kind == PartnerKind.CADRE, ~Order.is_own, Order.partner_id.in_(_of_class(actor, key, spans))
+            )
+        case "origins" if key is not None:
+            of_file = aliased(OrderLine)
+            lines = select(of_file.id).where(of_file.order_id == Order.id, of_file.price_basis == PriceBasis.LINE)
+            return lines.exists() if key == "file" else ~lines.exists()
+        case "sessions":
+            held = select(Occasion.id).where(Occasion.kind == OccasionKind.SESSION)
+            return Order.occasion_id.in_(held if key is None else held.where(Occasion.code == key))
+    return Order.id.is_not(None)
+
+
+def _of_class(actor: Actor, key: str | None, spans: Spans) -> Any:
+    """Cadres of a class, by the orders that they brought in the year so far; None = of any."""
+    brought = func.count()
+    of_class: ColumnElement[bool] = false()
+    above: int | None = None
+    for low, _ in CLASSES:
+        if key in (None, str(low)):
+            of_class = or_(of_class, and_(brought >= low, brought < above if above else brought >= low))
+        above = low
+    year = spans.cumulative
+    return (
+        _of_orders(select(Order.partner_id), actor)
+        .where(
+            Partner.kind == PartnerKind.CADRE, ~Order.is_own, Order.placed_on.between(year.first, year.last),
+            Order.confirmed_at.is_not(None), Order.status != OrderStatus.CANCELLED,
+        )
+        .group_by(Order.partner_id)
+        .having(of_class)
+    )  # fmt: skip
+
+
+def _owed(actor: Actor, asked: Figure, today: date) -> Any:
+    """Orders accepted on invoice, with what of them is not paid."""
+    owed = select(func.sum(OrderLine.accepted_fen)).where(OrderLine.order_id == Order.id).scalar_subquery()
+    query = _of_orders(select(Order.id, *_ORDER, (owed - Order.paid_fen).label("value")), actor)
+    query = query.where(Order.due_on.is_not(None), owed > Order.paid_fen)
+    if asked.figure == "overdue_fen":
+        query = query.where(Order.due_on < today)
+    return query if asked.key is None else query.where(Partner.code == asked.key)
+
+
+def _received(actor: Actor, asked: Figure, span: Span) -> Any:
+    """Income entries that firms paid, with their slips; or the households that had one."""
+    months = Months(month_of(span.first), month_of(span.last))
+    query = entries_with_sources(actor, months).where(
+        IncomeEntry.firm_id.is_not(None), counted_on().between(span.first, span.last)
+    )
+    if asked.key is not None:
+        query = query.where(Township.code == asked.key)
+    entries = query.subquery()
+    if asked.figure == "cash_fen":
+        return select(entries, entries.c.amount_fen.label("value"))
+    return (
+        select(
+            Household.id, func.max(entries.c.day).label("day"), Household.code.label("household"),
+            func.sum(entries.c.amount_fen).label("amount_fen"), literal(1).label("value"),
+        )
+        .select_from(entries)
+        .join(Household, Household.code == entries.c.household)
+        .group_by(Household.id, Household.code)
+    )  # fmt: skip

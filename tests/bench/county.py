@@ -1,0 +1,438 @@
+"""`make bench-county`: a county with years of history, and how long its jobs and reports take (S7 to S12).
+
+History is laid set-based in SQL, without its journals: rollups and reports read the facts alone. Everything that is
+measured runs by the product's own code, durable, on servers of its own. `ROWS=1000000,10000000` says how large.
+"""
+
+import contextlib
+import io
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from statistics import median
+
+import xlsxwriter  # type: ignore[import-untyped]
+from rich.console import Console
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shop.access.guard import Actor, Grant
+from shop.access.models import PartyKind, Role
+from shop.catalog.actions import firm_by_code
+from shop.imports.slips import take_batch
+from shop.income.months import close_month
+from shop.kit.db import db, transaction
+from shop.kit.tables import Sheet, write_xlsx
+from shop.reports import parts, rollups
+from shop.reports.agreement_report import AgreementsBy, agreements_report
+from shop.reports.income_report import IncomeBy, Months, income_report
+from shop.reports.models import PartWork, Rollup
+from shop.reports.periodic import periodic
+from shop.reports.periods import Every
+from shop.reports.queries import sales_by_channel
+from tests.bench.quick import Results
+from tests.bench.stage import ROOT, environ_of, stage
+
+HOUSEHOLDS = 10_000
+#: Entries of a household in a month: a slip every other day or so.
+EACH = 16
+NEW = 10_000
+#: Months that are open: new entries stand in these and never in an earlier one.
+OPEN = 2
+#: The last day of history.
+LAST = date(2025, 12, 31)
+SLIPS = 20_000
+XLSX_ROWS = 100_000
+
+_HOUSEHOLDS = """
+    WITH made AS (
+        INSERT INTO parties (kind, code, name_zh)
+        SELECT 'household', 'BENCH-' || n, '农户（示例）' FROM generate_series(1, :count) AS n RETURNING id)
+    INSERT INTO households (code, party_id, village_id, persons, land_mu_tenths, leased_out_mu_tenths, is_assisted)
+    SELECT 'B' || row_number() OVER (ORDER BY id), id, places[1 + id % array_length(places, 1)], 3, 50, 0, id % 5 = 0
+    FROM made CROSS JOIN (SELECT array_agg(id) AS places FROM villages) AS of
+"""
+#: Entries come month by month, households mixed. Each household belongs to one firm and two of its products.
+_ENTRIES = """
+    INSERT INTO income_entries (household_id, firm_id, product_id, kind, category, earned_on, month, weight_g,
+        amount_fen, source_type, source_id, journal_id)
+    SELECT households[1 + n % array_length(households, 1)], firm,
+        CASE WHEN wage THEN NULL ELSE products[1 + (n / 7) % array_length(products, 1)] END,
+        CASE WHEN wage THEN 'wage' ELSE 'sale' END, CASE WHEN wage THEN 'wage' ELSE 'business' END,
+        month + (n % 28)::int, month, CASE WHEN wage THEN 0 ELSE 20000 END, 1 + n % 9000, 'bench', n, n
+    FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n
+    CROSS JOIN (SELECT array_agg(id ORDER BY id) AS households FROM households WHERE code LIKE 'B%') AS of
+    CROSS JOIN LATERAL (SELECT n % 16 = 0 AS wage,
+        (date '2025-12-01' - make_interval(months => ({back})::int))::date AS month) AS at
+    JOIN (SELECT row_number() OVER (ORDER BY firm_id) - 1 AS place, firm_id AS firm, array_agg(id) AS products
+          FROM products GROUP BY firm_id) AS grown
+        ON grown.place = (n % array_length(households, 1)) % (SELECT count(DISTINCT firm_id) FROM products)
+"""
+_HISTORY = _ENTRIES.format(back=":months - 1 - (n - 1) * :months / :last")
+_NEW = _ENTRIES.format(back="n % :months")
+#: Two lines an order, over two years, all five channels, settled.
+_ORDERS = """
+    INSERT INTO orders (number, status, channel_id, channel_kind, campaign_id, partner_id, partner_kind, occasion_id,
+        occasion_kind, firm_id, buyer_party_id, payment_terms, placed_at, placed_on, confirmed_at, goods_fen, total_fen,
+        paid_fen, due_on)
+    SELECT 'B' || n, 'settled', way.channel_id, way.channel_kind, campaign, way.partner_id, way.kind, way.occasion_id,
+        way.occasion_kind, firm, buyer, way.terms, day, day, day, 4000, 4000,
+        CASE WHEN way.terms = 'in_advance' OR n % 50 > 0 THEN 4000 ELSE 0 END,
+        CASE WHEN way.terms = 'on_invoice' THEN day + 60 END
+    FROM generate_series(1, CAST(:count AS bigint)) AS n
+    CROSS JOIN LATERAL (SELECT date '2025-12-31' - ((n * 730) / :count)::int AS day) AS at
+    JOIN bench_ways AS way ON way.place = n % (SELECT count(*) FROM bench_ways)
+    JOIN bench_firms ON bench_firms.place = (n / 7) % (SELECT count(*) FROM bench_firms)
+    CROSS JOIN (SELECT min(id) AS campaign FROM campaigns) AS of_campaign
+    CROSS JOIN (SELECT min(id) AS buyer FROM parties WHERE kind = 'customer') AS of_buyer
+"""
+_LINES = """
+    INSERT INTO order_lines (order_id, firm_id, position, product_id, name_zh, unit_zh, unit_weight_g, quantity,
+        weight_g, price_basis, price_fen, amount_fen, dispatched_g, accepted_g, refused_g, accepted_fen)
+    SELECT orders.id, orders.firm_id, position, products[1 + (orders.id + position) % array_length(products, 1)],
+        '桃', '箱', 2500, 1, 2500, 'pack', 2000, 2000, 2500, 2500, 0, 2000
+    FROM orders JOIN bench_firms ON firm = orders.firm_id CROSS JOIN generate_series(1, 2) AS position
+    WHERE number LIKE 'B%'
+"""
+_SETTLED = (
+    "INSERT INTO settlements (order_id, net_fen, settled_at, month) SELECT id, 4000, placed_at,"
+    " date_trunc('month', placed_on)::date FROM orders WHERE number LIKE 'B%'",
+    "INSERT INTO settlement_shares (settlement_id, kind, rate_bp, amount_fen)"
+    " SELECT settlements.id, 'firm', 10000, 4000 FROM settlements",
+)
+#: Forty partners of each kind, each with an occasion where its channel needs one.
+_WAYS = (
+    "INSERT INTO parties (kind, code, name_zh) SELECT CASE channels.kind WHEN 'platform' THEN 'shop' WHEN 'cadre' THEN"
+    " 'cadre' WHEN 'livestream' THEN 'host' ELSE 'buyer' END, 'W-' || channels.kind || n, '压测（示例）'"
+    " FROM channels CROSS JOIN generate_series(1, 40) AS n",
+    "INSERT INTO partners (kind, code, party_id, name_zh, profile) SELECT CASE channels.kind WHEN 'platform' THEN"
+    " 'shop' WHEN 'livestream' THEN 'host' ELSE channels.kind END, parties.code, parties.id, parties.name_zh, '{}'"
+    " FROM channels JOIN parties ON parties.code LIKE 'W-' || channels.kind || '%'",
+    "INSERT INTO occasions (kind, code, campaign_id, partner_id, partner_kind, title_zh, status, starts_at, ends_at)"
+    " SELECT CASE partners.kind WHEN 'host' THEN 'session' ELSE 'agreement' END, 'O-' || partners.code,"
+    " (SELECT min(id) FROM campaigns), partners.id, partners.kind, '压测（示例）', 'closed', '2024-01-01', '2025-12-31'"
+    " FROM partners WHERE code LIKE 'W-%' AND kind IN ('host', 'enterprise')",
+    "CREATE TABLE bench_ways AS SELECT row_number() OVER (ORDER BY partners.code) - 1 AS place, channels.id AS"
+    " channel_id, channels.kind AS channel_kind, partners.id AS partner_id, partners.kind, occasions.id AS occasion_id,"
+    " occasions.kind AS occasion_kind, CASE WHEN channels.kind IN ('unit', 'enterprise') THEN 'on_invoice' ELSE"
+    " 'in_advance' END AS terms FROM channels JOIN partners ON partners.code LIKE 'W-' || channels.kind || '%'"
+    " LEFT JOIN occasions ON occasions.partner_id = partners.id",
+    "CREATE TABLE bench_firms AS SELECT row_number() OVER (ORDER BY firm_id) - 1 AS place, firm_id AS firm,"
+    " array_agg(id) AS products FROM products GROUP BY firm_id",
+)
+_FACTS = ("income_entries", "orders", "order_lines", "settlements", "settlement_shares")
+#: Indexes that neither rollups nor reports read: they would only make laying the history longer.
+_NEEDED = (
+    "income_entries_pkey", "ix_income_entries_month_household_id", "pk_", "ix_orders_placed_on_firm_id_channel_id",
+    "ix_orders_invoiced", "uq_orders_id_firm_id", "uq_order_lines_order_id_position", "ix_settlements_order_id",
+    "uq_settlement_shares_settlement_id_kind",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Run everything; the exit status says that it ran, not that targets were met."""
+    results = Results("bench-county")
+    sizes = [int(size) for size in os.environ.get("ROWS", "1000000,10000000").split(",")]
+    for size in sizes:
+        with tempfile.TemporaryDirectory(prefix="bench-") as scratch, stage(Path(scratch) / "shop") as shop:
+            _lay(size)
+            print(f"  {time.monotonic() - results.began:5.0f} s  laid {size:,} entries and order lines", flush=True)
+            _refresh(results, size)
+            _rebuild(results, size, environ_of(shop.running, shop.folder))
+            _read(results, size)
+            if size == sizes[0]:
+                _close(results)
+                _import(results)
+    _workbook(results)
+    Console(width=118).print(results.table)
+
+
+def _outside(*statements: str) -> None:
+    """Statements that run outside a transaction."""
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def _lay(rows: int) -> None:
+    months = max(rows // (HOUSEHOLDS * EACH), OPEN + 1)
+    entries = months * HOUSEHOLDS * EACH
+    with transaction() as session:
+        session.execute(text("TRUNCATE income_entries, dirty_keys CASCADE"))
+        for table in _FACTS:
+            session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
+        _drop_unread(session)
+        session.execute(text(_HOUSEHOLDS), {"count": HOUSEHOLDS})
+        session.execute(text(_HISTORY), {"months": months, "last": entries, "first": 1})
+    with transaction() as session:
+        session.execute(text("ALTER TABLE occasions DISABLE TRIGGER ALL"))
+        for statement in _WAYS:
+            session.execute(text(statement))
+        session.execute(text(_ORDERS), {"count": rows // 2})
+        session.execute(text(_LINES))
+        for statement in _SETTLED:
+            session.execute(text(statement))
+    _outside("VACUUM ANALYZE")
+
+
+def _drop_unread(session: Session) -> None:
+    found = session.execute(
+        text(
+            "SELECT indexrelid::regclass::text AS name, indrelid::regclass::text AS of, conname FROM pg_index"
+            " LEFT JOIN pg_constraint ON conindid = indexrelid AND contype IN ('u', 'p')"
+            " WHERE indrelid::regclass::text = ANY(:tables)"
+        ),
+        {"tables": list(_FACTS)},
+    ).all()
+    for index in found:
+        if index.name.startswith(_NEEDED):
+            continue
+        if index.conname:
+            session.execute(text(f"ALTER TABLE {index.of} DROP CONSTRAINT {index.conname} CASCADE"))
+        else:
+            session.execute(text(f"DROP INDEX {index.name}"))
+
+
+def _refresh(results: Results, rows: int) -> None:
+    """S7: 10,000 new entries in the open months, refreshed; median of three, each after a checkpoint."""
+    with transaction() as session:
+        for rollup in (Rollup.INCOME,):
+            rollups.rebuild(session, rollup)
+        session.execute(text("ALTER TABLE income_entries ENABLE TRIGGER income_entries_mark"))
+    _outside("VACUUM ANALYZE income_rollup, dirty_keys")
+    for months, name in ((OPEN, "open months"), (rows // (HOUSEHOLDS * EACH), "all months, which closing forbids")):
+        took, cpu = [], []
+        for turn in range(3):
+            first = 10**9 + turn * NEW + months * 10**6
+            with transaction() as session:
+                session.execute(text(_NEW), {"months": months, "first": first + 1, "last": first + NEW})
+            _outside("CHECKPOINT")
+            began = time.perf_counter()
+            with transaction() as session:
+                backend = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+                before = _cpu(backend)
+                keys = rollups.refresh(session, Rollup.INCOME).keys
+            took.append((time.perf_counter() - began) * 1e6 / keys)
+            cpu.append((_cpu(backend) - before) * 1e6 / keys)
+        results.add("S7", f"{NEW:,} new entries in {name}, {rows:,} rows of history, {keys:,} keys",
+                    f"{median(took):.1f} us a key ({min(took):.1f} to {max(took):.1f}), {median(cpu):.1f} us of it"
+                    " computing", "<= 15 us, 10 M within 1.2 of 1 M")  # fmt: skip
+
+
+def _cpu(process: int) -> float:
+    """Seconds that a process computed."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+#: A worker without a broker: it waits until there are parts, and works until none is left.
+_WORKER = """
+import time
+from datetime import UTC, datetime
+from shop.app import create_app
+from shop.kit.db import transaction
+from shop.reports.parts import do_next
+with create_app(statement_timeout_ms=600_000).app_context():
+    begun = False
+    while True:
+        with transaction() as session:
+            done = do_next(session, now=datetime.now(UTC))
+        begun = begun or done is not None
+        if done is None and begun:
+            break
+        if done is None:
+            print(flush=True)
+            time.sleep(0.02)
+"""
+
+
+def _rebuild(results: Results, rows: int, environ: dict[str, str]) -> None:
+    """S8: the rollup in parts by two workers, against one raw group-by of the same rows into a table."""
+    for rollup in (Rollup.INCOME, Rollup.SALES):
+        raw = 0.0
+        for table in rollups.PLANS[rollup].tables:
+            began = time.perf_counter()
+            _outside(f"CREATE TABLE bench_raw AS {rollups.rows_of_all(rollup, table.name)}")
+            raw += time.perf_counter() - began
+            _outside("DROP TABLE bench_raw")
+        command = [sys.executable, "-c", _WORKER]
+        workers = [
+            subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environ}, stdout=subprocess.PIPE) for _ in range(2)
+        ]
+        for worker in workers:
+            assert worker.stdout is not None
+            worker.stdout.readline()
+        began = time.perf_counter()
+        with transaction() as session:
+            asked = parts.ask(session, rollup, PartWork.REBUILD, parts.parts_of(session, rollup), now=datetime.now(UTC))
+        for worker in workers:
+            worker.communicate()
+        took = time.perf_counter() - began
+        results.add("S8", f"{rollup.value} rebuilt, {rows:,} rows, {asked} parts, two workers",
+                    f"{took / raw:.2f} = {took:.1f} s / {raw:.1f} s raw", "<= 1.5")  # fmt: skip
+    for rollup in (Rollup.SALES, Rollup.SALES_MONTHS, Rollup.RECEIVABLES):
+        with transaction() as session:
+            rollups.rebuild(session, rollup)
+    _outside(*(f"VACUUM ANALYZE {table.name}" for plan in rollups.PLANS.values() for table in plan.tables))
+
+
+def _actors() -> dict[str, Actor]:
+    with db.engine.connect() as connection:
+        found = connection.execute(
+            text("SELECT kind, min(id) FROM parties WHERE kind IN ('county', 'township', 'firm') GROUP BY kind")
+        )
+        ids = dict(found.all())
+    roles = {"county": Role.MANAGER, "township": Role.MANAGER, "firm": Role.FIRM_STAFF}
+    return {kind: Actor(1, (Grant(role, ids[kind], PartyKind(kind)),)) for kind, role in roles.items()}
+
+
+def _read(results: Results, rows: int) -> None:
+    """S9: every report for every reader; the slowest of each, the middle of five readings."""
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    year = Months(date(2025, 1, 1), date(2025, 12, 1))
+    session = db.session()
+    asked: dict[str, Callable[[Actor], object]] = {
+        f"periodic {every.value}": lambda actor, every=every: periodic(  # type: ignore[misc]
+            session, actor, every, date(2025, 12, 20), now=now
+        )
+        for every in Every
+    }
+    asked |= {
+        "channels, a year": lambda actor: sales_by_channel(session, actor, year.first, LAST, None, "zh"),
+        "agreements": lambda actor: agreements_report(
+            session, actor, AgreementsBy.AGREEMENT, LAST, "zh", limit=100, after=None
+        ),
+    }
+    for by in IncomeBy:
+        asked[f"income by {by.value}, a year"] = lambda actor, by=by: income_report(  # type: ignore[misc]
+            session, actor, by, year, "zh", limit=100, after=None
+        )
+    for name, read in asked.items():
+        slowest, whose = 0.0, ""
+        for who, actor in _actors().items():
+            took = []
+            for _ in range(5):
+                began = time.perf_counter()
+                read(actor)
+                took.append(time.perf_counter() - began)
+            if median(took) > slowest:
+                slowest, whose = median(took), who
+        results.add("S9", f"{name}, {rows:,} rows, slowest reader: {whose}", f"{slowest * 1000:.0f} ms", "<= 50 ms")
+    db.session.remove()
+
+
+def _close(results: Results) -> None:
+    """S10: a month of a million entries closed by sets, against one transaction a row; undone and done again."""
+    month = date(2025, 12, 1)
+    with transaction() as session:
+        session.execute(text("TRUNCATE income_entries CASCADE"))
+        session.execute(text("ALTER TABLE income_entries DISABLE TRIGGER ALL"))
+        session.execute(text(_HISTORY), {"months": 1, "last": 1_000_000, "first": 1})
+    _outside("VACUUM ANALYZE income_entries")
+    digests, now = [], datetime(2026, 1, 2, tzinfo=UTC)
+    for kept in (False, True):
+        began = time.perf_counter()
+        session = db.session()
+        close_month(session, month, actor_id=None, now=now)
+        digests.append(session.execute(text("SELECT md5(string_agg(s::text, '|' ORDER BY household_id))"
+                                            " FROM monthly_statements AS s")).scalar())  # fmt: skip
+        session.commit() if kept else session.rollback()
+        took = time.perf_counter() - began
+    one_by_one = 2_000
+    began = time.perf_counter()
+    _outside("CREATE TABLE bench_statements (household_id bigint PRIMARY KEY, amount_fen bigint)")
+    for number in range(one_by_one):
+        with transaction() as session:
+            session.execute(
+                text(
+                    "INSERT INTO bench_statements AS kept SELECT household_id, amount_fen FROM income_entries WHERE"
+                    " id = (SELECT min(id) FROM income_entries) + :n ON CONFLICT (household_id) DO UPDATE SET"
+                    " amount_fen = kept.amount_fen + excluded.amount_fen"
+                ),
+                {"n": number},
+            )
+    each = (time.perf_counter() - began) / one_by_one
+    ratio = each * 1_000_000 / took
+    same = "same bytes" if len(set(digests)) == 1 else "OTHER BYTES"
+    results.add("S10", "a month of 1,000,000 entries closed, undone and closed again",
+                f"{ratio:.0f} times a transaction a row = {each * 1e6:.0f} s / {took:.1f} s, {same}",
+                ">= 100 times, same bytes")  # fmt: skip
+
+
+def _import(results: Results) -> None:
+    """S11: slips read, checked, written, booked and marked, against COPY of the same rows into a bare table."""
+    now = datetime(2026, 7, 20, tzinfo=UTC)
+    with db.engine.connect() as connection:
+        codes = connection.execute(
+            text(
+                "SELECT households.code FROM memberships JOIN households ON households.id = household_id"
+                " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F01' ORDER BY 1"
+            )
+        ).scalars().all()  # fmt: skip
+    head = "单号,日期,农户,商品,毛重kg,扣重kg,等级,基价分每kg,签字人"
+    body = [f"D7{n:06d},2026-07-15,{codes[n % len(codes)]},PL001,52.5,1.5,特级,900,户主（示例）" for n in range(SLIPS)]
+    with transaction() as session:
+        session.execute(text("ALTER TABLE income_entries ENABLE TRIGGER ALL"))
+    began = time.perf_counter()
+    with transaction() as session:
+        firm = firm_by_code(session, "F01")
+        took = take_batch(session, firm, "b.csv", "\n".join([head, *body]).encode(), actor_id=None, now=now)
+    ours = SLIPS / (time.perf_counter() - began)
+    assert took.new == SLIPS
+    _outside("CREATE TABLE bench_slips (LIKE deliveries)")
+    with db.engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        rows = connection.execute(text("SELECT * FROM deliveries WHERE code LIKE 'D7%'")).all()
+        began = time.perf_counter()
+        with raw.cursor() as cursor, cursor.copy("COPY bench_slips FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        raw.commit()
+        theirs = SLIPS / (time.perf_counter() - began)
+    results.add("S11", f"{SLIPS:,} slips of a CSV, priced, booked with journals, marked",
+                f"{ours / theirs:.2f} = {ours:,.0f} / {theirs:,.0f} a second", ">= 0.25 of COPY")  # fmt: skip
+
+
+def _rows() -> Iterator[list[str | int]]:
+    return (["农户-0001", "交售", n, 2_500 + n] for n in range(XLSX_ROWS))
+
+
+def _bare() -> None:
+    with xlsxwriter.Workbook(io.BytesIO(), {"constant_memory": True}) as book:
+        page = book.add_worksheet()
+        for number, row in enumerate(_rows()):
+            for column, cell in enumerate(row):
+                if isinstance(cell, str):
+                    page.write_string(number, column, cell)
+                else:
+                    page.write_number(number, column, cell)
+
+
+def _workbook(results: Results) -> None:
+    """S12: a workbook of 100,000 rows, against the writer library's bare loop; how memory grows with rows."""
+    ours, bare = [], []
+    for _ in range(3):
+        began = time.perf_counter()
+        _bare()
+        bare.append(time.perf_counter() - began)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began = time.perf_counter()
+        write_xlsx(Sheet("交售", ["农户", "类别", "序号", "金额"], _rows()))
+        ours.append(time.perf_counter() - began)
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    results.add(
+        "S12", f"XLSX of {XLSX_ROWS:,} rows, memory grew by {grown / 1024:.0f} MB",
+        f"{median(bare) / median(ours):.2f} = {median(bare):.2f} s / {median(ours):.2f} s", ">= 0.8",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        main()
