@@ -129,14 +129,12 @@ def preview_order(request: Request, *, goods: Catalog, selling: Selling, now: da
 
     Raises what `place_order` raises, but for NotEnoughStock, coupons, and a cap that earlier orders use up.
     """
-    day = beijing_day(now)
-    wanted = frozenset(goods.by_sku[line.sku].product_id for line in request.lines if line.sku in goods.by_sku)
+    day, asked = beijing_day(now), _together(request.lines)
+    wanted = frozenset(goods.by_sku[sku].product_id for sku in asked if sku in goods.by_sku)
     way = _way(request, selling, wanted, day, now)
-    products = [sellable_product(goods, asked.sku, way.policy, day) for asked in request.lines]
-    priced = [
-        _price(product, asked.quantity, way, day, (request.offered or {}).get(asked.sku))
-        for product, asked in zip(products, request.lines, strict=True)
-    ]
+    products = [sellable_product(goods, sku, way.policy, day) for sku in asked]
+    offered = request.offered or {}
+    priced = [_price(product, asked[product.sku], way, day, offered.get(product.sku)) for product in products]
     _one_firm(products)
     _not_too_large(priced)
     return Preview(way, tuple(products), tuple(priced))
@@ -177,8 +175,16 @@ def place_order(
     taking = _taking(asked.way.policy, asked.way.occasion)
     if short := known_shortage(session.get_bind(), _wanted(taking, asked.lines), taking.occasion_id):
         raise short
-    _keep_caps(session, asked.way, asked.products, request)
+    _keep_caps(session, asked, request.buyer_party_id)
     return _write(session, asked.way, asked.products, asked.lines, request, None, actor_id, now)
+
+
+def _together(lines: Sequence[Asked]) -> dict[str, int]:
+    """Packs by SKU, in the order first named: lines of one product are one line."""
+    packs: dict[str, int] = {}
+    for line in lines:
+        packs[line.sku] = packs.get(line.sku, 0) + line.quantity
+    return packs
 
 
 def place_call_off(
@@ -278,21 +284,22 @@ _ORDERED = text(
 )
 
 
-def _keep_caps(session: Session, way: Way, products: Sequence[CatalogProduct], request: Request) -> None:
+def _keep_caps(session: Session, asked: Preview, buyer_party_id: int) -> None:
     """What the occasion sells to one buyer at most, counted over his orders that stand. Raises PerBuyerCap.
 
     Orders of one buyer on one occasion with a cap wait for each other (an advisory lock, before any row), so that two
     at once cannot both be the last: two statements more, where there is a cap.
     """
+    way = asked.way
     offers = way.occasion.offers if way.occasion and way.policy.price is Price.OFFER else {}
     capped = [
-        (product, asked.quantity, cap)
-        for product, asked in zip(products, request.lines, strict=True)
+        (product, line.quantity or 0, cap)
+        for product, line in zip(asked.products, asked.lines, strict=True)
         if product.product_id in offers and (cap := offers[product.product_id].per_buyer_cap)
     ]
     if not capped or way.occasion is None:
         return
-    of = {"buyer": request.buyer_party_id, "occasion": way.occasion.occasion_id}
+    of = {"buyer": buyer_party_id, "occasion": way.occasion.occasion_id}
     session.execute(_ONE_ORDER_AT_A_TIME, {"buyer": f"cap {of['occasion']} {of['buyer']}"})
     had: dict[int, int] = dict(
         session.execute(_ORDERED, of | {"products": [product.product_id for product, *_ in capped]}).all()

@@ -3,10 +3,11 @@
 Needs the `county` fixture's data. Everything happens at `now`, in the peach season of 2025.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,7 +18,7 @@ from shop.agreements.actions import agreement_by_code, call_off
 from shop.agreements.models import Agreement, AgreementLine
 from shop.catalog.actions import product_by_sku
 from shop.catalog.models import Firm, Product, RequiredPaper
-from shop.catalog.reference import catalog
+from shop.catalog.reference import Catalog, catalog
 from shop.channels.actions import register_partner, set_fee
 from shop.channels.models import Campaign, Partner, PartnerKind
 from shop.channels.reference import selling
@@ -31,7 +32,7 @@ from shop.live.actions import About, Item, Verification, go_live, plan_session, 
 from shop.orders.actions import Verdict, accept, approve, dispatch
 from shop.orders.locks import lines_of, locked_order_by_id
 from shop.orders.models import Order
-from shop.orders.place import Asked, Called, Request, place_call_off, place_order
+from shop.orders.place import Asked, Called, Placed, Request, place_call_off, place_order
 from shop.payments.actions import receive_notification, start_payment
 from shop.payments.models import Payment, Refund, SimulatedCharge
 from shop.payments.simulated import complete, notification
@@ -63,17 +64,23 @@ class Season:
         return self._place_lines(partner, {self.sku: quantity}, buyer, occasion)
 
     def _place_lines(self, partner: str, packs: Mapping[str, int], buyer: int, occasion: str | None = None) -> Order:
-        self.session.flush()
-        version = current_version(self.session)
-        placed = place_order(
-            self.session,
-            Request([Asked(*line) for line in packs.items()], buyer, partner=partner, occasion=occasion),
-            goods=catalog(self.session, version),
-            selling=selling(self.session, version),
-            actor_id=None,
-            now=self.now,
-        )
+        placed = self.ask(partner, [Asked(*line) for line in packs.items()], buyer, occasion=occasion)
         return locked_order_by_id(self.session, placed.order_id)
+
+    def goods(self) -> Catalog:
+        """The catalogue as it is now."""
+        self.session.flush()
+        return catalog(self.session, current_version(self.session))
+
+    def ask(self, partner: str, lines: Sequence[Asked], buyer: int | None = None, **more: Any) -> Placed:
+        """Place an order at a partner, for `buyer` or for the partner itself."""
+        if buyer is None:
+            buyer = self.session.execute(select(Partner.party_id).where(Partner.code == partner)).scalar_one()
+        goods = self.goods()
+        return place_order(
+            self.session, Request(lines, buyer, partner=partner, **more), goods=goods,
+            selling=selling(self.session, goods.version), actor_id=None, now=self.now,
+        )  # fmt: skip
 
     def customer(self) -> int:
         return ensure_party(self.session, PartyKind.CUSTOMER, "C-1", "顾客（示例）")
@@ -88,8 +95,8 @@ class Season:
 
     def asked(self, partner: str, quantity: int = 2) -> Order:
         """An order of a unit that waits for its approval."""
-        party = self.session.execute(select(Partner.party_id).where(Partner.code == partner)).scalar_one()
-        return self._place(partner, quantity, party)
+        placed = self.ask(partner, [Asked(self.sku, quantity)])
+        return locked_order_by_id(self.session, placed.order_id)
 
     def made(self, sku: str, weight_g: int) -> Lot:
         """A lot that the season's firm made itself: no household delivered for it."""
