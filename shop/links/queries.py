@@ -33,7 +33,8 @@ _SOLD = text(
     CROSS JOIN LATERAL (SELECT confirmed_at IS NOT NULL AND status <> 'cancelled' AS counts) AS state
     CROSS JOIN LATERAL (SELECT sum(net_fen) AS net_fen FROM settlements WHERE order_id = orders.id) AS settled
     CROSS JOIN LATERAL (
-        SELECT sum(coalesce(accepted_g, weight_g)) AS weight_g FROM order_lines WHERE order_id = orders.id) AS sold
+        SELECT sum(coalesce(accepted_g, weight_g - cancelled_g)) AS weight_g FROM order_lines
+        WHERE order_id = orders.id) AS sold
     WHERE sale_link_id = ANY(:links)
     GROUP BY sale_link_id
     """

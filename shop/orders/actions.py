@@ -163,9 +163,9 @@ def dispatch(
     ORDER_LIFE.next(order.status, "dispatch")
     skus = _skus(session, order)
     lines = {skus[line.product_id]: line for line in lines_of(session, order.id)}
-    asked = {sku: line.weight_g - line.dispatched_g for sku, line in lines.items()} if weights is None else weights
+    asked = {sku: line.standing_g - line.dispatched_g for sku, line in lines.items()} if weights is None else weights
     for sku, grams in asked.items():
-        left_g = lines[sku].weight_g - lines[sku].dispatched_g if sku in lines else 0
+        left_g = lines[sku].standing_g - lines[sku].dispatched_g if sku in lines else 0
         if grams > left_g:
             raise DispatchBeyondOrder(sku=sku, left_g=left_g, asked_g=grams)
     number = session.scalar(select(func.count()).where(Dispatch.order_id == order.id)) or 0
@@ -177,7 +177,7 @@ def dispatch(
     session.flush()
     sent = {lines[sku]: grams for sku, grams in asked.items() if grams}
     _send(session, parcel, sent, now)
-    whole = all(line.dispatched_g == line.weight_g for line in lines.values())
+    whole = all(line.dispatched_g == line.standing_g for line in lines.values())
     advance(session, order, ORDER_LIFE, "dispatch" if whole else "dispatch_part", person_id=actor_id, now=now)
     session.flush()
     return parcel
@@ -237,7 +237,7 @@ def accept(
             raise AcceptanceDoesNotFit(sku=sku, dispatched_g=line.dispatched_g, accepted_g=verdict.accepted_g)
         line.accepted_g, line.refused_g, line.refused_reason = verdict.accepted_g, refused, verdict.refused_reason
         if verdict.grades is None:
-            line.accepted_fen = accepted_amount(line.payable_fen, line.weight_g, verdict.accepted_g)
+            line.accepted_fen = accepted_amount(line.standing_fen, line.standing_g, verdict.accepted_g)
         elif sum(verdict.grades.values()) == verdict.accepted_g:
             line.accepted_fen = accept_graded(session, order, line, verdict.grades)
         else:

@@ -27,7 +27,7 @@ from shop.kit.errors import ForbiddenError, MoveRefusedError, NotFoundError
 from shop.kit.http import documented, json_bytes, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
-from shop.orders import actions, breach, errors, queries, receipt, schemas
+from shop.orders import actions, breach, cuts, errors, queries, receipt, schemas
 from shop.orders.calls import change_call
 from shop.orders.locks import locked_order
 from shop.orders.models import Order, ReceiptRule
@@ -360,6 +360,51 @@ def cancel(body: dict[str, Any], number: str) -> dict[str, Any]:
         by = Side.FIRM
     actions.cancel(db.session(), order, actor_id=actor.person_id, now=now(), reason=body["reason"], by=by)
     return queries.order(db.session(), current_actor(), number)
+
+
+@blueprint.route("/orders/<string:number>/cuts", methods=["POST"])
+@allow(Role.BUYER, Role.CUSTOMER, Role.FIRM_STAFF)
+@idempotent
+@blueprint.arguments(schemas.CutAsked)
+@blueprint.response(200, schemas.CutList)
+@documented(
+    errors=[
+        NotFoundError, MoveRefusedError, errors.CutBeyondOrder, errors.NotWholePacks, errors.NothingWouldBeLeft,
+        errors.NotCutHere, errors.NotTheApprover, errors.CouponWouldNotHold,
+    ],
+    example={"lines": [{"sku": "PL001", "packs": 1}], "reason": "少要一箱"},
+)  # fmt: skip
+def cut(body: dict[str, Any], number: str) -> dict[str, Any]:
+    """部分取消 · Take packs off a confirmed order before they are sent; what was paid for them goes back by itself."""
+    session, actor = db.session(), current_actor()
+    order = _locked(number, Role.BUYER, Role.CUSTOMER, Role.FIRM_STAFF)
+    by = Side.BUYER if order.buyer_party_id in actor.parties(Role.BUYER, Role.CUSTOMER) else Side.FIRM
+    goods = catalog(session, reference_version())
+    asked = [cuts.Less(**line) for line in body["lines"]]
+    if not body["dry_run"]:
+        cuts.cut(session, order, asked, by=by, reason=body["reason"], goods=goods, actor_id=actor.person_id, now=now())
+        return {"items": cuts.cuts_of(session, order.id, goods)}
+    plan = cuts.plan_cut(session, order, asked, by=by, goods=goods, actor_id=actor.person_id)
+    return {
+        "items": [
+            {
+                "position": None, "sku": part.sku, "side": by.value, "weight_g": part.weight_g, "packs": part.packs,
+                "amount_fen": part.amount_fen, "reason": body["reason"], "cut_at": None,
+            }
+            for part in plan
+        ]
+    }  # fmt: skip
+
+
+@blueprint.route("/orders/<string:number>/cuts", methods=["GET"])
+@allow(*READERS)
+@blueprint.response(200, schemas.CutList)
+@documented(errors=[NotFoundError])
+def list_cuts(number: str) -> dict[str, Any]:
+    """部分取消记录 · What was taken off an order before it was sent: by whom, how much, why."""
+    session = db.session()
+    found = queries.order(session, current_actor(), number)
+    return {"items": cuts.cuts_of(session, found["id"], catalog(session, reference_version()))}
 
 
 @blueprint.route("/agreements/<string:code>/penalties", methods=["POST"])

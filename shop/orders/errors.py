@@ -157,6 +157,52 @@ class DispatchBeyondOrder(DomainError):
     en = "{sku}: {left_g} g are left to dispatch, {asked_g} g were asked."
 
 
+class CutBeyondOrder(DomainError):
+    """More is to be taken off than is left to send."""
+
+    code = "cut-beyond-order"
+    title_zh, title_en = "取消超出未发货数量", "Cut beyond what is left"
+    zh = "{sku} 未发货 {left_g} 克，要求取消 {asked_g} 克。"
+    en = "{sku}: {left_g} g are left to send, {asked_g} g were to be taken off."
+
+
+class NotWholePacks(DomainError):
+    """What is sold by the pack is taken off by whole packs."""
+
+    code = "not-whole-packs"
+    status = 422
+    title_zh, title_en = "须按整件取消", "Not whole packs"
+    zh = "{sku} 每件 {unit_weight_g} 克，须按整件取消。"
+    en = "{sku} is taken off by whole packs of {unit_weight_g} g."
+
+
+class NothingWouldBeLeft(DomainError):
+    """All of it: then the order is cancelled as a whole."""
+
+    code = "nothing-would-be-left"
+    title_zh, title_en = "全部取消请取消订单", "Nothing would be left"
+    zh = "订单 {number} 将一件不剩，请取消整张订单。"
+    en = "Nothing of order {number} would be left: cancel the order."
+
+
+class NotCutHere(DomainError):
+    """Sold on a marketplace, or asked for by a round or an agreement: changed there, or not by the buyer."""
+
+    code = "not-cut-here"
+    title_zh, title_en = "不能在此部分取消", "Not cut here"
+    zh = "订单 {number} 来自外部平台、团购或采购协议，买方不能在此部分取消。"
+    en = "Order {number} comes from a marketplace, a round or an agreement: its buyer does not take packs off here."
+
+
+class CouponWouldNotHold(DomainError):
+    """What stands would be below what the coupon asks for."""
+
+    code = "coupon-would-not-hold"
+    title_zh, title_en = "不足优惠券门槛", "Coupon would not hold"
+    zh = "取消后不足优惠券 {coupon} 的 {min_goods_fen} 分门槛，可取消整张订单。"
+    en = "What stands would be below the {min_goods_fen} fen of coupon {coupon}: cancel the whole order instead."
+
+
 class AcceptanceDoesNotFit(DomainError):
     """Accepted and refused weights are not what was dispatched, or a refusal has no reason."""
 

@@ -141,8 +141,9 @@ class OrderLine(Model):
     """One product of an order: copies name, unit and price as they were; `discount_fen` is its part of a coupon.
 
     By the pack: amount = quantity x price, weight = quantity x unit weight. By the kg (agreements): `quantity` is None
-    and amount = weight x price per kg, half up. By the line (what was paid elsewhere): amount = price. `accepted_g`
-    and `accepted_fen` say what the buyer took and owes.
+    and amount = weight x price per kg, half up. By the line (what was paid elsewhere): amount = price. `cancelled_g`
+    and `cancelled_fen`: what was taken off before it was sent (`OrderCut`). `accepted_g` and `accepted_fen` say what
+    the buyer took and owes.
     """
 
     __tablename__ = "order_lines"
@@ -161,7 +162,11 @@ class OrderLine(Model):
             name="amount_exact",
         ),
         CheckConstraint("weight_g > 0 AND price_fen > 0", name="weighed_and_priced"),
-        CheckConstraint("dispatched_g BETWEEN 0 AND weight_g", name="dispatched_within"),
+        CheckConstraint(
+            "dispatched_g >= 0 AND cancelled_g >= 0 AND dispatched_g + cancelled_g <= weight_g",
+            name="dispatched_within",
+        ),
+        CheckConstraint("cancelled_fen BETWEEN 0 AND amount_fen - discount_fen", name="cancelled_within_line"),
         CheckConstraint("accepted_g + refused_g = dispatched_g OR accepted_g IS NULL", name="acceptance_adds_up"),
         CheckConstraint("refunded_fen BETWEEN 0 AND amount_fen", name="refund_within_line"),
         CheckConstraint("discount_fen BETWEEN 0 AND amount_fen", name="discount_within_line"),
@@ -184,6 +189,8 @@ class OrderLine(Model):
     discount_fen: Mapped[Fen] = mapped_column(server_default="0")
     reservation_id: Mapped[Ref | None] = mapped_column(ForeignKey("reservations.id"), unique=True)
     dispatched_g: Mapped[Grams] = mapped_column(server_default="0")
+    cancelled_g: Mapped[Grams] = mapped_column(server_default="0")
+    cancelled_fen: Mapped[Fen] = mapped_column(server_default="0")
     accepted_g: Mapped[Grams | None]
     refused_g: Mapped[Grams | None]
     refused_reason: Mapped[Prose | None]
@@ -192,8 +199,46 @@ class OrderLine(Model):
 
     @property
     def payable_fen(self) -> int:
-        """What the buyer pays for the line: its amount, less its part of a coupon."""
+        """What the buyer pays for the line as it was sold: its amount, less its part of a coupon."""
         return self.amount_fen - self.discount_fen
+
+    @property
+    def standing_g(self) -> int:
+        """Grams that are to be sent, or were: all but what was taken off."""
+        return self.weight_g - self.cancelled_g
+
+    @property
+    def standing_fen(self) -> int:
+        """What these grams cost the buyer."""
+        return self.payable_fen - self.cancelled_fen
+
+
+class OrderCut(Model):
+    """What one side took off a line of a confirmed order before it was sent: by how much, and what it costs less.
+
+    Append-only. `packs` is None where the line is sold by the kg.
+    """
+
+    __tablename__ = "order_cuts"
+    __table_args__ = (
+        CheckConstraint("side IN ('buyer', 'firm')", name="side_known"),
+        CheckConstraint("weight_g > 0 AND amount_fen >= 0", name="takes_something_off"),
+        CheckConstraint("length(btrim(reason)) > 0", name="has_a_reason"),
+        UniqueConstraint("order_id", "position"),
+        Index(None, "order_line_id"),
+    )
+
+    id: Mapped[Id]
+    order_id: Mapped[Ref] = mapped_column(ForeignKey("orders.id"))
+    position: Mapped[Small]
+    order_line_id: Mapped[Ref] = mapped_column(ForeignKey("order_lines.id"))
+    side: Mapped[Side]
+    weight_g: Mapped[Grams]
+    packs: Mapped[int | None]
+    amount_fen: Mapped[Fen]
+    reason: Mapped[Prose]
+    cut_at: Mapped[Instant]
+    cut_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
 
 
 class CouponUse(Model):

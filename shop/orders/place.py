@@ -278,7 +278,8 @@ def sellable_product(
 
 _ONE_ORDER_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:buyer, 0))")
 _ORDERED = text(
-    "SELECT product_id, sum(quantity) FROM order_lines JOIN orders ON orders.id = order_id"
+    "SELECT product_id, sum(quantity - cancelled_g / unit_weight_g)"
+    " FROM order_lines JOIN orders ON orders.id = order_id"
     " WHERE buyer_party_id = :buyer AND occasion_id = :occasion AND product_id = ANY(:products)"
     " AND status NOT IN ('cancelled', 'expired') GROUP BY product_id"
 )

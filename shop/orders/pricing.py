@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from shop.kit.money import price_of
 from shop.orders.models import PriceBasis
@@ -64,7 +65,31 @@ def accepted_amount(line_amount_fen: int, line_weight_g: int, accepted_g: int) -
 
     The whole line accepted costs exactly its amount, nothing accepted costs nothing.
     """
+    if not line_weight_g:
+        return 0  # all of it was taken off before it was sent
     return (line_amount_fen * accepted_g * 2 + line_weight_g) // (line_weight_g * 2)
+
+
+class _Sold(Protocol):
+    """A line as it was sold."""
+
+    price_basis: Any
+    quantity: Any
+    unit_weight_g: Any
+    discount_fen: Any
+
+
+def standing_amount(line: _Sold, standing_g: int, price_fen: int) -> int:
+    """What the buyer pays when `standing_g` grams of a line stand, at `price_fen` for its pack or kg.
+
+    By the pack each pack has its fen of the coupon, the first ones the odd fen, and the last packs go first: so in
+    whatever steps packs are taken off, what they were worth adds up.
+    """
+    if line.price_basis is PriceBasis.KG:
+        return price_of(standing_g, price_fen)
+    packs = standing_g // line.unit_weight_g
+    each, odd = divmod(line.discount_fen, line.quantity)
+    return int(packs * price_fen - (packs * each + min(packs, odd)))
 
 
 def goods_total(lines: Sequence[PricedLine]) -> int:

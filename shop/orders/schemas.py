@@ -177,6 +177,54 @@ class Cancellation(StrictSchema):
     reason = Text(high=200, load_default=None)
 
 
+class CutLine(StrictSchema):
+    """So many packs of a product, or grams where it is sold by the kg."""
+
+    sku = Code(required=True)
+    packs = Whole(low=1, high=MAX_PACKS, load_default=None)
+    weight_g = Whole(low=1, high=MAX_GRAMS, load_default=None)
+
+    @validates_schema
+    def packs_or_grams(self, data: dict[str, Any], **_: Any) -> None:
+        """One of the two."""
+        if (data["packs"] is None) == (data["weight_g"] is None):
+            raise ValidationError("Give packs or weight_g.", "packs")
+
+
+class CutAsked(StrictSchema):
+    """What is taken off, and why. `dry_run`: only tell what it would change."""
+
+    lines = fields.List(fields.Nested(CutLine), required=True, validate=validate.Length(min=1, max=MAX_LINES))
+    reason = Text(high=200, required=True)
+    dry_run = fields.Boolean(load_default=False)
+
+    @validates_schema
+    def each_product_once(self, data: dict[str, Any], **_: Any) -> None:
+        """No product is named twice."""
+        named = [line["sku"] for line in data["lines"]]
+        if len(set(named)) != len(named):
+            raise ValidationError("A product is named twice.", "lines")
+
+
+class CutOut(Schema):
+    """What was taken off a line: by the buyer or the firm, and what the line costs less by it."""
+
+    position = fields.Integer(allow_none=True, metadata={"description": "null in a dry run"})
+    sku = fields.String()
+    side = fields.String()
+    weight_g = fields.Integer()
+    packs = fields.Integer(allow_none=True)
+    amount_fen = fields.Integer()
+    reason = fields.String()
+    cut_at = fields.DateTime(allow_none=True)
+
+
+class CutList(Schema):
+    """All that was taken off an order, in order."""
+
+    items = fields.List(fields.Nested(CutOut))
+
+
 class OrderFilter(PageQuery):
     """Narrow the list of orders."""
 
@@ -196,6 +244,8 @@ class LineOut(Schema):
     price_fen = fields.Integer()
     amount_fen = fields.Integer()
     dispatched_g = fields.Integer()
+    cancelled_g = fields.Integer(metadata={"description": "taken off before it was sent"})
+    cancelled_fen = fields.Integer()
     accepted_g = fields.Integer(allow_none=True)
     refused_g = fields.Integer(allow_none=True)
     refused_reason = fields.String(allow_none=True)

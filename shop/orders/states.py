@@ -11,10 +11,13 @@ ORDER_LIFE: Life[S] = Life(
         (S.PLACED, "cancel"): S.CANCELLED,
         (S.PLACED, "expire"): S.EXPIRED,
         (S.CONFIRMED, "cancel"): S.CANCELLED,
+        (S.CONFIRMED, "cut"): S.CONFIRMED,
         (S.CONFIRMED, "dispatch_part"): S.PARTLY_DISPATCHED,
         (S.CONFIRMED, "dispatch"): S.DISPATCHED,
         (S.PARTLY_DISPATCHED, "dispatch_part"): S.PARTLY_DISPATCHED,
         (S.PARTLY_DISPATCHED, "dispatch"): S.DISPATCHED,
+        (S.PARTLY_DISPATCHED, "cut"): S.PARTLY_DISPATCHED,
+        (S.PARTLY_DISPATCHED, "cut_rest"): S.DISPATCHED,
         (S.DISPATCHED, "accept"): S.ACCEPTED,
         (S.ACCEPTED, "settle"): S.SETTLED,
     }

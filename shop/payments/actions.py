@@ -310,12 +310,14 @@ def refund_excess(session: Session, order_id: int, *, now: datetime) -> Refund |
         elif line.accepted_fen is not None:
             owed = line.accepted_fen
         else:
-            owed = line.payable_fen
+            owed = line.standing_fen
         excess[line.id] = max(0, line.payable_fen - by_line.get(line.id, 0) - owed)
     back = {line_id: fen for line_id, fen in excess.items() if fen}
     if not back or not refundable(session, order):
         return None
-    reason = "订单未成交退款" if order.status in _NOTHING_OWED else "验收拒收退款"
+    reason = "部分取消退款" if order.accepted_at is None else "验收拒收退款"
+    if order.status in _NOTHING_OWED:
+        reason = "订单未成交退款"
     if len(back) == 1 or order.status in _NOTHING_OWED:
         return request_refund(session, order, sum(back.values()), reason, line_ids=list(back), actor_id=None, now=now)
     refunds = [

@@ -147,7 +147,7 @@ CHECKS: tuple[Check, ...] = (
         LEFT JOIN reservations ON reservations.id = reservation_id
         WHERE (reservations.sold_g IS DISTINCT FROM dispatched_g AND reservation_id IS NOT NULL)
            OR (status IN ('confirmed', 'partly_dispatched')
-               AND reservations.held_g IS DISTINCT FROM order_lines.weight_g - dispatched_g)
+               AND reservations.held_g IS DISTINCT FROM order_lines.weight_g - cancelled_g - dispatched_g)
            OR (status IN ('cancelled', 'expired') AND reservations.held_g > 0)"""),
     Check("I05", "没有过期五分钟以上的占用", "no hold outlives its expiry by five minutes", """
         SELECT id AS order_id FROM orders WHERE status = 'placed' AND expires_at < CAST(:now AS timestamptz)
@@ -163,6 +163,15 @@ CHECKS: tuple[Check, ...] = (
         HAVING coalesce(sum(amount_fen), 0) <> goods_fen OR total_fen <> goods_fen + freight_fen - orders.discount_fen
             OR bool_or(amount_fen <> CASE price_basis WHEN 'pack' THEN quantity * price_fen WHEN 'line' THEN price_fen
                                      ELSE (weight_g * price_fen * 2 + 1000) / 2000 END)"""),
+    Check("I07-cuts", "订单行减去的数量与金额等于各次部分取消之和",
+        "what was taken off a line is the sum of its cuts, and only what was confirmed is cut", """
+        SELECT order_lines.id AS order_line_id FROM order_lines JOIN orders ON orders.id = order_id LEFT JOIN (
+            SELECT order_line_id, sum(weight_g) AS weight_g, sum(amount_fen) AS fen, bool_or(packs IS NOT NULL) AS whole
+            FROM order_cuts GROUP BY order_line_id) AS cuts ON order_line_id = order_lines.id
+        WHERE (cancelled_g, cancelled_fen) <> (coalesce(cuts.weight_g, 0), coalesce(cuts.fen, 0))
+           OR (cancelled_g > 0 AND confirmed_at IS NULL)
+           OR (cuts.whole AND cancelled_g % unit_weight_g <> 0)
+           OR (cancelled_g = order_lines.weight_g AND amount_fen - order_lines.discount_fen <> cancelled_fen)"""),
     Check("I08", "订单已付、已退等于成功的收退款", "paid and refunded mirror payments and refunds", """
         SELECT orders.id AS order_id FROM orders
         WHERE paid_fen <> (SELECT coalesce(sum(amount_fen), 0) FROM payments
@@ -563,7 +572,7 @@ CHECKS: tuple[Check, ...] = (
         _broken_path("rounds", ROUND_LIFE, "open")),
     Check("I30-facts", "订单状态与事实相符", "an order's status matches what happened", """
         SELECT orders.id AS order_id, status FROM orders LEFT JOIN (
-            SELECT order_id, sum(weight_g) AS asked_g, sum(dispatched_g) AS sent_g,
+            SELECT order_id, sum(weight_g - cancelled_g) AS asked_g, sum(dispatched_g) AS sent_g,
                 bool_and(accepted_g IS NOT NULL AND accepted_fen IS NOT NULL) AS judged,
                 bool_or(accepted_g IS NOT NULL) AS any_judged
             FROM order_lines GROUP BY order_id) AS goods ON goods.order_id = orders.id

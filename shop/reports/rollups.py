@@ -70,13 +70,15 @@ SALES_FIGURES = """
                 sum(shared.net_fen)::bigint AS net_fen, sum(shared.firm_fen)::bigint AS firm_fen,
                 sum(shared.host_fen)::bigint AS host_fen, sum(shared.platform_fen)::bigint AS platform_fen,
                 sum(shared.carrier_fen)::bigint AS carrier_fen, sum(shared.coupon_fen)::bigint AS coupon_fen,
-                coalesce(sum(total_fen) FILTER (WHERE status NOT IN ('settled', 'cancelled')), 0)::bigint AS open_fen,
+                coalesce(sum(total_fen - sold.cancelled_fen)
+                         FILTER (WHERE status NOT IN ('settled', 'cancelled')), 0)::bigint AS open_fen,
                 sum(greatest(paid_fen - refunded_fen - shared.net_fen, 0))::bigint AS held_fen,
                 sum(greatest(shared.net_fen - paid_fen + refunded_fen, 0))::bigint AS due_fen
 """
 SALES_FACTS = """
             CROSS JOIN LATERAL (
-                SELECT sum(coalesce(accepted_g, order_lines.weight_g)) AS weight_g
+                SELECT sum(coalesce(accepted_g, order_lines.weight_g - cancelled_g)) AS weight_g,
+                    sum(cancelled_fen) AS cancelled_fen
                 FROM order_lines WHERE order_lines.order_id = orders.id) AS sold
             CROSS JOIN LATERAL (
                 SELECT coalesce(sum(amount_fen), 0) AS net_fen,
@@ -116,9 +118,10 @@ _SALES = Plan(
             ("lines", "weight_g", "amount_fen", "refunded_fen", "net_fen"),
             """
             SELECT placed_on AS day, orders.firm_id, channel_id, product_id, count(*) AS lines,
-                sum(coalesce(accepted_g, weight_g))::bigint AS weight_g, sum(amount_fen)::bigint AS amount_fen,
+                sum(coalesce(accepted_g, weight_g - cancelled_g))::bigint AS weight_g,
+                sum(amount_fen)::bigint AS amount_fen,
                 sum(order_lines.refunded_fen)::bigint AS refunded_fen,
-                sum(CASE payment_terms WHEN 'on_invoice' THEN coalesce(accepted_fen, amount_fen)
+                sum(CASE payment_terms WHEN 'on_invoice' THEN coalesce(accepted_fen, amount_fen - cancelled_fen)
                     ELSE amount_fen - order_lines.refunded_fen END)::bigint AS net_fen
             FROM {facts} JOIN order_lines ON order_lines.order_id = orders.id
             WHERE confirmed_at IS NOT NULL AND status <> 'cancelled'
@@ -136,8 +139,10 @@ _SALES = Plan(
                 sum(CASE payment_terms WHEN 'on_invoice' THEN owed_fen ELSE amount_fen - back_fen END)::bigint
                     AS net_fen
             FROM {facts} CROSS JOIN LATERAL (
-                SELECT sum(coalesce(accepted_g, order_lines.weight_g)) AS weight_g, sum(amount_fen) AS amount_fen,
-                    sum(order_lines.refunded_fen) AS back_fen, sum(coalesce(accepted_fen, amount_fen)) AS owed_fen,
+                SELECT sum(coalesce(accepted_g, order_lines.weight_g - cancelled_g)) AS weight_g,
+                    sum(amount_fen) AS amount_fen,
+                    sum(order_lines.refunded_fen) AS back_fen,
+                    sum(coalesce(accepted_fen, amount_fen - cancelled_fen)) AS owed_fen,
                     bool_or(price_basis = 'line') AS from_file
                 FROM order_lines WHERE order_lines.order_id = orders.id) AS sold
             WHERE confirmed_at IS NOT NULL AND status <> 'cancelled'

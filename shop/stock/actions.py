@@ -324,6 +324,28 @@ def release(session: Session, reservation_ids: Sequence[int]) -> None:
     session.execute(_RELEASE, {"ids": sorted(reservation_ids)})
 
 
+_RELEASE_PART = text(
+    """
+    WITH asked AS (
+        SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:weights AS bigint[])) AS asked (id, weight_g)
+    ), holds AS MATERIALIZED (
+        SELECT id FROM reservations WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE
+    ), freed AS (
+        UPDATE reservations SET held_g = held_g - asked.weight_g, released_g = released_g + asked.weight_g
+        FROM asked JOIN holds USING (id) WHERE reservations.id = asked.id RETURNING pool_id, asked.weight_g
+    ), sums AS (SELECT pool_id, sum(weight_g) AS weight_g FROM freed GROUP BY pool_id),
+    locked AS MATERIALIZED (SELECT id FROM pools WHERE id IN (SELECT pool_id FROM sums) ORDER BY id FOR UPDATE)
+    UPDATE pools SET available_g = available_g + sums.weight_g, reserved_g = reserved_g - sums.weight_g
+    FROM sums JOIN locked ON locked.id = sums.pool_id WHERE pools.id = sums.pool_id
+    """
+)
+
+
+def release_part(session: Session, weights: Mapping[int, int]) -> None:
+    """Give back so many grams of these holds (by reservation id); the caller knows that they are held."""
+    session.execute(_RELEASE_PART, {"ids": list(weights), "weights": list(weights.values())})
+
+
 @dataclass(frozen=True)
 class Picked:
     """Grams taken from a lot."""

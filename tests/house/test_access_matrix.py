@@ -225,6 +225,8 @@ MATRIX: dict[str, Access] = {
     "orders.list_dispatches": row(READERS, number="order", both="operator"),
     "orders.accept": row("buyer customer", number="order", bodies={"buyer": {}, "customer": {}}),
     "orders.cancel": row("buyer customer firm_staff operator", number="order", both="operator"),
+    "orders.cut": row("buyer customer firm_staff", number="order"),
+    "orders.list_cuts": row(READERS, number="order", both="operator"),
     "orders.call": row("buyer", code="agreement"),
     "orders.change_call_off": row("buyer", number="order"),
     "orders.propose_penalties": row("operator firm_staff buyer", code="agreement", both="operator"),

@@ -16,15 +16,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import func, select, text, update
 
+from shop.agreements.models import Side
 from shop.income.actions import settle_and_reach
 from shop.kit.errors import DomainError, MoveRefusedError
 from shop.kit.jobs import Outbox
 from shop.kit.states import History
 from shop.orders.actions import Verdict, accept, approve, cancel, dispatch, expire_unpaid
-from shop.orders.errors import AlreadyOnTheWay, DispatchBeyondOrder, NotApprovedByYou
+from shop.orders.cuts import Less, cut
+from shop.orders.errors import (
+    AlreadyOnTheWay,
+    CutBeyondOrder,
+    DispatchBeyondOrder,
+    NotApprovedByYou,
+    NotCutHere,
+    NothingWouldBeLeft,
+)
 from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
 from shop.orders.locks import lines_of, locked_order_by_id
-from shop.orders.models import Order, OrderStatus, PaymentTerms
+from shop.orders.models import Order, OrderStatus, PaymentTerms, PriceBasis
 from shop.orders.place import HOLD_TIME
 from shop.orders.states import ORDER_LIFE
 from shop.payments.actions import record_bank_transfer, refund_excess, refundable, start_payment
@@ -55,7 +64,7 @@ WAYS = ["SHOP", "CADRE", "HOST", "UNIT", "AGREEMENT", "TWO LINES"]
 
 #: What may happen, by weight: orders mostly go on, so that walks come to the end of a life and beyond.
 STEPS = ["goes_on"] * 9 + ["provider_tells", "refund", "transfer", "settle", "jobs_run", "dispatch"] * 2
-STEPS += ["place", "open_payment_page", "approve", "cancel", "accept", "time_passes"]
+STEPS += ["cut"] * 2 + ["place", "open_payment_page", "approve", "cancel", "accept", "time_passes"]
 
 
 class Lives(RuleBasedStateMachine):
@@ -196,7 +205,7 @@ class Lives(RuleBasedStateMachine):
         order, tenths = self.order(which), 1 + (number - 1) % 15
         first = lines_of(self.session, order.id)[0]
         sku = self.season.sku_of(first.product_id)
-        left = first.weight_g - first.dispatched_g
+        left = first.standing_g - first.dispatched_g
         whole = tenths == 10 or left == 0
         weights = None if whole else {sku: left * tenths // 10}
 
@@ -209,6 +218,34 @@ class Lives(RuleBasedStateMachine):
             self.refused(DispatchBeyondOrder, act)
         else:
             self.move(order, "dispatch" if whole else "dispatch_part", act)
+
+    def cut(self, which: int, number: int) -> None:
+        """One side takes a pack (or a kg) off the first line: refused when all would go, or it was sent."""
+        order, by = self.order(which), Side.FIRM if number % 2 else Side.BUYER
+        lines = lines_of(self.session, order.id)
+        first = lines[0]
+        by_kg = first.price_basis is PriceBasis.KG
+        less = Less(self.season.sku_of(first.product_id), weight_g=1_000 if by_kg else first.unit_weight_g)
+        grams, left = less.weight_g or 0, first.standing_g - first.dispatched_g
+
+        def act() -> object:
+            return cut(
+                self.session, order, [less], by=by, reason="少要", goods=self.season.goods(), actor_id=None,
+                now=self.season.now,
+            )  # fmt: skip
+
+        if not ORDER_LIFE.allows(order.status, "cut"):
+            self.refused(MoveRefusedError, act)
+        elif by_kg and by is Side.BUYER:
+            self.refused(NotCutHere, act)
+        elif grams > left:
+            self.refused(CutBeyondOrder, act)
+        elif grams == sum(line.standing_g for line in lines):
+            self.refused(NothingWouldBeLeft, act)
+        else:
+            rest = sum(line.standing_g - line.dispatched_g for line in lines) - grams
+            self.expected[order.id] = ORDER_LIFE.next(order.status, "cut" if rest else "cut_rest")
+            act()
 
     def accept(self, which: int, number: int) -> None:
         order = self.order(which)

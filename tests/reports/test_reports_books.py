@@ -10,9 +10,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, text
 
+from shop.agreements.models import Side
 from shop.farmers.models import Grade
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
+from shop.orders.cuts import Less, cut
 from shop.reports import rollups
 from shop.reports.books import CHECKS, check_books, run_checks
 from shop.reports.models import Rollup
@@ -65,6 +67,8 @@ def play(season: object) -> None:
     season.accepted(season.paid("HOST", quantity=1))
     season.paid(quantity=1)
     season.placed(quantity=1)
+    cut(season.session, season.paid(quantity=2), [Less(season.sku, packs=1)], by=Side.FIRM, reason="缺货",
+        goods=season.goods(), actor_id=None, now=season.now)  # fmt: skip
 
 
 @pytest.fixture
@@ -135,6 +139,7 @@ FAULTS: dict[str, str] = {
     "I05": spoil("orders", "expires_at = placed_at - interval '1 hour'", "status = 'placed'"),
     "I06": spoil("picks", "weight_g = weight_g + 1"),
     "I07": spoil("order_lines", "amount_fen = amount_fen + 1"),
+    "I07-cuts": spoil("order_lines", "cancelled_fen = cancelled_fen - 1", "cancelled_g > 0"),
     "I08": spoil("orders", "paid_fen = paid_fen + 1", "paid_fen > 0"),
     "I08-lines": spoil("order_lines", "refunded_fen = refunded_fen + 1"),
     "I09": "UPDATE refunds SET amount_fen = 1000000000",
