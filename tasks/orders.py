@@ -5,7 +5,8 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from shop.orders import actions, receipt
-from shop.orders.jobs import EXPIRE_UNPAID, FIND_UNRECEIVED, RECEIVE_OVERDUE
+from shop.orders.jobs import END_PRESALES, EXPIRE_UNPAID, FIND_UNRECEIVED, RECEIVE_OVERDUE
+from shop.orders.presales import end_overdue
 from tasks.registry import Done, Kind, runs
 
 
@@ -25,3 +26,9 @@ def find_unreceived(session: Session, day: date, *, now: datetime) -> Done:
 def receive_overdue(session: Session, order_id: int, *, now: datetime) -> None:
     """One consumer's order is received by the clock."""
     receipt.receive_overdue(session, order_id, now=now)
+
+
+@runs(END_PRESALES, Kind.DAILY)
+def end_presales(session: Session, day: date, *, now: datetime) -> Done:
+    """Pre-sale orders not sent by their day give their money back; how many."""
+    return Done(end_overdue(session, day, now=now))

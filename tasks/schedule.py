@@ -9,7 +9,7 @@ from shop.kit.job import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
 from shop.links.jobs import FIND_SIGNS
 from shop.live.jobs import END_OVERDUE, SETTLE_ENDED
 from shop.marketplaces.jobs import FOLLOW_AGAIN
-from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS, EXPIRE_UNPAID, FIND_UNRECEIVED
+from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS, END_PRESALES, EXPIRE_UNPAID, FIND_UNRECEIVED
 from shop.payments.jobs import NOTIFY_AGAIN
 from shop.reports.jobs import (
     COMPARE_ROLLUPS,
@@ -22,7 +22,7 @@ from shop.reports.jobs import (
     WORK_ON_PARTS,
 )
 from shop.rounds.jobs import CLOSE_DUE, FORGET_PEOPLE
-from shop.stock.jobs import RETIRE_EXPIRED, TAKE_RECALLED
+from shop.stock.jobs import RETIRE_EXPIRED, SERVE_PRESALES, TAKE_RECALLED
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     Every(CLOSE_DUE, timedelta(minutes=1)),
     Every(FOLLOW_AGAIN, timedelta(minutes=1)),
     Every(TAKE_RECALLED, timedelta(minutes=1)),
+    Every(SERVE_PRESALES, timedelta(minutes=1)),
     DailyAt(RETIRE_EXPIRED, time(0, 30)),
+    DailyAt(END_PRESALES, time(0, 45)),
     DailyAt(CALL_OFF_DUE, time(6, 0)),
     DailyAt(CLOSE_AGREEMENTS, time(1, 0)),
     DailyAt(FIND_ENDING, time(6, 30)),

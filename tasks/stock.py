@@ -5,7 +5,8 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from shop.stock import actions, recalls
-from shop.stock.jobs import RETIRE_EXPIRED, TAKE_RECALLED
+from shop.stock.jobs import RETIRE_EXPIRED, SERVE_PRESALES, TAKE_RECALLED
+from shop.stock.serving import serve_waiting
 from tasks.registry import Done, Kind, runs
 
 
@@ -19,3 +20,9 @@ def retire_expired(session: Session, day: date, *, now: datetime) -> Done:
 def take_recalled(session: Session, *, now: datetime) -> int:
     """What orders gave back of recalled lots leaves stock; grams gone."""
     return recalls.take_recalled(session, now=now)
+
+
+@runs(SERVE_PRESALES, Kind.SWEEP)
+def serve_presales(session: Session, *, now: datetime) -> int:
+    """Free stock goes to pre-sale orders, the first placed first; grams given."""
+    return serve_waiting(session)

@@ -21,3 +21,13 @@ class ArchiveRefused(DomainError):
     title_zh, title_en = "上传文件不符合要求", "Upload refused"
     zh = "上传的文件不能接受：{reason_zh}。"
     en = "The upload is not acceptable: {reason_en}."
+
+
+class TooManyLines(DomainError):
+    """An order of a sheet has more products than an order may have."""
+
+    code = "too-many-lines"
+    status = 422
+    title_zh, title_en = "一张订单商品过多", "Too many lines in an order"
+    zh = "订单 {reference} 最多 {most} 种商品。"
+    en = "Order {reference} holds {most} products at most."

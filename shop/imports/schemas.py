@@ -45,3 +45,26 @@ class BatchOut(Schema):
     unchanged = fields.Integer(metadata={"description": "recorded before with the same content"})
     weight_g = fields.Integer()
     amount_fen = fields.Integer()
+
+
+class SheetQuery(ImportQuery):
+    """The buyer whose orders the sheet holds."""
+
+    partner = Code(required=True)
+
+
+class SheetOrder(Schema):
+    """An order of a sheet; without a number in a dry run."""
+
+    reference = fields.String()
+    number = fields.String(allow_none=True)
+    total_fen = fields.Integer()
+
+
+class SheetOut(Schema):
+    """The orders of a sheet; with `dry_run` what they would be."""
+
+    dry_run = fields.Boolean()
+    file = fields.String()
+    orders = fields.List(fields.Nested(SheetOrder))
+    unchanged = fields.List(fields.String(), metadata={"description": "placed before with the same content"})

@@ -33,9 +33,12 @@ from shop.orders.grading import accept_graded
 from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
 from shop.orders.locks import lines_of
 from shop.orders.models import Dispatch, Order, OrderLine, OrderStatus, Pick
+from shop.orders.place import hold_ahead
 from shop.orders.pricing import accepted_amount
 from shop.orders.states import ORDER_LIFE
 from shop.stock import actions as stock
+from shop.stock.models import Presale
+from shop.stock.presales import presale_row
 
 
 def policy_of(order: Order) -> ChannelPolicy:
@@ -81,6 +84,10 @@ def approve(session: Session, order: Order, *, actor_id: int | None, now: dateti
 
 def _hold_lines(session: Session, order: Order, now: datetime) -> None:
     lines = lines_of(session, order.id)
+    if order.presale_id is not None:
+        presale = presale_row(session.get_one(Presale, order.presale_id))
+        hold_ahead(session, order.id, presale, lines[0].weight_g, expires_at=None, now=now)
+        return
     wanted = {line.product_id: line.weight_g for line in lines}
     held = stock.reserve(session, wanted, occasion_id=None, expires_at=None, now=now)
     for line in lines:

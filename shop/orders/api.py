@@ -29,10 +29,12 @@ from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
 from shop.orders import actions, breach, cuts, errors, queries, receipt, schemas
 from shop.orders.calls import change_call
+from shop.orders.entered import clerk_for, enter_order, partner_who_buys
 from shop.orders.locks import locked_order
 from shop.orders.models import Order, ReceiptRule
 from shop.orders.place import Asked, Called, Placed, Request, place_call_off, place_order
-from shop.stock.errors import NotEnoughStock
+from shop.stock.errors import NotEnoughStock, PresaleFull
+from shop.stock.presales import presale_by_code, presale_row
 
 blueprint = Blueprint("orders", __name__, url_prefix="/api/v1", description="订单 · Orders")
 
@@ -40,7 +42,7 @@ PLACING = [
     errors.CampaignClosed, errors.PartnerDoesNotFit, errors.OccasionRequired, errors.OccasionNotOpen,
     errors.NotForSale, errors.OutOfSeason, errors.PaperMissing, errors.NotForThisChannel, errors.OneSellerPerOrder,
     errors.PerBuyerCap, errors.OrderTooLarge, errors.CouponNotForThis, errors.CouponUsed, errors.CouponSpent,
-    NotEnoughStock, NotFoundError, PhoneNotValid,
+    errors.PresaleNotOpen, NotEnoughStock, PresaleFull, NotFoundError, PhoneNotValid,
 ]  # fmt: skip
 AGREEMENT_READERS = agreement_queries.READERS
 READERS = (Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER, Role.CUSTOMER, Role.HOST, Role.CADRE)
@@ -97,11 +99,39 @@ def place(body: dict[str, Any]) -> Response:
         recipient=recipient,
         note=body["note"],
         coupon=body["coupon"],
+        presale=presale_row(presale_by_code(session, body["presale"])) if body["presale"] else None,
     )
     version = reference_version()
     placed = place_order(
         session, request, goods=catalog(session, version), selling=selling(session, version),
         actor_id=actor.person_id, now=now(),
+    )  # fmt: skip
+    return _shown(placed)
+
+
+@blueprint.route("/partners/<string:code>/orders", methods=["POST"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
+@idempotent
+@blueprint.arguments(schemas.OrderEntered)
+@blueprint.alt_response(201, schema=schemas.PlacedOut, success=True)
+@documented(
+    errors=[errors.ReferenceTaken, *PLACING],
+    example={"reference": "CG-2025-018", "lines": [{"sku": "PL001", "quantity": 12}], "note": "送到食堂后门"},
+)
+def enter(body: dict[str, Any], code: str) -> Response:
+    """代客下单 · Enter an order of a unit, as itself or for it: who entered it is kept, the unit approves it."""
+    session, version = db.session(), reference_version()
+    sales = selling(session, version)
+    partner = partner_who_buys(sales, code)
+    if partner is None:
+        raise NotFoundError(what=code)
+    clerk, recipient = clerk_for(current_actor(), partner.party_id, what=code), body["recipient"]
+    if recipient is not None:
+        recipient = {**recipient, "phone": normal_phone(recipient["phone"])}
+    placed = enter_order(
+        session, partner, [Asked(line["sku"], line["quantity"]) for line in body["lines"]],
+        reference=body["reference"], note=body["note"], recipient=recipient, by=clerk,
+        goods=catalog(session, version), selling=sales, now=now(),
     )  # fmt: skip
     return _shown(placed)
 
@@ -225,6 +255,7 @@ def stock_in_view(number: str) -> dict[str, Any]:
         errors.NotApprovedByYou,
         errors.NotTheApprover,
         NotEnoughStock,
+        PresaleFull,
     ]
 )
 def approve(number: str) -> dict[str, Any]:

@@ -57,6 +57,15 @@ class OutOfSeason(DomainError):
     en = "{sku} is out of season on {day}."
 
 
+class PresaleNotOpen(DomainError):
+    """The pre-sale takes no orders now, is of another product, or the channel sells only what is there."""
+
+    code = "presale-not-open"
+    title_zh, title_en = "预售未开放", "Pre-sale not open"
+    zh = "预售 {presale} 现在不能这样下单；一张预售订单只含该商品。"
+    en = "Pre-sale {presale} cannot be ordered like this now; its order holds that product alone."
+
+
 class PaperMissing(DomainError):
     """A licence the product must have is missing or expired: sale is stopped."""
 
@@ -101,6 +110,15 @@ class OrderTooLarge(DomainError):
     title_zh, title_en = "订单金额过大", "Order too large"
     zh = "单张订单最多 {limit_fen} 分。"
     en = "An order is at most {limit_fen} fen."
+
+
+class ReferenceTaken(DomainError):
+    """The buyer has an order under this number of his own already."""
+
+    code = "reference-taken"
+    title_zh, title_en = "单号已用过", "Reference taken"
+    zh = "单号 {reference} 已用于订单 {number}，内容不同。"
+    en = "The reference {reference} is that of order {number}, which is another."
 
 
 class CouponNotForThis(DomainError):

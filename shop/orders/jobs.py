@@ -20,5 +20,8 @@ RECEIVE_OVERDUE = Job("orders.receive_overdue")
 #: Daily: what the schedules of agreements ask for on this day is called off and ordered.
 CALL_OFF_DUE = Job("orders.call_off_due")
 
+#: Daily: pre-sale orders that were not sent by their day are cancelled, as far as they were not.
+END_PRESALES = Job("orders.end_presales")
+
 #: Daily: agreements whose term is over are fulfilled or fell short.
 CLOSE_AGREEMENTS = Job("orders.close_agreements")

@@ -69,7 +69,8 @@ class Order(Model):
     `paid_fen`/`refunded_fen` mirror the succeeded payments and refunds (checked by check-books). `expires_at`: when an
     unpaid hold lapses. `due_on`: when an invoice is due. `recipient`: name, phone, address; never in reports or logs.
     `sale_link_id`, `link_opened_at`: the link it is counted for. `is_own`: a consumer's order placed by somebody who
-    acts for the partner, or sent to his phone; it earns no commission and counts as nobody's help.
+    acts for the partner, or sent to his phone; it earns no commission and counts as nobody's help. `reference`: the
+    buyer's own number. `entered_as`: the role of who entered it for the buyer; None = the buyer himself.
     """
 
     __tablename__ = "orders"
@@ -97,6 +98,14 @@ class Order(Model):
         Index(None, "placed_on", "firm_id", "channel_id"),
         Index("ix_orders_sale_link_id", "sale_link_id", postgresql_where=text("sale_link_id IS NOT NULL")),
         Index("ix_orders_invoiced", "due_on", "firm_id", "partner_id", postgresql_where=text("due_on IS NOT NULL")),
+        Index("ix_orders_presale_id", "presale_id", postgresql_where=text("presale_id IS NOT NULL")),
+        Index(
+            "uq_orders_reference",
+            "partner_id",
+            "reference",
+            unique=True,
+            postgresql_where=text("reference IS NOT NULL"),
+        ),
         Index("ix_orders_unpaid", "expires_at", postgresql_where=text("status = 'placed'")),
         Index("ix_orders_to_receive", "id", postgresql_where=text("status = 'dispatched'")),
         Index("ix_orders_to_settle", "id", postgresql_where=text("status = 'accepted'")),
@@ -116,6 +125,7 @@ class Order(Model):
     link_opened_at: Mapped[Instant | None]
     is_own: Mapped[bool] = mapped_column(server_default="false")
     call_off_id: Mapped[Ref | None] = mapped_column(ForeignKey("call_offs.id"), unique=True)
+    presale_id: Mapped[Ref | None] = mapped_column(ForeignKey("presales.id"))
     firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
     buyer_party_id: Mapped[Ref] = mapped_column(ForeignKey("parties.id"))
     placed_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
@@ -135,6 +145,8 @@ class Order(Model):
     refunded_fen: Mapped[Fen] = mapped_column(server_default="0")
     recipient: Mapped[dict[str, object] | None] = mapped_column(JSONB)
     note: Mapped[Prose | None]
+    reference: Mapped[Code | None]
+    entered_as: Mapped[Code | None]
 
 
 class OrderLine(Model):

@@ -34,10 +34,12 @@ from shop.orders.errors import (
     PaperMissing,
     PartnerDoesNotFit,
     PerBuyerCap,
+    PresaleNotOpen,
 )
 from shop.orders.models import OrderStatus, PaymentTerms
 from shop.orders.pricing import Packed, PricedLine, by_the_kg, by_the_pack, goods_total
 from shop.stock.actions import TAKE_CTE, known_shortage, shortage
+from shop.stock.presales import PresaleRow, take
 
 #: How long an unpaid order holds its stock.
 HOLD_TIME = timedelta(minutes=15)
@@ -72,6 +74,9 @@ class Request:
     link_opened_at: datetime | None = None
     coupon: str | None = None
     offered: Mapping[str, int] | None = None
+    presale: PresaleRow | None = None
+    reference: str | None = None
+    entered_as: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,7 @@ class Preview:
     way: Way
     products: tuple[CatalogProduct, ...]
     lines: tuple[PricedLine, ...]
+    presale: PresaleRow | None = None
 
     @property
     def total_fen(self) -> int:
@@ -132,12 +138,21 @@ def preview_order(request: Request, *, goods: Catalog, selling: Selling, now: da
     day, asked = beijing_day(now), _together(request.lines)
     wanted = frozenset(goods.by_sku[sku].product_id for sku in asked if sku in goods.by_sku)
     way = _way(request, selling, wanted, day, now)
-    products = [sellable_product(goods, sku, way.policy, day) for sku in asked]
-    offered = request.offered or {}
+    ahead, offered = request.presale is not None, request.offered or {}
+    products = [sellable_product(goods, sku, way.policy, day, ahead=ahead) for sku in asked]
+    if request.presale is not None:
+        _fits_presale(request.presale, way.policy, products, day)
     priced = [_price(product, asked[product.sku], way, day, offered.get(product.sku)) for product in products]
     _one_firm(products)
     _not_too_large(priced)
-    return Preview(way, tuple(products), tuple(priced))
+    return Preview(way, tuple(products), tuple(priced), request.presale)
+
+
+def _fits_presale(presale: PresaleRow, policy: ChannelPolicy, products: Sequence[CatalogProduct], day: date) -> None:
+    """A pre-sale takes orders of its product alone, in channels that sell from open stock. Raises PresaleNotOpen."""
+    from_open_stock = policy.hold in (Hold.WHEN_PLACED, Hold.WHEN_APPROVED)
+    if [p.product_id for p in products] != [presale.product_id] or not from_open_stock or not presale.open_on(day):
+        raise PresaleNotOpen(presale=presale.code)
 
 
 def preview_discount(session: Session, asked: Preview, code: str, *, now: datetime) -> int:
@@ -173,7 +188,7 @@ def place_order(
     """
     asked = preview_order(request, goods=goods, selling=selling, now=now)
     taking = _taking(asked.way.policy, asked.way.occasion)
-    if short := known_shortage(session.get_bind(), _wanted(taking, asked.lines), taking.occasion_id):
+    if short := known_shortage(session.get_bind(), _wanted(taking, asked.lines, asked.presale), taking.occasion_id):
         raise short
     _keep_caps(session, asked, request.buyer_party_id)
     return _write(session, asked.way, asked.products, asked.lines, request, None, actor_id, now)
@@ -199,7 +214,7 @@ def place_call_off(
         raise NotFoundError(what=called.agreement_code)
     policy = channel_of_partner(partner.kind)
     way = Way(policy, selling.channel_ids[policy.kind], occasion.campaign_id, partner, occasion, None)
-    product = sellable_product(goods, called.sku, policy, day, sold_by_agreement=True)
+    product = sellable_product(goods, called.sku, policy, day, ahead=True)
     line = by_the_kg(packed(product), called.weight_g, called.fen_per_kg)
     request = Request(lines=(), buyer_party_id=buyer_party_id)
     return _write(session, way, [product], [line], request, called.call_off_id, actor_id, now)
@@ -256,9 +271,9 @@ def _check_occasion(policy: ChannelPolicy, partner: PartnerRow, occasion: Occasi
 
 
 def sellable_product(
-    goods: Catalog, sku: str, policy: ChannelPolicy, day: date, *, sold_by_agreement: bool = False
+    goods: Catalog, sku: str, policy: ChannelPolicy, day: date, *, ahead: bool = False
 ) -> CatalogProduct:
-    """The product, if this channel may sell it on `day`.
+    """The product, if this channel may sell it on `day`. `ahead`: for a season to come.
 
     Raises NotForSale, NotForThisChannel, PaperMissing, OutOfSeason.
     """
@@ -270,8 +285,8 @@ def sellable_product(
     missing = product.missing_paper(day)
     if missing is not None:
         raise PaperMissing(sku=sku, paper=missing.value, paper_zh=PAPER_ZH[missing])
-    # An agreement may call early for the season to come; its schedule already keeps to the harvest.
-    if not sold_by_agreement and not product.sellable_on(day):
+    # An agreement or a pre-sale sells the season to come; its own days already keep to the harvest.
+    if not ahead and not product.sellable_on(day):
         raise OutOfSeason(sku=sku, day=str(day))
     return product
 
@@ -358,9 +373,9 @@ def _taking(policy: ChannelPolicy, occasion: OccasionRow | None) -> _Taking:
             assert_never(policy.hold)
 
 
-def _wanted(taking: _Taking, lines: Sequence[PricedLine]) -> dict[int, int]:
-    """Grams to take by product id."""
-    return {line.product_id: line.weight_g for line in lines} if taking.now else {}
+def _wanted(taking: _Taking, lines: Sequence[PricedLine], presale: PresaleRow | None) -> dict[int, int]:
+    """Grams to take by product id; nothing of what is there for a harvest to come."""
+    return {line.product_id: line.weight_g for line in lines} if taking.now and presale is None else {}
 
 
 def hold_time(way: Way) -> timedelta:
@@ -386,13 +401,15 @@ PLACE = Direct(
         INSERT INTO orders (
             number, status, channel_id, channel_kind, campaign_id, partner_id, partner_kind, occasion_id, occasion_kind,
             sale_link_id, link_opened_at, is_own,
-            call_off_id, firm_id, buyer_party_id, placed_by_id, payment_terms, placed_at, placed_on,
-            expires_at, goods_fen, discount_fen, total_fen, recipient, note)
+            call_off_id, presale_id, firm_id, buyer_party_id, placed_by_id, payment_terms, placed_at, placed_on,
+            expires_at, goods_fen, discount_fen, total_fen, recipient, note, reference,
+            entered_as)
         SELECT to_char(CAST(:placed_on AS date), 'YYMMDD') || '-' || lpad(id::text, 8, '0'), 'placed', :channel_id,
             :channel_kind, :campaign_id, :partner_id, :partner_kind, :occasion_id, :occasion_kind, :link_id,
             :link_opened_at, {IS_OWN},
-            :call_off_id, :firm_id, :buyer_party_id, :actor_id, :terms, :now, :placed_on, :expires_at, :goods_fen,
-            :discount_fen, :total_fen, CAST(:recipient AS jsonb), :note
+            :call_off_id, :presale_id, :firm_id, :buyer_party_id, :actor_id, :terms, :now, :placed_on, :expires_at,
+            :goods_fen, :discount_fen, :total_fen, CAST(:recipient AS jsonb), :note, :reference,
+            :entered_as
         FROM enough, nextval('order_numbers') AS id
         RETURNING id, number
     ), held AS (
@@ -449,7 +466,8 @@ def _write(
     terms = PaymentTerms(way.policy.payment.value)
     expires_at = now + hold_time(way) if way.policy.payment is Payment.IN_ADVANCE else None
     taking = _taking(way.policy, way.occasion)
-    wanted = _wanted(taking, lines)
+    presale = request.presale
+    wanted = _wanted(taking, lines, presale)
     occasion = way.occasion
     rows = PLACE.run(
         session,
@@ -469,6 +487,7 @@ def _write(
             "earner_party_id": way.partner.party_id if way.policy.payer is Payer.CONSUMER else None,
             "phone": (request.recipient or {}).get("phone"),
             "call_off_id": call_off_id,
+            "presale_id": presale.presale_id if presale else None,
             "firm_id": firm_id,
             "buyer_party_id": request.buyer_party_id,
             "actor_id": actor_id,
@@ -481,6 +500,8 @@ def _write(
             "total_fen": total,
             "recipient": _json(request.recipient),
             "note": request.note,
+            "reference": request.reference,
+            "entered_as": request.entered_as,
             **line_columns(lines),
             "line_bases": [line.price_basis.value for line in lines],
             "line_prices": [line.price_fen for line in lines],
@@ -490,9 +511,22 @@ def _write(
     if not rows:
         raise shortage(session, wanted, taking.occasion_id)
     ((order_id, number),) = rows
+    if presale is not None and taking.now:
+        hold_ahead(session, order_id, presale, lines[0].weight_g, expires_at=expires_at, now=now)
     if discount is not None:
         take_coupon(session, discount, order_id, request.buyer_party_id, now=now)
     return Placed(order_id, number, OrderStatus.PLACED, expires_at, way, tuple(lines), total)
+
+
+_HELD_AHEAD = text("UPDATE order_lines SET reservation_id = :hold WHERE order_id = :order_id")
+
+
+def hold_ahead(
+    session: Session, order_id: int, presale: PresaleRow, weight_g: int, *, expires_at: datetime | None, now: datetime
+) -> None:
+    """Order grams of a pre-sale for the line of an order. Locks the pre-sale. Raises PresaleFull."""
+    hold = take(session, presale, weight_g, expires_at=expires_at, now=now)
+    session.execute(_HELD_AHEAD, {"hold": hold, "order_id": order_id})
 
 
 def line_columns(lines: Sequence[PricedLine]) -> dict[str, object]:

@@ -15,7 +15,7 @@ from shop.channels.policies import POLICIES
 from shop.kit.errors import NotFoundError
 from shop.orders.models import Dispatch, Order, OrderLine, Pick
 from shop.orders.states import STATE_ZH
-from shop.stock.models import Lot, Pool, Recall, RecallLot
+from shop.stock.models import Lot, Pool, Presale, Recall, RecallLot
 from shop.stock.recalls import standing
 
 #: Whose an order is, by role. The needed joins are in `_orders`.
@@ -37,11 +37,12 @@ def orders(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Orders that `actor` sees, newest first, `limit` at most, older than `before_id`."""
     query = (
-        select(Order, Firm.code, Firm.name_zh, Partner.code, Partner.name_zh, Occasion.code, SaleLink.code)
+        select(Order, Firm.code, Firm.name_zh, Partner.code, Partner.name_zh, Occasion.code, SaleLink.code, Presale)
         .join(Firm, Firm.id == Order.firm_id)
         .join(Partner, Partner.id == Order.partner_id)
         .outerjoin(Occasion, Occasion.id == Order.occasion_id)
         .outerjoin(SaleLink, SaleLink.id == Order.sale_link_id)
+        .outerjoin(Presale, Presale.id == Order.presale_id)
         .where(scope(actor, OWNERS), *filters)
         .order_by(Order.id.desc())
         .limit(limit)
@@ -65,10 +66,12 @@ def orders(
             "partner_name_zh": partner_name,
             "occasion": occasion,
             "link": link,
+            "presale": presale and presale.code,
+            "ship_by": presale and presale.ship_by,
             "lines": lines[order.id],
             "recipient": masked(order.recipient) if with_recipient else None,
         }
-        for order, firm, firm_name, partner, partner_name, occasion, link in rows
+        for order, firm, firm_name, partner, partner_name, occasion, link, presale in rows
     ]
 
 

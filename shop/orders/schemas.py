@@ -40,6 +40,16 @@ class PlaceOrder(StrictSchema):
     recipient = fields.Nested(Recipient, load_default=None)
     note = Text(high=200, load_default=None)
     coupon = Code(load_default=None)
+    presale = Code(load_default=None)
+
+
+class OrderEntered(StrictSchema):
+    """An order entered for a buyer. `reference`: his own number, once."""
+
+    lines = fields.List(fields.Nested(LineAsked), required=True, validate=validate.Length(min=1, max=MAX_LINES))
+    reference = Code(load_default=None)
+    recipient = fields.Nested(Recipient, load_default=None)
+    note = Text(high=200, load_default=None)
 
 
 class CallOffAsked(StrictSchema):
@@ -264,6 +274,12 @@ class OrderOut(Schema):
     partner = fields.String()
     partner_name_zh = fields.String()
     occasion = fields.String(allow_none=True)
+    presale = fields.String(allow_none=True)
+    ship_by = fields.Date(
+        allow_none=True, metadata={"description": "of a pre-sale order: not sent by then it is refunded"}
+    )
+    reference = fields.String(allow_none=True, metadata={"description": "the buyer's own number"})
+    entered_as = fields.String(allow_none=True, metadata={"description": "role of who entered it for the buyer"})
     link = fields.String(allow_none=True)
     link_opened_at = fields.DateTime(allow_none=True)
     firm = fields.String()

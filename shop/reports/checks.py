@@ -147,8 +147,21 @@ CHECKS: tuple[Check, ...] = (
         LEFT JOIN reservations ON reservations.id = reservation_id
         WHERE (reservations.sold_g IS DISTINCT FROM dispatched_g AND reservation_id IS NOT NULL)
            OR (status IN ('confirmed', 'partly_dispatched')
-               AND reservations.held_g IS DISTINCT FROM order_lines.weight_g - cancelled_g - dispatched_g)
-           OR (status IN ('cancelled', 'expired') AND reservations.held_g > 0)"""),
+               AND held_g + awaited_g IS DISTINCT FROM order_lines.weight_g - cancelled_g - dispatched_g)
+           OR (status IN ('cancelled', 'expired') AND held_g + awaited_g > 0)"""),
+    Check("I04-presales", "预售已订量等于有效预订之和且不超过上限，先下单的先得货",
+        "what a pre-sale took is what its holds stand for, within its cap; who placed first is served first", """
+        SELECT 'cap' AS what, presales.id FROM presales LEFT JOIN reservations ON presale_id = presales.id
+        GROUP BY presales.id HAVING taken_g <> coalesce(sum(weight_g - released_g), 0) OR taken_g > cap_g
+        UNION ALL
+        SELECT 'overtaken', waits.id FROM reservations AS waits JOIN reservations AS later
+            ON later.pool_id = waits.pool_id AND later.id > waits.id AND later.presale_id IS NOT NULL
+            AND later.held_g + later.sold_g > 0
+        WHERE waits.awaited_g > 0
+        UNION ALL
+        SELECT 'order', orders.id FROM orders JOIN order_lines ON order_id = orders.id
+        JOIN reservations ON reservations.id = reservation_id
+        WHERE orders.presale_id IS DISTINCT FROM reservations.presale_id"""),
     Check("I05", "没有过期五分钟以上的占用", "no hold outlives its expiry by five minutes", """
         SELECT id AS order_id FROM orders WHERE status = 'placed' AND expires_at < CAST(:now AS timestamptz)
             - interval '5 minutes'"""),

@@ -130,7 +130,10 @@ _ORDER = (
 )  # fmt: skip
 _LINE = {
     "net_fen": case(
-        (Order.payment_terms == PaymentTerms.ON_INVOICE, func.coalesce(OrderLine.accepted_fen, OrderLine.amount_fen - OrderLine.cancelled_fen)),
+        (
+            Order.payment_terms == PaymentTerms.ON_INVOICE,
+            func.coalesce(OrderLine.accepted_fen, OrderLine.amount_fen - OrderLine.cancelled_fen),
+        ),
         else_=OrderLine.amount_fen - OrderLine.refunded_fen,
     ),
     "weight_g": func.coalesce(OrderLine.accepted_g, OrderLine.weight_g - OrderLine.cancelled_g),

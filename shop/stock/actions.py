@@ -17,6 +17,7 @@ from shop.kit.moment import Moment
 from shop.kit.states import record
 from shop.stock.errors import BatchPaperMissing, DeliveryNotFree, NotEnoughStock, NotFresh, NotTheFirms
 from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind
+from shop.stock.serving import serve
 
 
 def open_pool(session: Session, product_id: int, occasion_id: int | None = None) -> int:
@@ -35,8 +36,8 @@ def open_lot(
 ) -> Lot:  # fmt: skip
     """A lot of deliveries (`delivery_codes`), or of what the firm made itself (`made_g` grams), into open stock.
 
-    Locks the product, so that two lots of a day do not get one number. Raises NotTheFirms, NotFresh,
-    BatchPaperMissing, DeliveryNotFree; then nothing is changed.
+    Pre-sale orders that wait for the product are served from it first. Locks the product, so that two lots of a day do
+    not get one number. Raises NotTheFirms, NotFresh, BatchPaperMissing, DeliveryNotFree; then nothing is changed.
     """
     lock_product(session, product)
     today, expires_on = beijing_day(now), harvested_on + timedelta(days=product.shelf_life_days)
@@ -97,6 +98,7 @@ def receive_lot(
     session.add(Movement(pool_id=pool_id, lot_id=lot.id, kind=MovementKind.RECEIVE, weight_g=weight_g, at=now))
     record(session, lot, "open", person_id=actor_id, now=now)
     session.flush()
+    serve(session, pool_id)
     return lot
 
 
@@ -303,18 +305,36 @@ def _short(left: Mapping[int, tuple[str, int]], wanted: Mapping[int, int]) -> No
     return NotEnoughStock(rows) if rows else None
 
 
+#: What comes free goes to its pool, and what a pre-sale's hold gives up to the cap; after `freed` (pool, presale, held,
+#: gone) is known. Holds are locked before pools, pools before pre-sales, each by rising id.
+_GIVE_BACK = """
+    sums AS (SELECT pool_id, sum(held_g) AS weight_g FROM freed GROUP BY pool_id),
+    pooled AS MATERIALIZED (SELECT id FROM pools WHERE id IN (SELECT pool_id FROM sums) ORDER BY id FOR UPDATE),
+    filled AS (
+        UPDATE pools SET available_g = available_g + sums.weight_g, reserved_g = reserved_g - sums.weight_g
+        FROM sums JOIN pooled ON pooled.id = sums.pool_id WHERE pools.id = sums.pool_id RETURNING pools.id
+    ),
+    ahead AS (
+        SELECT presale_id, sum(gone_g) AS weight_g FROM freed WHERE presale_id IS NOT NULL GROUP BY presale_id
+    ),
+    capped AS MATERIALIZED (
+        SELECT id FROM presales WHERE id IN (SELECT presale_id FROM ahead) AND (SELECT count(*) FROM filled) >= 0
+        ORDER BY id FOR UPDATE
+    )
+    UPDATE presales SET taken_g = taken_g - ahead.weight_g FROM ahead JOIN capped ON capped.id = ahead.presale_id
+    WHERE presales.id = ahead.presale_id
+"""
+
 _RELEASE = text(
-    """
+    f"""
     WITH freed AS (
-        UPDATE reservations SET held_g = 0, released_g = released_g + held_g
+        UPDATE reservations SET held_g = 0, awaited_g = 0, released_g = released_g + held_g + awaited_g
         FROM (
-            SELECT id, held_g AS was FROM reservations WHERE id = ANY(:ids) AND held_g > 0 ORDER BY id FOR UPDATE
+            SELECT id, held_g AS held, awaited_g AS awaited FROM reservations
+            WHERE id = ANY(:ids) AND held_g + awaited_g > 0 ORDER BY id FOR UPDATE
         ) AS r
-        WHERE reservations.id = r.id RETURNING pool_id, r.was
-    ), sums AS (SELECT pool_id, sum(was) AS weight_g FROM freed GROUP BY pool_id),
-    locked AS MATERIALIZED (SELECT id FROM pools WHERE id IN (SELECT pool_id FROM sums) ORDER BY id FOR UPDATE)
-    UPDATE pools SET available_g = available_g + sums.weight_g, reserved_g = reserved_g - sums.weight_g
-    FROM sums JOIN locked ON locked.id = sums.pool_id WHERE pools.id = sums.pool_id
+        WHERE reservations.id = r.id RETURNING pool_id, presale_id, r.held AS held_g, r.held + r.awaited AS gone_g
+    ), {_GIVE_BACK}
     """
 )
 
@@ -325,24 +345,28 @@ def release(session: Session, reservation_ids: Sequence[int]) -> None:
 
 
 _RELEASE_PART = text(
-    """
+    f"""
     WITH asked AS (
         SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:weights AS bigint[])) AS asked (id, weight_g)
     ), holds AS MATERIALIZED (
-        SELECT id FROM reservations WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE
+        SELECT id, awaited_g AS awaited FROM reservations WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE
     ), freed AS (
-        UPDATE reservations SET held_g = held_g - asked.weight_g, released_g = released_g + asked.weight_g
-        FROM asked JOIN holds USING (id) WHERE reservations.id = asked.id RETURNING pool_id, asked.weight_g
-    ), sums AS (SELECT pool_id, sum(weight_g) AS weight_g FROM freed GROUP BY pool_id),
-    locked AS MATERIALIZED (SELECT id FROM pools WHERE id IN (SELECT pool_id FROM sums) ORDER BY id FOR UPDATE)
-    UPDATE pools SET available_g = available_g + sums.weight_g, reserved_g = reserved_g - sums.weight_g
-    FROM sums JOIN locked ON locked.id = sums.pool_id WHERE pools.id = sums.pool_id
+        UPDATE reservations SET awaited_g = awaited_g - least(awaited, asked.weight_g),
+            held_g = held_g - (asked.weight_g - least(awaited, asked.weight_g)),
+            released_g = released_g + asked.weight_g
+        FROM asked JOIN holds USING (id) WHERE reservations.id = asked.id
+        RETURNING pool_id, presale_id, asked.weight_g - least(awaited, asked.weight_g) AS held_g,
+            asked.weight_g AS gone_g
+    ), {_GIVE_BACK}
     """
 )
 
 
 def release_part(session: Session, weights: Mapping[int, int]) -> None:
-    """Give back so many grams of these holds (by reservation id); the caller knows that they are held."""
+    """Give back so many grams of these holds (by reservation id): first what still waits for a harvest.
+
+    The caller knows that there is so much.
+    """
     session.execute(_RELEASE_PART, {"ids": list(weights), "weights": list(weights.values())})
 
 
@@ -363,12 +387,16 @@ def pick(session: Session, wanted: Mapping[int, int], *, now: datetime, day: dat
     """
     holds = session.execute(
         text(
-            "SELECT reservations.id, pool_id, product_id, sku FROM reservations JOIN pools ON pools.id = pool_id"
-            " JOIN products ON products.id = product_id WHERE reservations.id = ANY(:ids)"
+            "SELECT reservations.id, pool_id, product_id, sku, held_g FROM reservations"
+            " JOIN pools ON pools.id = pool_id JOIN products ON products.id = product_id"
+            " WHERE reservations.id = ANY(:ids)"
             " ORDER BY pool_id, reservations.id FOR UPDATE OF pools"
         ),
         {"ids": list(wanted)},
     ).all()
+    for hold in holds:
+        if hold.held_g < wanted[hold.id]:  # ordered in a pre-sale, and not all of it has come
+            raise NotEnoughStock([{"sku": hold.sku, "asked_g": wanted[hold.id], "left_g": hold.held_g}])
     left = _lots_in_pick_order(session, {hold.product_id for hold in holds}, day)
     picked = {hold.id: _from_oldest(left[hold.product_id], wanted[hold.id], hold.sku) for hold in holds}
     session.execute(

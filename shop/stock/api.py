@@ -4,16 +4,17 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
-from shop.access.guard import Role, allow, current_actor, must_own
+from shop.access.guard import ALL, EVERYONE, Role, allow, current_actor, must_own
 from shop.catalog.actions import product_by_sku
-from shop.catalog.models import Firm, Product
+from shop.catalog.models import Firm, FirmStatus, Product
+from shop.kit.clock import beijing_day
 from shop.kit.db import db
 from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
-from shop.stock import actions, errors, queries, recalls, remaking, schemas
-from shop.stock.models import Lot, Recall
+from shop.stock import actions, errors, presales, queries, recalls, remaking, schemas
+from shop.stock.models import Lot, Presale, Recall
 
 blueprint = Blueprint("stock", __name__, url_prefix="/api/v1", description="批次与库存 · Lots and stock")
 
@@ -158,3 +159,67 @@ def lift_recall(body: dict[str, Any], code: str) -> dict[str, Any]:
         raise NotFoundError(what=code)
     recalls.lift(session, code, body["reason"], by_county=actor.has(Role.OPERATOR), actor_id=actor.person_id, now=now())
     return queries.recalls(session, actor, Recall.code == code, limit=1)[0]
+
+
+@blueprint.route("/presales", methods=["GET"])
+@allow(EVERYONE)
+@blueprint.arguments(schemas.PresaleFilter, location="query")
+@blueprint.response(200, schemas.PresalePage)
+def list_presales(query: dict[str, Any]) -> dict[str, object]:
+    """预售列表 · Pre-sales of admitted firms, newest first; how far they are served, for firm and county."""
+    wanted = [Firm.status == FirmStatus.ADMITTED]
+    after = cursor_key(query["cursor"])
+    if after is not None:
+        wanted.append(Presale.id < after)
+    if query["sku"]:
+        wanted.append(Product.sku == query["sku"])
+    rows = presales.presales(db.session(), current_actor(), *wanted, day=beijing_day(now()), limit=query["limit"] + 1)
+    return page(rows, query["limit"], key=lambda row: int(row["id"]))
+
+
+@blueprint.route("/presales", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@idempotent
+@blueprint.arguments(schemas.PresaleAsked)
+@blueprint.response(201, schemas.PresaleOut)
+@documented(
+    errors=[NotFoundError, errors.PresaleRuns, errors.PresaleDatesDoNotFit],
+    example={
+        "sku": "PL001",
+        "packs": 500,
+        "opens_on": "2025-07-20",
+        "closes_on": "2025-08-01",
+        "ship_by": "2025-08-20",
+    },
+)
+def open_presale(body: dict[str, Any]) -> dict[str, Any]:
+    """开预售 · Sell packs of a harvest to come, up to a cap, sent by a day."""
+    session, actor = db.session(), current_actor()
+    product = product_by_sku(session, body["sku"])
+    firm = session.get_one(Firm, product.firm_id)
+    must_own(actor, {Role.FIRM_STAFF: firm.party_id}, what=body["sku"])
+    presale = presales.open_presale(
+        session, product, body["packs"], body["opens_on"], body["closes_on"], body["ship_by"],
+        actor_id=actor.person_id, now=now(),
+    )  # fmt: skip
+    return _presale(presale.code)
+
+
+@blueprint.route("/presales/<string:code>/end", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@idempotent
+@blueprint.response(200, schemas.PresaleOut)
+@documented(errors=[NotFoundError])
+def end_presale(code: str) -> dict[str, Any]:
+    """停预售 · Take no more orders; those that stand are sent by their day."""
+    session, actor = db.session(), current_actor()
+    presale = presales.presale_by_code(session, code, lock=True)
+    firm = session.get_one(Firm, session.get_one(Product, presale.product_id).firm_id)
+    must_own(actor, {Role.FIRM_STAFF: firm.party_id, Role.OPERATOR: ALL}, what=code)
+    presales.end_presale(session, presale, actor_id=actor.person_id, now=now())
+    return _presale(code)
+
+
+def _presale(code: str) -> dict[str, Any]:
+    found = presales.presales(db.session(), current_actor(), Presale.code == code, day=beijing_day(now()), limit=1)
+    return found[0]

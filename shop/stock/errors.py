@@ -3,8 +3,21 @@
 from shop.kit.errors import DomainError, NotFoundError
 
 __all__ = [
-    "BatchPaperMissing", "CertificateNotAnew", "DeliveryNotFree", "GradedIntoOther", "LotIsHeld", "LotIsRecalled",
-    "NotEnoughStock", "NotFoundError", "NotFresh", "NotTheFirms", "OtherKindOfGoods", "RecallIsLifted",
+    "BatchPaperMissing",
+    "CertificateNotAnew",
+    "DeliveryNotFree",
+    "GradedIntoOther",
+    "LotIsHeld",
+    "LotIsRecalled",
+    "NotEnoughStock",
+    "NotFoundError",
+    "NotFresh",
+    "NotTheFirms",
+    "OtherKindOfGoods",
+    "PresaleDatesDoNotFit",
+    "PresaleFull",
+    "PresaleRuns",
+    "RecallIsLifted",
 ]  # fmt: skip
 
 
@@ -25,6 +38,34 @@ class NotEnoughStock(DomainError):
         if language == "zh":
             return "库存不足：" + "；".join(self.zh.format(**row).rstrip("。") for row in self.short) + "。"
         return "Not enough stock: " + "; ".join(self.en.format(**row).rstrip(".") for row in self.short) + "."
+
+
+class PresaleFull(DomainError):
+    """Fewer packs of the pre-sale are left than were asked for."""
+
+    code = "presale-full"
+    title_zh, title_en = "预售已满", "Pre-sale full"
+    zh = "预售 {presale} 还剩 {left_g} 克，要求 {asked_g} 克。"
+    en = "Pre-sale {presale}: {left_g} g are left, {asked_g} g were asked."
+
+
+class PresaleRuns(DomainError):
+    """Another pre-sale of the product takes orders on these days."""
+
+    code = "presale-runs"
+    title_zh, title_en = "已有预售", "Another pre-sale runs"
+    zh = "该商品在这些天已有预售 {presale}。"
+    en = "Pre-sale {presale} of this product takes orders on these days."
+
+
+class PresaleDatesDoNotFit(DomainError):
+    """Opened today or later, closed after that, sent after that, while the product can be good."""
+
+    code = "presale-dates-do-not-fit"
+    status = 422
+    title_zh, title_en = "预售日期不符", "Days of the pre-sale do not fit"
+    zh = "开售、截止、最迟发货日须依次排列，且 {sku} 在 {ship_by} 须在产季与保质期内、一年之内。"
+    en = "It opens today or later, closes after that, and {sku} is in season and within a year on {ship_by}."
 
 
 class DeliveryNotFree(DomainError):

@@ -6,3 +6,5 @@ from shop.kit.job import Job
 RETIRE_EXPIRED = Job("stock.retire_expired")
 #: Every minute: what orders gave back of recalled lots leaves stock.
 TAKE_RECALLED = Job("stock.take_recalled")
+#: Every minute: stock that came free goes to pre-sale orders, in order of placing.
+SERVE_PRESALES = Job("stock.serve_presales")

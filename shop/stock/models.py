@@ -157,23 +157,57 @@ class Pool(Model):
     withdrawn_g: Mapped[Grams] = mapped_column(server_default="0")
 
 
+class Presale(Model):
+    """Packs of a harvest to come: ordered from one day to another, sent by a third, `cap_g` at most.
+
+    `taken_g`: what was ordered and stands, sent or not. `ended_at`: it takes no more orders.
+    """
+
+    __tablename__ = "presales"
+    __table_args__ = (
+        CheckConstraint("cap_g > 0 AND taken_g BETWEEN 0 AND cap_g", name="within_cap"),
+        CheckConstraint("opens_on <= closes_on AND closes_on <= ship_by", name="days_ordered"),
+        Index(None, "product_id", "closes_on"),
+    )
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"))
+    cap_g: Mapped[Grams]
+    taken_g: Mapped[Grams] = mapped_column(server_default="0")
+    opens_on: Mapped[date]
+    closes_on: Mapped[date]
+    ship_by: Mapped[date]
+    opened_at: Mapped[Instant]
+    ended_at: Mapped[Instant | None]
+
+
 class Reservation(Model):
-    """A hold on a pool for one order line: held + sold + released = weight. `expires_at` None = until dispatched."""
+    """A hold on a pool for one order line: held + awaited + sold + released = weight.
+
+    `expires_at` None = until dispatched. `awaited_g`: ordered in a pre-sale and not there yet.
+    """
 
     __tablename__ = "reservations"
     __table_args__ = (
         CheckConstraint("weight_g > 0", name="holds_something"),
         CheckConstraint(
-            "held_g >= 0 AND sold_g >= 0 AND released_g >= 0 AND held_g + sold_g + released_g = weight_g",
+            "held_g >= 0 AND awaited_g >= 0 AND sold_g >= 0 AND released_g >= 0"
+            " AND held_g + awaited_g + sold_g + released_g = weight_g",
             name="adds_up",
         ),
+        CheckConstraint("awaited_g = 0 OR presale_id IS NOT NULL", name="only_a_presale_waits"),
+        Index("ix_reservations_awaited", "pool_id", "id", postgresql_where=text("awaited_g > 0")),
+        Index("ix_reservations_presale_id", "presale_id", postgresql_where=text("presale_id IS NOT NULL")),
         Index("ix_reservations_held", "pool_id", postgresql_where=text("held_g > 0")),
     )
 
     id: Mapped[Id]
     pool_id: Mapped[Ref] = mapped_column(ForeignKey("pools.id"))
+    presale_id: Mapped[Ref | None] = mapped_column(ForeignKey("presales.id"))
     weight_g: Mapped[Grams]
     held_g: Mapped[Grams]
+    awaited_g: Mapped[Grams] = mapped_column(server_default="0")
     sold_g: Mapped[Grams] = mapped_column(server_default="0")
     released_g: Mapped[Grams] = mapped_column(server_default="0")
     created_at: Mapped[Instant]

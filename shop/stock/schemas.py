@@ -114,6 +114,46 @@ class PartOut(Schema):
     weight_g = fields.Integer()
 
 
+class PresaleAsked(StrictSchema):
+    """Packs of a harvest to come: ordered from `opens_on` to `closes_on`, sent by `ship_by`, all days included."""
+
+    sku = Code(required=True)
+    packs = Whole(low=1, high=1_000_000, required=True)
+    opens_on = Day(required=True)
+    closes_on = Day(required=True)
+    ship_by = Day(required=True)
+
+
+class PresaleFilter(PageQuery):
+    """Pre-sales of a product."""
+
+    sku = Code(load_default=None)
+
+
+class PresaleOut(Schema):
+    """A pre-sale. `waiting_g` and `served_g` are for its firm and the county."""
+
+    code = fields.String()
+    sku = fields.String()
+    name_zh = fields.String()
+    firm = fields.String()
+    opens_on = fields.Date()
+    closes_on = fields.Date()
+    ship_by = fields.Date()
+    open = fields.Boolean()
+    cap_packs = fields.Integer()
+    left_packs = fields.Integer()
+    waiting_g = fields.Integer(allow_none=True)
+    served_g = fields.Integer(allow_none=True)
+
+
+class PresalePage(Schema):
+    """A page of pre-sales, newest first."""
+
+    items = fields.List(fields.Nested(PresaleOut))
+    next = fields.String(allow_none=True)
+
+
 class LotDeliveryOut(Schema):
     """A slip that the lot is made of; the household by its code only."""
 

@@ -47,7 +47,7 @@ def short(error: NotEnoughStock) -> tuple[str, int]:
     row = error.short[0]
     product = goods.by_sku[str(row["sku"])]
     left = shown.packs(product, int(str(row["left_g"])))
-    counter = {name: value for name in ("live", "shop") if (value := request.form.get(name))}
+    counter = {name: value for name in ("live", "shop", "presale") if (value := request.form.get(name))}
     page = render_template("store/short.html", product=product, left=left, params=counter)
     return page, error.status
 
@@ -58,10 +58,13 @@ blueprint.register_error_handler(DomainError, refused)
 
 def _purpose(sku: str, asked: dict[str, Any]) -> str:
     """What a ticket confirms: these packs of this product at this counter."""
-    return f"order {sku} {asked['quantity']} {asked['live']} {asked['shop']} {asked['coupon']}"
+    counter = f"{asked['live']} {asked['shop']} {asked['presale']}"
+    return f"order {sku} {asked['quantity']} {counter} {asked['coupon']}"
 
 
 def _left(preview: Preview, product: CatalogProduct) -> int:
+    if preview.presale is not None:
+        return shown.packs(product, preview.presale.left_g)
     grams = left_in_stock(db.session(), [product.product_id], pool_of(preview.way))
     return shown.packs(product, grams[product.product_id])
 
@@ -100,7 +103,7 @@ def address(sku: str) -> Response:
 def _counter_of(form: Mapping[str, str], sales: Selling, product: CatalogProduct) -> Counter:
     """The counter that a form or an address names, whatever else of it does not fit."""
     at, _ = filled(At, {name: form[name] for name in At().fields if name in form})
-    return counter_for(sales, product, at.get("live"), at.get("shop"))
+    return counter_for(sales, product, at.get("live"), at.get("shop"), at.get("presale"))
 
 
 @blueprint.route("/p/<string:sku>/order", methods=["POST"])
@@ -138,7 +141,7 @@ def _look(
 
     Raises NotEnoughStock, CouponNotForThis, CouponSpent, and why nothing can be ordered here.
     """
-    counter = counter_for(sales, product, asked["live"], asked["shop"])
+    counter = counter_for(sales, product, asked["live"], asked["shop"], asked["presale"])
     preview = preview_order(counter.request(product.sku, asked["quantity"]), goods=goods, selling=sales, now=now())
     left = _left(preview, product)
     if left < asked["quantity"]:
@@ -167,7 +170,7 @@ def place(sku: str) -> Response:
         wrong = _unfit_phone(asked)
     if wrong:
         raise FormExpired
-    counter = counter_for(sales, product, asked["live"], asked["shop"])
+    counter = counter_for(sales, product, asked["live"], asked["shop"], asked["presale"])
     try:
         good = opened(asked["ticket"], guest, _purpose(sku, asked), now=now())
     except FormExpired as expired:
@@ -175,7 +178,8 @@ def place(sku: str) -> Response:
     if product.is_fresh and not asked["agreed"]:
         return _look(product, asked, guest, goods, sales, why="请先勾选已知悉退货规则。")
     _not_too_often(asked["phone"])
-    said = "\n".join(str(asked[name]) for name in ("name", "phone", "address", "quantity", "live", "shop", "coupon"))
+    fields = ("name", "phone", "address", "quantity", "live", "shop", "presale", "coupon")
+    said = "\n".join(str(asked[name]) for name in fields)
     try:
         response = once(
             f"guest:{guest.name}", good.nonce, f"{sku}\n{said}".encode(),

@@ -33,6 +33,7 @@ from shop.orders.models import Order, OrderStatus
 from shop.orders.receipt import receipt_due
 from shop.orders.states import ORDER_LIFE
 from shop.payments.actions import start_payment
+from shop.web import shown
 from shop.web.errors import FormExpired, OrderNotFollowed, TooManyTries
 from shop.web.forms import Followed, Pressed, filled
 from shop.web.guest import Guest, buyer, from_our_page, guest_of, new_guest, opened, remember, ticket
@@ -148,7 +149,7 @@ def show(number: str) -> Response:
     }
     page = render_template(
         "store/followed.html", order=order, says=SAYS[status], steps=STEPS, done=DONE[status], buttons=buttons,
-        lines=[line | {"amount": yuan(line["amount_fen"])} for line in order["lines"]],
+        lines=[shown.line(line) for line in order["lines"]],
         total=yuan(order["total_fen"]), paid=yuan(order["paid_fen"]) if order["paid_fen"] else "",
         discount=yuan(order["discount_fen"]) if order["discount_fen"] else "",
         refunded=yuan(order["refunded_fen"]) if order["refunded_fen"] else "",

@@ -21,6 +21,7 @@ class At(StrictSchema):
 
     live = Code(load_default=None)
     shop = Code(load_default=None)
+    presale = Code(load_default=None)
 
 
 class CodeOrNothing(Code):

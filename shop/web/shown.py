@@ -14,6 +14,7 @@ from shop.kit.errors import DomainError, NotFoundError
 from shop.kit.money import per_jin, per_kg, yuan
 from shop.orders.errors import CampaignClosed, CouponNotForThis, NotForSale, OccasionNotOpen, OutOfSeason
 from shop.orders.place import Asked, Preview, Request, preview_order
+from shop.stock.presales import PresaleRow
 
 CATEGORY_ZH = {
     Category.FRUIT: "水果", Category.VEGETABLE: "蔬菜", Category.NUT_DRIED_FRUIT: "坚果干果", Category.GRAIN: "粮食",
@@ -36,13 +37,16 @@ class Counter:
     usual: bool = True
     #: The link that the buyer came by, where an order is counted for it.
     opening: Opening | None = None
+    #: The pre-sale that is ordered from here.
+    presale: PresaleRow | None = None
 
     @property
     def params(self) -> dict[str, str]:
         """How an address names this counter."""
+        ahead = {"presale": self.presale.code} if self.presale else {}
         if self.usual or self.partner is None:
-            return {}
-        return {"shop": self.partner.code} if self.occasion is None else {"live": self.occasion.code}
+            return ahead
+        return ahead | ({"shop": self.partner.code} if self.occasion is None else {"live": self.occasion.code})
 
     @property
     def live(self) -> str | None:
@@ -66,7 +70,7 @@ class Counter:
         return Request(
             [Asked(sku, quantity)], buyer_party_id, partner=self.partner.code if self.partner else None,
             occasion=self.occasion.code if self.occasion else None, link=self.opening.code if self.opening else None,
-            link_opened_at=self.opening.at if self.opening else None, **more,
+            link_opened_at=self.opening.at if self.opening else None, presale=self.presale, **more,
         )  # fmt: skip
 
 
@@ -141,6 +145,22 @@ def why_not(product: CatalogProduct, refusal: DomainError | None, left: int) -> 
     if refusal is not None:
         return refusal.sentence("zh").rstrip("。")
     return None if left else "已售完，新货到仓后恢复销售"
+
+
+def line(of: dict[str, Any]) -> dict[str, Any]:
+    """A line of an order in yuan, with what was taken off it before it was sent."""
+    off = {"off": of["cancelled_g"] // of["unit_weight_g"], "off_fen": yuan(of["cancelled_fen"])}
+    return of | off | {"amount": yuan(of["amount_fen"])}
+
+
+def ahead(presale: PresaleRow, product: CatalogProduct) -> dict[str, Any]:
+    """A pre-sale of a product as its page shows it."""
+    return {
+        "code": presale.code,
+        "left": packs(product, presale.left_g),
+        "ship_by": f"{presale.ship_by:%-m 月 %-d 日}",
+        "closes_on": f"{presale.closes_on:%-m 月 %-d 日}",
+    }
 
 
 def gone(product: CatalogProduct) -> bool:

@@ -23,6 +23,7 @@ from shop.live.models import LiveStatus
 from shop.live.queries import public_shelf
 from shop.orders.coupons import good_now
 from shop.orders.place import Preview, pool_of
+from shop.stock.presales import presale_by_code, presale_row, presales_of
 from shop.stock.queries import left as left_in_stock
 from shop.web import shown
 from shop.web.forms import At, filled
@@ -61,7 +62,17 @@ def counter_named(sales: Selling, live: str | None = None, shop: str | None = No
     return Counter(fronts[found], usual=found == 0)
 
 
-def counter_for(sales: Selling, product: CatalogProduct, live: str | None, shop: str | None) -> Counter:
+def counter_for(
+    sales: Selling, product: CatalogProduct, live: str | None, shop: str | None, presale: str | None = None
+) -> Counter:
+    """Where this browser buys the product, and of which pre-sale. Raises NotFoundError as `_counter_for`."""
+    counter = _counter_for(sales, product, live, shop)
+    if presale is None:
+        return counter
+    return replace(counter, presale=presale_row(presale_by_code(db.session(), presale)))
+
+
+def _counter_for(sales: Selling, product: CatalogProduct, live: str | None, shop: str | None) -> Counter:
     """Where this browser buys the product: at the counter that the address names, else by the link that it came by.
 
     The link of a session that the address names is kept with it. Raises NotFoundError as `counter_named`.
@@ -155,6 +166,7 @@ def product(sku: str) -> AnyResponse | str | tuple[str, int]:
         tiers=[(tier.min_quantity, shown.price(tier.price_fen, found)) for tier in found.tiers_on(day)[1:]],
         others=alternatives(found, store, goods, sales) if card["closed"] else [],
         coupons=coupons_at(counter) if not card["closed"] else [],
+        presales=[shown.ahead(row, found) for row in presales_of(db.session(), found.product_id, day) if row.left_g],
     )  # fmt: skip
 
 

@@ -67,7 +67,7 @@ from shop.reports.models import Publication, SentReport
 from shop.reports.periods import Every
 from shop.rounds.joining import hashed
 from shop.rounds.models import EntryLine, Round, RoundEntry, RoundProduct, RoundStatus
-from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind, Recall, RecallLot
+from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind, Presale, Recall, RecallLot
 from shop.units.models import OutsidePurchase, ReserveRule
 from tests.factories.access import headers_of, person
 
@@ -264,6 +264,10 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         OutsidePurchase(partner_id=unit.id, number="832-0009", position=1, bought_on=TODAY, amount_fen=10_000 * n,
                         goods_zh="苹果（示例）", recorded_at=NOW)
     )  # fmt: skip
+    presale = writer.add(
+        Presale(code=f"Y0{n}", product_id=product.id, cap_g=10_000, opens_on=date(2025, 7, 1),
+                closes_on=date(2025, 7, 10), ship_by=date(2025, 7, 18), opened_at=NOW)
+    )  # fmt: skip
     customer = parties[PartyKind.CUSTOMER]
     live = writer.order(f"LIVE{n}", ChannelKind.LIVESTREAM, campaign, host, product, customer, session)
     helped = writer.order(f"CADRE{n}", ChannelKind.CADRE, campaign, cadre, product, customer)
@@ -291,7 +295,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         "claim": claim.number, "inquiry": inquiry.code,
         "unit": unit.code, "campaign": campaign.code, "round": round_.code, "join": round_.join_code,
         "surplus_plan": plan.code, "guarantee": guarantee.code, "collective_income": earned.code,
-        "helper": cadre.code, "recall": recall.code,
+        "helper": cadre.code, "recall": recall.code, "presale": presale.code,
     }  # fmt: skip
     return side
 
