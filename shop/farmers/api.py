@@ -8,18 +8,19 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Role, allow, current_actor, must_own, scope
+from shop.access.models import Party
 from shop.catalog.actions import firm_by_code
 from shop.catalog.models import CO_OPERATIVES, Firm
-from shop.farmers import errors, families, schemas, ties
+from shop.farmers import errors, families, pairings, schemas, ties
 from shop.farmers.actions import see_assisted, set_grade_factor
 from shop.farmers.errors import FactorTaken
-from shop.farmers.models import GradeFactor, Household, Relation
+from shop.farmers.models import GradeFactor, Household, Pairing, Relation
 from shop.farmers.queries import households, visible_to
 from shop.kit.db import db, transaction
 from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.schemas import cursor_key, page
-from shop.places.models import Township
+from shop.places.models import Township, Village
 
 blueprint = Blueprint("farmers", __name__, url_prefix="/api/v1", description="农户 · Households")
 
@@ -199,7 +200,7 @@ def leave_firm(body: dict[str, Any], code: str) -> dict[str, Any]:
         }  # fmt: skip
 
 
-# -- groups and pairings -----------------------------------------------------------------------------------------------
+# -- groups ------------------------------------------------------------------------------------------------------------
 
 
 @blueprint.route("/household-groups", methods=["POST"])
@@ -215,21 +216,21 @@ def add_group(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/household-ties", methods=["GET"])
-@allow(Role.OPERATOR, Role.MANAGER, Role.CADRE, Role.BUYER)
+@allow(*COUNTY)
 @blueprint.arguments(schemas.TieFilter, location="query")
 @blueprint.response(200, schemas.TiePage)
 def list_ties(query: dict[str, Any]) -> dict[str, object]:
-    """分组与结对 · Who is in which group or paired with whom, newest first; a cadre or unit sees its own pairings."""
+    """分组 · Which household was in which group from when to when, newest first."""
     rows = ties.ties(
         db.session(), current_actor(), limit=query["limit"] + 1, before_id=cursor_key(query["cursor"]),
-        household=query["household"], group=query["group"], helper=query["helper"],
+        household=query["household"], group=query["group"],
     )  # fmt: skip
     return page(rows, query["limit"], key=lambda row: int(row["id"]))
 
 
-def _tied(session: Session, code: str) -> dict[str, Any]:
-    """The newest tie of a household as the actor sees it."""
-    [newest] = ties.ties(session, current_actor(), limit=1, before_id=None, household=code, group=None, helper=None)
+def _tied(session: Session, code: str, before_id: int | None = None) -> dict[str, Any]:
+    """The newest tie of a household, or the newest before another."""
+    [newest] = ties.ties(session, current_actor(), limit=1, before_id=before_id, household=code, group=None)
     return newest
 
 
@@ -239,14 +240,14 @@ def _tied(session: Session, code: str) -> dict[str, Any]:
 @blueprint.response(201, schemas.TieOut)
 @documented(
     errors=[NotFoundError, errors.TiedAlready, errors.TooEarly],
-    example={"helper": "cadre-2", "starts_on": "2025-07-01"},
+    example={"group": "Z-001", "starts_on": "2025-07-01"},
 )
 def tie_household(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """入组或结对 · Put a household into a group, or pair it with a cadre or unit, from a day on."""
+    """入组 · Put a household into a group, from a day on."""
     with transaction() as session:
         [household] = families.locked_households(session, code)
-        end = ties.other_end(session, body["group"], body["helper"])
-        ties.tie(session, household, end, body["starts_on"], actor_id=current_actor().person_id, now=now())
+        group = ties.group_by_code(session, body["group"])
+        ties.tie(session, household, group, body["starts_on"], actor_id=current_actor().person_id, now=now())
         return _tied(session, code)
 
 
@@ -256,17 +257,74 @@ def tie_household(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.response(200, schemas.TieOut)
 @documented(
     errors=[NotFoundError, errors.NotTied, errors.TooEarly],
-    example={"helper": "cadre-2", "ends_on": "2025-07-15", "reason": "干部调离"},
+    example={"group": "Z-001", "ends_on": "2025-07-15", "reason": "迁居外地"},
 )
 def untie_household(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """出组或结束结对 · End what ties a household to a group or helper; what was stays readable."""
+    """出组 · A household leaves a group; what was stays readable."""
     with transaction() as session:
         [household] = families.locked_households(session, code)
-        end = ties.other_end(session, body["group"], body["helper"])
+        group = ties.group_by_code(session, body["group"])
         ended = ties.untie(
-            session, household, end, body["ends_on"], body["reason"], actor_id=current_actor().person_id, now=now()
+            session, household, group, body["ends_on"], body["reason"], actor_id=current_actor().person_id, now=now()
         )
-        told = ties.ties(
-            session, current_actor(), limit=1, before_id=ended.id + 1, household=code, group=None, helper=None
+        return _tied(session, code, ended.id + 1)
+
+
+# -- pairings ----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/pairings", methods=["GET"])
+@allow(Role.OPERATOR, Role.MANAGER, Role.CADRE, Role.BUYER)
+@blueprint.arguments(schemas.PairingFilter, location="query")
+@blueprint.response(200, schemas.PairingPage)
+def list_pairings(query: dict[str, Any]) -> dict[str, object]:
+    """结对 · Who helps which village or household, newest first; a cadre or unit sees its own."""
+    wanted = [Pairing.id < (cursor_key(query["cursor"]) or 2**62)]
+    for column, code in ((Party.code, "helper"), (Village.code, "village"), (Household.code, "household")):
+        if query[code] is not None:
+            wanted.append(column == query[code])
+    if query["on"] is not None:
+        wanted.append(pairings.stands_on(query["on"]))
+    rows = pairings.pairings(db.session(), current_actor(), *wanted, limit=query["limit"] + 1)
+    return page(rows, query["limit"], key=lambda row: int(row["id"]))
+
+
+def _paired(session: Session, pairing: Pairing) -> dict[str, Any]:
+    [found] = pairings.pairings(session, current_actor(), Pairing.id == pairing.id, limit=1)
+    return found
+
+
+@blueprint.route("/pairings", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.PairingAsked)
+@blueprint.response(201, schemas.PairingOut)
+@documented(
+    errors=[NotFoundError, errors.NotAHelper, errors.AlreadyPaired],
+    example={"helper": "G01", "household": "农户-0001", "starts_on": "2025-07-01"},
+)
+def pair(body: dict[str, Any]) -> dict[str, Any]:
+    """结对 · Pair a cadre or unit with a village or a household. No quota, minimum or proof of purchase is recorded."""
+    with transaction() as session:
+        helper = pairings.locked_helper(session, body["helper"])
+        whom = pairings.helped(session, body["village"], body["household"])
+        made = pairings.pair(session, helper, whom, body["starts_on"], actor_id=current_actor().person_id, now=now())
+        return _paired(session, made)
+
+
+@blueprint.route("/pairings/ending", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.PairingEnded)
+@blueprint.response(200, schemas.PairingOut)
+@documented(
+    errors=[NotFoundError, errors.NotAHelper, errors.NotPaired],
+    example={"helper": "G01", "household": "农户-0001", "ends_on": "2025-12-31", "reason": "干部调离"},
+)
+def end_pairing(body: dict[str, Any]) -> dict[str, Any]:
+    """结束结对 · A pairing ends with a day; it stays on record."""
+    with transaction() as session:
+        helper = pairings.locked_helper(session, body["helper"])
+        whom = pairings.helped(session, body["village"], body["household"])
+        ended = pairings.end_pairing(
+            session, helper, whom, body["ends_on"], body["reason"], actor_id=current_actor().person_id, now=now()
         )
-        return told[0]
+        return _paired(session, ended)

@@ -130,18 +130,46 @@ class GroupCodeTaken(DomainError):
 
 
 class TiedAlready(DomainError):
-    """The household is in the group, or paired, now."""
+    """The household is in the group now."""
 
     code = "household-tied"
-    title_zh, title_en = "已在组内或已结对", "In the group or paired already"
-    zh = "{household} 与 {to} 现在就有此关系。"
-    en = "{household} is tied to {to} now."
+    title_zh, title_en = "已在组内", "In the group already"
+    zh = "{household} 现在就在分组 {to} 内。"
+    en = "{household} is in group {to} now."
 
 
 class NotTied(DomainError):
-    """Nothing stands that could end."""
+    """It is not in the group."""
 
     code = "household-not-tied"
-    title_zh, title_en = "不在组内或未结对", "Not in the group or not paired"
-    zh = "{household} 与 {to} 现在没有此关系。"
-    en = "{household} is not tied to {to} now."
+    title_zh, title_en = "不在组内", "Not in the group"
+    zh = "{household} 现在不在分组 {to} 内。"
+    en = "{household} is not in group {to} now."
+
+
+class NotAHelper(DomainError):
+    """Only cadres and units are paired: who earns by a sale helps nobody by it."""
+
+    code = "not-a-helper"
+    status = 422
+    title_zh, title_en = "不是帮扶方", "Not a helper"
+    zh = "{helper} 不是干部，也不是单位，不能结对。"
+    en = "{helper} is neither a cadre nor a unit and cannot be paired."
+
+
+class AlreadyPaired(DomainError):
+    """The pairing stands on that day already."""
+
+    code = "already-paired"
+    title_zh, title_en = "已经结对", "Already paired"
+    zh = "{helper} 与 {whom} 在该日已经结对。"
+    en = "{helper} is paired with {whom} on that day already."
+
+
+class NotPaired(DomainError):
+    """No such pairing runs, or it began later than the day it should end on."""
+
+    code = "not-paired"
+    title_zh, title_en = "没有结对", "Not paired"
+    zh = "{helper} 与 {whom} 在该日没有结对。"
+    en = "{helper} was not paired with {whom} on that day."

@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shop.access.models import PartyKind
 from shop.kit.db import Model, one_of
 from shop.kit.types import Bp, Code, Fen, Grams, Id, Instant, Name, Ref, Small
 
@@ -95,32 +96,57 @@ class HouseholdGroup(Model):
 
 
 class HouseholdTie(Model):
-    """What ties a household to a group, or to who is paired with it (结对帮扶), from which to which day, both included.
-
-    It says nothing of whether the household is assisted: that is seen on need alone.
-    """
+    """A household is in a group, from which to which day, both included."""
 
     __tablename__ = "household_ties"
     __table_args__ = (
-        CheckConstraint("num_nonnulls(group_id, helper_id) = 1", name="group_or_helper"),
         CheckConstraint("ends_on >= starts_on", name="ends_after_start"),
         Index(
-            "uq_household_ties_standing",
-            "household_id",
-            "group_id",
-            "helper_id",
-            unique=True,
+            "uq_household_ties_standing", "household_id", "group_id", unique=True,
             postgresql_where=text("ends_on IS NULL"),
-            postgresql_nulls_not_distinct=True,
         ),
         Index(None, "group_id"),
-        Index(None, "helper_id"),
-    )
+    )  # fmt: skip
 
     id: Mapped[Id]
     household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
-    group_id: Mapped[Ref | None] = mapped_column(ForeignKey("household_groups.id"))
-    helper_id: Mapped[Ref | None] = mapped_column(ForeignKey("parties.id"))
+    group_id: Mapped[Ref] = mapped_column(ForeignKey("household_groups.id"))
+    starts_on: Mapped[date]
+    ends_on: Mapped[date | None]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
+#: Who may be paired with a village or household: a cadre, or who buys for a unit or enterprise.
+HELPERS = (PartyKind.CADRE, PartyKind.BUYER)
+
+
+class Pairing(Model):
+    """Who helps a village or one household (结对帮扶), from which to which day, both included.
+
+    It says whom he helps, and nothing of what he must sell or buy: no column holds an amount, a target or a proof. Nor
+    does it say whether the household is assisted: that is seen on need alone.
+    """
+
+    __tablename__ = "pairings"
+    __table_args__ = (
+        ForeignKeyConstraint(["helper_id", "helper_kind"], ["parties.id", "parties.kind"]),
+        CheckConstraint(f"helper_kind IN {tuple(kind.value for kind in HELPERS)}", name="only_helpers"),
+        CheckConstraint("num_nonnulls(village_id, household_id) = 1", name="village_or_household"),
+        CheckConstraint("ends_on >= starts_on", name="days_ordered"),
+        Index(
+            "uq_pairings_running", "helper_id", "village_id", "household_id", unique=True,
+            postgresql_nulls_not_distinct=True, postgresql_where=text("ends_on IS NULL"),
+        ),
+        Index(None, "village_id"),
+        Index(None, "household_id"),
+    )  # fmt: skip
+
+    id: Mapped[Id]
+    helper_id: Mapped[Ref]
+    helper_kind: Mapped[PartyKind]
+    village_id: Mapped[Ref | None] = mapped_column(ForeignKey("villages.id"))
+    household_id: Mapped[Ref | None] = mapped_column(ForeignKey("households.id"))
     starts_on: Mapped[date]
     ends_on: Mapped[date | None]
     recorded_by_id: Mapped[Ref | None]

@@ -136,48 +136,34 @@ class GroupAsked(StrictSchema):
     name_zh = Text(high=60, required=True)
 
 
-class _Tie(StrictSchema):
-    """A group, or a helper (a cadre or a unit): one of the two."""
+class TieAsked(StrictSchema):
+    """The group that a household comes into, from which day."""
 
-    group = Code(load_default=None)
-    helper = Code(load_default=None)
-
-    @validates_schema
-    def one_end(self, data: dict[str, Any], **_: Any) -> None:
-        """A group or a helper."""
-        if (data["group"] is None) == (data["helper"] is None):
-            raise ValidationError({"group": ["Name a group or a helper."]})
-
-
-class TieAsked(_Tie):
-    """The group that a household comes into, or who is paired with it, from which day."""
-
+    group = Code(required=True)
     starts_on = Day(required=True)
 
 
-class UntieAsked(_Tie):
-    """The group or helper that a household is with until `ends_on`, and why no longer."""
+class UntieAsked(StrictSchema):
+    """The group that a household is in until `ends_on`, and why no longer."""
 
+    group = Code(required=True)
     ends_on = Day(required=True)
     reason = Text(high=200, required=True)
 
 
 class TieFilter(PageQuery):
-    """Ties of a household, group or helper."""
+    """Ties of a household or group."""
 
     household = Code(load_default=None)
     group = Code(load_default=None)
-    helper = Code(load_default=None)
 
 
 class TieOut(Schema):
-    """What ties a household to a group or to a helper; `ends_on` null: it stands."""
+    """A household in a group; `ends_on` null: it is in it now."""
 
     household = fields.String()
-    group = fields.String(allow_none=True)
-    group_zh = fields.String(allow_none=True)
-    helper = fields.String(allow_none=True)
-    helper_zh = fields.String(allow_none=True)
+    group = fields.String()
+    group_zh = fields.String()
     starts_on = fields.Date()
     ends_on = fields.Date(allow_none=True)
 
@@ -186,4 +172,59 @@ class TiePage(Schema):
     """A page of ties, newest first."""
 
     items = fields.List(fields.Nested(TieOut))
+    next = fields.String(allow_none=True)
+
+
+class _Pairing(StrictSchema):
+    """Who helps (a cadre or a unit), and whom: a village or a household. No field is for an amount, target or proof."""
+
+    helper = Code(required=True)
+    village = Code(load_default=None)
+    household = Code(load_default=None)
+
+    @validates_schema
+    def one_is_helped(self, data: dict[str, Any], **_: Any) -> None:
+        """A village or a household."""
+        if (data["village"] is None) == (data["household"] is None):
+            raise ValidationError({"village": ["Name a village or a household."]})
+
+
+class PairingAsked(_Pairing):
+    """A pairing from a day on."""
+
+    starts_on = Day(required=True)
+
+
+class PairingEnded(_Pairing):
+    """The last day of a pairing, and why it ends."""
+
+    ends_on = Day(required=True)
+    reason = Text(high=200, required=True)
+
+
+class PairingFilter(PageQuery):
+    """Pairings of a helper, a village with its households, a household; or those that stand on a day."""
+
+    helper = Code(load_default=None)
+    village = Code(load_default=None)
+    household = Code(load_default=None)
+    on = Day(load_default=None)
+
+
+class PairingOut(Schema):
+    """Who helps whom; `household` null: the whole village; `ends_on` null: it stands."""
+
+    helper = fields.String()
+    helper_zh = fields.String()
+    village = fields.String()
+    village_zh = fields.String()
+    household = fields.String(allow_none=True)
+    starts_on = fields.Date()
+    ends_on = fields.Date(allow_none=True)
+
+
+class PairingPage(Schema):
+    """A page of pairings, newest first."""
+
+    items = fields.List(fields.Nested(PairingOut))
     next = fields.String(allow_none=True)

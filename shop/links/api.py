@@ -9,12 +9,14 @@ from shop.access.guard import ALL, Role, allow, current_actor, must_own, referen
 from shop.channels.api import SHARING
 from shop.channels.models import Occasion, Partner, SaleLink
 from shop.channels.reference import selling
+from shop.farmers.models import Pairing
+from shop.farmers.pairings import pairings
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
 from shop.kit.errors import NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
-from shop.kit.schemas import cursor_key, page
+from shop.kit.schemas import MAX_PAGE, cursor_key, page
 from shop.links import cadres, help, queries, schemas, signs
 from shop.links import errors as refusals
 from shop.links.corrections import correct
@@ -97,7 +99,8 @@ def _cadre(code: str, first: date, last: date) -> dict[str, Any]:
     party_id = help.party_of(session, code)
     must_own(current_actor(), {Role.OPERATOR: ALL if party_id else None, Role.CADRE: party_id}, what=code)
     (found,) = help.helped(session, first=first, last=last, parties=(int(party_id or 0),))
-    return found | {"pairings": help.pairings(session, found["id"])}
+    paired = pairings(session, current_actor(), Pairing.helper_id == party_id, limit=MAX_PAGE)
+    return found | {"pairings": paired}
 
 
 @blueprint.route("/cadres", methods=["GET"])
@@ -123,43 +126,11 @@ def show_cadre(query: dict[str, Any], code: str) -> dict[str, Any]:
     return _cadre(code, *_days(query))
 
 
-@blueprint.route("/cadres/<string:code>/pairings", methods=["POST"])
-@allow(Role.OPERATOR)
-@blueprint.arguments(schemas.PairingAsked)
-@blueprint.response(201, schemas.CadreOut)
-@documented(
-    errors=[NotFoundError, refusals.NotAHelper, refusals.AlreadyPaired],
-    example={"village": "140829101001", "household": "农户-0001", "starts_on": "2025-07-01"},
-)
-def pair(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """结对 · Pair a cadre with a village or a household. No quota, no minimum, no proof of purchase can be recorded."""
-    with transaction() as session:
-        helper = cadres.helper_by_code(session, code)
-        cadres.pair(session, helper, **body, actor_id=current_actor().person_id, now=now())
-    return _cadre(code, *_days({"first": None, "last": None}))
-
-
-@blueprint.route("/cadres/<string:code>/pairings/ending", methods=["POST"])
-@allow(Role.OPERATOR)
-@blueprint.arguments(schemas.PairingEnded)
-@blueprint.response(200, schemas.CadreOut)
-@documented(
-    errors=[NotFoundError, refusals.NotAHelper, refusals.NotPaired],
-    example={"village": "140829101001", "household": "农户-0001", "ends_on": "2025-12-31"},
-)
-def end_pairing(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """结束结对 · A pairing ends with a day; it stays on record."""
-    with transaction() as session:
-        helper = cadres.helper_by_code(session, code)
-        cadres.end_pairing(session, helper, **body, actor_id=current_actor().person_id, now=now())
-    return _cadre(code, *_days({"first": None, "last": None}))
-
-
 @blueprint.route("/cadres/<string:code>/unit", methods=["PUT"])
 @allow(Role.OPERATOR)
 @blueprint.arguments(schemas.UnitAsked)
 @blueprint.response(200, schemas.CadreOut)
-@documented(errors=[NotFoundError, refusals.NotAHelper], example={"unit_code": "U01"})
+@documented(errors=[NotFoundError], example={"unit_code": "U01"})
 def belong(body: dict[str, Any], code: str) -> dict[str, Any]:
     """所属单位 · The unit a cadre belongs to: what its people buy never ranks him."""
     with transaction() as session:

@@ -9,9 +9,6 @@ from sqlalchemy.orm import Session
 
 from shop.channels.models import Partner
 from shop.channels.policies import unpaid_helpers
-from shop.farmers.models import Household
-from shop.links.models import Pairing
-from shop.places.models import Village
 
 
 class HelpBy(StrEnum):
@@ -88,22 +85,6 @@ def listed(rows: list[dict[str, Any]], by: HelpBy) -> list[dict[str, Any]]:
             for row in best
         ]
     return rows
-
-
-def pairings(session: Session, partner_id: int) -> list[dict[str, Any]]:
-    """With whom a cadre is or was paired, the latest first. One statement."""
-    rows = session.execute(
-        select(
-            Village.code.label("village"), Village.short_zh.label("village_zh"), Household.code.label("household"),
-            Pairing.starts_on, Pairing.ends_on,
-        )
-        .join(Village, Village.id == Pairing.village_id)
-        .outerjoin(Household, Household.id == Pairing.household_id)
-        .where(Pairing.partner_id == partner_id)
-        .order_by(Pairing.starts_on.desc(), Pairing.id.desc())
-        .limit(100)
-    ).mappings()  # fmt: skip
-    return [dict(row) for row in rows]
 
 
 def party_of(session: Session, code: str) -> int | None:

@@ -3,7 +3,7 @@
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.channels.models import PartnerKind
@@ -26,33 +26,6 @@ class HelperUnit(Model):
     partner_id: Mapped[Ref] = mapped_column(primary_key=True)
     partner_kind: Mapped[PartnerKind]
     unit_id: Mapped[Ref] = mapped_column(ForeignKey("partners.id"))
-
-
-class Pairing(Model):
-    """A cadre is paired with a village, or with one household of it, from a day on.
-
-    It says whom he helps, and nothing of what he must sell or buy: no column holds an amount, a target or a proof.
-    """
-
-    __tablename__ = "pairings"
-    __table_args__ = (
-        ForeignKeyConstraint(["partner_id", "partner_kind"], ["partners.id", "partners.kind"]),
-        CheckConstraint(f"partner_kind IN ({_HELPERS})", name="only_unpaid_helpers"),
-        CheckConstraint("ends_on >= starts_on", name="days_ordered"),
-        Index(
-            "uq_pairings_running", "partner_id", "village_id", "household_id", unique=True,
-            postgresql_nulls_not_distinct=True, postgresql_where=text("ends_on IS NULL"),
-        ),
-        Index(None, "village_id"),
-    )  # fmt: skip
-
-    id: Mapped[Id]
-    partner_id: Mapped[Ref]
-    partner_kind: Mapped[PartnerKind]
-    village_id: Mapped[Ref] = mapped_column(ForeignKey("villages.id"))
-    household_id: Mapped[Ref | None] = mapped_column(ForeignKey("households.id"))
-    starts_on: Mapped[date]
-    ends_on: Mapped[date | None]
 
 
 class Sign(StrEnum):

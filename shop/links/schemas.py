@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from shop.channels.schemas import LinkOut
+from shop.farmers.schemas import PairingOut
 from shop.kit.schemas import Code, Day, Month, PageQuery, StrictSchema, Text
 from shop.links.help import HelpBy
 
@@ -114,36 +115,10 @@ class HelpList(Schema):
     items = fields.List(fields.Nested(HelpOut))
 
 
-class PairingAsked(StrictSchema):
-    """A village, or a household of it. There is no field for an amount, a target or a proof."""
-
-    village = Code(required=True)
-    household = Code(load_default=None, allow_none=True)
-    starts_on = Day(required=True)
-
-
-class PairingEnded(StrictSchema):
-    """The last day of a pairing."""
-
-    village = Code(required=True)
-    household = Code(load_default=None, allow_none=True)
-    ends_on = Day(required=True)
-
-
 class UnitAsked(StrictSchema):
     """The unit that a cadre belongs to."""
 
     unit_code = Code(required=True)
-
-
-class PairingOut(Schema):
-    """With whom a cadre is or was paired."""
-
-    village = fields.String()
-    village_zh = fields.String()
-    household = fields.String(allow_none=True)
-    starts_on = fields.Date()
-    ends_on = fields.Date(allow_none=True)
 
 
 class CadreOut(HelpOut):

@@ -1,4 +1,4 @@
-"""Households in groups and paired with helpers, by dates; each reader his own, and nobody is told who is assisted."""
+"""Households in groups, by dates."""
 
 from datetime import date
 from typing import Any
@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from shop.access.models import PartyKind, Role
 from shop.kit.clock import WalkingClock
-from tests.factories.access import headers_of, party, person
 from tests.factories.office import Office, scalars
 
 
@@ -52,31 +50,4 @@ def test_a_household_comes_into_a_group_leaves_it_and_comes_back_and_all_of_it_s
     ]  # fmt: skip
     tied(office, one, 404, group="Z-002")
     tied(office, one, 422)
-    tied(office, one, 422, group="Z-001", helper="G-1")
-
-
-def test_a_cadre_sees_the_households_paired_with_him_and_not_whether_they_are_assisted(office: Office) -> None:
-    assisted, other = (
-        scalars("SELECT code FROM households WHERE is_assisted = :so ORDER BY code LIMIT 1", so=so)[0][0]
-        for so in (True, False)
-    )
-    mine, his = (party(office.app, PartyKind.CADRE, code) for code in ("G-1", "G-2"))
-    cadre = headers_of(office.app, person(office.app, (Role.CADRE, mine)))
-    colleague = headers_of(office.app, person(office.app, (Role.CADRE, his)))
-    tied(office, assisted, helper="G-1")
-    tied(office, other, helper="G-1")
-    seen = office.get("/household-ties", cadre)["items"]
-    assert [row["household"] for row in seen] == [other, assisted]
-    assert {key for row in seen for key in row} == {
-        "household", "group", "group_zh", "helper", "helper_zh", "starts_on", "ends_on",
-    }  # fmt: skip
-    assert office.get("/household-ties", colleague)["items"] == []
-    firm = scalars("SELECT code FROM parties WHERE kind = 'firm' LIMIT 1")[0][0]
-    tied(office, other, 404, helper=firm)
-    township = scalars(
-        "SELECT townships.party_id FROM households JOIN villages ON villages.id = village_id"
-        " JOIN townships ON townships.id = township_id WHERE households.code = :code",
-        code=other,
-    )[0][0]
-    manager = headers_of(office.app, person(office.app, (Role.MANAGER, township)))
-    assert other in {row["household"] for row in office.get("/household-ties", manager)["items"]}
+    tied(office, one, 422, group="Z-001", helper="G-1")  # pairings have a home of their own

@@ -13,10 +13,11 @@ from shop.access.models import PartyKind, Role
 from shop.channels.actions import OfferTerms, partner_by_code, plan_occasion, set_fee
 from shop.channels.errors import RewardRefused
 from shop.channels.models import OccasionKind
+from shop.farmers.models import Pairing
 from shop.kit.db import db, release, transaction
 from shop.ledger.actions import account
 from shop.ledger.models import AccountKind
-from shop.links.models import HelperUnit, Pairing
+from shop.links.models import HelperUnit
 from shop.reports.books import check_books
 from tests.factories.access import headers_of, party, person
 from tests.factories.tables import contents
@@ -59,9 +60,9 @@ def test_a_cadre_sees_whom_he_helped_and_with_whom_he_is_paired(stage: Stage) ->
     finish(stage, {"number": number}, "customer")
     household = next(iter(reached(number)))
     village = one(VILLAGE, code=household)
-    stage.post("operator", "/cadres/G1/pairings", {"village": village, "starts_on": "2025-03-01"})
-    asked = {"village": village, "household": household, "starts_on": "2025-07-01"}
-    stage.post("operator", "/cadres/G1/pairings", asked)
+    stage.post("operator", "/pairings", {"helper": "G1", "village": village, "starts_on": "2025-03-01"})
+    asked = {"helper": "G1", "household": household, "starts_on": "2025-07-01"}
+    stage.post("operator", "/pairings", asked)
     stage.post("cadre", "/links", {"partner": "G1", "sku": PEACH})
     seen = stage.get("cadre", "/cadres/G1")
     assert (seen["orders"], seen["net_fen"], seen["households"], seen["products"]) == (1, 7960, len(reached(number)), 1)
@@ -70,42 +71,9 @@ def test_a_cadre_sees_whom_he_helped_and_with_whom_he_is_paired(stage: Stage) ->
     ]  # fmt: skip
     assert stage.get("operator", "/cadres/G1") == seen
     stage.get("host", "/cadres/G1", 403)
-    ended = {"village": village, "household": household, "ends_on": "2025-07-15"}
-    stage.post("operator", "/cadres/G1/pairings/ending", ended, 200)
+    ended = {"helper": "G1", "household": household, "ends_on": "2025-07-15", "reason": "轮换"}
+    stage.post("operator", "/pairings/ending", ended, 200)
     assert stage.get("cadre", "/cadres/G1")["pairings"][0]["ends_on"] == "2025-07-15"
-    stage.post("operator", "/cadres/G1/pairings/ending", ended, 409)
-    stage.post("operator", "/cadres/G1/pairings", asked | {"starts_on": "2025-07-16"})
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "status", "code"),
-    [
-        ("/cadres/H1/pairings", {}, 422, "not-a-helper"),
-        ("/cadres/NONE/pairings", {}, 404, "not-found"),
-        ("/cadres/G1/pairings", {"village": "999999999999"}, 404, "not-found"),
-        ("/cadres/G1/pairings", {"household": "农户-9999"}, 404, "not-found"),
-        ("/cadres/G1/pairings", {}, 409, "already-paired"),
-        ("/cadres/G1/pairings", {"quota_fen": 5000}, 422, "invalid"),
-        ("/cadres/G1/pairings", {"minimum_packs": 1}, 422, "invalid"),
-        ("/cadres/G1/pairings", {"screenshot": "x.jpg"}, 422, "invalid"),
-    ],
-)
-def test_a_pairing_that_does_not_fit_and_any_quota_or_proof_is_refused(
-    stage: Stage, path: str, body: dict[str, Any], status: int, code: str
-) -> None:
-    village = one("SELECT min(code) FROM villages")
-    asked = {"village": village, "starts_on": "2025-07-01"}
-    stage.post("operator", "/cadres/G1/pairings", asked)
-    before = contents(stage.app)
-    assert stage.post("operator", path, asked | body, status)["type"].endswith(f"#{code}")
-    assert contents(stage.app) == before
-
-
-def test_a_household_of_another_village_is_not_there(stage: Stage) -> None:
-    household = one("SELECT min(code) FROM households")
-    village = one("SELECT min(code) FROM villages WHERE code <> (" + VILLAGE + ")", code=household)
-    asked = {"village": village, "household": household, "starts_on": "2025-07-01"}
-    stage.post("operator", "/cadres/G1/pairings", asked, 404)
 
 
 def test_what_a_cadre_buys_himself_is_no_help(stage: Stage) -> None:
@@ -198,23 +166,28 @@ def test_no_commission_and_no_fee_can_be_set_for_a_cadre(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("code", ["H1", "S1", "B18"])
-def test_only_who_helps_for_nothing_is_paired_even_in_sql(stage: Stage, code: str) -> None:
+def test_only_who_helps_for_nothing_belongs_to_a_unit_as_a_cadre_even_in_sql(stage: Stage, code: str) -> None:
+    headers = stage.people["operator"]
+    before = contents(stage.app)
+    belongs = stage.app.test_client().put(f"/api/v1/cadres/{code}/unit", json={"unit_code": "B18"}, headers=headers)
+    assert belongs.status_code == 404
     with pytest.raises(IntegrityError, match="only_unpaid_helpers"), transaction() as session:
         session.execute(
             text(
-                "INSERT INTO pairings (partner_id, partner_kind, village_id, starts_on)"
-                " SELECT partners.id, partners.kind, villages.id, '2025-01-01' FROM partners, villages"
-                " WHERE partners.code = :code LIMIT 1"
+                "INSERT INTO helper_units (partner_id, partner_kind, unit_id)"
+                " SELECT id, kind, id FROM partners WHERE code = :code"
             ),
             {"code": code},
         )
+    assert contents(stage.app) == before
 
 
 def test_no_table_about_cadres_has_a_column_for_a_target_a_purchase_or_a_picture() -> None:
     tables = (Pairing.__table__, HelperUnit.__table__)
     columns = {column.name for table in tables for column in table.columns}
     assert columns == {
-        "id", "partner_id", "partner_kind", "village_id", "household_id", "starts_on", "ends_on", "unit_id",
+        "id", "helper_id", "helper_kind", "village_id", "household_id", "starts_on", "ends_on", "recorded_by_id",
+        "recorded_at", "partner_id", "partner_kind", "unit_id",
     }  # fmt: skip
     wide = (sa.LargeBinary, sa.Text, sa.JSON)
     assert not [column for table in tables for column in table.columns if isinstance(column.type, wide)]
