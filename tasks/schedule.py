@@ -7,7 +7,7 @@ from shop.agreements.jobs import FIND_ENDING
 from shop.income.jobs import FIND_UNSETTLED
 from shop.kit.job import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
 from shop.links.jobs import FIND_SIGNS
-from shop.live.jobs import END_OVERDUE, SETTLE_ENDED
+from shop.live.jobs import END_OVERDUE, FORGET_RECORDINGS, SETTLE_ENDED
 from shop.marketplaces.jobs import FOLLOW_AGAIN
 from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS, END_PRESALES, EXPIRE_UNPAID, FIND_UNRECEIVED
 from shop.payments.jobs import NOTIFY_AGAIN
@@ -73,6 +73,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     DailyAt(FIND_SIGNS, time(4, 30)),
     DailyAt(FORGET_OLD, time(3, 30)),
     DailyAt(FORGET_PEOPLE, time(3, 40)),
+    DailyAt(FORGET_RECORDINGS, time(3, 50)),
 )
 
 #: When each daily job is due.

@@ -177,7 +177,7 @@ def describe(
         if live.recording_ref is not None and live.ended_at is not None:
             raise RecordingKept(session=code)
         live.recording_ref = about.recording_ref
-        changed["recording_ref"] = about.recording_ref
+        changed["recording"] = "registered"  # where it lies is forgotten one day; history is not
     occasion.starts_at = starts_at or occasion.starts_at
     occasion.ends_at = ends_at or occasion.ends_at
     hours = {"starts_at": occasion.starts_at.isoformat(), "ends_at": occasion.ends_at.isoformat()}
@@ -244,6 +244,24 @@ def _years_later(day: date) -> date:
         return day.replace(year=day.year + KEPT_YEARS)
     except ValueError:
         return date(day.year + KEPT_YEARS, 3, 1)
+
+
+def forget_recordings(session: Session, *, now: datetime) -> int:
+    """Forget where recordings lie that nobody need keep any more; that there was one stands in history.
+
+    From the day after `recording_keep_until` (Beijing). Returns how many; twice is once.
+    """
+    over = session.scalars(
+        select(LiveSession)
+        .where(LiveSession.recording_ref.is_not(None), LiveSession.recording_keep_until < beijing_day(now))
+        .order_by(LiveSession.id)
+        .with_for_update()
+    ).all()
+    for live in over:
+        live.recording_ref = None
+        record(session, live, "forget_recording", person_id=None, now=now)
+    session.flush()
+    return len(over)
 
 
 def end_overdue(session: Session, *, now: datetime) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from werkzeug.test import TestResponse
 
 from shop.channels.models import Occasion, OccasionStatus
-from shop.kit.clock import WalkingClock
+from shop.kit.clock import WalkingClock, at_beijing
 from shop.kit.db import db, release, transaction
 from shop.kit.states import History
 from shop.live import actions
@@ -262,6 +262,27 @@ def test_a_recording_is_kept_for_three_years_by_the_action_and_by_the_database(w
     for change in ("UPDATE live_sessions SET recording_ref = NULL", "DELETE FROM live_sessions"):
         with pytest.raises(Exception, match="is kept until"), transaction() as session:
             session.execute(text(f"{change} WHERE recording_ref <> ''"))
+
+
+def test_where_a_recording_lies_is_forgotten_after_its_three_years_and_that_there_was_one_is_not(world: World) -> None:
+    on_air(world)
+    assert send(world, "host", "PATCH", URL, {"recording_ref": "https://example.org/a"}).status_code == 200
+    post(world, "host", f"{URL}/closing")
+    with transaction() as session:  # as if it had been held three years before
+        session.execute(text("ALTER TABLE live_sessions DISABLE TRIGGER USER"))
+        session.execute(text("UPDATE live_sessions SET recording_keep_until = '2026-03-01' WHERE recording_ref <> ''"))
+        session.execute(text("ALTER TABLE live_sessions ENABLE TRIGGER USER"))
+    before = contents(world.app)
+    for day, forgotten in (((2026, 3, 1), 0), ((2026, 3, 2), 1), ((2026, 3, 2), 0)):
+        with transaction() as session:
+            assert actions.forget_recordings(session, now=at_beijing(date(*day), 4)) == forgotten
+        assert (contents(world.app) == before) == (not forgotten and day == (2026, 3, 1))
+    shown = send(world, "host", "GET", URL).get_json()
+    assert (shown["recording_ref"], shown["recording_keep_until"]) == (None, "2026-03-01")
+    told = "SELECT string_agg(facts::text, '') FROM history WHERE entity_type = 'live_sessions'"
+    assert "registered" in db.session.scalar(text(told))
+    assert "example.org" not in db.session.scalar(text(told))
+    release()
 
 
 def test_a_session_ended_on_the_last_of_february_is_kept_to_the_first_of_march() -> None:
