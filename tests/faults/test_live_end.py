@@ -58,13 +58,12 @@ def die(app: Flask, tmp_path: Path, now: str, when: str) -> None:
     environ = os.environ | {
         "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "DATA_DIR": str(tmp_path),
     }  # fmt: skip
-    worker = subprocess.Popen(
-        [sys.executable, "-c", DYING, now, when], env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "ended\n"
-    worker.send_signal(signal.SIGKILL)
-    assert worker.wait() == -signal.SIGKILL
+    asked = [sys.executable, "-c", DYING, now, when]
+    with subprocess.Popen(asked, env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ended\n"
+        worker.send_signal(signal.SIGKILL)
+        assert worker.wait() == -signal.SIGKILL
 
 
 def test_stock_comes_back_though_the_host_forgot_and_the_worker_died_midway(

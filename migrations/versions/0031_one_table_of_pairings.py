@@ -1,14 +1,14 @@
 """One table of pairings: a cadre or unit with a village or household, by dates; groups of households apart.
 
-Revision ID: 0030
-Revises: 0029
+Revision ID: 0031
+Revises: 0030
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030"
-down_revision = "0029"
+revision = "0031"
+down_revision = "0030"
 branch_labels = None
 depends_on = None
 
@@ -112,7 +112,7 @@ def downgrade() -> None:
         DO $$ BEGIN
             IF EXISTS (SELECT FROM pairings WHERE village_id IS NOT NULL AND NOT EXISTS (
                 SELECT FROM partners WHERE party_id = helper_id AND kind = 'cadre')) THEN
-                RAISE EXCEPTION 'pairings with villages of who is no admitted cadre have no place before 0030';
+                RAISE EXCEPTION 'pairings with villages of who is no admitted cadre have no place in the tables before';
             END IF;
         END $$
         """
