@@ -384,10 +384,24 @@ CHECKS: tuple[Check, ...] = (
                IS DISTINCT FROM (agreements.occasion_id, agreements.partner_id, agreements.firm_id,
                                  agreement_lines.product_id, call_offs.weight_g, price_fen_per_kg))
            OR (orders.status IN ('cancelled', 'expired')) <> (call_offs.status = 'cancelled')"""),
-    Check("I20-floor", "协议价不低于保底价", "no call-off is priced below its floor", """
+    Check("I20-floor", "协议价不低于当时的保底价",
+        "no call-off is priced below the floor that stood when it was asked for", """
         SELECT call_offs.id AS call_off_id FROM call_offs JOIN agreement_lines ON agreement_lines.id = line_id
-        WHERE price_fen_per_kg < floor_fen_per_kg
-           OR (price_rule = 'FIXED' AND price_fen_per_kg <> floor_fen_per_kg)"""),
+        JOIN products ON products.id = product_id
+        WHERE (price_fen_per_kg < floor_fen_per_kg
+           OR (price_rule = 'FIXED' AND price_fen_per_kg <> floor_fen_per_kg))
+          -- An amendment moves no price that was fixed before it: the terms of that day count.
+          AND NOT EXISTS (
+            SELECT FROM agreement_versions AS agreed CROSS JOIN LATERAL jsonb_array_elements(terms->'lines') AS line
+            WHERE agreed.agreement_id = call_offs.agreement_id AND line->>'sku' = sku
+              AND (SELECT count(*) FROM agreement_signatures WHERE version_id = agreed.id) = 2
+              AND NOT EXISTS (
+                SELECT FROM agreement_versions AS later
+                WHERE later.agreement_id = agreed.agreement_id AND later.number > agreed.number
+                  AND (SELECT count(*) FROM agreement_signatures
+                       WHERE version_id = later.id AND signed_at <= requested_at) = 2)
+              AND price_fen_per_kg >= (line->>'floor_fen_per_kg')::bigint
+              AND (line->>'price_rule' <> 'FIXED' OR price_fen_per_kg = (line->>'floor_fen_per_kg')::bigint))"""),
     Check("I20-grades", "分级验收合计等于该行验收的重量与金额",
         "accepted grades add up to the line's weight and amount", """
         SELECT order_line_id FROM graded_acceptances JOIN order_lines ON order_lines.id = order_line_id

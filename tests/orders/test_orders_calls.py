@@ -10,7 +10,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 import tasks.agreements  # noqa: F401  registers the morning's job
-from shop.agreements.models import Agreement, AgreementStatus, CallOff
+from shop.agreements.actions import agreement_by_code
+from shop.agreements.models import Agreement, AgreementStatus, CallOff, Side
+from shop.agreements.signing import Hand, propose
 from shop.kit.clock import WalkingClock, at_beijing
 from shop.kit.db import db, release, transaction
 from shop.kit.states import History
@@ -24,7 +26,7 @@ from shop.reports.books import run_checks
 from shop.reports.checks import CHECKS
 from tasks.registry import Done, works
 from tasks.run import run_daily
-from tests.factories.agreements import line, recorded
+from tests.factories.agreements import line, recorded, sign_by, terms
 from tests.factories.tables import contents
 from tests.factories.threads import at_once
 from tests.factories.world import NOW, TODAY, World, build
@@ -226,3 +228,27 @@ def test_a_run_that_dies_midway_leaves_nothing_and_the_next_makes_up_for_it(worl
     assert contents(world.app) == before
     assert run_schedule(clock) == Done(2)
     assert [count for *_, count in called_days()] == [1, 1, 1]
+def test_a_floor_that_was_raised_later_makes_no_earlier_price_wrong_and_one_below_its_own_floor_is_found(
+    world: World,
+) -> None:
+    with transaction() as session:
+        buyer, firm = (Hand(side, None, NOW + timedelta(days=1)) for side in (Side.BUYER, Side.FIRM))
+        asked = terms(line(minimum_date_g=4_000, floor_fen_per_kg=600))
+        propose(session, agreement_by_code(session, "A50", lock=True), asked, by=buyer)
+        assert sign_by(session, "A50", buyer, firm)
+    floors = [check for check in CHECKS if check.code == "I20-floor"]
+
+    def found() -> list[Any]:
+        below = [row.row for row in run_checks(db.session.connection(), floors, now=NOW)]
+        release()
+        return below
+
+    assert found() == []
+    call = db.session.scalars(select(CallOff.id).where(CallOff.schedule_day == TODAY)).one()
+    release()
+    for price_fen in (499, 501):  # FIXED at 500
+        with transaction() as session:
+            session.execute(
+                text("UPDATE call_offs SET price_fen_per_kg = :fen WHERE id = :id"), {"fen": price_fen, "id": call}
+            )
+        assert found() == [{"call_off_id": call}]
