@@ -111,6 +111,26 @@ def poster(code: str) -> Response:
     return _picture(render_template("links/poster.svg", label=_label(_link(code))), "image/svg+xml")
 
 
+@blueprint.route("/s/<code>/poster.png")
+def poster_picture(code: str) -> Response:
+    """海报图片 · The same as a picture that chats and moments take."""
+    from shop.web.poster import Told, poster_png
+
+    label = _label(_link(code))
+    product, price, begins = label["product"], label["price"], label["begins"]
+    told = Told(
+        address=_address(code),
+        name=product.name_zh if product else "平陆好物",
+        below=f"平陆县{product.origin_zh}" if product else "每一分钱都有去处",
+        spec=product.spec_zh if product else "",
+        price=(price["pack"], price["each"]) if price else None,
+        unit_prices=f"¥{price['jin']}/斤 · ¥{price['kg']}/kg" if price else "",
+        begins=f"直播 {begins:%-m 月 %-d 日 %H:%M}" if begins else "",
+        partner=label["partner"],
+    )
+    return _picture(poster_png(told), "image/png")
+
+
 @blueprint.route("/links/sheet")
 def sheet() -> str:
     """打印页 · Labels of up to sixty links to cut out, `?links=code,code`."""

@@ -1,15 +1,19 @@
 """What a partner hands out: QR codes, a poster, labels (T70)."""
 
 import re
+from dataclasses import replace
+from io import BytesIO
 from xml.etree import ElementTree
 
 import pytest
 import segno
 from flask import Flask
+from PIL import Image
 from sqlalchemy import text
 
 from shop.kit.db import transaction
 from shop.kit.qr import QUIET, qr_path, qr_png, qr_svg
+from shop.web.poster import Told, poster_png
 from tests.factories.world import World, build
 
 
@@ -61,6 +65,32 @@ def test_a_poster_is_one_picture_with_product_price_and_code(world: World) -> No
     assert "http" not in poster.text.replace("http://www.w3.org/2000/svg", "")
 
 
+def test_a_poster_is_also_a_picture_that_a_phone_can_post_and_says_the_same(world: World) -> None:
+    client = world.app.test_client()
+    answer = client.get("/s/link1/poster.png")
+    assert (answer.mimetype, client.get("/s/link1/poster.png").data) == ("image/png", answer.data)
+    said = Told(
+        "http://localhost/s/link1", "苹果1（示例）", "平陆县1镇（示例）西太村", "2.5 kg", ("28.00", "箱"),
+        "¥5.60/斤 · ¥11.20/kg", "直播 7 月 1 日 08:00", "L01（示例）",
+    )  # fmt: skip
+    assert answer.data == poster_png(said)
+    assert answer.data != poster_png(replace(said, price=("28.01", "箱")))
+    picture = Image.open(BytesIO(answer.data))
+    assert picture.size == (1080, 1440)
+    assert len(answer.data) < 150_000
+    # Its code is the link's own, module by module.
+    code = Image.open(BytesIO(qr_png("http://localhost/s/link1"))).convert("L")
+    drawn = picture.convert("L").crop((620, 980, 996, 1356))
+    modules = code.width // 12
+    dark = [
+        [at.getpixel(((2 * x + 1) * at.width // (2 * modules), (2 * y + 1) * at.height // (2 * modules))) < 128
+         for y in range(modules) for x in range(modules)]
+        for at in (code, drawn)
+    ]  # fmt: skip
+    assert dark[0] == dark[1]
+    assert any(dark[0])
+
+
 def test_a_name_with_signs_of_markup_stays_a_name(world: World) -> None:
     with transaction() as session:
         session.execute(text("UPDATE products SET name_zh = '<script>&\"' WHERE sku = 'PL001'"))
@@ -77,7 +107,15 @@ def test_a_sheet_holds_a_label_for_each_link(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/s/none/qr.svg", "/s/none/qr.png", "/s/none/poster.svg", "/links/sheet", "/links/sheet?links=link1,none"]
+    "path",
+    [
+        "/s/none/qr.svg",
+        "/s/none/qr.png",
+        "/s/none/poster.svg",
+        "/s/none/poster.png",
+        "/links/sheet",
+        "/links/sheet?links=link1,none",
+    ],
 )
 def test_nothing_is_drawn_of_a_link_that_nobody_made(world: World, path: str) -> None:
     assert world.app.test_client().get(path).status_code == 404
