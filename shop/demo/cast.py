@@ -26,13 +26,18 @@ class Login:
     name_zh: str
 
 
+#: The unit whose colleagues buy together, and who organises it.
+UNIT, ORGANISER = "B18", "unit"
+#: What units file for the year: partner, food of the canteen and goods of the union in fen, members.
+FILINGS = (("B12", 60_000_000, 0, 40), ("B13", 0, 12_000_000, 20), (UNIT, 90_000_000, 6_000_000, 20))
+
 LOGINS = (
     Login("operator", Role.OPERATOR, PartyKind.COUNTY, "140829", "县五销办（示例）"),
     Login("manager", Role.MANAGER, PartyKind.COUNTY, "140829", "县领导（示例）"),
     Login("township", Role.MANAGER, PartyKind.TOWNSHIP, "140829101", "常乐镇干事（示例）"),
     Login("firm", Role.FIRM_STAFF, PartyKind.FIRM, "F01", "西太村合作社社员（示例）"),
     Login("buyer", Role.BUYER, PartyKind.BUYER, "B02", "连锁超市采购（示例）"),
-    Login("unit", Role.BUYER, PartyKind.BUYER, "B18", "中学食堂组织者（示例）"),
+    Login(ORGANISER, Role.BUYER, PartyKind.BUYER, UNIT, "中学食堂组织者（示例）"),
     Login("cadre", Role.CADRE, PartyKind.CADRE, "G01", "帮扶干部一（示例）"),
     Login("host", Role.HOST, PartyKind.HOST, "H01", "主播一（示例）"),
     Login("household", Role.HOUSEHOLD, PartyKind.HOUSEHOLD, "农户-0003", "农户-0003"),
@@ -51,10 +56,10 @@ HOSTS = tuple((f"H{n:02d}", f"主播{n:02d}（示例）") for n in range(1, 5))
 CUSTOMERS = tuple((f"C{n:03d}", f"顾客{n:03d}（示例）") for n in range(1, 121))
 
 
-def sign_up(session: Session, *, now: datetime) -> None:
-    """Register everybody; doing it twice does it once."""
+def sign_up(session: Session, *, now: datetime) -> bool:
+    """Register everybody; doing it twice does it once. Whether it was done now."""
     if session.scalar(select(Partner.id).where(Partner.code == "S01")):
-        return
+        return False
     campaign_id = session.execute(select(Campaign.id).order_by(Campaign.starts_on, Campaign.id).limit(1)).scalar_one()
     for code, name, fee_bp in SHOPS:
         partner = _partner(session, PartnerKind.SHOP, PartyKind.SHOP, code, name, now, storefront=code == OWN_SHOP)
@@ -73,6 +78,7 @@ def sign_up(session: Session, *, now: datetime) -> None:
         ).scalar_one()
         person = create_person(session, login=login.login, name_zh=login.name_zh, password=PASSWORD, now=now)
         grant(session, person.id, party, login.role, now=now)
+    return True
 
 
 def _partner(

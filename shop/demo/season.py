@@ -20,11 +20,11 @@ from shop.catalog.models import Firm, Product
 from shop.catalog.reference import Catalog, CatalogProduct, catalog
 from shop.catalog.season import in_harvest
 from shop.channels.actions import create_link, open_link, partner_by_code
-from shop.channels.models import Campaign, Occasion, Partner, PartnerKind
+from shop.channels.models import Occasion, Partner, PartnerKind
 from shop.channels.reference import Selling, selling
-from shop.demo import cast
+from shop.demo import cast, desks
 from shop.farmers.models import Delivery
-from shop.income.actions import grant_refund, settle_and_reach
+from shop.income.actions import settle_and_reach
 from shop.kit import outbox
 from shop.kit.clock import Clock, at_beijing, beijing_day
 from shop.kit.db import db, release, transaction
@@ -33,6 +33,7 @@ from shop.kit.jobs import Outbox
 from shop.kit.pause import playing_time
 from shop.kit.reference import current_version
 from shop.live import actions as live
+from shop.live.settle import settle_ended
 from shop.orders import actions as orders
 from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
 from shop.orders.locks import locked_order_by_id
@@ -52,7 +53,7 @@ FIRST, LAST = date(2025, 1, 1), date(2025, 12, 31)
 #: Lots gather the deliveries of so many days.
 LOT_DAYS = 3
 #: Of units, live sessions and agreements, in a year, whatever number of orders is asked for.
-OTHER_ORDERS = 950
+OTHER_ORDERS = 960
 MARKER = "demo.season"
 
 Step = Callable[[Session, Order], None]
@@ -104,7 +105,9 @@ class _Season:
         """From the first day that was not finished to the last, then mark the season played."""
         with transaction() as session:
             runs.claim(session, MARKER, "2025", now=self.now)
-            cast.sign_up(session, now=self.now)
+            if cast.sign_up(session, now=self.now):
+                desks.file_the_year(session, now=self.now)
+                desks.pair(session, now=self.now)
         with transaction() as session:
             self.customers = list(cast.parties(session, PartyKind.CUSTOMER).values())
             self.shops = self._links(session, PartnerKind.SHOP)
@@ -117,6 +120,7 @@ class _Season:
                     .order_by(Partner.code)
                 ).all()
             )
+            self.filed = {code for code, *_ in cast.FILINGS}
             first = session.scalar(select(func.max(Order.placed_on))) or FIRST
         with _Shown((first - FIRST).days) as shown:
             for day in _days(first, LAST):
@@ -162,6 +166,8 @@ class _Season:
         if day.isoweekday() in (2, 4):
             self.now = at_beijing(day, 15)
             self._unit_order(day, rng)
+        self._round(day, random.Random(f"{SEED} {day} round"))
+        self._at_desks(day)
         if day.isoweekday() == 6 and day.month >= 3:
             self._live_session(day, rng)
         self._drain()
@@ -313,7 +319,57 @@ class _Season:
         with transaction() as session:
             placed = place_order(session, request, goods=goods, selling=channels, actor_id=None, now=self.now)
         with transaction() as session:
-            orders.approve(session, locked_order_by_id(session, placed.order_id), actor_id=None, now=self.now)
+            order = locked_order_by_id(session, placed.order_id)
+            if code in self.filed:
+                desks.declare(session, order, union=rng.random() < 0.4, now=self.now)
+            orders.approve(session, order, actor_id=None, now=self.now)
+
+    def _round(self, day: date, rng: random.Random) -> None:
+        """On the sixth of a month colleagues of the unit may join for three days; then one bulk order comes of it."""
+        if day.day == 6:
+            self.now = at_beijing(day, 8, 30)
+            self._open_round(day, rng, packs=150, open_for=desks.ROUND_OPEN)
+        if not 6 <= day.day <= 9:
+            return
+        for place in range(5 if day.day < 9 else 0):
+            self.now = at_beijing(day, 10 + place, rng.randrange(60))
+            with transaction() as session:
+                desks.join(session, 5 * (day.day - 6) + place + 1, rng, now=self.now)
+        if day.day == 8:
+            with transaction() as session:
+                desks.change_their_minds(session, now=self.now)
+        self.now = at_beijing(day, 18, 5)
+        goods, channels = self._reference()
+        with transaction() as session:
+            desks.close_rounds(session, goods=goods, selling=channels, now=self.now)
+
+    def _open_round(self, day: date, rng: random.Random, *, packs: int, open_for: timedelta) -> None:
+        """A round of two products of one firm that can still be sold on the closing day, unless one is open."""
+        closing = beijing_day(self.now + open_for)
+        skus = [
+            product.sku for product, _ in self._on_shelf(day, packs, food_only=True) if product.sellable_on(closing)
+        ]
+        goods, _ = self._reference()
+        if not skus:
+            return
+        first = goods.by_sku[rng.choice(skus)]
+        same_firm = [sku for sku in skus if goods.by_sku[sku].firm_id == first.firm_id and sku != first.sku]
+        with transaction() as session:
+            campaign_id = desks.campaign_on(session, day)
+            if campaign_id is not None and desks.running_round(session) is None:
+                title = f"{day.month}月{first.name_zh}团购（示例）"
+                chosen = [first.sku, *same_firm[:1]]
+                desks.open_round(session, campaign_id, chosen, title, open_for, goods=goods, now=self.now)
+
+    def _at_desks(self, day: date) -> None:
+        """What falls due: goods of a round are handed out, the 832 platform's orders are typed, terms are amended."""
+        self.now = at_beijing(day, 18, 30)
+        with transaction() as session:
+            desks.hand_out(session, now=self.now)
+            if (day.month % 3, day.day) == (0, 20):
+                desks.buy_outside(session, day, now=self.now)
+            if day == desks.AMENDED_ON:
+                desks.amend(session, now=self.now)
 
     def _live_session(self, day: date, rng: random.Random) -> None:
         """Saturday night: a host sells three products at the session's price from stock set aside."""
@@ -327,13 +383,19 @@ class _Season:
         with transaction() as session:
             link = self._open_session(session, code, host, chosen, day, rng.choice((300, 500, 800)))
         if link is not None:
+            coupon = None
+            if day.day % 2:
+                with transaction() as session:
+                    coupon = desks.promise(session, code, ends_at=at_beijing(day, 21, 30), now=self.now)
             for n in range(rng.randrange(9, 16)):
                 self.now = at_beijing(day, 19, 2 + 3 * n)
                 product = rng.choice(chosen)[0]
                 with transaction() as session:
                     open_link(session, link, f"viewer {n}", self.secret, now=self.now)
-                asked = [Asked(product.sku, rng.choice((1, 1, 2, 3)))]
-                request = Request(lines=asked, buyer_party_id=rng.choice(self.customers), link=link)
+                asked, customer = Asked(product.sku, rng.choice((1, 1, 2, 3))), rng.choice(self.customers)
+                worth_fen = asked.quantity * _live_price(product, day)
+                used = coupon.use(customer, worth_fen) if coupon else None
+                request = Request(lines=[asked], buyer_party_id=customer, link=link, coupon=used)
                 self._buy(request, pays=rng.random() > 0.08)
         self.now = at_beijing(day, 21, 30)
         with transaction() as session:
@@ -346,12 +408,12 @@ class _Season:
         """Plan and open a session, set its stock aside; its link, or None when it was held already."""
         if session.scalar(select(Occasion.id).where(Occasion.code == code)):
             return None
-        campaign_id = session.execute(
-            select(Campaign.id).where(Campaign.starts_on <= day, Campaign.ends_on >= day).limit(1)
-        ).scalar_one()
+        campaign_id = desks.campaign_on(session, day)
+        if campaign_id is None:
+            return None
         shelf = [
             live.Item(
-                product.product_id, product.sku, (product.price_for(1, day) or 0) * 92 // 100,
+                product.product_id, product.sku, _live_price(product, day),
                 min(packs // 2, 60) * product.net_weight_g, per_buyer_cap=5,
             )
             for product, packs in chosen
@@ -380,9 +442,11 @@ class _Season:
                 self._try(order_id, self._cancel if rng.random() < 0.02 else self._dispatch)
             elif status is OrderStatus.DISPATCHED and age >= 3:
                 self._accept(order_id, rng)
-        self._claims(day, rng)
+        self._claims(rng)
         self._transfers(day)
         self._drain()
+        with transaction() as session:
+            settle_ended(session, now=self.now)
 
     def _open_orders(self, day: date) -> list[tuple[int, OrderStatus, PaymentTerms, date]]:
         with transaction() as session:
@@ -430,21 +494,14 @@ class _Season:
                 verdicts = {sku: orders.Verdict(sent - sent // 10, "运输压伤（示例）")}
             orders.accept(session, order, verdicts, actor_id=None, now=self.now)
 
-    def _claims(self, day: date, rng: random.Random) -> None:
-        """A few consumers claim spoiled fruit after the order was settled."""
+    def _claims(self, rng: random.Random) -> None:
+        """A few consumers claim spoiled fruit on the day after they received it."""
         with transaction() as session:
-            settled = session.scalars(
-                select(Order.id).where(
-                    Order.status == OrderStatus.SETTLED, Order.payment_terms == PaymentTerms.IN_ADVANCE,
-                    Order.placed_on == day - timedelta(days=4), Order.refunded_fen == 0,
-                ).order_by(Order.id)
-            ).all()  # fmt: skip
-        for order_id in settled:
-            if rng.random() < 0.05:
+            received = desks.claimable(session, now=self.now)
+        for order_id, sku, grams in received:
+            if rng.random() < 0.06:
                 with transaction() as session:
-                    order = locked_order_by_id(session, order_id)
-                    amount = order.total_fen * rng.choice((5, 10, 20)) // 100
-                    grant_refund(session, order, amount, "坏果包赔（示例）", line_ids=None, actor_id=None, now=self.now)
+                    desks.claim(session, order_id, sku, grams, rng, now=self.now)
 
     def _transfers(self, day: date) -> None:
         """Invoices are paid twenty days after acceptance; some buyers are late."""
@@ -471,9 +528,11 @@ class _Season:
             self._move_on(day, random.Random(f"{SEED} {day}"))
 
     def stock_today(self, now: datetime) -> None:
-        """What firms make themselves is on the shelf today, so that a visitor finds something to buy."""
+        """What firms make themselves is on the shelf today, and colleagues may join a round of it: for a visitor."""
         self.now = now
         self._pack(beijing_day(now), all_kinds=True)
+        rng = random.Random(f"{SEED} today")
+        self._open_round(beijing_day(now), rng, packs=60, open_for=timedelta(days=14))
 
     # -- the worker's part, by this clock --------------------------------------------------------------------
 
@@ -525,6 +584,11 @@ class _Shown(Progress):
         self.update(self.bar, advance=1, description=f"{day:%m-%d}")
         if self.disable and (day + timedelta(days=1)).day == 1:
             self.console.print(f"  演示季 · demo season  {day:%Y-%m}", highlight=False)
+
+
+def _live_price(product: CatalogProduct, day: date) -> int:
+    """Eight percent off the list."""
+    return (product.price_for(1, day) or 0) * 92 // 100
 
 
 def _called_for(session: Session, product_id: int) -> bool:

@@ -28,7 +28,8 @@ FIRST, LAST = date(YEAR, 1, 1), date(YEAR, 12, 31)
 #: How long the worker may take to aggregate before the command does it itself.
 PATIENCE_S = 30
 
-#: Columns of the channel table. paid - refunded + due = net + held, and net = firm + host + platform, in every row.
+#: Columns of the channel table. In every row paid - refunded + due = net + held, and net = firm + host + platform +
+#: coupon: a host has his commission, and owes what he promised by coupons.
 _COLUMNS = (
     ("订单\norders", "orders"),
     ("\nkg", "weight_g"),
@@ -40,6 +41,7 @@ _COLUMNS = (
     ("企业\nfirm", "firm_fen"),
     ("主播\nhost", "host_fen"),
     ("平台\nplatform", "platform_fen"),
+    ("券\ncoupon", "coupon_fen"),
 )
 
 
@@ -63,17 +65,20 @@ def wait_for_jobs() -> bool:
 def print_summary() -> None:
     """Print results and logins."""
     wait_for_jobs()
-    console = Console(width=118, highlight=False)
+    console = Console(width=128, highlight=False)
     session = db.session()
     county = _county(session)
     console.print(_channel_table(session, county))
     console.print(
-        "  已付 − 退款 + 应收 = 净额 + 在途；净额 = 企业 + 主播 + 平台。应收：已验收、未到账；在途：已付、未结算。"
+        "  已付 − 退款 + 应收 = 净额 + 在途；净额 = 企业 + 主播 + 平台 + 券（主播让利）。应收：已验收、未到账；"
+        "在途：已付、未结算。"
     )
     console.print(
-        "  paid − refunded + due = net + held; net = firm + host + platform. Units and enterprises are invoiced"
+        "  paid − refunded + due = net + held; net = firm + host + platform + coupon (promised by hosts). Units and"
     )
-    console.print("  on acceptance: due is what they still owe; held is paid for orders not yet settled.\n")
+    console.print(
+        "  enterprises are invoiced on acceptance: due is what they still owe; held: paid for orders not yet settled.\n"
+    )
     for line in (*_agreements(session, county), *_households(session, county), *_gain(session, county)):
         console.print(f"  {line}", soft_wrap=True)
     release()
