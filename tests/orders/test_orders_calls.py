@@ -228,6 +228,8 @@ def test_a_run_that_dies_midway_leaves_nothing_and_the_next_makes_up_for_it(worl
     assert contents(world.app) == before
     assert run_schedule(clock) == Done(2)
     assert [count for *_, count in called_days()] == [1, 1, 1]
+
+
 def test_a_floor_that_was_raised_later_makes_no_earlier_price_wrong_and_one_below_its_own_floor_is_found(
     world: World,
 ) -> None:
