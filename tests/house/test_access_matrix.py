@@ -63,6 +63,7 @@ AGREEMENT_READERS = "operator county_manager township_manager firm_staff buyer"
 REPORT_READERS = "operator county_manager township_manager firm_staff"
 PAYING = "buyer customer firm_staff operator"
 TRANSFER = {"bank_reference": "T1", "amount_fen": 1}
+PAIRED = {"helper": "cadre-1", "household": "农户-0001"}
 
 MATRIX: dict[str, Access] = {
     "access.sign_in": row("everybody"),
@@ -142,9 +143,10 @@ MATRIX: dict[str, Access] = {
     "farmers.add_group": row("operator"),
     "farmers.list_ties": row("operator county_manager township_manager"),
     "farmers.list_pairings": row("operator county_manager township_manager cadre buyer"),
-    "farmers.pair": row("operator", both="operator", owned={"helper": "helping_party", "household": "household"}),
+    "farmers.pair": row("operator", both="operator",
+                        bodies={"operator": PAIRED | {"starts_on": "2025-07-01"}}),
     "farmers.end_pairing": row("operator", both="operator",
-                               owned={"helper": "helping_party", "household": "household"}),
+                               bodies={"operator": PAIRED | {"ends_on": "2025-12-31", "reason": "轮换"}}),
     "farmers.tie_household": row("operator", code="household", both="operator"),
     "farmers.untie_household": row("operator", code="household", both="operator"),
     "farmers.merge_household": row("operator", code="household", both="operator"),
