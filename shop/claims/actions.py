@@ -1,6 +1,7 @@
 """A claim is raised, answered, decided or withdrawn. Each locks the order, so that two claims cannot pass one check."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -18,13 +19,15 @@ from shop.claims.errors import (
     NotFoundError,
     NothingLeft,
     NotReceived,
+    PhotoRefused,
 )
 from shop.claims.locks import locked_claim
-from shop.claims.models import Claim, ClaimReason, ClaimStatus
+from shop.claims.models import MAX_PHOTO, Claim, ClaimPhoto, ClaimReason, ClaimStatus
 from shop.claims.rules import ANSWER_TIME, claimable_until, worth
 from shop.claims.states import CLAIM_LIFE
 from shop.income.actions import grant_refund
 from shop.kit.clock import BEIJING
+from shop.kit.jpeg import NotAPhoto, plain
 from shop.kit.states import advance, record
 from shop.orders.actions import policy_of
 from shop.orders.models import Order, OrderLine
@@ -36,7 +39,7 @@ UNDECIDED = (ClaimStatus.OPEN, ClaimStatus.ANSWERED)
 
 @dataclass(frozen=True)
 class Told:
-    """What the buyer says of a product of his order: grams or packs (one of them), why, and his photo's reference."""
+    """What the buyer says of a product of his order: grams or packs (one of them), why, his photo or its reference."""
 
     sku: str
     reason: ClaimReason
@@ -44,6 +47,18 @@ class Told:
     weight_g: int | None = None
     packs: int | None = None
     words: str | None = None
+    photo: bytes | None = field(default=None, repr=False)
+
+
+def told_photo(sent: bytes) -> tuple[str, bytes]:
+    """The reference of a photo that was sent along, and the picture without anything else. Raises PhotoRefused."""
+    if len(sent) > MAX_PHOTO:
+        raise PhotoRefused
+    try:
+        picture = plain(sent)
+    except NotAPhoto:
+        raise PhotoRefused from None
+    return hashlib.sha256(picture).hexdigest()[:16], picture
 
 
 def claimable(order: Order, *, now: datetime) -> bool:
@@ -90,6 +105,8 @@ def raise_claim(session: Session, order: Order, told: Told, *, actor_id: int | N
             session.add(claim)
     except IntegrityError:
         raise ClaimOpen(sku=told.sku) from None
+    if told.photo is not None:
+        session.add(ClaimPhoto(claim_id=claim.id, jpeg=told.photo))
     record(session, claim, "claim", person_id=actor_id, now=now, to_state=ClaimStatus.OPEN)
     session.flush()
     return claim

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import Response
 from flask_smorest import Blueprint
 from sqlalchemy.orm import Session
 
@@ -76,6 +77,17 @@ def list_claims(query: dict[str, Any]) -> dict[str, object]:
 def show_claim(number: str) -> dict[str, Any]:
     """赔付申请 · One claim."""
     return queries.claim(db.session(), current_actor(), number)
+
+
+@blueprint.route("/claims/<string:number>/photo", methods=["GET"])
+@allow(*READERS)
+@blueprint.alt_response(200, success=True, content_type="image/jpeg", schema={"type": "string", "format": "binary"})
+@documented(errors=[errors.NotFoundError])
+def show_photo(number: str) -> Response:
+    """赔付照片 · The photo that was sent along with a claim."""
+    response = Response(queries.photo(db.session(), current_actor(), number), content_type="image/jpeg")
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 @blueprint.route("/claims/<string:number>/answer", methods=["POST"])

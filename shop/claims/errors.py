@@ -62,6 +62,16 @@ class AnswerAwaited(DomainError):
     en = "The firm may answer until {answer_by}; decide after its answer or then."
 
 
+class PhotoRefused(DomainError):
+    """What was sent is no photo, or one beyond all measure."""
+
+    code = "photo-refused"
+    status = 422
+    title_zh, title_en = "照片不能用", "Photo refused"
+    zh = "请选一张手机拍的照片（JPEG，8 MB 以内）。"
+    en = "Send a photo as telephones take them: a JPEG of 8 MB at most."
+
+
 class NothingLeft(DomainError):
     """What was paid for the line has gone back already."""
 

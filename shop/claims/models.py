@@ -2,11 +2,14 @@
 
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.kit.db import Model, one_of
 from shop.kit.types import Code, Fen, Grams, Id, Instant, Name, Prose, Ref
+
+#: Bytes of a photo: more than telephones send.
+MAX_PHOTO = 8 * 1024 * 1024
 
 
 class ClaimStatus(StrEnum):
@@ -32,8 +35,8 @@ class ClaimReason(StrEnum):
 class Claim(Model):
     """A claim about `damaged_g` grams of one order line. `granted_g` and `amount_fen` are what was found right.
 
-    `photo_reference`: the number or name of the buyer's photo, kept where he sent it. `answer_by`: from then on the
-    county decides without the firm's answer.
+    `photo_reference`: the number or name of the buyer's photo; its hash, when he sent it along. `answer_by`: from then
+    on the county decides without the firm's answer.
     """
 
     __tablename__ = "claims"
@@ -78,3 +81,13 @@ class Claim(Model):
     decision: Mapped[Prose | None]
     decided_at: Mapped[Instant | None]
     refund_id: Mapped[Ref | None] = mapped_column(ForeignKey("refunds.id"), unique=True)
+
+
+class ClaimPhoto(Model):
+    """The photo of a claim: what draws the picture and nothing else. Append-only."""
+
+    __tablename__ = "claim_photos"
+    __table_args__ = (CheckConstraint(f"octet_length(jpeg) <= {MAX_PHOTO}", name="bounded"),)
+
+    claim_id: Mapped[Ref] = mapped_column(ForeignKey("claims.id"), primary_key=True)
+    jpeg: Mapped[bytes] = mapped_column(LargeBinary)

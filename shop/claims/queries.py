@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.catalog.models import Firm, Product
-from shop.claims.models import Claim
+from shop.claims.models import Claim, ClaimPhoto
 from shop.claims.states import REASON_ZH, STATE_ZH
 from shop.kit.errors import NotFoundError
 from shop.orders.models import Order, OrderLine
@@ -25,7 +25,7 @@ def claims(session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: 
     rows = session.execute(
         select(
             Claim, Order.number, Product.sku, OrderLine.name_zh, OrderLine.accepted_g, Firm.code,
-            Refund.number, Refund.status,
+            Refund.number, Refund.status, select(ClaimPhoto.claim_id).where(ClaimPhoto.claim_id == Claim.id).exists(),
         )
         .join(OrderLine, OrderLine.id == Claim.order_line_id)
         .join(Order, Order.id == OrderLine.order_id)
@@ -48,11 +48,27 @@ def claims(session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: 
             "name_zh": name_zh,
             "accepted_g": accepted_g,
             "firm": firm,
+            "has_photo": has_photo,
             "refund": refund,
             "refund_status": refund_status.value if refund_status else None,
         }
-        for claim, order, sku, name_zh, accepted_g, firm, refund, refund_status in rows
+        for claim, order, sku, name_zh, accepted_g, firm, refund, refund_status, has_photo in rows
     ]
+
+
+def photo(session: Session, actor: Actor, number: str) -> bytes:
+    """The photo of a claim. Raises NotFoundError for one without, and for a missing or a foreign claim."""
+    found = session.scalar(
+        select(ClaimPhoto.jpeg)
+        .join(Claim, Claim.id == ClaimPhoto.claim_id)
+        .join(OrderLine, OrderLine.id == Claim.order_line_id)
+        .join(Order, Order.id == OrderLine.order_id)
+        .join(Firm, Firm.id == Order.firm_id)
+        .where(scope(actor, OWNERS), Claim.number == number)
+    )
+    if found is None:
+        raise NotFoundError(what=number)
+    return found
 
 
 def claim(session: Session, actor: Actor, number: str) -> dict[str, Any]:

@@ -68,6 +68,7 @@ class ClaimOut(Schema):
     damaged_g = fields.Integer()
     accepted_g = fields.Integer()
     photo_reference = fields.String()
+    has_photo = fields.Boolean(metadata={"description": "GET /claims/{number}/photo shows it"})
     told = fields.String(allow_none=True)
     claimed_at = fields.DateTime()
     answer_by = fields.DateTime()

@@ -3,14 +3,15 @@
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 
 from shop.claims import queries
-from shop.claims.actions import Told, raise_claim, withdraw
-from shop.claims.errors import NotReceived
+from shop.claims.actions import Told, raise_claim, told_photo, withdraw
+from shop.claims.errors import NotReceived, PhotoRefused
+from shop.claims.models import MAX_PHOTO
 from shop.claims.rules import CLAIM_PERIOD, WHOLE_ABOVE_BP, claimable_until
 from shop.claims.states import REASON_ZH
 from shop.kit.clock import BEIJING
 from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError
-from shop.kit.http import now
+from shop.kit.http import accepts_upload, now
 from shop.kit.idempotency import once
 from shop.kit.money import GRAMS_PER_JIN
 from shop.orders.locks import locked_order
@@ -23,6 +24,8 @@ from shop.web.store import refused
 blueprint = Blueprint("claiming", __name__, template_folder="templates")
 blueprint.register_error_handler(DomainError, refused)
 
+#: Bytes of the other fields of a form, and of what stands between them.
+MAX_FIELDS = 64 * 1024
 #: Grams of what the buyer measures in; a pack weighs what the order line says.
 MEASURES = {"jin": GRAMS_PER_JIN, "gram": 1}
 
@@ -46,22 +49,36 @@ def _form(number: str, values: dict[str, str], wrong: dict[str, str]) -> str:
 
 
 @blueprint.route("/o/<string:number>/claim", methods=["POST"])
+@accepts_upload(MAX_PHOTO + MAX_FIELDS)
 def claim(number: str) -> Response:
     """提交申请 · Raise the claim; sent twice it is one."""
     guest = from_our_page(request)
     mine(number)
     asked, wrong = filled(Claimed, request.form)
+    try:
+        reference, picture = told_photo(_sent_photo())
+    except PhotoRefused as refusal:
+        wrong["photo"] = refusal.sentence("zh")
     if wrong:
         return private((_form(number, request.form.to_dict(), wrong), 422))
     good = opened(asked["ticket"], guest, f"claim {number}", now=now())
     measure, amount = asked["measure"], asked["amount"]
     told = Told(
-        asked["sku"], asked["reason"], asked["photo_reference"], words=asked["words"] or None,
+        asked["sku"], asked["reason"], reference, words=asked["words"] or None, photo=picture,
         weight_g=amount * MEASURES[measure] if measure in MEASURES else None,
         packs=None if measure in MEASURES else amount,
     )  # fmt: skip
     response = once(f"guest:{guest.name}", good.nonce, repr((number, told)).encode(), lambda: _raised(number, told))
     return private(response)
+
+
+def _sent_photo() -> bytes:
+    """The file that came with the form; nothing where none was chosen."""
+    sent = request.files.get("photo")
+    if sent is None:
+        return b""
+    with sent.stream as opened_file:
+        return opened_file.read()
 
 
 def _raised(number: str, told: Told) -> Response:

@@ -73,7 +73,6 @@ class Claimed(StrictSchema):
     reason = fields.Enum(ClaimReason, by_value=True, required=True)
     amount = QueryWhole(low=1, high=MAX_CLAIMED, required=True)
     measure = fields.String(required=True, validate=validate.OneOf(["pack", "jin", "gram"]))
-    photo_reference = Text(high=120, required=True)
     words = Text(low=0, high=200, load_default="")
     ticket = fields.String(required=True, validate=validate.Length(max=MAX_TICKET))
 

@@ -51,12 +51,13 @@ from shop.channels.models import (
     PartnerKind,
     SaleLink,
 )
-from shop.claims.models import Claim, ClaimReason, ClaimStatus
+from shop.claims.models import Claim, ClaimPhoto, ClaimReason, ClaimStatus
 from shop.collectives.models import CollectiveIncome, CollectiveKind, CollectivePart
 from shop.farmers.models import Delivery, Grade, Household, Membership, Relation
 from shop.income.models import GuaranteeContract, GuaranteeLand, PlanStatus, SurplusObjection, SurplusPlan, SurplusShare
 from shop.inquiries.models import Inquiry, InquiryLine, InquiryStatus
 from shop.kit.db import Base, transaction
+from shop.kit.jpeg import plain
 from shop.live.models import LiveSession, LiveStatus, ShelfItem
 from shop.marketplaces.actions import template
 from shop.marketplaces.models import Marketplace
@@ -70,6 +71,7 @@ from shop.rounds.models import EntryLine, Round, RoundEntry, RoundProduct, Round
 from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind, Presale, Recall, RecallLot
 from shop.units.models import OutsidePurchase, ReserveRule
 from tests.factories.access import headers_of, person
+from tests.factories.photos import photo
 
 NOW = datetime(2025, 7, 15, 2, 0, tzinfo=UTC)
 TODAY = date(2025, 7, 15)
@@ -277,6 +279,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         Claim(number=f"Q000{n}", order_line_id=claimed, status=ClaimStatus.OPEN, reason=ClaimReason.SPOILED,
               damaged_g=500, photo_reference="IMG_1", claimed_at=NOW, answer_by=NOW + timedelta(hours=24))
     )  # fmt: skip
+    writer.add(ClaimPhoto(claim_id=claim.id, jpeg=plain(photo())))
     payment = writer.add(
         Payment(number=f"P000{n}", order_id=live.id, provider=Provider.SIMULATED, status=PaymentStatus.PENDING,
                 amount_fen=6_000, created_at=NOW)

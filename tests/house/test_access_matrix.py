@@ -121,6 +121,7 @@ MATRIX: dict[str, Access] = {
     "claims.raise_claim": row("customer", number="order"),
     "claims.list_claims": row("operator firm_staff customer"),
     "claims.show_claim": row("operator firm_staff customer", number="claim", both="operator"),
+    "claims.show_photo": row("operator firm_staff customer", number="claim", both="operator"),
     "claims.answer": row("firm_staff", number="claim"),
     "claims.decide": row("operator", number="claim", both="operator"),
     "claims.withdraw": row("customer", number="claim"),

@@ -18,6 +18,7 @@ from tasks.run import run_daily
 from tests.journeys.conftest import DAY, PEACH, Stage
 from tests.journeys.test_journeys import reached, shares
 from tests.web.conftest import Form, Reader, read
+from tests.web.test_web_claims import sends
 
 PHONE = "Mozilla/5.0 (Linux; Android 14) MicroMessenger/8.0"
 TO = {"quantity": "2", "name": "李四（示例）", "phone": "13900000000", "address": "山西省运城市平陆县某街 2 号（示例）"}
@@ -89,9 +90,10 @@ def test_from_a_cadres_link_to_the_growers_with_a_claim_in_between(stage: Stage)
     page = read(client.get(f"/o/{number}"))
     assert f"/o/{number}/claim" in page.links
     form = read(client.get(f"/o/{number}/claim")).forms[0]
-    told = {"sku": PEACH, "reason": "spoiled", "measure": "jin", "amount": "1", "photo_reference": "IMG_1"}
-    assert client.post(f"/o/{number}/claim", data={"ticket": form.fields["ticket"], **told}).status_code == 303
+    told = {"ticket": form.fields["ticket"], "sku": PEACH, "reason": "spoiled", "measure": "jin", "amount": "1"}
+    assert sends(client, number, told).status_code == 303
     (claim,) = stage.get("firm", "/claims")["items"]
+    assert claim["has_photo"] is True
     stage.post("firm", f"/claims/{claim['number']}/answer", {"agrees": True, "words": "属实"}, status=200)
     decision = {"event": "accept", "words": "按比例"}
     stage.post("operator", f"/claims/{claim['number']}/decision", decision, status=200)

@@ -97,6 +97,12 @@ class Phone:
         self.run(f"(e => {{ e.focus(); e.select(); }})(document.querySelector({json.dumps(selector)}))")
         self.ask("Input.insertText", text=words)
 
+    def choose(self, selector: str, file: Path) -> None:
+        """Choose a file in a field for files."""
+        root = self.ask("DOM.getDocument")["root"]["nodeId"]
+        field_id = self.ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.ask("DOM.setFileInputFiles", files=[str(file)], nodeId=field_id)
+
     def tap(self, selector: str, *, leads: bool = True) -> None:
         """Tap the middle of a thing with a finger; wait for the next page where it leads to one."""
         x, y = self.run(

@@ -1,9 +1,11 @@
 """The pages in a real Chromium on a phone of 360 x 740: they fit, they are light, a finger can hit what it means."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.factories.photos import photo
 from tests.web.browser import WIDTH, Phone, installed, phone
 from tests.web.conftest import Store
 
@@ -57,7 +59,9 @@ def test_what_cannot_be_had_now_is_folded_away_until_it_is_asked_for(screen: Pho
     assert screen.run(hidden) is True
 
 
-def test_a_guest_orders_with_a_finger_pays_receives_and_claims(screen: Phone, site: str, store: Store) -> None:
+def test_a_guest_orders_with_a_finger_pays_receives_and_claims(
+    screen: Phone, site: str, store: Store, tmp_path: Path
+) -> None:
     screen.open(f"{site}/p/PL001")
     screen.type(".bar input", "2")
     screen.tap(".bar button")
@@ -93,7 +97,9 @@ def test_a_guest_orders_with_a_finger_pays_receives_and_claims(screen: Phone, si
     assert too_small(screen) == []
     screen.tap("[value=crushed]", leads=False)
     screen.type("[name=amount]", "1")
-    screen.type("[name=photo_reference]", "IMG_0001")
+    picture = tmp_path / "IMG_0001.jpg"
+    picture.write_bytes(photo(where=True))
+    screen.choose("[name=photo]", picture)
     screen.tap("form .button")
     assert "质量赔付 · 等待商家答复" in screen.text()
     assert "大桐蜜桃，压伤破损\n0.5 kg" in screen.text()
