@@ -1,14 +1,14 @@
 """The photo of a claim.
 
-Revision ID: 0033
-Revises: 0032
+Revision ID: 0038
+Revises: 0037
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0033"
-down_revision = "0032"
+revision = "0038"
+down_revision = "0037"
 branch_labels = None
 depends_on = None
 
