@@ -223,11 +223,14 @@ def agreements() -> str:
                    ("验收", [row["accepted_g"] for row in report["items"]]),
                    ("缺口", [row["shortfall_g"] for row in report["items"]])], "吨", 1_000_000, stacked=False),
         ],
-        table=table(
-            f"{AGREEMENTS_BY_ZH[by]}：截至 {day}", _AGREEMENT_COLUMNS, report["items"], total,
-            _agreement_link(query, day), more=_here(query | {"after": report["next"]}) if report["next"] else None,
-            files=_files("dashboard.agreements_file", query),
-        ),
+        tables=[
+            table(
+                f"{AGREEMENTS_BY_ZH[by]}：{what}，截至 {day}", [*_WHOSE, *columns], report["items"], total,
+                _agreement_link(query, day), more=_here(query | {"after": report["next"]}) if report["next"] else None,
+                files=_files("dashboard.agreements_file", query),
+            )
+            for what, columns in (("签约与履约", _KEPT), ("欠量、违约、应收与预计", _OPEN))
+        ],
     )  # fmt: skip
 
 
@@ -242,18 +245,25 @@ def agreements_file(kind: str) -> AnyResponse:
     return _as_file(kind, f"采购协议 {AGREEMENTS_BY_ZH[by]} 截至 {day}", _AGREEMENT_COLUMNS, report)
 
 
-_AGREEMENT_COLUMNS = [
-    Column("编号", "key"), Column("名称", "name"), Column("协议数", "agreements", "count"),
-    Column("签约重量", "signed_g", "g"), Column("签约金额", "signed_fen", "fen"), Column("应交", "due_g", "g"),
-    Column("要货", "called_g", "g"), Column("发货", "dispatched_g", "g"), Column("验收", "accepted_g", "g"),
-    Column("拒收", "refused_g", "g"), Column("履约金额", "executed_fen", "fen"), Column("履约率", "rate_bp", "bp"),
-    Column("缺口", "shortfall_g", "g"), Column("企业欠量", "firm_short_g", "g"),
-    Column("企业违约金测算", "firm_penalty_fen", "fen"), Column("采购方欠量", "buyer_short_g", "g"),
-    Column("采购方违约金测算", "buyer_penalty_fen", "fen"), Column("应收", "receivable_fen", "fen"),
-    Column("其中逾期", "overdue_fen", "fen"), Column("预计", "forecast_g", "g"),
-    Column("预计金额", "forecast_fen", "fen"), Column("产季外", "out_of_season_g", "g"),
-    Column("供货风险", "at_risk_g", "g"),
+_WHOSE = [Column("编号", "key"), Column("名称", "name")]
+#: What was signed, asked for and taken.
+_KEPT = [
+    Column("协议数", "agreements", "count"), Column("签约重量", "signed_g", "g"),
+    Column("签约金额", "signed_fen", "fen"), Column("应交", "due_g", "g"),
+    Column("要货", "called_g", "g"), Column("发货", "dispatched_g", "g"),
+    Column("验收", "accepted_g", "g"), Column("拒收", "refused_g", "g"), Column("履约金额", "executed_fen", "fen"),
+    Column("履约率", "rate_bp", "bp"), Column("缺口", "shortfall_g", "g"),
 ]  # fmt: skip
+#: What is still open: by whose fault, at what price, what is owed, what is to come.
+_OPEN = [
+    Column("企业欠量", "firm_short_g", "g"), Column("企业违约金测算", "firm_penalty_fen", "fen"),
+    Column("采购方欠量", "buyer_short_g", "g"), Column("采购方违约金测算", "buyer_penalty_fen", "fen"),
+    Column("应收", "receivable_fen", "fen"), Column("其中逾期", "overdue_fen", "fen"),
+    Column("预计", "forecast_g", "g"), Column("预计金额", "forecast_fen", "fen"),
+    Column("产季外", "out_of_season_g", "g"), Column("供货风险", "at_risk_g", "g"),
+]  # fmt: skip
+#: The file beside the tables holds both.
+_AGREEMENT_COLUMNS = [*_WHOSE, *_KEPT, *_OPEN]
 
 
 def _agreement_link(query: dict[str, Any], day: date) -> Link:

@@ -18,6 +18,7 @@ from shop.access.errors import ForbiddenError, SignInRefused, TooManyAttempts
 from shop.access.guard import Actor, Role, admitted, recognised
 from shop.kit.db import transaction
 from shop.kit.http import now
+from shop.reports.area import READERS
 from shop.web.errors import FromElsewhere
 
 COOKIE = "signed_in"
@@ -90,7 +91,7 @@ def enter() -> AnyResponse:
     except (SignInRefused, TooManyAttempts) as refused:
         page = render_template("dashboard/sign_in.html", next=back, told=refused.sentence("zh"))
         return make_response(page, refused.status)
-    response = redirect(back, 303)
+    response = redirect(back or _home(recognised(token)), 303)
     response.set_cookie(
         COOKIE, token, max_age=actions.TOKEN_LIFE, httponly=True, samesite="Lax", secure=request.is_secure
     )
@@ -110,8 +111,16 @@ def leave() -> AnyResponse:
 
 
 def _back(wanted: str | None) -> str:
-    """Where to go after signing in: a page of ours, never an address elsewhere."""
+    """The page he wanted to see before he signed in: one of ours, never an address elsewhere; else nothing."""
     here = wanted or ""
-    if not here.startswith("/") or here.startswith("//") or "\\" in here or not here.isprintable():
+    return "" if not here.startswith("/") or here.startswith("//") or "\\" in here or not here.isprintable() else here
+
+
+def _home(actor: Actor) -> str:
+    """Where his own work is, for who came by no page."""
+    roles = {grant.role for grant in actor.grants}
+    if roles.intersection(READERS):
         return url_for("dashboard.income")
-    return here
+    if Role.HOUSEHOLD in roles:
+        return url_for("my.show")
+    return url_for("desk.list_rounds") if Role.BUYER in roles else url_for("web.front")

@@ -3,6 +3,8 @@
 import pytest
 from flask import Flask
 
+from shop.access.models import ROLE_FITS, Role
+from tests.factories.access import PASSWORD, party, person
 from tests.web.conftest import Reader
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "zh-CN,zh;q=0.9"}
@@ -42,3 +44,20 @@ def test_a_post_that_a_page_does_not_take_is_told_in_words(committed: Flask) -> 
     answer = committed.test_client().post("/", headers=BROWSER)
     assert (answer.status_code, answer.mimetype) == (405, "text/html")
     assert "GET" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("role", "home"),
+    [
+        (Role.OPERATOR, "/reports/income"), (Role.MANAGER, "/reports/income"), (Role.FIRM_STAFF, "/reports/income"),
+        (Role.HOUSEHOLD, "/my"), (Role.BUYER, "/desk/rounds"),
+        (Role.CADRE, "/"), (Role.HOST, "/"), (Role.CUSTOMER, "/"),
+    ],
+)  # fmt: skip
+def test_who_signs_in_without_having_asked_for_a_page_finds_his_own_work(
+    committed: Flask, role: Role, home: str
+) -> None:
+    person(committed, (role, party(committed, ROLE_FITS[role][0])), login="somebody")
+    form = Reader(committed.test_client().get("/sign-in").text).forms[0]
+    answer = committed.test_client().post(form.action, data=form.fields | {"login": "somebody", "password": PASSWORD})
+    assert (answer.status_code, answer.headers["Location"]) == (303, home)
