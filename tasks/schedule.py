@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import time, timedelta
 
 from shop.agreements.jobs import FIND_ENDING
+from shop.catalog.jobs import FIND_EXPIRING
 from shop.income.jobs import FIND_UNSETTLED
 from shop.kit.job import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
 from shop.links.jobs import FIND_SIGNS
@@ -69,6 +70,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     DailyAt(CLOSE_AGREEMENTS, time(1, 0)),
     DailyAt(FIND_ENDING, time(6, 30)),
     DailyAt(FIND_UNRECEIVED, time(9, 0)),
+    DailyAt(FIND_EXPIRING, time(6, 20)),
     DailyAt(COMPARE_ROLLUPS, time(2, 30)),
     DailyAt(FIND_SIGNS, time(4, 30)),
     DailyAt(FORGET_OLD, time(3, 30)),

@@ -159,6 +159,17 @@ def set_prices(
     session.flush()
 
 
+def set_windows(
+    session: Session, product: Product, windows: dict[str, date | None], *, actor_id: int | None, now: datetime
+) -> None:
+    """From which day until which a product is shown and ordered. The caller holds the product's lock."""
+    for name, day in windows.items():
+        setattr(product, name, day)
+    facts: dict[str, object] = {name: day and str(day) for name, day in windows.items()}
+    record(session, product, "windows", person_id=actor_id, now=now, facts=facts)
+    session.flush()
+
+
 def certificate_of(session: Session, product: Product, kind: PaperKind, number: str) -> Certificate | None:
     """A paper of a product by its kind and number."""
     return session.scalar(

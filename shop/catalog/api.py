@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, EVERYONE, Owned, Role, allow, current_actor, may_see, must_own, reference_version
-from shop.catalog import actions, errors, schemas
+from shop.catalog import actions, errors, reminders, schemas
 from shop.catalog.models import Certificate, Firm, FirmStatus, PaperKind, Product
 from shop.catalog.queries import Wanted, products_after
 from shop.catalog.reference import Catalog, CatalogFirm, CatalogProduct, catalog, catalog_held
@@ -64,7 +64,7 @@ def kept(view: Callable[..., Any]) -> Callable[..., Response]:
 
 
 def _product_visible(product: CatalogProduct) -> bool:
-    return product.for_sale or _inside(product.firm_party_id)
+    return product.published(beijing_day(now())) or _inside(product.firm_party_id)
 
 
 def _firm_visible(firm: CatalogFirm) -> bool:
@@ -288,6 +288,33 @@ def set_prices(body: dict[str, Any], sku: str) -> dict[str, object]:
         product = _own_product(session, sku, Role.FIRM_STAFF)
         actions.set_prices(session, product, body["valid_from"], tiers, actor_id=current_actor().person_id, now=now())
     return {"sku": sku, **body}
+
+
+@blueprint.route("/products/<string:sku>/windows", methods=["PUT"])
+@allow(Role.FIRM_STAFF)
+@blueprint.arguments(schemas.WindowsAsked)
+@blueprint.response(200, schemas.WindowsOut)
+@documented(
+    errors=[NotFoundError],
+    example={
+        "published_from": "2025-06-01", "published_until": None, "orders_from": "2025-07-01",
+        "orders_until": "2025-08-20",
+    },
+)  # fmt: skip
+def set_windows(body: dict[str, Any], sku: str) -> dict[str, Any]:
+    """展示与下单日期 · From which day until which a product is shown and ordered, apart from its harvest."""
+    with transaction() as session:
+        product = _own_product(session, sku, Role.FIRM_STAFF)
+        actions.set_windows(session, product, body, actor_id=current_actor().person_id, now=now())
+    return {"sku": sku, **body}
+
+
+@blueprint.route("/certificate-reminders", methods=["GET"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@blueprint.response(200, schemas.CertificateReminderList)
+def list_certificate_reminders() -> dict[str, object]:
+    """证书到期提醒 · Papers that expire within 60, 30 and 7 days and are not renewed: a firm's own, the county all."""
+    return {"items": reminders.reminders(db.session(), current_actor())}
 
 
 @blueprint.route("/products/<string:sku>/certificates", methods=["GET"])

@@ -103,7 +103,7 @@ class Product(Model):
 
     `farm_gate_fen_per_kg` is the price of grade 一级 to households, None where the firm makes the product itself.
     Months are 1..12; an end below the start runs over the new year. `is_food` False = medicinal material: never to a
-    canteen, no health claim.
+    canteen, no health claim. Published and ordered from one day until another, both included; None = no bound.
     """
 
     __tablename__ = "products"
@@ -116,6 +116,8 @@ class Product(Model):
         CheckConstraint("harvest_start_month BETWEEN 1 AND 12", name="harvest_start_is_month"),
         CheckConstraint("harvest_end_month BETWEEN 1 AND 12", name="harvest_end_is_month"),
         CheckConstraint("shelf_life_days > 0", name="shelf_life_positive"),
+        CheckConstraint("published_until >= published_from", name="publication_ordered"),
+        CheckConstraint("orders_until >= orders_from", name="order_window_ordered"),
         Index(None, "firm_id"),
     )
 
@@ -138,6 +140,10 @@ class Product(Model):
     is_fresh: Mapped[bool]
     is_food: Mapped[bool] = mapped_column(server_default="true")
     gi_claimed: Mapped[bool] = mapped_column(server_default="false")
+    published_from: Mapped[date | None]
+    published_until: Mapped[date | None]
+    orders_from: Mapped[date | None]
+    orders_until: Mapped[date | None]
 
 
 class PriceTier(Model):
@@ -194,3 +200,14 @@ class Certificate(Model):
     expires_on: Mapped[date]
     verified_at: Mapped[Instant | None]
     note: Mapped[Prose | None]
+
+
+class CertificateReminder(Model):
+    """Firm and county were reminded, once, that a paper expires in `days_before` days or fewer. Append-only."""
+
+    __tablename__ = "certificate_reminders"
+    __table_args__ = (CheckConstraint("days_before > 0", name="before_the_end"),)
+
+    certificate_id: Mapped[Ref] = mapped_column(ForeignKey("certificates.id"), primary_key=True)
+    days_before: Mapped[Small] = mapped_column(primary_key=True)
+    reminded_at: Mapped[Instant]

@@ -93,6 +93,10 @@ class CatalogFirm:
         }
 
 
+def _within(first: date | None, last: date | None, day: date) -> bool:
+    return (first is None or first <= day) and (last is None or day <= last)
+
+
 @dataclass(frozen=True)
 class CatalogProduct:
     """A product with its firm, prices and papers."""
@@ -122,6 +126,18 @@ class CatalogProduct:
     tiers: tuple[Tier, ...]
     required: frozenset[PaperKind]
     papers: tuple[Paper, ...]
+    published_from: date | None = None
+    published_until: date | None = None
+    orders_from: date | None = None
+    orders_until: date | None = None
+
+    def published(self, day: date) -> bool:
+        """On sale, and on a day on which its firm shows it."""
+        return self.for_sale and _within(self.published_from, self.published_until, day)
+
+    def takes_orders(self, day: date) -> bool:
+        """Whether its firm takes orders on `day`, whatever the harvest."""
+        return _within(self.orders_from, self.orders_until, day)
 
     def tiers_on(self, day: date) -> tuple[Tier, ...]:
         """The price list of `day`, by rising quantity: a special list if one holds, else the youngest ordinary one.
@@ -184,6 +200,8 @@ class CatalogProduct:
             "tiers": tiers,
             "harvest_months": [self.harvest_start_month, self.harvest_end_month],
             "in_season": self.in_season(day),
+            "order_days": [_told(self.orders_from), _told(self.orders_until)],
+            "takes_orders": self.takes_orders(day),
             "shelf_life_days": self.shelf_life_days,
             "storage_zh": self.storage_zh,
             "is_fresh": self.is_fresh,
@@ -195,6 +213,10 @@ class CatalogProduct:
                 if p.held(day)
             ],
         }
+
+
+def _told(day: date | None) -> str | None:
+    return None if day is None else str(day)
 
 
 #: Ready answers kept of one version: some for each product and list a page of the shop asks for.
@@ -218,9 +240,9 @@ class Catalog:
             self.answers.clear()
         self.answers[key] = answer
 
-    def listed(self) -> Iterable[CatalogProduct]:
-        """Products on sale, by SKU."""
-        return (product for product in self.products if product.for_sale)
+    def listed(self, day: date | None = None) -> Iterable[CatalogProduct]:
+        """Products on sale, by SKU; with a day those that are shown on it."""
+        return (product for product in self.products if product.for_sale and (day is None or product.published(day)))
 
 
 class _OfProduct(Protocol):
@@ -282,6 +304,10 @@ def _load(session: Session, version: int) -> Catalog:
                 Paper(paper.kind, paper.number, paper.issued_on, paper.expires_on, paper.verified_at is not None)
                 for paper in papers.get(product.id, ())
             ),
+            published_from=product.published_from,
+            published_until=product.published_until,
+            orders_from=product.orders_from,
+            orders_until=product.orders_until,
         )
         for product, firm, village_zh, township_id, township_zh in rows
     )

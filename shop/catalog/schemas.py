@@ -199,6 +199,11 @@ class ProductOut(Schema):
     tiers = fields.List(fields.Nested(TierOut))
     harvest_months = fields.List(fields.Integer(), metadata={"description": "first and last month, both included"})
     in_season = fields.Boolean()
+    order_days = fields.List(
+        fields.String(allow_none=True),
+        metadata={"description": "first and last day on which it is ordered, null = any"},
+    )
+    takes_orders = fields.Boolean()
     shelf_life_days = fields.Integer()
     storage_zh = fields.String()
     is_fresh = fields.Boolean()
@@ -213,6 +218,54 @@ class ProductPage(Schema):
 
     items = fields.List(fields.Nested(ProductOut))
     next = fields.String(allow_none=True)
+
+
+class WindowsAsked(StrictSchema):
+    """From which day until which, both included, a product is shown and ordered; null = no bound."""
+
+    published_from = Day(required=True, allow_none=True)
+    published_until = Day(required=True, allow_none=True)
+    orders_from = Day(required=True, allow_none=True)
+    orders_until = Day(required=True, allow_none=True)
+
+    @validates_schema
+    def in_order(self, data: dict[str, Any], **_: Any) -> None:
+        """Nothing ends before it begins."""
+        for name in ("published", "orders"):
+            first, last = data[f"{name}_from"], data[f"{name}_until"]
+            if first is not None and last is not None and last < first:
+                raise ValidationError("Must not be before the first day.", f"{name}_until")
+
+
+class WindowsOut(Schema):
+    """The days of a product."""
+
+    sku = fields.String()
+    published_from = fields.Date(allow_none=True)
+    published_until = fields.Date(allow_none=True)
+    orders_from = fields.Date(allow_none=True)
+    orders_until = fields.Date(allow_none=True)
+
+
+class CertificateReminderOut(Schema):
+    """A paper expires in `days_before` days or fewer; `stops_sale`: without it the product is not sold."""
+
+    sku = fields.String()
+    product_zh = fields.String()
+    firm = fields.String()
+    kind = fields.String()
+    name_zh = fields.String()
+    number = fields.String()
+    expires_on = fields.Date()
+    days_before = fields.Integer()
+    reminded_at = fields.DateTime()
+    stops_sale = fields.Boolean()
+
+
+class CertificateReminderList(Schema):
+    """The nearest end first."""
+
+    items = fields.List(fields.Nested(CertificateReminderOut))
 
 
 class ListingMove(StrictSchema):

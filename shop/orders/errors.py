@@ -66,6 +66,15 @@ class PresaleNotOpen(DomainError):
     en = "Pre-sale {presale} cannot be ordered like this now; its order holds that product alone."
 
 
+class OrderingClosed(DomainError):
+    """Its firm takes no orders of the product on this day, whatever the harvest."""
+
+    code = "ordering-closed"
+    title_zh, title_en = "不在下单日期内", "Ordering closed"
+    zh = "{sku} {day} 不接受下单。"
+    en = "{sku} is not ordered on {day}."
+
+
 class PaperMissing(DomainError):
     """A licence the product must have is missing or expired: sale is stopped."""
 

@@ -29,6 +29,7 @@ from shop.orders.errors import (
     OccasionNotOpen,
     OccasionRequired,
     OneSellerPerOrder,
+    OrderingClosed,
     OrderTooLarge,
     OutOfSeason,
     PaperMissing,
@@ -275,7 +276,7 @@ def sellable_product(
 ) -> CatalogProduct:
     """The product, if this channel may sell it on `day`. `ahead`: for a season to come.
 
-    Raises NotForSale, NotForThisChannel, PaperMissing, OutOfSeason.
+    Raises NotForSale, NotForThisChannel, PaperMissing, OrderingClosed, OutOfSeason.
     """
     product = goods.by_sku.get(sku)
     if product is None or not product.for_sale:
@@ -285,6 +286,10 @@ def sellable_product(
     missing = product.missing_paper(day)
     if missing is not None:
         raise PaperMissing(sku=sku, paper=missing.value, paper_zh=PAPER_ZH[missing])
+    if not ahead and not product.published(day):
+        raise NotForSale(sku=sku)
+    if not ahead and not product.takes_orders(day):
+        raise OrderingClosed(sku=sku, day=str(day))
     # An agreement or a pre-sale sells the season to come; its own days already keep to the harvest.
     if not ahead and not product.sellable_on(day):
         raise OutOfSeason(sku=sku, day=str(day))

@@ -20,7 +20,7 @@ from shop.kit.errors import NotFoundError
 from shop.kit.states import record
 from shop.stock.actions import open_pool
 from shop.stock.errors import PresaleDatesDoNotFit, PresaleFull, PresaleRuns
-from shop.stock.models import Presale, Reservation
+from shop.stock.models import Pool, Presale, Reservation
 
 #: A harvest is sold a year ahead at most.
 LONGEST_DAYS = 366
@@ -110,12 +110,21 @@ def presale_row(presale: Presale) -> PresaleRow:
     )  # fmt: skip
 
 
-def presales_of(session: Session, product_id: int, day: date) -> list[PresaleRow]:
-    """Pre-sales of a product that take orders on `day`. One statement."""
-    rows = session.scalars(
-        select(Presale).where(Presale.product_id == product_id, Presale.closes_on >= day).order_by(Presale.id)
-    )
-    return [row for row in map(presale_row, rows) if row.open_on(day)]
+def left_and_presales(
+    session: Session, product_id: int, occasion_id: int | None, day: date
+) -> tuple[int, list[PresaleRow]]:
+    """Grams of a product that are there (of open stock, or of an occasion's pool), and its pre-sales that take orders
+    on `day`. One statement."""
+    rows = session.execute(
+        select(Pool.available_g, Presale)
+        .select_from(Product)
+        .outerjoin(Pool, (Pool.product_id == Product.id) & Pool.occasion_id.is_not_distinct_from(occasion_id))
+        .outerjoin(Presale, (Presale.product_id == Product.id) & (Presale.closes_on >= day))
+        .where(Product.id == product_id)
+        .order_by(Presale.id)
+    ).all()
+    found = [presale_row(presale) for _, presale in rows if presale is not None]
+    return rows[0][0] or 0, [row for row in found if row.open_on(day)]
 
 
 _TAKE = text(

@@ -23,7 +23,7 @@ def front() -> str:
     day = beijing_day(now())
     shelves: dict[str, list[dict[str, object]]] = {name: [] for name in CATEGORY_ZH.values()}
     firms = set()
-    for product in catalog(db.session(), reference_version()).listed():
+    for product in catalog(db.session(), reference_version()).listed(day):
         price = product.price_for(1, day)
         firms.add(product.firm_code)
         shelves[CATEGORY_ZH[product.category]].append(

@@ -12,7 +12,14 @@ from shop.channels.models import Coupon, OccasionKind
 from shop.channels.reference import OccasionRow, PartnerRow, Selling
 from shop.kit.errors import DomainError, NotFoundError
 from shop.kit.money import per_jin, per_kg, yuan
-from shop.orders.errors import CampaignClosed, CouponNotForThis, NotForSale, OccasionNotOpen, OutOfSeason
+from shop.orders.errors import (
+    CampaignClosed,
+    CouponNotForThis,
+    NotForSale,
+    OccasionNotOpen,
+    OrderingClosed,
+    OutOfSeason,
+)
 from shop.orders.place import Asked, Preview, Request, preview_order
 from shop.stock.presales import PresaleRow
 
@@ -134,6 +141,8 @@ def why_not(product: CatalogProduct, refusal: DomainError | None, left: int) -> 
     """Why nobody can order now, for a buyer; None when he can."""
     if isinstance(refusal, OutOfSeason):
         return f"现在不在产季，{months(product)}采收上市"
+    if isinstance(refusal, OrderingClosed):
+        return order_days(product)
     if isinstance(refusal, NotFoundError):
         return "网店还未开张，暂不能下单"
     if isinstance(refusal, CampaignClosed):
@@ -161,6 +170,13 @@ def ahead(presale: PresaleRow, product: CatalogProduct) -> dict[str, Any]:
         "ship_by": f"{presale.ship_by:%-m 月 %-d 日}",
         "closes_on": f"{presale.closes_on:%-m 月 %-d 日}",
     }
+
+
+def order_days(product: CatalogProduct) -> str:
+    """When it is ordered, in words."""
+    first, last = product.orders_from, product.orders_until
+    begins = f"{first:%-m 月 %-d 日}起" if first else ""
+    return f"接受下单：{begins}{f'至 {last:%-m 月 %-d 日}' if last else ''}"
 
 
 def gone(product: CatalogProduct) -> bool:

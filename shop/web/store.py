@@ -23,7 +23,7 @@ from shop.live.models import LiveStatus
 from shop.live.queries import public_shelf
 from shop.orders.coupons import good_now
 from shop.orders.place import Preview, pool_of
-from shop.stock.presales import presale_by_code, presale_row, presales_of
+from shop.stock.presales import left_and_presales, presale_by_code, presale_row
 from shop.stock.queries import left as left_in_stock
 from shop.web import shown
 from shop.web.forms import At, filled
@@ -92,7 +92,7 @@ def _counter_for(sales: Selling, product: CatalogProduct, live: str | None, shop
 def product_of(goods: Catalog, sku: str) -> CatalogProduct:
     """A product that is or was on sale. Raises NotFoundError: nobody sees a draft."""
     product = goods.by_sku.get(sku)
-    if product is None or not (product.for_sale or shown.gone(product)):
+    if product is None or not (product.published(beijing_day(now())) or shown.gone(product)):
         raise NotFoundError(what=sku)
     return product
 
@@ -119,7 +119,7 @@ def coupons_at(counter: Counter) -> list[tuple[str, str]]:
 def alternatives(product: CatalogProduct, counter: Counter, goods: Catalog, sales: Selling) -> list[dict[str, Any]]:
     """Goods that can be had now, the same kind first."""
     others = sorted(
-        (p for p in goods.listed() if p.sku != product.sku),
+        (p for p in goods.listed(beijing_day(now())) if p.sku != product.sku),
         key=lambda p: (p.category is not product.category, p.firm_id != product.firm_id, p.sku),
     )
     return [found for found in shelf(others, counter, goods, sales) if not found["closed"]][:MOST_ALTERNATIVES]
@@ -139,7 +139,7 @@ def shop(code: str | None = None) -> str:
     """自营店 · The shelf of our own shop: what can be had now first."""
     goods, sales = known()
     counter = counter_named(sales, shop=code)
-    cards = shelf(goods.listed(), counter, goods, sales)
+    cards = shelf(goods.listed(beijing_day(now())), counter, goods, sales)
     sections: dict[str, list[dict[str, Any]]] = {}
     for found in cards:
         if not found["closed"]:
@@ -159,14 +159,19 @@ def product(sku: str) -> AnyResponse | str | tuple[str, int]:
     if shown.gone(found):
         others = alternatives(found, store, goods, sales)
         return render_template("store/gone.html", product=found, others=others, counter=store), 410
-    card = shelf([found], counter, goods, sales)[0]
+    preview = shown.preview(counter, found, 1, goods=goods, selling=sales, now=now())
+    refusal, pool = (preview, None) if isinstance(preview, DomainError) else (None, pool_of(preview.way))
+    grams, ahead = left_and_presales(db.session(), found.product_id, pool, day)
+    card = shown.card(found, counter, shown.packs(found, grams), refusal, day)
     return render_template(
         "store/product.html", counter=counter, card=card, product=found, facts=found.card(day),
-        months=shown.months(found), weight=f"{kilograms(found.net_weight_g)} kg",
+        months=shown.months(found),
+        order_days=shown.order_days(found).partition("：")[2] if found.orders_from or found.orders_until else "",
+        weight=f"{kilograms(found.net_weight_g)} kg",
         tiers=[(tier.min_quantity, shown.price(tier.price_fen, found)) for tier in found.tiers_on(day)[1:]],
         others=alternatives(found, store, goods, sales) if card["closed"] else [],
         coupons=coupons_at(counter) if not card["closed"] else [],
-        presales=[shown.ahead(row, found) for row in presales_of(db.session(), found.product_id, day) if row.left_g],
+        presales=[shown.ahead(row, found) for row in ahead if row.left_g],
     )  # fmt: skip
 
 

@@ -96,6 +96,8 @@ MATRIX: dict[str, Access] = {
     "catalog.move_listing": row("firm_staff operator", sku="product", both="operator",
                                 bodies={"operator": {"event": "approve"}}),
     "catalog.set_prices": row("firm_staff", sku="product"),
+    "catalog.set_windows": row("firm_staff", sku="product"),
+    "catalog.list_certificate_reminders": row("firm_staff operator"),
     "catalog.list_certificates": row("firm_staff operator", sku="product", both="operator"),
     "catalog.add_certificate": row("firm_staff", sku="product"),
     "catalog.verify_certificate": row("operator", sku="product", both="operator"),
