@@ -14,9 +14,10 @@ from tasks.registry import Done, Kind, runs
 
 @runs(CLOSE_DUE, Kind.SWEEP)
 def close_due(session: Session, *, now: datetime) -> int:
-    """Rounds whose closing time has come are closed and ordered."""
+    """Rounds whose closing time has come are closed and ordered; those whose order was cancelled are cancelled."""
     version = current_version(session)
-    return actions.close_due(session, goods=catalog(session, version), selling=selling(session, version), now=now)
+    closed = actions.close_due(session, goods=catalog(session, version), selling=selling(session, version), now=now)
+    return closed + actions.follow_cancelled(session, now=now)
 
 
 @runs(FORGET_PEOPLE, Kind.DAILY)

@@ -18,7 +18,7 @@ from shop.kit.clock import beijing_day
 from shop.kit.errors import DomainError, MoveRefusedError, NotFoundError
 from shop.kit.states import advance, record
 from shop.orders.errors import NotForSale, OneSellerPerOrder
-from shop.orders.models import Order
+from shop.orders.models import Order, OrderStatus
 from shop.orders.place import Asked, Placed, Request, place_order, sellable_product
 from shop.rounds.errors import ClosesTooLate, NobodyJoined, NoRoundsHere, NothingToHandOut
 from shop.rounds.models import EntryLine, HandOut, Round, RoundEntry, RoundProduct, RoundStatus
@@ -186,6 +186,22 @@ def close_due(session: Session, *, goods: Catalog, selling: Selling, now: dateti
             round_.refusal = refusal.code
     session.flush()
     return len(due)
+
+
+def follow_cancelled(session: Session, *, now: datetime) -> int:
+    """Cancel the rounds whose bulk order was cancelled; returns how many. Skips those somebody else is working on."""
+    fallen = session.execute(
+        select(Round, Order.number)
+        .join(Order, Order.id == Round.order_id)
+        .where(Round.status == RoundStatus.ORDERED, Order.status == OrderStatus.CANCELLED)
+        .order_by(Round.id)
+        .with_for_update(of=Round, skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    for round_, number in fallen:
+        advance(session, round_, ROUND_LIFE, "lose_order", person_id=None, now=now, facts={"order": number})
+    session.flush()
+    return len(fallen)
 
 
 def remove_entry(

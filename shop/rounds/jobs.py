@@ -2,7 +2,7 @@
 
 from shop.kit.job import Job
 
-#: Every minute: rounds whose closing time has come are closed and ordered.
+#: Every minute: rounds whose closing time has come are closed and ordered, those whose order was cancelled cancelled.
 CLOSE_DUE = Job("rounds.close_due")
 
 #: Daily: who joined rounds that were over half a year ago is forgotten.

@@ -38,7 +38,10 @@ class Round(Model):
         ForeignKeyConstraint(["occasion_id", "partner_id"], ["occasions.id", "occasions.partner_id"]),
         CheckConstraint("occasion_kind = 'round'", name="is_a_round"),
         CheckConstraint("closes_at > opened_at", name="times_ordered"),
-        CheckConstraint("(order_id IS NOT NULL) = (status IN ('ordered', 'finished'))", name="ordered_has_order"),
+        CheckConstraint(
+            "status = 'cancelled' OR (order_id IS NOT NULL) = (status IN ('ordered', 'finished'))",
+            name="ordered_has_order",
+        ),
         CheckConstraint(r"contact_phone_e164 ~ '^\+861[3-9][0-9]{9}$'", name="phone_normal"),
         UniqueConstraint("occasion_id"),
         UniqueConstraint("order_id"),

@@ -10,6 +10,7 @@ ROUND_LIFE: Life[S] = Life(
         (S.CLOSED, "order"): S.ORDERED,
         (S.CLOSED, "cancel"): S.CANCELLED,
         (S.ORDERED, "finish"): S.FINISHED,
+        (S.ORDERED, "lose_order"): S.CANCELLED,
     }
 )
 

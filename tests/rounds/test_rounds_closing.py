@@ -10,6 +10,7 @@ from shop.channels.models import Occasion, OccasionStatus
 from shop.channels.reference import selling
 from shop.kit.errors import MoveRefusedError, NotFoundError
 from shop.kit.reference import current_version
+from shop.orders.actions import cancel
 from shop.orders.errors import NotForSale, OneSellerPerOrder
 from shop.orders.locks import lines_of
 from shop.orders.models import Order
@@ -123,6 +124,18 @@ def test_before_the_order_a_round_is_called_off_and_afterwards_not(season: Seaso
     closed(season, ordered)
     with pytest.raises(MoveRefusedError):
         actions.cancel_round(season.session, ordered, actor_id=None, now=season.now)
+
+
+def test_a_round_whose_order_was_cancelled_is_cancelled_and_no_other(season: Season) -> None:
+    fallen, standing = open_round(season), open_round(season)
+    for number, round_ in enumerate((fallen, standing), 1):
+        joined(season, round_, number, {season.sku: 1})
+    order = closed(season, fallen)
+    closed(season, standing)
+    assert actions.follow_cancelled(season.session, now=season.now) == 0
+    cancel(season.session, order, actor_id=None, now=season.now)
+    assert [actions.follow_cancelled(season.session, now=season.now) for _ in range(2)] == [1, 0]
+    assert (fallen.status, fallen.order_id, standing.status) == (RoundStatus.CANCELLED, order.id, RoundStatus.ORDERED)
 
 
 def test_an_entry_is_taken_out_with_a_reason_and_without_a_name(season: Season) -> None:
