@@ -371,7 +371,7 @@ def explain_channels(query: dict[str, Any]) -> dict[str, Any]:
 @documented(
     errors=[NotFoundError],
     answer={
-        "every": "day", "section": "channels", "key": "livestream", "figure": "net_fen", "span": "period",
+        "every": "day", "section": "channels", "figure": "net_fen", "span": "period",
         "from": "2025-07-15", "to": "2025-07-15", "rows": 1, "value": 6_000,
         "items": [{
             "day": "2025-07-15", "source_code": "250715-00000004", "firm": "F01", "channel": "livestream",

@@ -99,7 +99,6 @@ def explain_periodic(
         "every": every.value,
         "on": on,
         "section": asked.section,
-        "key": asked.key,
         "figure": asked.figure,
         "span": asked.span,
         "from": span.first,

@@ -545,7 +545,6 @@ class PeriodicExplained(Schema):
 
     every = fields.String()
     section = fields.String()
-    key = fields.String(allow_none=True)
     figure = fields.String()
     span = fields.String()
     first = fields.Date(data_key="from", attribute="from")
