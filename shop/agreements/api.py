@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own
 from shop.agreements import actions, errors, majeure, queries, schemas, signing
+from shop.agreements.draft_files import BadCell, blamed, filled_in, template, unknown
 from shop.agreements.models import Agreement, MarketQuote, Side
 from shop.agreements.owners import hand_of, locked_agreement
 from shop.agreements.quote_files import QuoteFile, take_in
@@ -27,27 +28,32 @@ from shop.channels.models import Partner
 from shop.channels.reference import selling
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, release, transaction
-from shop.kit.errors import ForbiddenError, MoveRefusedError, NotFoundError
-from shop.kit.http import accepts_upload, documented, language, now
+from shop.kit.errors import DomainError, ForbiddenError, MoveRefusedError, NotFoundError
+from shop.kit.http import accepts_upload, also_as, documented, file_response, language, now
 from shop.kit.reference import current_version
 from shop.kit.schemas import cursor_key, page
+from shop.kit.tables import XLSX_TYPE
 
 blueprint = Blueprint("agreements", __name__, url_prefix="/api/v1", description="采购协议 · Purchase agreements")
 
 READERS = queries.READERS
 
-MAX_QUOTES_FILE = 2 * 1024 * 1024
+MAX_FILE = 2 * 1024 * 1024
 #: Errors listed in one answer; the rest is counted.
-MAX_QUOTE_ERRORS = 500
-_QUOTES_BODY = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}},
-            "example": {"file": "行情.csv"},
-        }
-    },
-}
+MAX_LISTED = 500
+
+
+def _file_body(example: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema, "example": {"file": example}}}}
+
+
+def _one_file() -> bytes:
+    """The one file that was sent. Raises ValidationError."""
+    parts = [part for _, part in request.files.items(multi=True)]
+    if len(parts) != 1:
+        raise ValidationError({"file": ["Send exactly one file."]})
+    return parts[0].read()
 
 
 @blueprint.route("/agreements", methods=["GET"])
@@ -131,21 +137,68 @@ def record_signed(body: dict[str, Any]) -> dict[str, Any]:
 def draft(body: dict[str, Any]) -> dict[str, Any]:
     """起草协议 · Draft an agreement: version 1, to be negotiated in versions and signed by both sides."""
     with transaction() as session:
-        actor = current_actor()
-        partner, firm = partner_by_code(session, body["partner"]), firm_by_code(session, body["firm"])
-        owners: dict[Role, Owned] = {
-            Role.BUYER: partner.party_id, Role.FIRM_STAFF: firm.party_id, Role.OPERATOR: ALL,
-        }  # fmt: skip
-        what = body["firm"] if actor.has(Role.FIRM_STAFF) else body["partner"]
-        must_own(actor, owners, what=what)
-        renews = None
-        if body["renews"] is not None:
-            renews = actions.agreement_by_code(session, body["renews"])
-        signing.draft(
-            session, body["code"], partner, firm, _campaign_on(session, body["starts_on"]), _terms(session, body),
-            by=hand_of(owners), renews=renews, note=body["note"],
-        )  # fmt: skip
-        return {"items": queries.versions(session, actor, body["code"])}
+        return _drafted(session, body)
+
+
+def _drafted(session: Session, body: dict[str, Any]) -> dict[str, Any]:
+    """Draft what the form asks for, as the side that speaks. Raises NotFoundError and what `draft` does."""
+    actor = current_actor()
+    partner, firm = partner_by_code(session, body["partner"]), firm_by_code(session, body["firm"])
+    owners: dict[Role, Owned] = {
+        Role.BUYER: partner.party_id, Role.FIRM_STAFF: firm.party_id, Role.OPERATOR: ALL,
+    }  # fmt: skip
+    what = body["firm"] if actor.has(Role.FIRM_STAFF) else body["partner"]
+    must_own(actor, owners, what=what)
+    renews = None
+    if body["renews"] is not None:
+        renews = actions.agreement_by_code(session, body["renews"])
+    signing.draft(
+        session, body["code"], partner, firm, _campaign_on(session, body["starts_on"]), _terms(session, body),
+        by=hand_of(owners), renews=renews, note=body["note"],
+    )  # fmt: skip
+    return {"items": queries.versions(session, actor, body["code"])}
+
+
+@blueprint.route("/agreements/drafts/template.xlsx", methods=["GET"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
+@blueprint.doc(**also_as(XLSX_TYPE))
+@documented()
+def download_template() -> Response:
+    """协议表模板 · The workbook to fill in: terms, products, and what may stand in each column."""
+    return file_response(template(), XLSX_TYPE, "采购协议模板")
+
+
+@blueprint.route("/agreements/drafts/imports", methods=["POST"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
+@accepts_upload(MAX_FILE)
+@blueprint.response(201, schemas.VersionList)
+@blueprint.doc(requestBody=_file_body("采购协议.xlsx"))
+@documented(errors=[NotFoundError, CodeTaken, errors.DraftRefused])
+def import_draft() -> dict[str, Any]:
+    """导入协议表 · Draft an agreement from the filled workbook: the same draft as by the form, or no draft at all."""
+    filled = filled_in(_one_file())
+    if filled.bad:
+        raise _refused_draft(filled.bad)
+    with transaction() as session:
+        bad = unknown(session, filled)
+        if bad:
+            raise _refused_draft(bad)
+        try:
+            return _drafted(session, filled.body)
+        except DomainError as refusal:
+            cell = blamed(refusal, filled)
+            if cell is None:
+                raise
+            raise _refused_draft([cell]) from None
+
+
+def _refused_draft(bad: list[BadCell]) -> errors.DraftRefused:
+    zh = language() == "zh"
+    rows = [
+        {"sheet": cell.sheet, "line": cell.line, "column": cell.column, "reason": cell.zh if zh else cell.en}
+        for cell in bad[:MAX_LISTED]
+    ]
+    return errors.DraftRefused(errors_total=len(bad), rows=rows)
 
 
 @blueprint.route("/agreements/<string:code>/versions", methods=["GET"])
@@ -317,21 +370,19 @@ def quote(body: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/market-quotes/imports", methods=["POST"])
 @allow(Role.OPERATOR)
-@accepts_upload(MAX_QUOTES_FILE)
+@accepts_upload(MAX_FILE)
 @blueprint.response(200, schemas.QuotesTaken)
-@blueprint.doc(requestBody=_QUOTES_BODY)
+@blueprint.doc(requestBody=_file_body("行情.csv"))
 @documented(errors=[errors.QuotesRefused], answer={"new": 12, "unchanged": 3, "corrected": 1})
 def import_quotes() -> dict[str, int]:
     """导入行情 · Take a CSV or XLSX file of quotes: all of it or nothing; sent again it changes nothing."""
-    parts = [part for _, part in request.files.items(multi=True)]
-    if len(parts) != 1:
-        raise ValidationError({"file": ["Send exactly one file."]})
+    data = _one_file()
     with transaction() as session:
-        taken = take_in(session, QuoteFile(parts[0].read()), actor_id=current_actor().person_id, now=now())
+        taken = take_in(session, QuoteFile(data), actor_id=current_actor().person_id, now=now())
         if taken.problems:
             zh = language() == "zh"
             rows = [{"line": problem.line, "reason": problem.zh if zh else problem.en} for problem in taken.problems]
-            raise errors.QuotesRefused(errors_total=len(rows), rows=rows[:MAX_QUOTE_ERRORS])
+            raise errors.QuotesRefused(errors_total=len(rows), rows=rows[:MAX_LISTED])
         return {"new": taken.new, "unchanged": taken.unchanged, "corrected": taken.corrected}
 
 

@@ -8,6 +8,7 @@ __all__ = [
     "BelowFarmGateFloor",
     "BelowMinimum",
     "DocumentNotCurrent",
+    "DraftRefused",
     "NoSuchNotice",
     "NotABulkBuyer",
     "NotFoundError",
@@ -170,3 +171,13 @@ class QuotesRefused(DomainError):
     title_zh, title_en = "行情文件未导入", "Quotes refused"
     zh = "行情文件有 {errors_total} 处错误，未导入任何行。"
     en = "The file of quotes has {errors_total} errors; nothing of it was recorded."
+
+
+class DraftRefused(DomainError):
+    """A filled workbook has cells that cannot be taken, each named in `rows`; nothing was drafted."""
+
+    code = "draft-refused"
+    status = 422
+    title_zh, title_en = "协议表未导入", "Draft refused"
+    zh = "协议表有 {errors_total} 处错误，未起草协议。"
+    en = "The workbook has {errors_total} errors; nothing was drafted."

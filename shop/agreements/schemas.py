@@ -11,6 +11,9 @@ from shop.agreements.terms import OFF_BP, SECOND_BP, SPECIAL_BP
 from shop.farmers.models import Grade
 from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, QueryWhole, StrictSchema, Text, Whole
 
+#: Products of one agreement.
+MOST_LINES = 50
+
 
 class AgreementFilter(PageQuery):
     """Agreements in a status, of a firm or a buyer (codes)."""
@@ -70,7 +73,7 @@ class TermsAsked(StrictSchema):
     tolerance_bp = Whole(low=0, high=2_000, load_default=0)
     payment_term_days = Whole(low=0, high=60, required=True)
     schedule = Text(high=120, required=True)
-    lines = fields.List(fields.Nested(PromiseAsked), required=True, validate=validate.Length(min=1, max=50))
+    lines = fields.List(fields.Nested(PromiseAsked), required=True, validate=validate.Length(min=1, max=MOST_LINES))
 
     @validates_schema
     def makes_sense(self, data: dict[str, Any], **_: Any) -> None:
@@ -81,7 +84,7 @@ class TermsAsked(StrictSchema):
             parse(data["schedule"])
         except ValueError:
             raise ValidationError("Not a schedule.", "schedule") from None
-        skus = [line["sku"] for line in data["lines"]]
+        skus = [line["sku"] for line in data.get("lines", ())]
         if len(set(skus)) != len(skus):
             raise ValidationError("A product is promised twice.", "lines")
 

@@ -85,14 +85,39 @@ def _decoded(data: bytes) -> str:
     raise TableRefused(line, "编码既不是 UTF-8 也不是 GBK", "is neither UTF-8 nor GBK")
 
 
+def read_sheets(data: bytes, titles: Sequence[str]) -> dict[str, list[tuple[int, list[str]]]]:
+    """The rows of these sheets of an XLSX file, by title. Raises TableRefused, also when one is missing."""
+    _bounded(data)
+    book = _opened(data)
+    for title in titles:
+        if title not in book.sheet_names:
+            raise TableRefused(0, f"缺少工作表“{title}”", f"the sheet {title} is missing")
+    return {title: list(_rows_of(book, book.sheet_names.index(title))) for title in titles}
+
+
 def _sheet_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
     _bounded(data)
+    return _rows_of(_opened(data), 0)
+
+
+def _opened(data: bytes) -> CalamineWorkbook:
     try:
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0)
+        return CalamineWorkbook.from_filelike(io.BytesIO(data))
+    except (CalamineError, *_DAMAGED):
+        raise _damaged() from None
+
+
+def _damaged() -> TableRefused:
+    return TableRefused(0, "表格文件已损坏或格式不支持", "the workbook is damaged or of another kind")
+
+
+def _rows_of(book: CalamineWorkbook, index: int) -> Iterator[tuple[int, list[str]]]:
+    try:
+        sheet = book.get_sheet_by_index(index)
         start = sheet.start
         rows = sheet.to_python(skip_empty_area=True)
     except (CalamineError, *_DAMAGED):
-        raise TableRefused(0, "表格文件已损坏或格式不支持", "the workbook is damaged or of another kind") from None
+        raise _damaged() from None
     first = (start[0] if start else 0) + 1
     for offset, row in enumerate(rows):
         yield first + offset, [_as_text(cell) for cell in row]
@@ -116,7 +141,7 @@ def _bounded(data: bytes) -> None:
                 if entry.filename.startswith("xl/worksheets/"):
                     _few_cells(content)
     except _DAMAGED:
-        raise TableRefused(0, "表格文件已损坏或格式不支持", "the workbook is damaged or of another kind") from None
+        raise _damaged() from None
 
 
 def _few_cells(sheet: bytes) -> None:

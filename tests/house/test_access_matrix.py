@@ -73,6 +73,8 @@ MATRIX: dict[str, Access] = {
     "agreements.record_signed": row("operator"),
     "agreements.show_agreement": row(AGREEMENT_READERS, code="agreement", both="operator county_manager"),
     "agreements.draft": row("operator firm_staff buyer"),
+    "agreements.download_template": row("operator firm_staff buyer"),
+    "agreements.import_draft": row("operator firm_staff buyer"),
     "agreements.list_versions": row(AGREEMENT_READERS, code="agreement", both="operator county_manager"),
     "agreements.show_contract": row(AGREEMENT_READERS, code="agreement", both="operator county_manager"),
     "agreements.propose": row("operator firm_staff buyer", code="agreement", both="operator"),

@@ -1,0 +1,142 @@
+"""A draft from a workbook: the same as by the form, or every bad cell named and nothing written."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import pytest
+from flask import Flask
+from python_calamine import CalamineWorkbook
+
+from shop.agreements.draft_files import HELP_SHEET, LINES, LINES_SHEET, TERMS, TERMS_SHEET
+from shop.kit.tables import Cell, Sheet, write_xlsx
+from tests.factories.tables import contents
+from tests.factories.world import World, build
+
+URL = "/api/v1/agreements/drafts"
+FORM = {
+    "code": "A92", "partner": "B01", "firm": "F01", "starts_on": "2025-07-16", "ends_on": "2025-12-31",
+    "schedule": "weekly:1", "payment_term_days": 30, "deposit_bp": 1_000, "penalty_bp": 500, "tolerance_bp": 250,
+    "note": "首稿",
+    "lines": [
+        {"sku": "PL001", "per_date_g": 20_500, "minimum_date_g": 10_000, "floor_fen_per_kg": 540,
+         "price_rule": "MARKET_PLUS", "margin_bp": 500, "farm_gate_floor_fen_per_kg": 305, "off_bp": 0,
+         "quote_source": "甲（示例）"},
+    ],
+}  # fmt: skip
+HEAD = ["A92", "B01", "F01", "2025-07-16", "2025-12-31", "weekly:1", "30", "10", "5%", "", "2.5", "", "首稿"]
+PEACH = ["PL001", "", "20.5", "", "10", "5.40", "行情加成", "5", "3.05", "", "", "0", "甲（示例）"]
+
+
+@pytest.fixture
+def world(committed: Flask) -> World:
+    return build(committed)
+
+
+def book(heads: Sequence[Sequence[Cell]], lines: Sequence[Sequence[Cell]]) -> bytes:
+    return write_xlsx(
+        Sheet(TERMS_SHEET, [column.header for column in TERMS], heads),
+        Sheet(LINES_SHEET, [column.header for column in LINES], lines),
+    )
+
+
+def changed(row: Sequence[str], cells: dict[int, str]) -> list[Cell]:
+    return [cells.get(number, cell) for number, cell in enumerate(row)]
+
+
+def send(world: World, data: bytes, who: str = "buyer", language: str = "zh") -> Any:
+    return world.app.test_client().post(
+        f"{URL}/imports", data={"file": (BytesIO(data), "协议.xlsx")},
+        headers=world.headers[who] | {"Accept-Language": language}, content_type="multipart/form-data",
+    )  # fmt: skip
+
+
+def cells_refused(world: World, data: bytes, who: str = "buyer") -> list[tuple[str, int, str]]:
+    before = contents(world.app)
+    answer = send(world, data, who)
+    assert (answer.status_code, answer.get_json()["type"].rpartition("#")[2]) == (422, "draft-refused"), answer.text
+    assert contents(world.app) == before
+    rows = answer.get_json()["rows"]
+    assert answer.get_json()["errors_total"] == len(rows)
+    return [(row["sheet"], row["line"], row["column"]) for row in rows]
+
+
+@pytest.mark.parametrize("who", ["buyer", "firm_staff", "operator"])
+def test_a_filled_workbook_gives_the_draft_of_the_form(world: World, who: str) -> None:
+    [by_file] = send(world, book([HEAD], [PEACH]), who).get_json()["items"]
+    by_form = world.app.test_client().post(URL, json=FORM | {"code": "A93"}, headers=world.headers[who])
+    [asked] = by_form.get_json()["items"]
+    assert by_file["terms"] == asked["terms"] | {"agreement": "A92"}
+    same = ("number", "proposed_by", "note", "in_force", "signatures")
+    assert [by_file[name] for name in same] == [asked[name] for name in same]
+    before = contents(world.app)
+    again = send(world, book([HEAD], [PEACH]), who)
+    assert (again.status_code, again.get_json()["type"].rpartition("#")[2]) == (409, "code-taken")
+    assert contents(world.app) == before
+
+
+def test_the_template_has_the_headers_and_says_what_may_stand_in_each_column(world: World) -> None:
+    answer = world.app.test_client().get(f"{URL}/template.xlsx", headers=world.headers["firm_staff"])
+    assert answer.status_code == 200
+    found = CalamineWorkbook.from_filelike(BytesIO(answer.data))
+    assert found.sheet_names == [TERMS_SHEET, LINES_SHEET, HELP_SHEET]
+    told = found.get_sheet_by_name(HELP_SHEET).to_python()[1:]
+    assert [row[:2] for row in told] == [
+        [title, header]
+        for title in (TERMS_SHEET, LINES_SHEET)
+        for header in found.get_sheet_by_name(title).to_python()[0]
+    ]
+    assert cells_refused(world, answer.data) == [(LINES_SHEET, 0, ""), (TERMS_SHEET, 0, "")]
+
+
+@pytest.mark.parametrize("number", range(len(TERMS)))
+def test_every_bad_cell_of_the_terms_is_named(world: World, number: int) -> None:
+    bad = {0: "A 92", 1: "无此买方", 2: "F99", 3: "16.7.2025", 4: "2025-07-15", 5: "fortnightly", 6: "61", 7: "20.01",
+           8: "31", 9: "1.234", 10: "多", 11: "A404", 12: "长" * 501}  # fmt: skip
+    data = book([changed(HEAD, {number: bad[number]})], [PEACH])
+    named = cells_refused(world, data)
+    assert (TERMS_SHEET, 2, TERMS[number].header) in named
+    # A firm that does not exist has no such product either.
+    assert len(named) == (2 if number == 2 else 1)
+
+
+@pytest.mark.parametrize("number", range(len(LINES)))
+def test_every_bad_cell_of_the_products_is_named(world: World, number: int) -> None:
+    bad = {0: "PL999", 1: "5", 2: "0", 3: "-1", 4: "20.501", 5: "5.401", 6: "随便", 7: "101", 8: "三元", 9: "99",
+           10: "100.5", 11: "1e2", 12: "长" * 121}  # fmt: skip
+    named = cells_refused(world, book([HEAD], [changed(PEACH, {number: bad[number]})]))
+    assert named == [(LINES_SHEET, 2, LINES[number].header)]
+
+
+def test_all_bad_cells_are_named_at_once_in_the_readers_language(world: World) -> None:
+    data = book([changed(HEAD, {6: "", 8: "31"})], [PEACH, changed(PEACH, {5: "0"})])
+    assert cells_refused(world, data) == [
+        (LINES_SHEET, 3, "保底价（元/kg）"), (LINES_SHEET, 3, "商品编码"), (TERMS_SHEET, 2, "付款期限（天）"),
+        (TERMS_SHEET, 2, "企业违约金（%）"),
+    ]  # fmt: skip
+    told = {lang: send(world, data, language=lang).get_json()["rows"][1]["reason"] for lang in ("zh", "en")}
+    assert told["zh"] == "重复：须填供方的商品编码，每种商品一行"
+    assert told["en"].startswith("twice")
+
+
+def test_what_only_the_shop_knows_is_named_by_its_cell_and_what_is_anothers_is_as_if_it_were_not(world: World) -> None:
+    assert cells_refused(world, book([changed(HEAD, {1: "B02"})], [PEACH])) == [(TERMS_SHEET, 2, "买方编码")]
+    early = changed(HEAD, {3: "2001-01-01", 4: "2001-12-31"})
+    assert cells_refused(world, book([early], [PEACH])) == [(TERMS_SHEET, 2, "首日")]
+    foreign, missing = (send(world, book([changed(HEAD, {1: code})], [PEACH])).get_json() for code in ("B02", "B99"))
+    assert [str(answer["rows"]).replace("B02", "B99") for answer in (foreign, missing)] == [str(missing["rows"])] * 2
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        (b"not a workbook", ("", 0, "")),
+        (write_xlsx(Sheet(TERMS_SHEET, ["协议编号"], [])), ("", 0, "")),
+        (write_xlsx(Sheet(TERMS_SHEET, [column.header for column in TERMS], [HEAD]), Sheet(LINES_SHEET, ["商品"], [])),
+         (LINES_SHEET, 1, "")),
+        (book([HEAD, HEAD], [PEACH]), (TERMS_SHEET, 0, "")),
+        (book([HEAD], [PEACH] * 51), (LINES_SHEET, 0, "")),
+    ],
+)  # fmt: skip
+def test_another_file_is_refused_with_what_is_missing(world: World, data: bytes, named: tuple[str, int, str]) -> None:
+    assert cells_refused(world, data) == [named]
