@@ -289,6 +289,14 @@ class IncomeEntry(Model):
             postgresql_include=["firm_id", "product_id", "kind", "weight_g", "amount_fen"],
         ),
         Index(None, "household_id", "earned_on"),
+        # A part of a month in a periodic report (`reports.periodic.counted_on`), read from the index alone.
+        Index(
+            "ix_income_entries_counted",
+            "month",
+            text("greatest(earned_on, month)"),
+            "firm_id",
+            postgresql_include=["household_id", "amount_fen", "earned_on"],
+        ),
     )
 
     id: Mapped[Id]

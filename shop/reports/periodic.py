@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Subquery, and_, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Subquery, and_, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
@@ -23,7 +23,7 @@ from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, TownshipKind, Village
 from shop.reports import spanned
 from shop.reports.agreement_report import AgreementsBy, agreements_report
-from shop.reports.area import area, as_of, sees_households, township_area
+from shop.reports.area import area, as_of, firms_of, sees_households, township_area
 from shop.reports.columns import BY_ROW, Column
 from shop.reports.gain import gain
 from shop.reports.income_report import FEW, Months
@@ -162,7 +162,7 @@ def _numbers(row: Any, names: Iterable[str]) -> dict[str, int]:
 def _sold(session: Session, actor: Actor, spans: Spans) -> list[Sold]:
     found: dict[tuple[int, int], Sold] = {}
     for tables, names in ((spanned.PRODUCTS, ("net_fen", "weight_g")), (spanned.SALES, ("orders", *_MONEY))):
-        rows = spanned.rows_of(tables, ("firm_id", "channel_id", *names), dict(spans.named()))
+        rows = spanned.rows_of(tables, ("firm_id", "channel_id", *names), dict(spans.named()), firms=firms_of(actor))
         keys = (rows.c.firm_id, rows.c.channel_id, Firm.code, Firm.name_zh, Township.code, Channel.kind)
         query = (
             _in_area(
@@ -302,7 +302,9 @@ _SOLD = ("net_fen", "weight_g")
 
 def products_sold(session: Session, actor: Actor, spans: Spans) -> list[dict[str, Any]]:
     """Every product that was sold in one of the spans, by SKU."""
-    rows = spanned.rows_of(spanned.PRODUCTS, ("firm_id", "product_id", *_SOLD), dict(spans.named()))
+    rows = spanned.rows_of(
+        spanned.PRODUCTS, ("firm_id", "product_id", *_SOLD), dict(spans.named()), firms=firms_of(actor)
+    )
     keys = (rows.c.span, Product.sku, Product.name_zh)
     query = _in_area(select(*keys, *spanned.sums(rows, _SOLD)), rows, actor)
     query = query.join(Product, Product.id == rows.c.product_id).group_by(*keys).order_by(Product.sku)
@@ -342,7 +344,10 @@ _PARTNERS_ZH = {
 def _partners(session: Session, actor: Actor, spans: Spans) -> list[dict[str, Any]]:
     """Units, enterprises, shops, hosts by name; cadres by class; and where the figures came from."""
     rows = spanned.rows_of(
-        spanned.PARTNERS, ("firm_id", "partner_id", "is_own", "from_file", *_FIGURES), dict(spans.named())
+        spanned.PARTNERS,
+        ("firm_id", "partner_id", "is_own", "from_file", *_FIGURES),
+        dict(spans.named()),
+        firms=firms_of(actor),
     )
     keys = (rows.c.span, Partner.kind, Partner.code, Partner.name_zh, rows.c.is_own, rows.c.from_file)
     query = _in_area(select(*keys, *spanned.sums(rows, _FIGURES)), rows, actor)
@@ -397,7 +402,10 @@ SESSION_FIGURES = {
 def _sessions(session: Session, actor: Actor, spans: Spans) -> dict[str, Any]:
     """Live sessions with orders in the period: ordered, refunded, net."""
     sold = spanned.rows_of(
-        spanned.PARTNERS, ("firm_id", "occasion_id", *SESSION_FIGURES.values()), {"period": spans.period}
+        spanned.PARTNERS,
+        ("firm_id", "occasion_id", *SESSION_FIGURES.values()),
+        {"period": spans.period},
+        firms=firms_of(actor),
     )
     query = (
         _in_area(
@@ -470,7 +478,7 @@ _PEOPLE = ("households", "assisted", "cash_fen")
 
 def _reached(session: Session, actor: Actor, spans: Spans) -> list[Reached]:
     """Households that firms paid, by their township: each counted once in a span, and in one township only."""
-    rows = _received(spans)
+    rows = _received(spans, None if sees_households(actor) else firms_of(actor))
     whose = func.coalesce(HouseholdAlias.counts_for_id, rows.c.household_id)
     each = (
         select(rows.c.span, whose.label("household_id"), func.sum(rows.c.amount_fen).label("amount_fen"))
@@ -512,21 +520,26 @@ def counted_on() -> Any:
     return func.greatest(IncomeEntry.earned_on, IncomeEntry.month)
 
 
-def _received(spans: Spans) -> Subquery:
-    """What firms paid, with the name of the span: whole months from the rollup, parts of months from the entries."""
+def _received(spans: Spans, firms: ColumnElement[Any] | None) -> Subquery:
+    """What firms paid, with the name of the span: whole months from the rollup, parts of months from the entries.
+
+    Of `firms` alone, if they are given. The parts are looks at one index, by month and the day that counts.
+    """
     found: list[Any] = []
     for name, span in spans.named():
         pieces, named = spanned.pieces_of(span), spanned.labelled(name)
         if pieces.months:
             of_month = (IncomeRollup.household_id, IncomeRollup.firm_id, IncomeRollup.amount_fen)
             found.append(
-                select(named, *of_month).where(IncomeRollup.month.in_(pieces.months), IncomeRollup.firm_id > 0)
+                select(named, *of_month).where(
+                    IncomeRollup.month.in_(pieces.months), IncomeRollup.firm_id > 0, *spanned.of(IncomeRollup, firms)
+                )
             )
         of_day = (IncomeEntry.household_id, IncomeEntry.firm_id, IncomeEntry.amount_fen)
         found += [
             select(named, *of_day).where(
                 IncomeEntry.month == month_of(days.first), IncomeEntry.firm_id.is_not(None),
-                counted_on().between(days.first, days.last),
+                counted_on().between(days.first, days.last), *spanned.of(IncomeEntry, firms),
             )
             for days in pieces.days
         ]  # fmt: skip

@@ -53,8 +53,10 @@ def labelled(span: str) -> Any:
     return literal_column(f"'{span}'", String).label("span")
 
 
-def rows_of(tables: tuple[Any, Any], names: Sequence[str], spans: Mapping[str, Span]) -> Subquery:
-    """The rows of a rollup that count in each span, with its name and the columns `names`.
+def rows_of(
+    tables: tuple[Any, Any], names: Sequence[str], spans: Mapping[str, Span], *, firms: ColumnElement[Any] | None
+) -> Subquery:
+    """The rows of a rollup that count in each span, with its name and the columns `names`; of `firms` alone, if given.
 
     A row that counts in several spans is there for each: sums need no condition, and each span is a look at an index.
     """
@@ -64,11 +66,17 @@ def rows_of(tables: tuple[Any, Any], names: Sequence[str], spans: Mapping[str, S
         pieces = pieces_of(span)
         if pieces.months:
             wanted = (getattr(by_month, column) for column in names)
-            found.append(select(labelled(name), *wanted).where(by_month.month.in_(pieces.months)))
+            found.append(select(labelled(name), *wanted).where(by_month.month.in_(pieces.months), *of(by_month, firms)))
         for days in pieces.days:
             wanted = (getattr(by_day, column) for column in names)
-            found.append(select(labelled(name), *wanted).where(by_day.day.between(days.first, days.last)))
+            within = by_day.day.between(days.first, days.last)
+            found.append(select(labelled(name), *wanted).where(within, *of(by_day, firms)))
     return union_all(*found).subquery()
+
+
+def of(table: Any, firms: ColumnElement[Any] | None) -> list[ColumnElement[bool]]:
+    """The condition that a row is of one of `firms`, if they are given."""
+    return [] if firms is None else [table.firm_id == func.any(firms)]
 
 
 def sums(rows: Subquery, names: Sequence[str]) -> list[ColumnElement[int]]:

@@ -129,8 +129,9 @@ _WAYS = (
 _FACTS = ("income_entries", "orders", "order_lines", "settlements", "settlement_shares")
 #: Indexes that neither rollups nor reports read: they would only make laying the history longer.
 _NEEDED = (
-    "income_entries_pkey", "ix_income_entries_month_household_id", "pk_", "ix_orders_placed_on_firm_id_channel_id",
-    "ix_orders_invoiced", "uq_orders_id_firm_id", "uq_order_lines_order_id_position", "ix_settlements_order_id",
+    "income_entries_pkey", "ix_income_entries_month_household_id", "ix_income_entries_counted", "pk_",
+    "ix_orders_placed_on_firm_id_channel_id", "uq_orders_call_off_id", "ix_orders_invoiced",
+    "uq_orders_id_firm_id", "uq_order_lines_order_id_position", "ix_settlements_order_id",
     "uq_settlement_shares_settlement_id_kind",
 )  # fmt: skip
 
