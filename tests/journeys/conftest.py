@@ -13,6 +13,8 @@ from sqlalchemy import select, text
 from werkzeug.test import TestResponse
 
 from shop.access.models import Party, PartyKind, Role
+from shop.agreements.jobs import REMIND_END
+from shop.agreements.reminders import remind_end
 from shop.catalog.actions import product_by_sku
 from shop.channels.actions import register_partner, set_fee
 from shop.channels.models import Campaign, PartnerKind
@@ -105,6 +107,8 @@ class Stage:
                         assert follow(session, row.ids[0], now=self.clock.now())
                     elif row.job == RECEIVE_OVERDUE.name:
                         receive_overdue(session, row.ids[0], now=self.clock.now())
+                    elif row.job == REMIND_END.name:
+                        remind_end(session, *row.ids, now=self.clock.now())
                     elif row.job == REFUND_EXCESS.name:
                         refund_excess(session, row.ids[0], now=self.clock.now())
                     session.execute(

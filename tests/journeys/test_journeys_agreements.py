@@ -1,10 +1,17 @@
 """A purchase agreement over HTTP, from the first draft to the household and the last fen of its deposit."""
 
+from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import func, select
+
 from shop.agreements.models import AgreementStatus
+from shop.agreements.reminders import find_ending
+from shop.farmers.models import Household
+from shop.income.models import SalesReach
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, release, transaction
+from shop.ledger.models import Journal
 from shop.orders.scheduled import place_due
 from shop.reports import rollups
 from shop.reports.books import check_books
@@ -17,14 +24,32 @@ LINE = {
 }  # fmt: skip
 
 
-def signed(stage: Stage, terms: dict[str, Any]) -> None:
-    """Drafted by the buyer, answered by the firm, signed by both."""
-    draft = {"code": "J1", "partner": "B02", "firm": "F01", **terms}
-    stage.post("market", "/agreements/drafts", draft | {"deposit_bp": 500})
-    [second, _] = stage.post("firm", "/agreements/J1/versions", terms)["items"]
-    signature = {"version": second["number"], "document_hash": second["document_hash"]}
-    stage.post("market", "/agreements/J1/signatures", signature, status=200)
-    assert stage.post("firm", "/agreements/J1/signatures", signature, status=200)["status"] == "signed"
+def signed(stage: Stage, terms: dict[str, Any]) -> str:
+    """Asked for by the buyer, offered and answered by the firm, signed by both: the code."""
+    term = {name: terms[name] for name in ("starts_on", "ends_on", "schedule")}
+    asked = {"partner": "B02", "firm": "F01", **term, "lines": [{"sku": PEACH, "weight_g": 500_000}]}
+    code = str(stage.post("market", "/inquiries", asked)["code"])
+    offer = {"valid_until": term["starts_on"], "prices": [{"sku": PEACH, "price_fen": 520}], "deposit_bp": 500}
+    stage.post("firm", f"/inquiries/{code}/offer", offer, status=200)
+    assert stage.post("market", f"/inquiries/{code}/acceptance", status=200)["agreement"] == code
+    [second, first] = stage.post("firm", f"/agreements/{code}/versions", terms)["items"]
+    assert (first["terms"]["lines"][0]["floor_fen_per_kg"], second["number"]) == (520, 2)
+    sign(stage, code, second)
+    return code
+
+
+def booked() -> int:
+    """Journals in the books."""
+    found = db.session.scalar(select(func.count(Journal.id)))
+    release()
+    return found or 0
+
+
+def sign(stage: Stage, code: str, version: dict[str, Any]) -> None:
+    """Both sides sign the version."""
+    signature = {"version": version["number"], "document_hash": version["document_hash"]}
+    stage.post("market", f"/agreements/{code}/signatures", signature, status=200)
+    assert stage.post("firm", f"/agreements/{code}/signatures", signature, status=200)["status"] == "signed"
 
 
 def test_from_the_draft_to_the_last_fen_of_the_deposit(stage: Stage) -> None:
@@ -34,11 +59,13 @@ def test_from_the_draft_to_the_last_fen_of_the_deposit(stage: Stage) -> None:
         "penalty_bp": 500, "tolerance_bp": 0, "payment_term_days": 30, "lines": [LINE],
         "schedule": f"weekly:{today.isoweekday()}",
     }  # fmt: skip
-    signed(stage, terms)
-    due_fen = stage.get("firm", "/agreements/J1/deposit")["due_fen"]
+    code = signed(stage, terms)
+    contract = stage.app.test_client().get(f"/api/v1/agreements/{code}/contract", headers=stage.people["market"])
+    assert (contract.status_code, contract.data[:5]) == (200, b"%PDF-")
+    due_fen = stage.get("firm", f"/agreements/{code}/deposit")["due_fen"]
     assert due_fen == 5 * 100 * 500 * 1_000 // 10_000
-    stage.post("firm", "/agreements/J1/deposit", {"amount_fen": due_fen, "bank_reference": "J1-D"})
-    assert stage.get("market", "/agreements/J1")["status"] == AgreementStatus.DEPOSIT_PAID
+    stage.post("firm", f"/agreements/{code}/deposit", {"amount_fen": due_fen, "bank_reference": "J1-D"})
+    assert stage.get("market", f"/agreements/{code}")["status"] == AgreementStatus.DEPOSIT_PAID
 
     stage.post("operator", "/market-quotes", {"sku": PEACH, "quoted_on": str(today), "source": "行情（示例）",
                                               "market": "运城（示例）", "per": "斤", "price_fen": 300})  # fmt: skip
@@ -46,11 +73,12 @@ def test_from_the_draft_to_the_last_fen_of_the_deposit(stage: Stage) -> None:
         place_due(session, today, now=stage.clock.now())
     [order] = [
         row for row in stage.get("market", "/orders?status=placed")["items"]
-        if row["occasion"] == "J1"
+        if row["occasion"] == code
     ]  # fmt: skip
     assert (order["lines"][0]["weight_g"], order["lines"][0]["price_fen"]) == (100_000, 600)
     number = order["number"]
-    stage.post("market", f"/orders/{number}/call-off", {"weight_g": 80_000}, status=200)
+    stage.post("market", f"/orders/{number}/call-off", {"weight_g": 80_000, "due_on": str(today + timedelta(days=1))},
+               status=200)  # fmt: skip
     assert stage.get("firm", f"/orders/{number}/stock")["lines"][0]["needed_g"] == 80_000
     stage.post("firm", f"/orders/{number}/approval", status=200)
     stage.post("firm", f"/orders/{number}/dispatches")
@@ -64,16 +92,55 @@ def test_from_the_draft_to_the_last_fen_of_the_deposit(stage: Stage) -> None:
     accepted = stage.get("market", f"/orders/{number}")
     assert (accepted["status"], accepted["lines"][0]["accepted_fen"]) == ("settled", owed)
 
-    left = stage.post("firm", "/agreements/J1/deposit/set-off", {"order": number})["left_fen"]
+    left = stage.post("firm", f"/agreements/{code}/deposit/set-off", {"order": number})["left_fen"]
     assert left == max(due_fen - owed, 0)
     assert stage.get("market", f"/orders/{number}")["paid_fen"] == min(due_fen, owed)
-    ended = stage.post("operator", "/agreements/J1/ending", {"event": "terminate", "reason": "双方解除"}, status=200)
+    households = db.session.scalars(
+        select(Household.code).join(SalesReach, SalesReach.household_id == Household.id).distinct()
+    ).all()
+    release()
+    statements = [stage.get("operator", f"/households/{one}/statement?month=2025-07") for one in households]
+    reached = [row for told in statements for row in told["sales_reached"]]
+    assert {row["channel"] for row in reached} == {"enterprise"}
+    assert sum(row["amount_fen"] for row in reached) == owed
+    assert sum(row["weight_g"] for row in reached) == 78_000
+
+    stage.later(timedelta(days=3))
+    before = booked()
+    [proposed] = stage.post("market", f"/agreements/{code}/penalties", {"day": str(today + timedelta(days=3))})["items"]
+    assert (proposed["side"], proposed["status"], proposed["shortfall_g"], proposed["penalty_fen"]) == (
+        "firm", "proposed", 2_000, 50,
+    )  # fmt: skip
+    notice = {"from_day": str(today), "to_day": str(today + timedelta(days=2)), "reason": "冰雹",
+              "proof": "灾情证明（示例）", "proof_hash": "0" * 64}  # fmt: skip
+    stage.post("firm", f"/agreements/{code}/force-majeure", notice)
+    decided = {"number": 1, "event": "recognise", "reason": "证明属实"}
+    [told] = stage.post("operator", f"/agreements/{code}/force-majeure-decisions", decided, status=200)["items"]
+    assert (told["status"], told["proof"]) == ("recognised", "灾情证明（示例）")
+    waived = {"number": proposed["number"], "event": "waive", "reason": "不可抗力"}
+    stage.post("market", f"/agreements/{code}/penalty-decisions", waived, status=200)
+    [once] = stage.post("market", f"/agreements/{code}/penalties", {"day": str(today + timedelta(days=3))})["items"]
+    assert once["status"] == "waived"
+    assert booked() == before
+
+    with transaction() as session:
+        find_ending(session, beijing_day(stage.clock.now()), now=stage.clock.now())
+    stage.work()
+    [reminder] = [one for one in stage.get("firm", "/agreement-reminders")["items"] if one["agreement"] == code]
+    assert reminder["ends_on"] == terms["ends_on"]
+    ended = stage.post(
+        "operator", f"/agreements/{code}/ending", {"event": "terminate", "reason": "双方解除"}, status=200
+    )
     assert ended["status"] == "terminated"
-    assert stage.get("market", "/agreements/J1/penalties")["items"] == []
+    starts_on = today + timedelta(days=4)
+    renewal = {"code": "J2", "partner": "B02", "firm": "F01", "renews": code, **terms, "starts_on": str(starts_on)}
+    [first] = stage.post("market", "/agreements/drafts", renewal)["items"]
+    sign(stage, "J2", first)
+    assert stage.get("market", f"/agreements/{code}")["status"] == "renewed"
     with transaction() as session:
         rollups.refresh(session, Rollup.AGREEMENTS)
     report = stage.get("operator", "/reports/agreements?limit=100")
-    [row] = [item for item in report["items"] if item["key"] == "J1"]
+    [row] = [item for item in report["items"] if item["key"] == code]
     assert (row["signed_fen"], row["accepted_g"], row["executed_fen"]) == (250_000, 78_000, owed)
     assert row["receivable_fen"] == owed - min(due_fen, owed)
     assert check_books(db.session(), now=stage.clock.now()) == []
