@@ -524,7 +524,7 @@ def periodic_why() -> str:
     there = {name for row in items for name, value in row.items() if value is not None}
     unit = {"fen": "fen", "g": "g"}.get(asked.figure.rpartition("_")[2], "count")
     return _page(
-        "periodic_why", "数字来源", wrong=wrong, found=found, unit=unit,
+        "periodic_why", "数字来源", wrong=wrong, found=found, key=asked.key, unit=unit,
         report=title_zh(query["every"], period_of(query["every"], on)),
         back=url_for("dashboard.periodic", every=query["every"].value, on=str(on)),
         table=table(
