@@ -116,7 +116,7 @@ ASKED = """
         JOIN agreements ON agreements.id = agreement_id
         WHERE agreements.status IN ('signed', 'deposit_paid', 'executing') AND due_on >= :day
             AND NOT EXISTS (SELECT FROM call_offs
-                WHERE call_offs.line_id = due_weights.line_id AND schedule_day = due_on)
+                WHERE call_offs.line_id = due_weights.line_id AND schedule_day = due_weights.due_on)
     ) AS uncalled
 """
 

@@ -5,13 +5,14 @@ from datetime import date
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 from werkzeug.test import Client, TestResponse
 
 from shop.access.models import Role
 from shop.catalog.models import Firm
 from shop.farmers.models import Delivery, Household
 from shop.income.corrections import correct_slip, locked_slip
+from shop.income.models import IncomeEntry
 from shop.income.months import close_month
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
@@ -52,7 +53,7 @@ def home(county: Flask, clock: WalkingClock) -> Home:
             select(Delivery, Household.code)
             .join(Household, Household.id == Delivery.household_id)
             .where(Delivery.delivered_on.between(date(2025, 6, 1), date(2025, 6, 30)))
-            .order_by(Delivery.id)
+            .order_by(Delivery.code)
             .limit(1)
         ).one()
         for month in range(1, 7):
@@ -110,7 +111,17 @@ def test_the_months_of_the_year_add_up_to_what_it_received(home: Home) -> None:
         for at, word in enumerate(read)
         if at > first and word.partition(" 月")[0].isdigit()
     ]
-    assert len(amounts) == 8  # January to July, and the surplus booked in December
+    entries = db.session.execute(
+        select(IncomeEntry.month, func.sum(IncomeEntry.amount_fen))
+        .join(Household, Household.id == IncomeEntry.household_id)
+        .where(Household.code == home.code, IncomeEntry.month.between(date(2025, 1, 1), date(2025, 12, 1)))
+        .group_by(IncomeEntry.month)
+    ).all()
+    release()
+    received = dict.fromkeys((date(2025, month, 1) for month in range(1, 8)), 0) | {
+        month: int(fen) for month, fen in entries
+    }
+    assert amounts == [received[month] for month in sorted(received)]
     assert sum(amounts) == int(read[read.index("全年收到") + 1].replace(",", "").replace(".", ""))
 
 
