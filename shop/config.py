@@ -24,7 +24,11 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything the processes need to know. `data_dir` holds embedded servers, secrets and logs."""
+    """Everything the processes need to know. `data_dir` holds embedded servers, secrets and logs.
+
+    `quotes_inbox`: the folder in which files of market quotes are laid, None for none; `quotes_sources`: whose quotes
+    are taken from it, empty for any.
+    """
 
     database_url: str
     redis_url: str
@@ -36,6 +40,8 @@ class Settings:
     trusted_hosts: tuple[str, ...]
     proxy_hops: int
     web_workers: int
+    quotes_inbox: Path | None = None
+    quotes_sources: tuple[str, ...] = ()
 
     @property
     def base_url(self) -> str:
@@ -64,9 +70,11 @@ class Settings:
             port=read(lambda: port_from(environ), 0),
             secret_key=read(lambda: _secret(environ, "SECRET_KEY", data_dir), ""),
             payment_secret=read(lambda: _secret(environ, "PAYMENT_SECRET", data_dir), ""),
-            trusted_hosts=tuple(h.strip() for h in environ.get("TRUSTED_HOSTS", "").split(",") if h.strip()),
+            trusted_hosts=_several(environ, "TRUSTED_HOSTS"),
             proxy_hops=read(lambda: _number(environ, "PROXY_HOPS", 0, 0, 5), 0),
             web_workers=read(lambda: _number(environ, "WEB_WORKERS", 2, 1, 64), 0),
+            quotes_inbox=read(lambda: _folder(environ, "QUOTES_INBOX"), None),
+            quotes_sources=_several(environ, "QUOTES_SOURCES"),
         )
         if settings.secret_key and settings.secret_key == settings.payment_secret:
             wrong.append("SECRET_KEY 与 PAYMENT_SECRET 不能相同 · SECRET_KEY and PAYMENT_SECRET must differ.")
@@ -133,6 +141,19 @@ def _needed(environ: Mapping[str, str], name: str) -> str:
     if not given:
         raise ConfigError(f"缺少 {name}；用 make run 启动会自带 · {name} is missing; `make run` brings its own.")
     return given
+
+
+def _several(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in environ.get(name, "").split(",") if one.strip())
+
+
+def _folder(environ: Mapping[str, str], name: str) -> Path | None:
+    given = environ.get(name)
+    if not given:
+        return None
+    if not Path(given).is_dir():
+        raise ConfigError(f"{name} 不是可读的文件夹 · {name} is not a folder that can be read.")
+    return Path(given).absolute()
 
 
 def _redis_url(environ: Mapping[str, str]) -> str:

@@ -2,10 +2,12 @@
 
 from datetime import date, datetime
 
+from flask import current_app
 from sqlalchemy.orm import Session
 
 from shop.agreements import reminders
-from shop.agreements.jobs import FIND_ENDING, REMIND_END
+from shop.agreements.jobs import FETCH_QUOTES, FIND_ENDING, REMIND_END
+from shop.agreements.quote_inbox import take_next
 from shop.orders.calls import close_ended
 from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS
 from shop.orders.scheduled import place_due
@@ -17,6 +19,15 @@ def call_off_due(session: Session, day: date, *, now: datetime) -> Done:
     """What the schedules ask for on `day` is called off and ordered; a line that cannot be stops no other."""
     result = place_due(session, day, now=now)
     return Done(result.placed, "; ".join(f"{code}: {why}" for code, why in result.refused) or "ok")
+
+
+@runs(FETCH_QUOTES, Kind.SWEEP)
+def fetch_quotes(session: Session, *, now: datetime) -> int | None:
+    """One file of the inbox is taken in; None where no inbox is set."""
+    settings = current_app.extensions["settings"]
+    if settings.quotes_inbox is None:
+        return None
+    return take_next(session, settings.quotes_inbox, settings.quotes_sources, now=now)
 
 
 @runs(FIND_ENDING, Kind.DAILY)

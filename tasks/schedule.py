@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import time, timedelta
 
-from shop.agreements.jobs import FIND_ENDING
+from shop.agreements.jobs import FETCH_QUOTES, FIND_ENDING
 from shop.catalog.jobs import FIND_EXPIRING
 from shop.income.jobs import FIND_UNSETTLED
 from shop.kit.job import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
@@ -64,6 +64,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     Every(FOLLOW_AGAIN, timedelta(minutes=1)),
     Every(TAKE_RECALLED, timedelta(minutes=1)),
     Every(SERVE_PRESALES, timedelta(minutes=1)),
+    Every(FETCH_QUOTES, timedelta(minutes=5)),
     DailyAt(RETIRE_EXPIRED, time(0, 30)),
     DailyAt(END_PRESALES, time(0, 45)),
     DailyAt(CALL_OFF_DUE, time(6, 0)),

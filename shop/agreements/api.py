@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, request
 from flask_smorest import Blueprint
 from marshmallow import ValidationError
 from sqlalchemy.orm import Session
@@ -31,7 +31,7 @@ from shop.kit.db import db, release, transaction
 from shop.kit.errors import DomainError, ForbiddenError, MoveRefusedError, NotFoundError
 from shop.kit.http import accepts_upload, also_as, documented, file_response, language, now
 from shop.kit.reference import current_version
-from shop.kit.schemas import cursor_key, page
+from shop.kit.schemas import PageQuery, cursor_key, page
 from shop.kit.tables import XLSX_TYPE
 
 blueprint = Blueprint("agreements", __name__, url_prefix="/api/v1", description="采购协议 · Purchase agreements")
@@ -384,6 +384,19 @@ def import_quotes() -> dict[str, int]:
             rows = [{"line": problem.line, "reason": problem.zh if zh else problem.en} for problem in taken.problems]
             raise errors.QuotesRefused(errors_total=len(rows), rows=rows[:MAX_LISTED])
         return {"new": taken.new, "unchanged": taken.unchanged, "corrected": taken.corrected}
+
+
+@blueprint.route("/market-quotes/files", methods=["GET"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.QuoteFilePage)
+def list_quote_files(query: dict[str, Any]) -> dict[str, object]:
+    """行情文件 · Files that the job took in from the inbox, each once, and the rows that it left out."""
+    settings = current_app.extensions["settings"]
+    before = cursor_key(query["cursor"])
+    rows = queries.quote_files(db.session(), limit=query["limit"] + 1, before=before)
+    shown = page(rows, query["limit"], key=lambda row: int(row["id"]))
+    return shown | {"inbox_set": settings.quotes_inbox is not None, "sources": list(settings.quotes_sources)}
 
 
 @blueprint.route("/market-quotes", methods=["GET"])

@@ -2,8 +2,10 @@
 
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.channels.models import OccasionKind, PartnerKind
@@ -247,6 +249,33 @@ class MarketQuote(Model):
     recorded_at: Mapped[Instant]
     recorded_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
     reason: Mapped[Prose | None]
+
+
+class QuoteFileTaken(Model):
+    """A file of quotes that was found in the inbox and taken in, known by its SHA-256 (hexadecimal). Append-only.
+
+    `modified_at`, `size_bytes`: as the folder showed it, so that it need not be read again. `bad_rows`: how many rows
+    were left out; `bad`: the first of them, each with its line and the reason in both languages.
+    """
+
+    __tablename__ = "quote_files"
+    __table_args__ = (
+        CheckConstraint("size_bytes >= 0 AND bad_rows >= 0", name="counted"),
+        CheckConstraint("new_quotes >= 0 AND unchanged >= 0 AND corrected >= 0", name="quotes_counted"),
+        Index(None, "name"),
+    )
+
+    id: Mapped[Id]
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[Name]
+    size_bytes: Mapped[int]
+    modified_at: Mapped[Instant]
+    taken_at: Mapped[Instant]
+    new_quotes: Mapped[int]
+    unchanged: Mapped[int]
+    corrected: Mapped[int]
+    bad_rows: Mapped[int]
+    bad: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
 
 
 class DueWeight(Model):

@@ -21,6 +21,7 @@ from shop.agreements.models import (
     DueWeight,
     ForceMajeure,
     MarketQuote,
+    QuoteFileTaken,
     Side,
 )
 from shop.agreements.terms import read
@@ -218,6 +219,13 @@ def quotes(
         | {"sku": sku, "grade": quote.grade.value}
         for quote, sku in rows
     ]
+
+
+def quote_files(session: Session, *, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+    """Files that the job took in from the inbox, the last first, with the rows that it left out."""
+    query = select(QuoteFileTaken) if before is None else select(QuoteFileTaken).where(QuoteFileTaken.id < before)
+    rows = session.scalars(query.order_by(QuoteFileTaken.id.desc()).limit(limit))
+    return [{column.key: getattr(file, column.key) for column in QuoteFileTaken.__table__.columns} for file in rows]
 
 
 def majeures(session: Session, agreement_id: int) -> list[ForceMajeure]:

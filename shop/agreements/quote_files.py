@@ -1,11 +1,13 @@
 """Market quotes from outside: what a connector must tell, the one that reads a file, and taking in what it tells.
 
-All or nothing. What a source said before is unchanged; another price of it for the same day is a logged correction.
+What a source said before is unchanged; another price of it for the same day is a logged correction. A file that a
+person sends is taken whole or not at all; of what comes while nobody looks on, what can be taken is.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
@@ -100,7 +102,7 @@ def _read(line: int, cells: list[str]) -> Told:
         quoted_on = date.fromisoformat(day[:10])
     except ValueError:
         raise _Broken("日期须为 2025-07-15 的格式", "the day must be YYYY-MM-DD") from None
-    if not source or not market or len(source) > 120 or len(market) > 120:
+    if not all(name and len(name) <= 120 and name.isprintable() for name in (source, market)):
         raise _Broken("来源与市场必填，至多 120 字", "source and market are needed, 120 characters at most")
     if grade not in {known.value for known in Grade} or unit not in {known.value for known in QuoteUnit}:
         raise _Broken("等级或单位不认识", "an unknown grade or unit")
@@ -114,7 +116,7 @@ def _read(line: int, cells: list[str]) -> Told:
 
 @dataclass
 class TakenIn:
-    """How many quotes were new, known, or corrected; and what stopped it: with problems nothing is written."""
+    """How many quotes were new, known, or corrected; and what could not be taken."""
 
     new: int = 0
     unchanged: int = 0
@@ -125,39 +127,98 @@ class TakenIn:
 _Key = tuple[int, date, str, str, Grade]
 
 
+@dataclass
+class _Said:
+    """What was said of a day so far, each price in its turn; whether a person had the last word."""
+
+    prices: list[int] = field(default_factory=list)
+    by_person: bool = False
+
+
 def take_in(session: Session, connector: QuoteConnector, *, actor_id: int | None, now: datetime) -> TakenIn:
     """Record what a connector tells, in three statements. A later row of the same file for the same day corrects it."""
     told, problems = connector.tell()
     products = _products(session, told)
-    unknown = [
-        Problem(quote.line, f"没有商品 {quote.sku}", f"no product {quote.sku}")
-        for quote in told
-        if quote.sku not in products
-    ]
-    if problems or unknown:
-        return TakenIn(problems=tuple(sorted([*problems, *unknown])))
-    words = _last_words(session, {_key(quote, products) for quote in told})
+    problems = [*problems, *(wrong for quote in told if (wrong := _unknown(quote, products)))]
+    if problems:
+        return TakenIn(problems=tuple(sorted(problems)))
     result = TakenIn()
-    rows = []
-    for quote in told:
-        key = _key(quote, products)
-        position, price = words.get(key, (0, 0))
-        if price == quote.fen_per_kg:
-            result.unchanged += 1
-            continue
-        result.corrected += bool(position)
-        result.new += not position
-        words[key] = position + 1, quote.fen_per_kg
-        rows.append(
-            {
-                "product_id": key[0], "quoted_on": quote.quoted_on, "source": quote.source, "market": quote.market,
-                "grade": quote.grade, "position": position + 1, "fen_per_kg": quote.fen_per_kg, "recorded_at": now,
-                "recorded_by_id": actor_id, "reason": _CORRECTED_ZH if position else None,
-            }
-        )  # fmt: skip
+    words = _words(session, {_key(quote, products) for quote in told})
+    rows = [row for quote in told if (row := _word(quote, _key(quote, products), words, result, actor_id, now))]
     if rows:
         session.execute(insert(MarketQuote), rows)
     return result
+
+
+def take_fetched(
+    session: Session, connector: QuoteConnector, *, sources: Sequence[str], today: date, now: datetime
+) -> TakenIn:
+    """Record what can be taken of what a connector tells while nobody looks on; the rest stands in `problems`.
+
+    Left out beside what cannot be read: another source than `sources` (empty: any), a day to come, and another price
+    than the one that a person entered. What a source said of a day before and followed since is not news: files that
+    say everything again undo no correction.
+    """
+    told, broken = connector.tell()
+    products = _products(session, told)
+    problems, result = list(broken), TakenIn()
+    words = _words(session, {_key(quote, products) for quote in told if quote.sku in products})
+    rows = []
+    for quote in told:
+        wrong = _unknown(quote, products) or _unwanted(quote, sources, today)
+        if wrong is not None:
+            problems.append(wrong)
+            continue
+        key = _key(quote, products)
+        said = words[key]
+        if quote.fen_per_kg in said.prices:
+            result.unchanged += 1
+        elif said.by_person:
+            problems.append(
+                Problem(
+                    quote.line, f"{quote.quoted_on} 的行情已由人工登记，未改",
+                    f"the quote of {quote.quoted_on} was entered by a person and stays",
+                )
+            )  # fmt: skip
+        elif row := _word(quote, key, words, result, None, now):
+            rows.append(row)
+    if rows:
+        session.execute(insert(MarketQuote), rows)
+    result.problems = tuple(sorted(problems))
+    return result
+
+
+def _unknown(quote: Told, products: dict[str, int]) -> Problem | None:
+    if quote.sku in products:
+        return None
+    return Problem(quote.line, f"没有商品 {quote.sku}", f"no product {quote.sku}")
+
+
+def _unwanted(quote: Told, sources: Sequence[str], today: date) -> Problem | None:
+    if sources and quote.source not in sources:
+        return Problem(quote.line, f"来源 {quote.source} 不在设置之内", f"{quote.source} is not a source that is set")
+    if quote.quoted_on > today:
+        return Problem(quote.line, f"{quote.quoted_on} 还没有到", f"{quote.quoted_on} is still to come")
+    return None
+
+
+def _word(
+    quote: Told, key: _Key, words: dict[_Key, _Said], result: TakenIn, actor_id: int | None, now: datetime
+) -> dict[str, object] | None:
+    """The row of what is said, counted in `result`; None when nothing new is."""
+    said = words[key]
+    if said.prices[-1:] == [quote.fen_per_kg]:
+        result.unchanged += 1
+        return None
+    follows = bool(said.prices)
+    result.corrected += follows
+    result.new += not follows
+    said.prices.append(quote.fen_per_kg)
+    return {
+        "product_id": key[0], "quoted_on": quote.quoted_on, "source": quote.source, "market": quote.market,
+        "grade": quote.grade, "position": len(said.prices), "fen_per_kg": quote.fen_per_kg, "recorded_at": now,
+        "recorded_by_id": actor_id, "reason": _CORRECTED_ZH if follows else None,
+    }  # fmt: skip
 
 
 def _products(session: Session, told: Iterable[Told]) -> dict[str, int]:
@@ -169,22 +230,24 @@ def _key(quote: Told, products: dict[str, int]) -> _Key:
     return products[quote.sku], quote.quoted_on, quote.source, quote.market, quote.grade
 
 
-def _last_words(session: Session, keys: set[_Key]) -> dict[_Key, tuple[int, int]]:
-    """Position and price of what each source said last of these."""
-    columns = (
-        MarketQuote.product_id, MarketQuote.quoted_on, MarketQuote.source, MarketQuote.market, MarketQuote.grade,
-    )  # fmt: skip
+def _words(session: Session, keys: set[_Key]) -> dict[_Key, _Said]:
+    """What each source said of these before; nothing yet for what is new."""
+    words: dict[_Key, _Said] = defaultdict(_Said)
     if not keys:
-        return {}
+        return words
     days = [key[1] for key in keys]
     rows = session.execute(
-        select(*columns, MarketQuote.position, MarketQuote.fen_per_kg)
+        select(
+            MarketQuote.product_id, MarketQuote.quoted_on, MarketQuote.source, MarketQuote.market, MarketQuote.grade,
+            MarketQuote.fen_per_kg, MarketQuote.recorded_by_id,
+        )
         .where(
             MarketQuote.product_id.in_({key[0] for key in keys}), MarketQuote.quoted_on.between(min(days), max(days))
         )
         .order_by(MarketQuote.position)
-    )
-    words: dict[_Key, tuple[int, int]] = {}
-    for product_id, quoted_on, source, market, grade, position, fen_per_kg in rows:
-        words[product_id, quoted_on, source, market, grade] = position, fen_per_kg
+    )  # fmt: skip
+    for product_id, quoted_on, source, market, grade, fen_per_kg, person_id in rows:
+        said = words[product_id, quoted_on, source, market, grade]
+        said.prices.append(fen_per_kg)
+        said.by_person = person_id is not None
     return words

@@ -234,6 +234,37 @@ class QuotePage(Schema):
     next = fields.String(allow_none=True)
 
 
+class BadRow(Schema):
+    """A row of a file that was left out; line 0: the whole file."""
+
+    line = fields.Integer()
+    zh = fields.String()
+    en = fields.String()
+
+
+class QuoteFileOut(Schema):
+    """A file of the inbox: its SHA-256, what it brought, and the first rows that were left out (`bad_rows` in all)."""
+
+    name = fields.String()
+    sha256 = fields.String()
+    size_bytes = fields.Integer()
+    taken_at = fields.DateTime()
+    new = fields.Integer(attribute="new_quotes")
+    unchanged = fields.Integer()
+    corrected = fields.Integer()
+    bad_rows = fields.Integer()
+    bad = fields.List(fields.Nested(BadRow))
+
+
+class QuoteFilePage(Schema):
+    """A page of files, the last taken first; whether an inbox is set, and whose quotes are taken (empty: any)."""
+
+    items = fields.List(fields.Nested(QuoteFileOut))
+    next = fields.String(allow_none=True)
+    inbox_set = fields.Boolean()
+    sources = fields.List(fields.String())
+
+
 class PromiseOut(Schema):
     """A promise and where it stands today: due by the schedule so far, called and not cancelled, left to call."""
 

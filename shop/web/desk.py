@@ -1,14 +1,15 @@
-"""Papers of a unit's organiser, to be read, printed or kept: rounds, distribution list, acceptance sheet.
+"""Papers to be read, printed or kept: a unit's rounds, distribution list, acceptance sheet; the county's quotes.
 
-Signed in by cookie; the same queries as the API decide what he sees. No script: the browser prints.
+Signed in by cookie; the same queries as the API decide what one sees. No script: the browser prints.
 """
 
 from typing import Any
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, current_app, render_template, url_for
 from werkzeug.wrappers import Response
 
 from shop.access.guard import Role, current_actor, reference_version
+from shop.agreements import queries as agreements
 from shop.catalog.reference import Catalog, catalog
 from shop.kit.clock import BEIJING, beijing_day
 from shop.kit.db import db
@@ -25,6 +26,8 @@ blueprint = Blueprint("desk", __name__, template_folder="templates")
 
 #: Rounds on the page, the newest first.
 ROUNDS = 50
+#: Files of quotes, rows shown of those that a file lost, and quotes on the page, the last first.
+FILES, BAD_ROWS, QUOTES = 30, 20, 50
 
 
 blueprint.add_app_template_filter(kilograms)
@@ -78,6 +81,18 @@ def distribution_file(code: str) -> Response:
     """分发清单下载 · The same as a workbook."""
     shown, found = _distribution(code)
     return file_response(workbook(found), XLSX_TYPE, f"{shown['title_zh']}-分发清单")
+
+
+@blueprint.route("/desk/quotes", methods=["GET"])
+@page_for(Role.OPERATOR)
+def market_quotes() -> str:
+    """市场行情 · What markets quoted last, the files that the job took in, and the rows that it left out."""
+    session, settings = db.session(), current_app.extensions["settings"]
+    return render_template(
+        "desk/quotes.html", files=agreements.quote_files(session, limit=FILES), shown=BAD_ROWS,
+        quotes=agreements.quotes(session, limit=QUOTES), inbox=settings.quotes_inbox, sources=settings.quotes_sources,
+        yuan=yuan,
+    )  # fmt: skip
 
 
 @blueprint.route("/desk/orders/<string:number>/acceptance-sheet", methods=["GET"])

@@ -86,6 +86,7 @@ MATRIX: dict[str, Access] = {
     "agreements.list_reminders": row(AGREEMENT_READERS),
     "agreements.quote": row("operator"),
     "agreements.import_quotes": row("operator"),
+    "agreements.list_quote_files": row("operator"),
     "agreements.list_quotes": row(AGREEMENT_READERS),
     "catalog.list_firms": row("everybody"),
     "catalog.apply_firm": row("operator"),
