@@ -14,7 +14,7 @@ from shop.catalog.models import Firm, Product
 from shop.farmers.actions import Slip, household_by_code, record_delivery
 from shop.farmers.errors import DeliveryCodeTaken, NoGradeFactor, NotADeliveredProduct
 from shop.farmers.models import Household, Membership
-from shop.income import actions, costs, errors, guarantees, payments, plans, queries, schemas, surplus
+from shop.income import actions, costs, errors, guarantees, payments, plans, queries, reversals, schemas, surplus
 from shop.income.corrections import correct_slip, locked_slip
 from shop.income.models import ClosedMonth, GuaranteeContract, SurplusPlan
 from shop.income.months import close_month
@@ -24,8 +24,12 @@ from shop.kit.errors import ForbiddenError, MoveRefusedError, NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import PageQuery, cursor_key, page
+from shop.orders import errors as order_errors
+from shop.orders.actions import Verdict
 from shop.orders.locks import locked_order
 from shop.orders.models import OrderLine
+from shop.orders.reversals import corrections_of
+from shop.orders.schemas import AcceptanceCorrectionList, ReversalAsked
 from shop.payments.api import own_order
 from shop.payments.errors import RefundBeyondPaid, RefundByBank
 from shop.payments.models import Refund
@@ -447,6 +451,31 @@ def pay_second(body: dict[str, Any], code: str) -> dict[str, Any]:
     session = db.session()
     guarantees.pay_second(session, _own_contract(session, code), **body, actor_id=current_actor().person_id, now=now())
     return _guarantee(session, code)
+
+
+@blueprint.route("/orders/<string:number>/acceptance-corrections", methods=["POST"])
+@allow(Role.OPERATOR)
+@idempotent
+@blueprint.arguments(ReversalAsked)
+@blueprint.response(201, AcceptanceCorrectionList)
+@documented(
+    errors=[
+        NotFoundError, order_errors.NotACallOff, order_errors.NothingAccepted, order_errors.AcceptanceSame,
+        order_errors.AcceptancePaid, order_errors.PenaltyStands, order_errors.OutcomeStands,
+        order_errors.AcceptanceDoesNotFit, order_errors.GradeNotTaken,
+    ],
+    example={
+        "accepted_g": 4_500, "refused_reason": "压伤 500 克", "grades": [{"grade": "二级", "weight_g": 4_500}],
+        "reason": "录入时等级填错，双方已核对磅单",
+    },
+)  # fmt: skip
+def reverse_acceptance(body: dict[str, Any], number: str) -> dict[str, Any]:
+    """更正验收 · Reverse a wrong acceptance of a call-off and say it anew; invoice, shares and sales reached follow."""
+    session = db.session()
+    order = locked_order(session, number)
+    actor_id = current_actor().person_id
+    reversals.reverse(session, order, Verdict.asked(body), body["reason"], actor_id=actor_id, now=now())
+    return {"items": corrections_of(session, order.id)}
 
 
 # -- costs -------------------------------------------------------------------------------------------------------------

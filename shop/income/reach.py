@@ -36,8 +36,7 @@ def write_reach(session: Session, settlement: Settlement, *, now: datetime) -> i
     return len(rows)
 
 
-_MOVE = text(
-    """
+_HELD = """
     WITH held AS (
         SELECT order_line_id, lot_id, household_id, sales_reach.firm_id, sales_reach.product_id,
             sales_reach.channel_id, sum(sales_reach.weight_g)::bigint AS weight_g,
@@ -52,6 +51,10 @@ _MOVE = text(
                              weight_g, amount_fen, recorded_at)
     SELECT :back_id, order_line_id, lot_id, household_id, firm_id, product_id, channel_id, CAST(:month AS date),
         -weight_g, -amount_fen, :now FROM held
+"""
+_TAKE_BACK = text(_HELD)
+_MOVE = text(
+    f"""{_HELD}
     UNION ALL
     SELECT :anew_id, order_line_id, lot_id, household_id, firm_id, product_id, :channel_id, :month,
         weight_g, amount_fen, :now FROM held
@@ -71,6 +74,11 @@ def move_reach(session: Session, order: Order, back: Settlement, anew: Settlemen
             "month": anew.month, "now": now,
         },
     )  # fmt: skip
+
+
+def take_reach_back(session: Session, order: Order, back: Settlement, *, now: datetime) -> None:
+    """Take back all that an order reached, in the month of the correction, before its new acceptance is written."""
+    session.execute(_TAKE_BACK, {"order_id": order.id, "back_id": back.id, "month": back.month, "now": now})
 
 
 def _nets(session: Session, order: Order, line: OrderLine, settlement: Settlement) -> tuple[int, int]:

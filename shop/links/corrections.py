@@ -21,7 +21,7 @@ def correct(
     """
     change = change_attribution(session, order, to, reason, selling=selling, actor_id=actor_id, now=now)
     if order.status is OrderStatus.SETTLED:
-        back = take_all_back(session, order, change.id, now=now)
+        back = take_all_back(session, order, change, now=now)
         if back is not None:
-            move_reach(session, order, back, settle_anew(session, order, change.id, now=now), now=now)
+            move_reach(session, order, back, settle_anew(session, order, change, now=now), now=now)
     return change

@@ -6,7 +6,7 @@ Each action locks the order first. Reading `policy` axis by axis keeps the chann
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -29,10 +29,10 @@ from shop.orders.errors import (
     NotApprovedByYou,
     NotTheApprover,
 )
-from shop.orders.grading import accept_graded
+from shop.orders.grading import graded
 from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
 from shop.orders.locks import lines_of
-from shop.orders.models import Dispatch, Order, OrderLine, OrderStatus, Pick
+from shop.orders.models import Dispatch, GradedAcceptance, Order, OrderLine, OrderStatus, Pick
 from shop.orders.place import hold_ahead
 from shop.orders.pricing import accepted_amount
 from shop.orders.states import ORDER_LIFE
@@ -220,6 +220,12 @@ class Verdict:
     refused_reason: str | None = None
     grades: Mapping[Grade, int] | None = None
 
+    @classmethod
+    def asked(cls, said: Mapping[str, Any]) -> "Verdict":
+        """A verdict as it is sent."""
+        grades = said["grades"] and {entry["grade"]: entry["weight_g"] for entry in said["grades"]}
+        return cls(said["accepted_g"], said["refused_reason"], grades)
+
 
 def accept(
     session: Session, order: Order, verdicts: Mapping[str, Verdict] | None, *, actor_id: int | None, now: datetime,
@@ -239,21 +245,42 @@ def accept(
     for line in lines:
         sku = skus[line.product_id]
         verdict = (verdicts or {}).get(sku, Verdict(line.dispatched_g))
-        refused = line.dispatched_g - verdict.accepted_g
-        if refused < 0 or (refused > 0 and not verdict.refused_reason):
-            raise AcceptanceDoesNotFit(sku=sku, dispatched_g=line.dispatched_g, accepted_g=verdict.accepted_g)
-        line.accepted_g, line.refused_g, line.refused_reason = verdict.accepted_g, refused, verdict.refused_reason
-        if verdict.grades is None:
-            line.accepted_fen = accepted_amount(line.standing_fen, line.standing_g, verdict.accepted_g)
-        elif sum(verdict.grades.values()) == verdict.accepted_g:
-            line.accepted_fen = accept_graded(session, order, line, verdict.grades)
-        else:
-            raise AcceptanceDoesNotFit(sku=sku, dispatched_g=line.dispatched_g, accepted_g=verdict.accepted_g)
+        accepted_fen, graded_rows = judged(session, order, line, sku, verdict)
+        session.add_all(graded_rows)
+        put_on_line(line, verdict, accepted_fen)
     advance(session, order, ORDER_LIFE, "accept", person_id=actor_id, now=now, reason=reason)
     order.accepted_at = now
     order.due_on = _due_on(session, order, beijing_day(now))
     session.flush()
     enqueue(session, SETTLE_ORDER, order.id, now=now)
+
+
+def judged(
+    session: Session,
+    order: Order,
+    line: OrderLine,
+    sku: str,
+    verdict: Verdict,
+    known: Mapping[Grade, int] | None = None,
+) -> tuple[int, list[GradedAcceptance]]:
+    """What is owed in fen by a verdict, and what it says of each grade; nothing is written.
+
+    `known`: as in `graded`. Raises AcceptanceDoesNotFit, GradesNotAgreed, GradeNotTaken.
+    """
+    refused = line.dispatched_g - verdict.accepted_g
+    by_grade = verdict.grades is None or sum(verdict.grades.values()) == verdict.accepted_g
+    if refused < 0 or (refused > 0 and not verdict.refused_reason) or not by_grade:
+        raise AcceptanceDoesNotFit(sku=sku, dispatched_g=line.dispatched_g, accepted_g=verdict.accepted_g)
+    if verdict.grades is None:
+        return accepted_amount(line.standing_fen, line.standing_g, verdict.accepted_g), []
+    rows = graded(session, order, line, verdict.grades, known or {})
+    return sum(row.amount_fen for row in rows), rows
+
+
+def put_on_line(line: OrderLine, verdict: Verdict, accepted_fen: int) -> None:
+    """Write a verdict on its line."""
+    line.accepted_g, line.refused_g = verdict.accepted_g, line.dispatched_g - verdict.accepted_g
+    line.refused_reason, line.accepted_fen = verdict.refused_reason, accepted_fen
 
 
 def _due_on(session: Session, order: Order, day: date) -> date | None:

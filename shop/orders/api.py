@@ -33,6 +33,7 @@ from shop.orders.entered import clerk_for, enter_order, partner_who_buys
 from shop.orders.locks import locked_order
 from shop.orders.models import Order, ReceiptRule
 from shop.orders.place import Asked, Called, Placed, Request, place_call_off, place_order
+from shop.orders.reversals import corrections_of
 from shop.stock.errors import NotEnoughStock, PresaleFull
 from shop.stock.presales import presale_by_code, presale_row
 
@@ -364,15 +365,20 @@ def accept(body: dict[str, Any], number: str) -> dict[str, Any]:
     order = _locked(number, Role.BUYER, Role.CUSTOMER)
     verdicts = None
     if body["lines"] is not None:
-        verdicts = {
-            line["sku"]: actions.Verdict(
-                line["accepted_g"], line["refused_reason"],
-                line["grades"] and {entry["grade"]: entry["weight_g"] for entry in line["grades"]},
-            )
-            for line in body["lines"]
-        }  # fmt: skip
+        verdicts = {line["sku"]: actions.Verdict.asked(line) for line in body["lines"]}
     actions.accept(db.session(), order, verdicts, actor_id=current_actor().person_id, now=now())
     return queries.order(db.session(), current_actor(), number)
+
+
+@blueprint.route("/orders/<string:number>/acceptance-corrections", methods=["GET"])
+@allow(*READERS)
+@blueprint.response(200, schemas.AcceptanceCorrectionList)
+@documented(errors=[NotFoundError])
+def list_acceptance_corrections(number: str) -> dict[str, Any]:
+    """验收更正记录 · Acceptances of a call-off that the county reversed: what stood, what stands, why."""
+    session = db.session()
+    found = queries.order(session, current_actor(), number)
+    return {"items": corrections_of(session, found["id"])}
 
 
 @blueprint.route("/orders/<string:number>/cancellation", methods=["POST"])

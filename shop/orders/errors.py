@@ -239,6 +239,60 @@ class AcceptanceDoesNotFit(DomainError):
     en = "{sku}: {dispatched_g} g were dispatched, {accepted_g} g accepted; what is refused needs a reason."
 
 
+class NothingAccepted(DomainError):
+    """The goods were not accepted yet: there is nothing to reverse."""
+
+    code = "nothing-accepted"
+    title_zh, title_en = "尚未验收", "Nothing accepted yet"
+    zh = "订单 {number} 尚未验收，没有可更正的验收。"
+    en = "Order {number} was not accepted yet: there is nothing to reverse."
+
+
+class AcceptanceSame(DomainError):
+    """The goods were accepted just so."""
+
+    code = "acceptance-same"
+    title_zh, title_en = "验收没有变化", "Accepted so already"
+    zh = "订单 {number} 原来就是这样验收的。"
+    en = "Order {number} was accepted just so."
+
+
+class AcceptancePaid(DomainError):
+    """The buyer has paid more than the goods would cost, and money of an invoice goes back by bank."""
+
+    code = "acceptance-paid"
+    title_zh, title_en = "货款已多于更正后的应付", "More was paid already"
+    zh = (
+        "订单 {number} 已收货款 {paid_fen} 分，更正后应付 {owed_fen} 分。本系统不退发票款：只能更正到不低于已收货款；"
+        "多收的部分由企业经银行退还买方，双方书面说明。"
+    )
+    en = (
+        "Order {number} was paid with {paid_fen} fen and would cost {owed_fen}. Money of an invoice goes back by "
+        "bank, not here: correct it to no less than what was paid; the firm returns the rest by bank, on paper of both."
+    )
+
+
+class PenaltyStands(DomainError):
+    """A penalty that counts this call-off was claimed, or the deposit taken for it."""
+
+    code = "penalty-stands"
+    title_zh, title_en = "已按原验收追究违约", "A penalty rests on it"
+    zh = "协议 {agreement} 第 {number} 号违约金已按原验收主张，验收不再更正；双方应就该违约金另行书面协商。"
+    en = (
+        "Penalty {number} under {agreement} was taken by what was accepted: that stands. The sides settle that penalty "
+        "between them, on paper."
+    )
+
+
+class OutcomeStands(DomainError):
+    """The agreement has ended fulfilled or short, and would have ended otherwise."""
+
+    code = "outcome-stands"
+    title_zh, title_en = "协议已按原验收结束", "The outcome rests on it"
+    zh = "协议 {agreement} 已按原验收结束，更正会改变其履约结论；请双方先重开协议再更正。"
+    en = "{agreement} ended by what was accepted, and would have ended otherwise: the sides reopen it first."
+
+
 class AlreadyOnTheWay(DomainError):
     """Something was dispatched: the order can be refused at acceptance or refunded, no longer cancelled."""
 

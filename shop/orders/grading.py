@@ -10,26 +10,27 @@ from shop.orders.errors import GradeNotTaken, GradesNotAgreed
 from shop.orders.models import GradedAcceptance, Order, OrderLine
 
 
-def accept_graded(session: Session, order: Order, line: OrderLine, grades: Mapping[Grade, int]) -> int:
-    """Keep what was accepted of each grade and tell what is owed for it in fen. Weights in grams.
+def graded(
+    session: Session, order: Order, line: OrderLine, grades: Mapping[Grade, int], known: Mapping[Grade, int]
+) -> list[GradedAcceptance]:
+    """What is accepted of each grade and owed for it, to be kept by the caller. Weights in grams, amounts in fen.
 
-    Raises GradesNotAgreed for an order that is not a call-off, GradeNotTaken for a grade the agreement does not take.
+    `known`: factors in basis points that stand whatever the agreement says now. Raises GradesNotAgreed for an order
+    that is not a call-off, GradeNotTaken for a grade the agreement does not take.
     """
     if order.call_off_id is None:
         raise GradesNotAgreed(number=order.number)
-    agreed = factors_of_call(session, order.call_off_id)
-    owed_fen = 0
+    agreed = {**factors_of_call(session, order.call_off_id), **known}
+    rows = []
     for grade, weight_g in sorted(grades.items()):
         if not weight_g:
             continue
         if not agreed[grade]:
             raise GradeNotTaken(grade=grade.value)
-        amount_fen = graded_price(weight_g, line.price_fen, agreed[grade])
-        owed_fen += amount_fen
-        session.add(
+        rows.append(
             GradedAcceptance(
                 order_line_id=line.id, grade=grade, weight_g=weight_g, fen_per_kg=line.price_fen,
-                factor_bp=agreed[grade], amount_fen=amount_fen,
+                factor_bp=agreed[grade], amount_fen=graded_price(weight_g, line.price_fen, agreed[grade]),
             )
         )  # fmt: skip
-    return owed_fen
+    return rows

@@ -318,20 +318,64 @@ class Pick(Model):
     weight_g: Mapped[Grams]
 
 
+class AcceptanceCorrection(Model):
+    """The acceptance of a call-off, keyed wrong, reversed by the county and said anew. Append-only.
+
+    `was_g`, `was_fen`: what stood before; grams and fen of the line. Its counter-entries by grade, the settlements that
+    take back and share anew, and the sales reached that follow name it.
+    """
+
+    __tablename__ = "acceptance_corrections"
+    __table_args__ = (
+        UniqueConstraint("order_id", "position"),
+        CheckConstraint("length(btrim(reason)) > 0", name="has_a_reason"),
+        CheckConstraint("least(was_g, was_fen, accepted_g, accepted_fen) >= 0", name="not_negative"),
+        Index(None, "order_line_id"),
+    )
+
+    id: Mapped[Id]
+    order_id: Mapped[Ref] = mapped_column(ForeignKey("orders.id"))
+    position: Mapped[Small]
+    order_line_id: Mapped[Ref] = mapped_column(ForeignKey("order_lines.id"))
+    was_g: Mapped[Grams]
+    was_fen: Mapped[Fen]
+    was_refused_reason: Mapped[Prose | None]
+    accepted_g: Mapped[Grams]
+    accepted_fen: Mapped[Fen]
+    refused_reason: Mapped[Prose | None]
+    reason: Mapped[Prose]
+    corrected_at: Mapped[Instant]
+    corrected_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
+
+
 class GradedAcceptance(Model):
-    """What was accepted of a line in one grade, at its factor of the price of 一级; amounts half up. Append-only."""
+    """What was accepted of a line in one grade, at its factor of the price of 一级; amounts half up. Append-only.
+
+    `correction_id`: the correction that accepted it anew, or with `reverses` wrote off what stood before: a negative
+    row.
+    """
 
     __tablename__ = "graded_acceptances"
     __table_args__ = (
         one_of("grade", Grade),
-        CheckConstraint("weight_g > 0 AND factor_bp > 0", name="accepts_something"),
+        CheckConstraint("(weight_g < 0) = reverses AND weight_g <> 0 AND factor_bp > 0", name="accepts_something"),
+        CheckConstraint("NOT reverses OR correction_id IS NOT NULL", name="reversed_by_correction"),
         CheckConstraint(
-            "amount_fen = (weight_g * fen_per_kg * factor_bp * 2 + 10000000) / 20000000", name="amount_exact"
+            "abs(amount_fen) = (abs(weight_g) * fen_per_kg * factor_bp * 2 + 10000000) / 20000000"
+            " AND amount_fen * weight_g >= 0",
+            name="amount_exact",
         ),
-    )
+        UniqueConstraint(
+            "order_line_id", "grade", "correction_id", "reverses", name="uq_graded_acceptances_said",
+            postgresql_nulls_not_distinct=True,
+        ),
+    )  # fmt: skip
 
-    order_line_id: Mapped[Ref] = mapped_column(ForeignKey("order_lines.id"), primary_key=True)
-    grade: Mapped[Grade] = mapped_column(primary_key=True)
+    id: Mapped[Id]
+    order_line_id: Mapped[Ref] = mapped_column(ForeignKey("order_lines.id"))
+    correction_id: Mapped[Ref | None] = mapped_column(ForeignKey("acceptance_corrections.id"))
+    reverses: Mapped[bool] = mapped_column(server_default="false")
+    grade: Mapped[Grade]
     weight_g: Mapped[Grams]
     fen_per_kg: Mapped[Fen]
     factor_bp: Mapped[Bp]

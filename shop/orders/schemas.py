@@ -155,14 +155,13 @@ class GradeAsked(StrictSchema):
     weight_g = Whole(low=1, high=MAX_GRAMS, required=True)
 
 
-class VerdictAsked(StrictSchema):
-    """What is accepted of a line, and why the rest is refused.
+class _Weighed(StrictSchema):
+    """What is accepted, and why the rest is refused.
 
     `grades`, under an agreement: what was accepted of each grade, at its factor; they add up to `accepted_g`. Left out:
     all is 一级.
     """
 
-    sku = Code(required=True)
     accepted_g = Whole(low=0, high=MAX_GRAMS, required=True)
     refused_reason = Text(high=200, load_default=None)
     grades = fields.List(fields.Nested(GradeAsked), load_default=None, validate=validate.Length(min=1, max=4))
@@ -173,6 +172,39 @@ class VerdictAsked(StrictSchema):
         named = [entry["grade"] for entry in data["grades"] or ()]
         if len(set(named)) != len(named):
             raise ValidationError("A grade is named twice.", "grades")
+
+
+class VerdictAsked(_Weighed):
+    """What is accepted of a line, and why the rest is refused."""
+
+    sku = Code(required=True)
+
+
+class ReversalAsked(_Weighed):
+    """What should have been accepted of a call-off, and why what was written is wrong."""
+
+    reason = Text(high=500, required=True)
+
+
+class AcceptanceCorrectionOut(Schema):
+    """An acceptance that was reversed: grams and fen before and after, why, when."""
+
+    position = fields.Integer()
+    sku = fields.String()
+    was_g = fields.Integer()
+    was_fen = fields.Integer()
+    was_refused_reason = fields.String(allow_none=True)
+    accepted_g = fields.Integer()
+    accepted_fen = fields.Integer()
+    refused_reason = fields.String(allow_none=True)
+    reason = fields.String()
+    corrected_at = fields.DateTime()
+
+
+class AcceptanceCorrectionList(Schema):
+    """Corrections of an order's acceptance, the first first."""
+
+    items = fields.List(fields.Nested(AcceptanceCorrectionOut))
 
 
 class AcceptanceAsked(StrictSchema):

@@ -408,6 +408,14 @@ CHECKS: tuple[Check, ...] = (
         GROUP BY order_line_id, accepted_g, accepted_fen
         HAVING (sum(graded_acceptances.weight_g), sum(graded_acceptances.amount_fen))
             IS DISTINCT FROM (accepted_g::numeric, accepted_fen::numeric)"""),
+    Check("I20-corrections", "验收更正首尾相接，最后一次等于该行现在的验收",
+        "corrections of an acceptance follow on each other, the last is what the line says", """
+        SELECT steps.order_id, steps.position FROM acceptance_corrections AS steps
+        JOIN order_lines ON order_lines.id = order_line_id
+        LEFT JOIN acceptance_corrections AS later
+            ON later.order_id = steps.order_id AND later.position = steps.position + 1
+        WHERE (steps.accepted_g, steps.accepted_fen) IS DISTINCT FROM (
+            coalesce(later.was_g, order_lines.accepted_g), coalesce(later.was_fen, order_lines.accepted_fen))"""),
     Check("I21", "一项收入只记一次", "an event of income counts once", """
         SELECT source_type, source_id, kind FROM income_entries
         GROUP BY source_type, source_id, kind HAVING count(*) > 1"""),

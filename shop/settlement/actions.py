@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -17,7 +18,15 @@ from shop.ledger.actions import account, post
 from shop.ledger.models import AccountKind as A
 from shop.ledger.models import Journal
 from shop.orders.locks import lines_of, locked_order_by_id
-from shop.orders.models import CouponUse, Order, OrderLine, OrderStatus, PaymentTerms
+from shop.orders.models import (
+    AcceptanceCorrection,
+    AttributionChange,
+    CouponUse,
+    Order,
+    OrderLine,
+    OrderStatus,
+    PaymentTerms,
+)
 from shop.orders.states import ORDER_LIFE
 from shop.payments.actions import refunded_by_line
 from shop.payments.models import Refund, RefundLine
@@ -52,8 +61,12 @@ def _parts_now(session: Session, order: Order) -> "list[_Part]":
     return _parts(session, order, total, promised_by)
 
 
-def take_all_back(session: Session, order: Order, correction_id: int, *, now: datetime) -> Settlement | None:
-    """Take back what everybody has of a settled order, before it is counted for somebody else; None when nobody has.
+#: Why an order is shared anew: it is counted for somebody else, or its acceptance was reversed.
+Correction: TypeAlias = AttributionChange | AcceptanceCorrection
+
+
+def take_all_back(session: Session, order: Order, correction: Correction, *, now: datetime) -> Settlement | None:
+    """Take back what everybody has of a settled order, before it is shared anew; None when nobody has anything.
 
     The reversal of all its settlements in one journal. The caller holds the order's lock.
     """
@@ -74,13 +87,13 @@ def take_all_back(session: Session, order: Order, correction_id: int, *, now: da
         .order_by(Settlement.id.desc())
         .limit(1)
     )
-    source = _Source("attribution_changes", correction_id, "reversal", reverses_id=last)
+    source = _Source(correction.__tablename__, correction.id, "reversal", reverses_id=last)
     return _write(session, order, parts, source, now=now)
 
 
-def settle_anew(session: Session, order: Order, correction_id: int, *, now: datetime) -> Settlement:
-    """Share what remains of an order by its new attribution, after `take_all_back`."""
-    source = _Source("attribution_changes", correction_id, "settlement")
+def settle_anew(session: Session, order: Order, correction: Correction, *, now: datetime) -> Settlement:
+    """Share what remains of an order by its new attribution or acceptance, after `take_all_back`."""
+    source = _Source(correction.__tablename__, correction.id, "settlement")
     return _write(session, order, _parts_now(session, order), source, now=now)
 
 
@@ -197,9 +210,10 @@ def _parts(session: Session, order: Order, shares: Shares, promised_by: int | No
 def _write(session: Session, order: Order, parts: Sequence[_Part], source: _Source, *, now: datetime) -> Settlement:
     """A settlement with its shares and its journal."""
     total_fen = sum(fen for _, _, fen in parts)
+    causes = {"refund_id": Refund, "correction_id": AttributionChange, "acceptance_id": AcceptanceCorrection}
     settlement = Settlement(
-        order_id=order.id, refund_id=source.id if source.type == "refunds" else None,
-        correction_id=source.id if source.type == "attribution_changes" else None,
+        order_id=order.id,
+        **{name: source.id for name, cause in causes.items() if cause.__tablename__ == source.type},
         reverses=source.event == "reversal", net_fen=total_fen, settled_at=now, month=beijing_month(now),
     )  # fmt: skip
     session.add(settlement)

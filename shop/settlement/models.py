@@ -23,8 +23,8 @@ class ShareKind(StrEnum):
 class Settlement(Model):
     """The sharing of one order's net amount, or (with `refund_id`) the taking back of a part after it was shared.
 
-    With `correction_id`: all that was shared taken back (`reverses`), or shared anew, because the order is
-    counted for somebody else since.
+    With `correction_id` or `acceptance_id`: all that was shared taken back (`reverses`), or shared anew, because the
+    order is counted for somebody else since, or its acceptance was corrected.
     """
 
     __tablename__ = "settlements"
@@ -34,14 +34,17 @@ class Settlement(Model):
             "uq_settlements_order_first",
             "order_id",
             unique=True,
-            postgresql_where=text("refund_id IS NULL AND correction_id IS NULL"),
+            postgresql_where=text("refund_id IS NULL AND correction_id IS NULL AND acceptance_id IS NULL"),
         ),
         CheckConstraint(
-            "CASE WHEN correction_id IS NOT NULL THEN refund_id IS NULL AND (net_fen = 0 OR (net_fen < 0) = reverses)"
+            "CASE WHEN num_nonnulls(correction_id, acceptance_id) = 1"
+            " THEN refund_id IS NULL AND (net_fen = 0 OR (net_fen < 0) = reverses)"
             " WHEN refund_id IS NOT NULL THEN net_fen < 0 AND NOT reverses ELSE net_fen >= 0 AND NOT reverses END",
             name="sign",
         ),
+        CheckConstraint("num_nonnulls(refund_id, correction_id, acceptance_id) <= 1", name="one_cause"),
         UniqueConstraint("correction_id", "reverses"),
+        UniqueConstraint("acceptance_id", "reverses"),
         CheckConstraint("extract(day FROM month) = 1", name="month_first_day"),
         Index(None, "order_id"),
         Index(None, "month"),
@@ -51,6 +54,7 @@ class Settlement(Model):
     order_id: Mapped[Ref] = mapped_column(ForeignKey("orders.id"))
     refund_id: Mapped[Ref | None] = mapped_column(ForeignKey("refunds.id"))
     correction_id: Mapped[Ref | None] = mapped_column(ForeignKey("attribution_changes.id"))
+    acceptance_id: Mapped[Ref | None] = mapped_column(ForeignKey("acceptance_corrections.id"))
     reverses: Mapped[bool] = mapped_column(server_default="false")
     net_fen: Mapped[Fen]
     settled_at: Mapped[Instant]

@@ -145,3 +145,82 @@ def test_from_the_draft_to_the_last_fen_of_the_deposit(stage: Stage) -> None:
     assert row["receivable_fen"] == owed - min(due_fen, owed)
     assert check_books(db.session(), now=stage.clock.now()) == []
     release()
+
+
+def called_and_accepted(stage: Stage, code: str, grams: int, verdict: dict[str, Any]) -> str:
+    """The market calls, the firm sends, the market accepts as `verdict` says, and the money is shared: the number."""
+    asked = {"sku": PEACH, "weight_g": grams, "due_on": str(beijing_day(stage.clock.now()))}
+    number = str(stage.post("market", f"/agreements/{code}/call-offs", asked)["number"])
+    stage.post("firm", f"/orders/{number}/approval", status=200)
+    stage.post("firm", f"/orders/{number}/dispatches")
+    stage.post("market", f"/orders/{number}/acceptance", {"lines": [{"sku": PEACH, **verdict}]}, status=200)
+    stage.work()
+    return number
+
+
+def statements(stage: Stage, month: str) -> list[dict[str, Any]]:
+    """What each household that the sale reached is told of a month."""
+    households = db.session.scalars(
+        select(Household.code).join(SalesReach, SalesReach.household_id == Household.id).distinct()
+    ).all()
+    release()
+    return [stage.get("operator", f"/households/{one}/statement?month={month}") for one in households]
+
+
+def reached(stage: Stage, month: str) -> tuple[int, int]:
+    """Grams and fen of the sales that reached households in a month."""
+    rows = [row for told in statements(stage, month) for row in told["sales_reached"]]
+    return sum(row["weight_g"] for row in rows), sum(row["amount_fen"] for row in rows)
+
+
+def test_a_wrong_acceptance_is_reversed_in_a_later_month_and_the_closed_one_stays(stage: Stage) -> None:
+    today = beijing_day(stage.clock.now())
+    terms = {
+        "starts_on": str(today), "ends_on": str(today + timedelta(days=60)), "deposit_bp": 0, "tolerance_bp": 0,
+        "penalty_bp": 500, "payment_term_days": 30, "lines": [LINE | {"price_rule": "FIXED"}],
+        "schedule": f"weekly:{today.isoweekday()}",
+    }  # fmt: skip
+    code = signed(stage, terms)
+    wrong = {"accepted_g": 100_000, "grades": [{"grade": "一级", "weight_g": 100_000}]}
+    number = called_and_accepted(stage, code, 100_000, wrong)
+    assert stage.get("market", f"/orders/{number}")["lines"][0]["accepted_fen"] == 50_000
+    stage.later(timedelta(days=20))
+    for month in range(1, 8):
+        stage.post("operator", "/months", {"month": f"2025-{month:02}"})
+    july = statements(stage, "2025-07")
+    assert (reached(stage, "2025-07"), reached(stage, "2025-08")) == ((100_000, 50_000), (0, 0))
+
+    # 8 kg were crushed, and 20 kg of what came were second grade.
+    right = {
+        "accepted_g": 92_000, "refused_reason": "压伤", "reason": "等级填错，双方核对磅单",
+        "grades": [{"grade": "一级", "weight_g": 72_000}, {"grade": "二级", "weight_g": 20_000}],
+    }  # fmt: skip
+    for nobody in ("market", "firm", "customer"):
+        stage.post(nobody, f"/orders/{number}/acceptance-corrections", right, status=403)
+    owed = 72 * 500 + 20 * 425
+    [told] = stage.post("operator", f"/orders/{number}/acceptance-corrections", right)["items"]
+    assert (told["was_g"], told["was_fen"], told["accepted_g"], told["accepted_fen"]) == (100_000, 50_000, 92_000, owed)
+    line = stage.get("firm", f"/orders/{number}")["lines"][0]
+    assert (line["accepted_g"], line["refused_g"], line["accepted_fen"]) == (92_000, 8_000, owed)
+    for side in ("market", "firm"):
+        assert stage.get(side, f"/orders/{number}/acceptance-corrections")["items"] == [told]
+    assert statements(stage, "2025-07") == july
+    assert reached(stage, "2025-08") == (92_000 - 100_000, owed - 50_000)
+    stage.post("operator", f"/orders/{number}/acceptance-corrections", right, status=409)
+
+    # The buyer pays what is owed now, and not a fen more; then no correction may leave him owed anything.
+    stage.post("firm", f"/orders/{number}/payments", {"bank_reference": "J1", "amount_fen": 50_000}, status=409)
+    stage.post("firm", f"/orders/{number}/payments", {"bank_reference": "J1", "amount_fen": owed})
+    less = right | {"accepted_g": 72_000, "grades": right["grades"][:1]}
+    refused = stage.post("operator", f"/orders/{number}/acceptance-corrections", less, status=409)
+    assert (refused["type"].rpartition("#")[2], refused["paid_fen"]) == ("acceptance-paid", owed)
+    more = right | {"accepted_g": 93_000, "grades": [{"grade": "一级", "weight_g": 93_000}]}
+    second = stage.post("operator", f"/orders/{number}/acceptance-corrections", more)["items"][1]
+    assert (second["position"], second["was_g"], second["accepted_fen"]) == (2, 92_000, 46_500)
+    for rollup in Rollup:
+        with transaction() as session:
+            rollups.refresh(session, rollup)
+    [row] = [item for item in stage.get("operator", "/reports/agreements?limit=100")["items"] if item["key"] == code]
+    assert (row["accepted_g"], row["executed_fen"], row["receivable_fen"]) == (93_000, 46_500, 46_500 - owed)
+    assert check_books(db.session(), now=stage.clock.now()) == []
+    release()

@@ -12,8 +12,10 @@ from sqlalchemy import Connection, text
 
 from shop.agreements.models import Side
 from shop.farmers.models import Grade
+from shop.income.reversals import reverse
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
+from shop.orders.actions import Verdict
 from shop.orders.cuts import Less, cut
 from shop.reports import rollups
 from shop.reports.books import CHECKS, check_books, run_checks
@@ -58,6 +60,10 @@ def play(season: object) -> None:
     season.settled(season.approved("UNIT", 5))
     season.settled(season.called(agreement_of(season), 20_000), refused_g=1_000)
     season.graded(season.called(agreement_of(season), 10_000), {Grade.FIRST: 6_000, Grade.SECOND: 4_000})
+    wrong = season.graded(season.called(agreement_of(season), 10_000), {Grade.FIRST: 10_000})
+    for second in (3_000, 4_000):
+        kinds = {Grade.FIRST: 9_000 - second, Grade.SECOND: second}
+        reverse(season.session, wrong, Verdict(9_000, "压伤", kinds), "填错", actor_id=None, now=season.now)
     handed_out(season, delivered_round(season))
     unit_year(season)
     season.refunded(whole, 500)
@@ -172,6 +178,7 @@ FAULTS: dict[str, str] = {
     "I20": spoil("call_offs", "due_on = due_on + 4000"),
     "I20-floor": spoil("call_offs", "price_fen_per_kg = 1"),
     "I20-grades": "DELETE FROM graded_acceptances WHERE grade = '二级'",
+    "I20-corrections": spoil("acceptance_corrections", "was_fen = was_fen + 1", "position = 2"),
     "I21": "UPDATE income_entries SET source_id = 1, kind = 'sale' WHERE source_type = 'deliveries'",
     "I22": spoil("income_entries", "amount_fen = amount_fen + 1"),
     "I22-months": spoil("income_entries", "month = month - 365"),
