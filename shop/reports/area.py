@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import ALL, Actor, scope
 from shop.access.models import Role
 from shop.catalog.models import Firm
+from shop.farmers.models import Household, HouseholdAlias
 from shop.places.models import Township, Village
 from shop.reports.models import JobRun
 from shop.reports.runs import LATEST
@@ -27,13 +28,36 @@ def township_area(actor: Actor) -> ColumnElement[bool]:
     return scope(actor, {Role.OPERATOR: ALL, Role.MANAGER: Township.party_id})
 
 
+def sees_all(actor: Actor) -> bool:
+    """Whether his area is everything: where `area` and `township_area` are true."""
+    return actor.has(Role.OPERATOR) or (actor.has(Role.MANAGER) and actor.sees_county)
+
+
 def firms_of(actor: Actor) -> ColumnElement[Any] | None:
     """The ids of his firms as one array, for a look at an index by firm before anything is joined; None for all."""
-    if actor.sees_county:
+    if sees_all(actor):
         return None
     ids = select(Firm.id).join(Village, Village.id == Firm.village_id)
     ids = ids.join(Township, Township.id == Village.township_id).where(area(actor)).correlate(None)
     return func.array(ids.scalar_subquery())
+
+
+def records_in(where: ColumnElement[bool]) -> Any:
+    """Ids of the records of families who live where the criterion on `Township` and `Village` says."""
+    record = aliased(Household)
+    query = select(record.id).outerjoin(HouseholdAlias, HouseholdAlias.household_id == record.id)
+    query = query.join(Household, Household.id == func.coalesce(HouseholdAlias.counts_for_id, record.id))
+    query = query.join(Village, Village.id == Household.village_id).join(Township, Township.id == Village.township_id)
+    return query.where(where).correlate(None)
+
+
+def of_reader(actor: Actor, counted: Any) -> ColumnElement[bool]:
+    """What of `counted`, which names household and firm, is in the reader's area: as `area`, with nothing joined."""
+    if sees_all(actor):
+        return true()
+    ids = select(Firm.id).where(scope(actor, {Role.FIRM_STAFF: Firm.party_id})).correlate(None)
+    own: ColumnElement[bool] = counted.firm_id == func.any(func.array(ids.scalar_subquery()))
+    return or_(own, counted.household_id.in_(records_in(township_area(actor)))) if sees_households(actor) else own
 
 
 def sees_households(actor: Actor) -> bool:

@@ -5,33 +5,32 @@ with a whole year only; gross sales are never compared with net income; new hous
 is no figure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, case, func, literal, or_, select, union, union_all
+from sqlalchemy import BigInteger, ColumnElement, Subquery, cast, func, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import Actor
 from shop.farmers.models import Household, HouseholdAlias
-from shop.income.models import CATEGORY_OF, BaselineIncome, Category, IncomeKind
+from shop.income.models import CATEGORY_OF, BaselineIncome, Category
 from shop.kit.clock import beijing_month
 from shop.kit.money import divide_half_up
 from shop.places.models import Township, Village
-from shop.reports.area import sees_households, township_area
+from shop.reports.area import records_in, sees_all, sees_households, township_area
 from shop.reports.income_report import Months
-from shop.reports.models import CostRollup, IncomeRollup
+from shop.reports.models import CostRollup, IncomeMonth
 from shop.reports.wording import LEFT_OUT, NO_BASE, SAME_COVERAGE, WIDER_BASE
-
-#: The household that a record of the rollup counts for.
-_FAMILY = func.coalesce(HouseholdAlias.counts_for_id, IncomeRollup.household_id)
-_CATEGORY = case({kind: category.value for kind, category in CATEGORY_OF.items()}, value=IncomeRollup.kind)
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a period recorded: rows of (household, category, fen), and whether its business income is gross of costs."""
+    """What a period recorded: for each household fen by category, and whether its business income is gross of costs.
+
+    A category of which a household has no record is NULL.
+    """
 
     rows: Subquery
     business_gross: bool
@@ -60,10 +59,9 @@ def _base(session: Session, actor: Actor, months: Months) -> Record | str:
     """The same months a year before if they are recorded, else the annual base for a whole year, else why not."""
     before = replace(months, first=_year_before(months.first), last=_year_before(months.last))
     year = before.first.year
-    entries = _entries(actor, before)
-    if session.scalar(select(entries.c.household_id).limit(1)) is not None:
+    if session.scalar(select(IncomeMonth.household_id).where(*_seen(actor, before)).limit(1)) is not None:
         name = f"{before.first:%Y-%m}" if before.first == before.last else f"{before.first:%Y-%m}..{before.last:%Y-%m}"
-        return Record(entries, True, name)
+        return Record(_entries(actor, before), True, name)
     annual = _baseline(actor, year, months)
     if session.scalar(select(annual.c.household_id).limit(1)) is None:
         return "no_record"
@@ -75,21 +73,27 @@ def _year_before(month: date) -> date:
     return month.replace(year=month.year - 1)
 
 
+def _seen(actor: Actor, months: Months) -> list[ColumnElement[bool]]:
+    """The rows of the reader's area, of the months and the place."""
+    wanted: list[ColumnElement[bool]] = [IncomeMonth.month.between(months.first, months.last)]
+    if not sees_all(actor):
+        wanted.append(IncomeMonth.household_id.in_(records_in(township_area(actor))))
+    if months.place is not None:
+        wanted.append(IncomeMonth.household_id.in_(records_in(months.here())))
+    return wanted
+
+
 def _entries(actor: Actor, months: Months) -> Subquery:
-    return (
-        select(
-            _FAMILY.label("household_id"),
-            _CATEGORY.label("category"),
-            func.sum(IncomeRollup.amount_fen).label("amount_fen"),
-        )
-        .outerjoin(HouseholdAlias, HouseholdAlias.household_id == IncomeRollup.household_id)
-        .join(Household, Household.id == _FAMILY)
-        .join(Village, Village.id == Household.village_id)
-        .join(Township, Township.id == Village.township_id)
-        .where(IncomeRollup.month.between(months.first, months.last), township_area(actor), months.here())
-        .group_by(_FAMILY, _CATEGORY)
-        .subquery()
-    )
+    family = func.coalesce(HouseholdAlias.counts_for_id, IncomeMonth.household_id)
+    query = select(family.label("household_id"), *(_of_category(category) for category in Category))
+    query = query.outerjoin(HouseholdAlias, HouseholdAlias.household_id == IncomeMonth.household_id)
+    return query.where(*_seen(actor, months)).group_by(family).subquery()
+
+
+def _of_category(category: Category) -> ColumnElement[Any]:
+    kinds = [getattr(IncomeMonth, f"{kind}_fen") for kind, of in CATEGORY_OF.items() if of is category]
+    added = sum((func.coalesce(kind, 0) for kind in kinds[1:]), func.coalesce(kinds[0], 0))
+    return cast(func.sum(added).filter(func.num_nonnulls(*kinds) > 0), BigInteger).label(category.value)
 
 
 def _baseline(actor: Actor, year: int, months: Months) -> Subquery:
@@ -99,18 +103,17 @@ def _baseline(actor: Actor, year: int, months: Months) -> Subquery:
         Category.PROPERTY: BaselineIncome.property_net_fen.expression,
         Category.TRANSFER: BaselineIncome.transfer_net_fen.expression,
     }
-    parts = [
-        select(
-            Household.id.label("household_id"), literal(category.value).label("category"), column.label("amount_fen")
-        )
+    family = func.coalesce(HouseholdAlias.counts_for_id, BaselineIncome.household_id)
+    return (
+        select(Household.id.label("household_id"), *(columns[category].label(category.value) for category in Category))
+        .select_from(BaselineIncome)
         .outerjoin(HouseholdAlias, HouseholdAlias.household_id == BaselineIncome.household_id)
-        .join(Household, Household.id == func.coalesce(HouseholdAlias.counts_for_id, BaselineIncome.household_id))
+        .join(Household, Household.id == family)
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
         .where(BaselineIncome.year == year, township_area(actor), months.here(), _first_survey())
-        for category, column in columns.items()
-    ]
-    return union_all(*parts).subquery()
+        .subquery()
+    )
 
 
 def _first_survey() -> ColumnElement[bool]:
@@ -134,20 +137,18 @@ def _first_survey() -> ColumnElement[bool]:
 
 
 def _compared(session: Session, period: Record, base: Record, months: Months, language: str) -> dict[str, Any]:
-    ours, theirs = _households(period), _households(base)
-    both = select(ours.c.household_id).join(theirs, theirs.c.household_id == ours.c.household_id)
-    counts = session.execute(
-        select(
-            func.count().filter(ours.c.household_id.is_not(None), theirs.c.household_id.is_not(None)),
-            func.count().filter(theirs.c.household_id.is_(None)),
-            func.count().filter(ours.c.household_id.is_(None)),
-        ).select_from(ours.join(theirs, theirs.c.household_id == ours.c.household_id, full=True))
-    ).one()
-    in_both, new, gone = (int(count) for count in counts)
+    ours, theirs = period.rows, base.rows
+    here, there = ours.c.household_id.is_not(None), theirs.c.household_id.is_not(None)
+    sums = [func.sum(side.c[category.value]).filter(here, there) for side in (ours, theirs) for category in Category]
+    in_both, new, gone, *found = session.execute(
+        select(func.count().filter(here, there), func.count().filter(~there), func.count().filter(~here), *sums)
+        .select_from(ours.join(theirs, theirs.c.household_id == ours.c.household_id, full=True))
+    ).one()  # fmt: skip
     if not in_both:
         return _none("nobody_in_both", language)
-    now_fen, before_fen = (_by_category(session, record, both) for record in (period, base))
+    now_fen, before_fen = _recorded(found[: len(Category)]), _recorded(found[len(Category) :])
     if period.business_gross and not base.business_gross:
+        both = select(ours.c.household_id).join(theirs, theirs.c.household_id == ours.c.household_id)
         cost = _costs_if_all_known(session, both, months)
         if cost is not None:
             period = replace(period, business_gross=False)
@@ -176,11 +177,10 @@ def _costs_if_all_known(session: Session, both: Any, months: Months) -> int | No
     """Costs of the households in both periods, if the costs of every sale of theirs are known; else None."""
     records = union(both, select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id.in_(both)))
     sold = session.scalar(
-        select(func.coalesce(func.sum(IncomeRollup.amount_fen), 0)).where(
-            IncomeRollup.month.between(months.first, months.last), IncomeRollup.kind == IncomeKind.SALE,
-            IncomeRollup.household_id.in_(records),
+        select(func.coalesce(func.sum(IncomeMonth.sale_fen), 0)).where(
+            IncomeMonth.month.between(months.first, months.last), IncomeMonth.household_id.in_(records)
         )
-    )  # fmt: skip
+    )
     covered, cost = session.execute(
         select(
             func.coalesce(func.sum(CostRollup.covered_fen), 0), func.coalesce(func.sum(CostRollup.cost_fen), 0)
@@ -189,19 +189,9 @@ def _costs_if_all_known(session: Session, both: Any, months: Months) -> int | No
     return int(cost) if int(sold or 0) == int(covered) else None
 
 
-def _households(record: Record) -> Subquery:
-    return select(record.rows.c.household_id).distinct().subquery()
-
-
-def _by_category(session: Session, record: Record, both: Any) -> dict[Category, int]:
+def _recorded(sums: Sequence[int | None]) -> dict[Category, int]:
     """Fen of the households in both periods, by category; a category that nobody has is not recorded."""
-    rows = record.rows
-    found = session.execute(
-        select(rows.c.category, func.sum(rows.c.amount_fen))
-        .where(rows.c.household_id.in_(both))
-        .group_by(rows.c.category)
-    )
-    return {Category(category): int(total) for category, total in found}
+    return {category: int(fen) for category, fen in zip(Category, sums, strict=True) if fen is not None}
 
 
 def _category(

@@ -1,12 +1,27 @@
 """Household income over places, firms, products, months; sales reached beside it, never added to it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Date, Select, cast, func, literal, select, text, true, union
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    Select,
+    case,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+    text,
+    true,
+    tuple_,
+    union,
+)
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import Actor
@@ -18,9 +33,9 @@ from shop.income.models import CATEGORY_OF, Category, CostLine, IncomeEntry, Inc
 from shop.kit.clock import month_of
 from shop.kit.errors import ForbiddenError
 from shop.places.models import Township, TownshipKind, Village
-from shop.reports.area import area, as_of, sees_households, township_area
+from shop.reports.area import area, as_of, of_reader, records_in, sees_households, township_area
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
-from shop.reports.models import CostRollup, IncomeRollup, ReachRollup
+from shop.reports.models import CostRollup, IncomeMonth, IncomeRollup, ReachRollup
 from shop.reports.wording import BY_CHANNEL, BY_GROUP, INCOME, SOURCE
 
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
@@ -97,34 +112,24 @@ def income_report(
     all months are kept, at zero if need be. Groups are shown to who sees households: raises ForbiddenError to a firm.
     """
     only_managers(by, actor)
-    names = _names(session, actor, by, months, language)
+    page = _households(session, actor, months, after, limit + 1) if by is IncomeBy.HOUSEHOLD else []
+    cash, spent, reached = (
+        _counted(session, actor, months, rollup, by, page[:limit]) for rollup in (IncomeMonth, CostRollup, ReachRollup)
+    )
+    names = _names(session, actor, by, months, language, cash, spent, reached) | {code: code for code in page}
     # The five channels come in their own order; they always fit.
     keys = list(names) if by is IncomeBy.CHANNEL else sorted(key for key in names if after is None or key > after)
     shown = keys[:limit]
-    cash = {} if by is IncomeBy.CHANNEL else _cash(session, actor, months, key_of(by, IncomeRollup), shown)
-    spent = {} if by is IncomeBy.CHANNEL else _spent(session, actor, months, key_of(by, CostRollup), shown)
-    reached = _reached(session, actor, months, key_of(by, ReachRollup), shown)
-    households = (
-        _people(session, actor, months, ReachRollup, key_of(by, ReachRollup), shown)
-        if by is IncomeBy.CHANNEL
-        else _people(session, actor, months, IncomeRollup, key_of(by, IncomeRollup), shown)
-    )
-    whole = literal("").label("key")
-    total = _row(
-        _cash(session, actor, months, whole, None).get("", {}),
-        _people(session, actor, months, IncomeRollup, whole, None).get("", (0, 0)),
-        _reached(session, actor, months, whole, None).get("", (0, 0)),
-        _spent(session, actor, months, whole, None).get("", (0, 0)),
-        assisted=sees_households(actor),
-    )
+    sees = sees_households(actor)
+    total = _row(cash.total, cash.total, reached.total, spent.total, assisted=sees)
     if by is IncomeBy.CHANNEL:
         total |= _NO_CASH
     items = []
     for key in shown:
-        people = households.get(key, (0, 0))
+        people = (reached if by is IncomeBy.CHANNEL else cash).of(key)
         # A row of very few households would tell which of them is an assisted one.
-        assisted = sees_households(actor) and (people[0] >= FEW or not people[0])
-        row = _row(cash.get(key, {}), people, reached.get(key, (0, 0)), spent.get(key, (0, 0)), assisted=assisted)
+        assisted = sees and (people.households >= FEW or not people.households)
+        row = _row(cash.of(key), people, reached.of(key), spent.of(key), assisted=assisted)
         if by is IncomeBy.CHANNEL:
             row |= _NO_CASH
         items.append({"key": key, "name": names[key], **row})
@@ -221,105 +226,207 @@ def records_of(codes: Sequence[str]) -> Any:
     return union(own, select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id.in_(own)))
 
 
-def _only(query: Any, key: ColumnElement[str], shown: Sequence[str] | None, counted: Counted, months: Months) -> Any:
-    """Group by `key`, for the rows that are shown; `shown` None = one row of everything."""
-    if key is _KEYS[IncomeBy.GROUP]:
-        query = grouped(query, counted, months)
-    if shown is not None:
-        query = query.where(key.in_(shown))
-        if key is _KEYS[IncomeBy.HOUSEHOLD]:
-            query = query.where(counted.household_id.in_(records_of(shown)))
-    return query.group_by(key)
+Rolled: TypeAlias = type[IncomeMonth] | type[IncomeRollup] | type[CostRollup] | type[ReachRollup]
+
+#: What is read of each rollup.
+_FIGURES: dict[Any, Mapping[str, ColumnElement[Any]]] = {
+    IncomeMonth: {name: getattr(IncomeMonth, name) for name in ("weight_g", *(f"{kind}_fen" for kind in IncomeKind))},
+    IncomeRollup: {"weight_g": IncomeRollup.weight_g.expression}
+    | {f"{kind}_fen": case((IncomeRollup.kind == kind, IncomeRollup.amount_fen)) for kind in IncomeKind},
+    CostRollup: {"covered_fen": CostRollup.covered_fen.expression, "cost_fen": CostRollup.cost_fen.expression},
+    ReachRollup: {"amount_fen": ReachRollup.amount_fen.expression, "weight_g": ReachRollup.weight_g.expression},
+}
+#: The column of a rollup that rows are cut by; the others are cut by where the household lives, or by itself.
+_OWN = {
+    IncomeBy.FIRM: "firm_id", IncomeBy.PRODUCT: "product_id", IncomeBy.CHANNEL: "channel_id", IncomeBy.MONTH: "month",
+}  # fmt: skip
 
 
-def _cash(
-    session: Session, actor: Actor, months: Months, key: ColumnElement[str], shown: Sequence[str] | None
-) -> dict[str, dict[IncomeKind, tuple[int, int]]]:
-    """(fen, grams) by key and kind."""
-    query = select(key, IncomeRollup.kind, func.sum(IncomeRollup.amount_fen), func.sum(IncomeRollup.weight_g))
-    query = _only(within(query, actor, IncomeRollup, months), key, shown, IncomeRollup, months).group_by(
-        IncomeRollup.kind
+@dataclass(frozen=True)
+class _Figures:
+    """A row of one rollup: its name, distinct households, assisted among them, its figures."""
+
+    name: str | None = None
+    households: int = 0
+    assisted: int = 0
+    figures: Mapping[str, int] = field(default_factory=dict)
+
+    def __getitem__(self, figure: str) -> int:
+        return self.figures.get(figure, 0)
+
+
+_NOTHING = _Figures()
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """One rollup by key, and all of it together."""
+
+    rows: dict[str, _Figures]
+    total: _Figures
+
+    def of(self, key: str) -> _Figures:
+        return self.rows.get(key, _NOTHING)
+
+
+def _counted(
+    session: Session, actor: Actor, months: Months, rollup: Rolled, by: IncomeBy, page: Sequence[str]
+) -> _Counted:
+    """A rollup by `by`, of the households of `page` alone when it is by household, and in total.
+
+    One look gives both where no row stands under two keys; else the total is another. Only by product and by group
+    what is finer than months of a household and firm is read.
+    """
+    rows: dict[str | None, _Figures] = {}
+    match by:
+        case IncomeBy.GROUP:
+            rows = _by_group(session, actor, months, rollup)
+        case IncomeBy.HOUSEHOLD:
+            rows = _added(session, actor, months, rollup, by, page)
+        case IncomeBy.PRODUCT if rollup is IncomeMonth:
+            rows = _added(session, actor, months, IncomeRollup, by)
+        case IncomeBy.CHANNEL if rollup is not ReachRollup:
+            pass
+        case _:
+            rows = _added(session, actor, months, rollup, by)
+    total = rows.pop(None, None) or _added(session, actor, months, rollup, None).get(None, _NOTHING)
+    return _Counted({str(key): row for key, row in rows.items()}, total)
+
+
+def _added(
+    session: Session, actor: Actor, months: Months, counted: Rolled, by: IncomeBy | None,
+    page: Sequence[str] | None = None,
+) -> dict[str | None, _Figures]:  # fmt: skip
+    """A rollup by `by`, under None in total, unless it is by household; None = the total alone.
+
+    What a family has under a key is added first, so that a family is one row of what is joined and counted.
+    """
+    own = getattr(counted, _OWN[by]) if by in _OWN else None
+    family = _family_of(counted)
+    query = select(
+        family.label("family_id"),
+        *((own.label("own"), func.grouping(own).label("whole")) if own is not None else ()),
+        *(cast(func.sum(column), BigInteger).label(name) for name, column in _FIGURES[counted].items()),
     )
-    found: dict[str, dict[IncomeKind, tuple[int, int]]] = {}
-    for name, kind, fen, grams in session.execute(query):
-        found.setdefault(str(name), {})[kind] = (int(fen), int(grams))
-    return found
+    query = _of_families(query, counted).where(*_seen(actor, counted, months))
+    if page is not None:
+        query = query.where(counted.household_id.in_(records_of(page)))
+    query = query.group_by(family if own is None else func.grouping_sets(tuple_(family, own), family))
+    each = query.subquery("each")
+    key, name = (null(), null()) if by is None else (_KEYS.get(by, null()), _NAMES.get(by, null()))
+    if by is IncomeBy.MONTH:
+        key = name = func.to_char(each.c.own, "YYYY-MM")
+    if own is not None:
+        key = case((each.c.whole == 0, key))
+    sums = (func.sum(each.c[figure]) for figure in _FIGURES[counted])
+    people = (func.count(), func.count().filter(Household.is_assisted))
+    found = select(key.label("key"), func.max(name), *people, *sums).select_from(each)
+    found = found.join(Household, Household.id == each.c.family_id)
+    match by:
+        case IncomeBy.TOWNSHIP | IncomeBy.VILLAGE:
+            found = found.join(Village, Village.id == Household.village_id)
+            found = found.join(Township, Township.id == Village.township_id)
+            found = found.group_by(func.grouping_sets(literal_column("()"), key))
+        case IncomeBy.FIRM:
+            found = found.outerjoin(Firm, Firm.id == each.c.own).group_by(key)
+        case IncomeBy.PRODUCT:
+            found = found.outerjoin(Product, Product.id == each.c.own).group_by(key)
+        case IncomeBy.CHANNEL:
+            found = found.outerjoin(Channel, Channel.id == each.c.own).group_by(key)
+        case IncomeBy.MONTH | IncomeBy.HOUSEHOLD:
+            found = found.group_by(key)
+    return _read(session, found, counted)
 
 
-def _people(
-    session: Session, actor: Actor, months: Months, rollup: type[IncomeRollup] | type[ReachRollup],
-    key: ColumnElement[str], shown: Sequence[str] | None,
-) -> dict[str, tuple[int, int]]:  # fmt: skip
-    """(distinct households, assisted among them) by key."""
-    distinct = func.count(Household.id.distinct())
-    query = select(key, distinct, distinct.filter(Household.is_assisted))
-    rows = session.execute(_only(within(query, actor, rollup, months), key, shown, rollup, months))
-    return {str(name): (int(all_), int(assisted)) for name, all_, assisted in rows}
-
-
-def _reached(
-    session: Session, actor: Actor, months: Months, key: ColumnElement[str], shown: Sequence[str] | None
-) -> dict[str, tuple[int, int]]:
-    """(fen, grams) of sales that reached households, by key."""
-    query = select(key, func.sum(ReachRollup.amount_fen), func.sum(ReachRollup.weight_g))
-    rows = session.execute(_only(within(query, actor, ReachRollup, months), key, shown, ReachRollup, months))
-    return {str(name): (int(fen), int(grams)) for name, fen, grams in rows}
-
-
-def _spent(
-    session: Session, actor: Actor, months: Months, key: ColumnElement[str], shown: Sequence[str] | None
-) -> dict[str, tuple[int, int]]:
-    """(sales whose costs are known, costs) in fen, by key."""
-    query = select(key, func.sum(CostRollup.covered_fen), func.sum(CostRollup.cost_fen))
-    rows = session.execute(_only(within(query, actor, CostRollup, months), key, shown, CostRollup, months))
-    return {str(name): (int(covered), int(cost)) for name, covered, cost in rows}
-
-
-def _row(
-    cash: dict[IncomeKind, tuple[int, int]], people: tuple[int, int], reached: tuple[int, int],
-    spent: tuple[int, int], *, assisted: bool,
-) -> dict[str, Any]:  # fmt: skip
-    categories = dict.fromkeys(CATEGORY_NAMES.values(), 0)
-    for kind, (fen, _) in cash.items():
-        categories[CATEGORY_NAMES[CATEGORY_OF[kind]]] += fen
+def _read(session: Session, query: Any, counted: Rolled) -> dict[str | None, _Figures]:
     return {
-        "cash_fen": sum(fen for fen, _ in cash.values()),
-        "cash": {name: cash.get(kind, (0, 0))[0] for kind, name in KIND_NAMES.items()},
-        "categories": categories,
-        "business": net_business(
-            categories[CATEGORY_NAMES[Category.BUSINESS]], cash.get(IncomeKind.PATRONAGE, (0, 0))[0], *spent
-        ),
-        "weight_g": sum(grams for _, grams in cash.values()),
-        "households": people[0],
-        "assisted_households": people[1] if assisted else None,
-        "sales_reached_fen": reached[0],
-        "sales_reached_g": reached[1],
+        key: _Figures(
+            name, households, assisted, dict(zip(_FIGURES[counted], (int(x or 0) for x in sums), strict=True))
+        )
+        for key, name, households, assisted, *sums in session.execute(query)
     }
 
 
-def _names(session: Session, actor: Actor, by: IncomeBy, months: Months, language: str) -> dict[str, str]:
+def _by_group(session: Session, actor: Actor, months: Months, rollup: Rolled) -> dict[str | None, _Figures]:
+    """A rollup by group: a family may be in several, and in one for some of the months only."""
+    counted: Any = IncomeRollup if rollup is IncomeMonth else rollup
+    people = func.count(Household.id.distinct())
+    sums = (func.sum(column) for column in _FIGURES[counted].values())
+    key, name = HouseholdGroup.code, func.max(HouseholdGroup.name_zh)
+    query = within(
+        select(key, name, people, people.filter(Household.is_assisted), *sums), actor, counted, months
+    )  # fmt: skip
+    return _read(session, grouped(query, counted, months).group_by(key), counted)
+
+
+def _family_of(counted: Any) -> ColumnElement[int]:
+    return func.coalesce(HouseholdAlias.counts_for_id, counted.household_id)
+
+
+def _of_families(query: Any, counted: Any) -> Any:
+    return query.select_from(counted).outerjoin(HouseholdAlias, HouseholdAlias.household_id == counted.household_id)
+
+
+def _seen(actor: Actor, counted: Rolled, months: Months) -> list[ColumnElement[bool]]:
+    """The rows in the reader's area and months."""
+    wanted = [counted.month.between(months.first, months.last), of_reader(actor, counted)]
+    return wanted if months.place is None else [*wanted, counted.household_id.in_(records_in(months.here()))]
+
+
+def _households(session: Session, actor: Actor, months: Months, after: str | None, limit: int) -> list[str]:
+    """The codes of the first families after `after` of whom a rollup knows anything."""
+    families = union(
+        *(
+            _of_families(select(_family_of(rollup)), rollup).where(*_seen(actor, rollup, months))
+            for rollup in (IncomeMonth, CostRollup, ReachRollup)
+        )
+    )
+    code = Household.code.collate("C")
+    query = select(Household.code).where(Household.id.in_(families)).order_by(code).limit(limit)
+    return list(session.scalars(query if after is None else query.where(code > after)))
+
+
+def _row(
+    cash: _Figures, people: _Figures, reached: _Figures, spent: _Figures, *, assisted: bool
+) -> dict[str, Any]:  # fmt: skip
+    categories = dict.fromkeys(CATEGORY_NAMES.values(), 0)
+    for kind in IncomeKind:
+        categories[CATEGORY_NAMES[CATEGORY_OF[kind]]] += cash[f"{kind}_fen"]
+    return {
+        "cash_fen": sum(categories.values()),
+        "cash": {name: cash[f"{kind}_fen"] for kind, name in KIND_NAMES.items()},
+        "categories": categories,
+        "business": net_business(
+            categories[CATEGORY_NAMES[Category.BUSINESS]], cash[f"{IncomeKind.PATRONAGE}_fen"],
+            spent["covered_fen"], spent["cost_fen"],
+        ),
+        "weight_g": cash["weight_g"],
+        "households": people.households,
+        "assisted_households": people.assisted if assisted else None,
+        "sales_reached_fen": reached["amount_fen"],
+        "sales_reached_g": reached["weight_g"],
+    }  # fmt: skip
+
+
+_NAMES: dict[IncomeBy, ColumnElement[Any]] = {
+    IncomeBy.TOWNSHIP: Township.name_zh.expression,
+    IncomeBy.VILLAGE: Village.short_zh.expression,
+    IncomeBy.FIRM: Firm.name_zh.expression,
+    IncomeBy.PRODUCT: Product.name_zh.expression,
+}
+
+
+def _names(
+    session: Session, actor: Actor, by: IncomeBy, months: Months, language: str, *counted: _Counted
+) -> dict[str, str]:
     """Key and name of every row of the report."""
     if by is IncomeBy.MONTH:
         return {f"{month:%Y-%m}": f"{month:%Y-%m}" for month in months.each()}
     if by is IncomeBy.CHANNEL:
         channels = session.execute(select(Channel.kind, Channel.name_zh, Channel.name_en).order_by(Channel.position))
         return {kind.value: zh if language == "zh" else en for kind, zh, en in channels}
-    name = {
-        IncomeBy.TOWNSHIP: Township.name_zh,
-        IncomeBy.VILLAGE: Village.short_zh,
-        IncomeBy.FIRM: Firm.name_zh,
-        IncomeBy.PRODUCT: Product.name_zh,
-        IncomeBy.HOUSEHOLD: Household.code,
-        IncomeBy.GROUP: HouseholdGroup.name_zh,
-    }[by]
-
-    def named(rollup: type[IncomeRollup] | type[ReachRollup] | type[CostRollup]) -> Any:
-        query = within(select(key_of(by, rollup), name), actor, rollup, months)
-        return grouped(query, rollup, months) if by is IncomeBy.GROUP else query
-
-    found = session.execute(union(named(IncomeRollup), named(ReachRollup), named(CostRollup)))
     none = "不分产品、企业" if language == "zh" else "not for one product or firm"
-    names = {str(key): str(name or none) for key, name in found}
+    names = {key: row.name or none for one in counted for key, row in one.rows.items()}
     return names | (_townships(session, actor, months) if by is IncomeBy.TOWNSHIP else {})
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, func, or_, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, Subquery, and_, cast, false, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
@@ -23,13 +23,13 @@ from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, TownshipKind, Village
 from shop.reports import spanned
 from shop.reports.agreement_report import AgreementsBy, agreements_report
-from shop.reports.area import area, as_of, firms_of, sees_households, township_area
+from shop.reports.area import area, as_of, firms_of, of_reader, sees_households, township_area
 from shop.reports.columns import BY_ROW, Column
 from shop.reports.gain import gain
 from shop.reports.income_report import FEW, Months
 from shop.reports.jobs import REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_RECEIVABLES, REFRESH_SALES
-from shop.reports.models import IncomeRollup, ReceivableRollup
-from shop.reports.periods import NAMES_ZH, Every, Spans, spans_of, title_zh
+from shop.reports.models import IncomeMonth, ReceivableRollup
+from shop.reports.periods import NAMES_ZH, Every, Span, Spans, spans_of, title_zh
 from shop.reports.wording import PERIODIC, SOURCES, TAX
 
 SPANS_ZH = {"day": "当日", "period": "本期", "cumulative": "本年累计", "last_year": "上年同期"}
@@ -162,19 +162,16 @@ def _numbers(row: Any, names: Iterable[str]) -> dict[str, int]:
 def _sold(session: Session, actor: Actor, spans: Spans) -> list[Sold]:
     found: dict[tuple[int, int], Sold] = {}
     for tables, names in ((spanned.PRODUCTS, ("net_fen", "weight_g")), (spanned.SALES, ("orders", *_MONEY))):
-        rows = spanned.rows_of(tables, ("firm_id", "channel_id", *names), dict(spans.named()), firms=firms_of(actor))
-        keys = (rows.c.firm_id, rows.c.channel_id, Firm.code, Firm.name_zh, Township.code, Channel.kind)
+        rows = spanned.added(tables, ("firm_id", "channel_id"), names, dict(spans.named()), firms=firms_of(actor))
         query = (
-            _in_area(
-                select(
-                    rows.c.span, rows.c.firm_id, rows.c.channel_id, Firm.code.label("firm"),
-                    Firm.name_zh.label("firm_zh"), Township.code.label("township"), Channel.kind.label("channel"),
-                    *spanned.sums(rows, names),
-                ),
-                rows, actor,
+            select(
+                rows, Firm.code.label("firm"), Firm.name_zh.label("firm_zh"), Township.code.label("township"),
+                Channel.kind.label("channel"),
             )
+            .join(Firm, Firm.id == rows.c.firm_id)
+            .join(Village, Village.id == Firm.village_id)
+            .join(Township, Township.id == Village.township_id)
             .join(Channel, Channel.id == rows.c.channel_id)
-            .group_by(rows.c.span, *keys)
         )  # fmt: skip
         for row in session.execute(query).mappings():
             sold = found.setdefault(
@@ -302,12 +299,9 @@ _SOLD = ("net_fen", "weight_g")
 
 def products_sold(session: Session, actor: Actor, spans: Spans) -> list[dict[str, Any]]:
     """Every product that was sold in one of the spans, by SKU."""
-    rows = spanned.rows_of(
-        spanned.PRODUCTS, ("firm_id", "product_id", *_SOLD), dict(spans.named()), firms=firms_of(actor)
-    )
-    keys = (rows.c.span, Product.sku, Product.name_zh)
-    query = _in_area(select(*keys, *spanned.sums(rows, _SOLD)), rows, actor)
-    query = query.join(Product, Product.id == rows.c.product_id).group_by(*keys).order_by(Product.sku)
+    rows = spanned.added(spanned.PRODUCTS, ("product_id",), _SOLD, dict(spans.named()), firms=firms_of(actor))
+    query = select(rows, Product.sku, Product.name_zh).join(Product, Product.id == rows.c.product_id)
+    query = query.order_by(Product.sku)
     found: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: _nothing(_SOLD))
     for row in session.execute(query).mappings():
         found[row["sku"], row["name_zh"]].update(_numbers(row, _SOLD))
@@ -343,15 +337,11 @@ _PARTNERS_ZH = {
 
 def _partners(session: Session, actor: Actor, spans: Spans) -> list[dict[str, Any]]:
     """Units, enterprises, shops, hosts by name; cadres by class; and where the figures came from."""
-    rows = spanned.rows_of(
-        spanned.PARTNERS,
-        ("firm_id", "partner_id", "is_own", "from_file", *_FIGURES),
-        dict(spans.named()),
-        firms=firms_of(actor),
+    rows = spanned.added(
+        spanned.PARTNERS, ("partner_id", "is_own", "from_file"), _FIGURES, dict(spans.named()), firms=firms_of(actor)
     )
-    keys = (rows.c.span, Partner.kind, Partner.code, Partner.name_zh, rows.c.is_own, rows.c.from_file)
-    query = _in_area(select(*keys, *spanned.sums(rows, _FIGURES)), rows, actor)
-    query = query.join(Partner, Partner.id == rows.c.partner_id).group_by(*keys).order_by(Partner.code)
+    query = select(rows, Partner.kind, Partner.code, Partner.name_zh).join(Partner, Partner.id == rows.c.partner_id)
+    query = query.order_by(Partner.code)
     named: dict[PartnerKind, dict[tuple[str, str], dict[str, int]]] = {kind: {} for kind in PartnerKind}
     origins: dict[str, dict[str, int]] = {"own": _nothing(), "file": _nothing()}
     for row in session.execute(query).mappings():
@@ -401,21 +391,14 @@ SESSION_FIGURES = {
 
 def _sessions(session: Session, actor: Actor, spans: Spans) -> dict[str, Any]:
     """Live sessions with orders in the period: ordered, refunded, net."""
-    sold = spanned.rows_of(
-        spanned.PARTNERS,
-        ("firm_id", "occasion_id", *SESSION_FIGURES.values()),
-        {"period": spans.period},
+    sold = spanned.added(
+        spanned.PARTNERS, ("occasion_id",), list(SESSION_FIGURES.values()), {"period": spans.period},
         firms=firms_of(actor),
-    )
+    )  # fmt: skip
     query = (
-        _in_area(
-            select(Occasion.code, Occasion.title_zh, *(func.sum(sold.c[name]) for name in SESSION_FIGURES.values())),
-            sold,
-            actor,
-        )
+        select(Occasion.code, Occasion.title_zh, *(sold.c[name] for name in SESSION_FIGURES.values()))
         .join(Occasion, Occasion.id == sold.c.occasion_id)
         .where(Occasion.kind == OccasionKind.SESSION)
-        .group_by(Occasion.code, Occasion.title_zh)
         .order_by(Occasion.code)
     )
     rows = [
@@ -478,41 +461,38 @@ _PEOPLE = ("households", "assisted", "cash_fen")
 
 def _reached(session: Session, actor: Actor, spans: Spans) -> list[Reached]:
     """Households that firms paid, by their township: each counted once in a span, and in one township only."""
-    rows = _received(spans, None if sees_households(actor) else firms_of(actor))
-    whose = func.coalesce(HouseholdAlias.counts_for_id, rows.c.household_id)
-    each = (
-        select(rows.c.span, whose.label("household_id"), func.sum(rows.c.amount_fen).label("amount_fen"))
+    rows = _received(actor, spans)
+    family = func.coalesce(HouseholdAlias.counts_for_id, rows.c.household_id)
+    names = list(SPANS_ZH)
+    found = (
+        select(family.label("household_id"), *(cast(func.sum(rows.c[name]), BigInteger).label(name) for name in names))
         .select_from(rows)
         .outerjoin(HouseholdAlias, HouseholdAlias.household_id == rows.c.household_id)
-        .group_by(rows.c.span, whose)
+        .group_by(family)
+        .subquery()
     )
-    if not actor.sees_county:
-        each = (
-            each.join(Household, Household.id == whose)
-            .join(Village, Village.id == Household.village_id)
-            .join(Township, Township.id == Village.township_id)
-            .join(Firm, Firm.id == rows.c.firm_id)
-            .where(area(actor))
+    figures = {
+        f"{name}_{figure}": column
+        for name in names
+        for figure, column in (
+            ("households", func.count(found.c[name])),
+            ("assisted", func.count(found.c[name]).filter(Household.is_assisted)),
+            ("cash_fen", func.coalesce(func.sum(found.c[name]), 0)),
         )
-    found = each.subquery()
+    }
     query = (
-        select(
-            found.c.span, Township.code, Township.name_zh, func.count().label("households"),
-            func.count().filter(Household.is_assisted).label("assisted"),
-            func.sum(found.c.amount_fen).label("cash_fen"),
-        )
+        select(Township.code, Township.name_zh, *(column.label(name) for name, column in figures.items()))
         .select_from(found)
         .join(Household, Household.id == found.c.household_id)
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
-        .group_by(found.c.span, Township.code, Township.name_zh)
+        .group_by(Township.code, Township.name_zh)
         .order_by(Township.code)
-    )  # fmt: skip
-    reached: dict[str, Reached] = {}
-    for row in session.execute(query).mappings():
-        one = reached.setdefault(row["code"], Reached(row["code"], row["name_zh"], _nothing(_PEOPLE)))
-        one.figures.update(_numbers(row, _PEOPLE))
-    return list(reached.values())
+    )
+    return [
+        Reached(row["code"], row["name_zh"], {name: int(row[name]) for name in figures})
+        for row in session.execute(query).mappings()
+    ]
 
 
 def counted_on() -> Any:
@@ -520,30 +500,42 @@ def counted_on() -> Any:
     return func.greatest(IncomeEntry.earned_on, IncomeEntry.month)
 
 
-def _received(spans: Spans, firms: ColumnElement[Any] | None) -> Subquery:
-    """What firms paid, with the name of the span: whole months from the rollup, parts of months from the entries.
+def _received(actor: Actor, spans: Spans) -> Subquery:
+    """What firms paid households, a column for each span, NULL where it is none of that span's.
 
-    Of `firms` alone, if they are given. The parts are looks at one index, by month and the day that counts.
+    Whole months from their rollup, parts of months from the entries, each read once for all spans: a look at one index,
+    by month and the day that counts.
     """
-    found: list[Any] = []
-    for name, span in spans.named():
-        pieces, named = spanned.pieces_of(span), spanned.labelled(name)
-        if pieces.months:
-            of_month = (IncomeRollup.household_id, IncomeRollup.firm_id, IncomeRollup.amount_fen)
-            found.append(
-                select(named, *of_month).where(
-                    IncomeRollup.month.in_(pieces.months), IncomeRollup.firm_id > 0, *spanned.of(IncomeRollup, firms)
-                )
+    pieces = {name: spanned.pieces_of(span) for name, span in spans.named()}
+    months = sorted({month for piece in pieces.values() for month in piece.months})
+    days = sorted({part for piece in pieces.values() for part in piece.days}, key=lambda part: part.first)
+    found = [
+        _by_household(IncomeMonth, {name: IncomeMonth.month.in_(piece.months) for name, piece in pieces.items()}).where(
+            IncomeMonth.month.in_(months), IncomeMonth.firm_id > 0, of_reader(actor, IncomeMonth)
+        )
+    ]
+    for month in sorted({month_of(part.first) for part in days}):
+        parts = [part for part in days if month_of(part.first) == month]
+        within = {
+            name: or_(false(), *(_on(part) for part in piece.days if part in parts)) for name, piece in pieces.items()
+        }
+        found.append(
+            _by_household(IncomeEntry, within).where(
+                IncomeEntry.month == month, _on(Span(parts[0].first, max(part.last for part in parts))),
+                IncomeEntry.firm_id.is_not(None), of_reader(actor, IncomeEntry),
             )
-        of_day = (IncomeEntry.household_id, IncomeEntry.firm_id, IncomeEntry.amount_fen)
-        found += [
-            select(named, *of_day).where(
-                IncomeEntry.month == month_of(days.first), IncomeEntry.firm_id.is_not(None),
-                counted_on().between(days.first, days.last), *spanned.of(IncomeEntry, firms),
-            )
-            for days in pieces.days
-        ]  # fmt: skip
+        )  # fmt: skip
     return union_all(*found).subquery()
+
+
+def _by_household(counted: Any, spans: dict[str, ColumnElement[bool]]) -> Any:
+    amounts = (cast(func.sum(counted.amount_fen).filter(within), BigInteger) for within in spans.values())
+    columns = (amount.label(name) for name, amount in zip(spans, amounts, strict=True))
+    return select(counted.household_id, *columns).group_by(counted.household_id)
+
+
+def _on(days: Span) -> ColumnElement[bool]:
+    return counted_on().between(days.first, days.last)
 
 
 def _households(session: Session, actor: Actor, counted: Counted) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shop.income.models import IncomeKind
 from shop.reports.models import Rollup
 
 #: Dirty marks answered for in one transaction.
@@ -28,7 +29,7 @@ _LONG = (
 class Table:
     """A rollup table. `rows` selects `key` and `figures` from `{facts}`: all of them, or those of the dirty keys.
 
-    `facts`: what is counted, where it is another than the plan's.
+    `facts`: what is counted, where it is another than the plan's: perhaps the table before it, of the same key.
     """
 
     name: str
@@ -222,6 +223,16 @@ _INCOME = Plan(
             FROM {facts}
             GROUP BY month, household_id, coalesce(firm_id, 0), coalesce(product_id, 0), kind
             """,
+        ),
+        Table(
+            "income_months",
+            ("month", "household_id", "firm_id"),
+            ("amount_fen", "weight_g", *(f"{kind}_fen" for kind in IncomeKind)),
+            "SELECT month, household_id, firm_id, sum(amount_fen)::bigint AS amount_fen,"
+            " sum(weight_g)::bigint AS weight_g, "
+            + ", ".join(f"sum(amount_fen) FILTER (WHERE kind = '{kind}')::bigint AS {kind}_fen" for kind in IncomeKind)
+            + " FROM {facts} GROUP BY month, household_id, firm_id",
+            facts="income_rollup",
         ),
     ),
 )
@@ -519,6 +530,8 @@ def _dirty_rows(plan: Plan, table: Table) -> str:
     follows the keys and not the history.
     """
     facts, name = _facts(plan, table)
+    if facts in [one.name for one in plan.tables]:
+        return table.rows.format(facts=f"fresh_{facts} AS {name}")
     same = _same(name, plan.own[plan.months :], "keys", plan.mark[plan.months :])
     if plan.months:
         day, month = f"{name}.{plan.own[0]}", f"keys.{plan.mark[0]}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, Subquery, func, literal_column, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, String, Subquery, cast, func, literal_column, select, union_all
 
 from shop.kit.clock import month_of
 from shop.reports.models import (
@@ -53,32 +53,34 @@ def labelled(span: str) -> Any:
     return literal_column(f"'{span}'", String).label("span")
 
 
-def rows_of(
-    tables: tuple[Any, Any], names: Sequence[str], spans: Mapping[str, Span], *, firms: ColumnElement[Any] | None
-) -> Subquery:
-    """The rows of a rollup that count in each span, with its name and the columns `names`; of `firms` alone, if given.
+def added(
+    tables: tuple[Any, Any], keys: Sequence[str], figures: Sequence[str], spans: Mapping[str, Span], *,
+    firms: ColumnElement[Any] | None,
+) -> Subquery:  # fmt: skip
+    """The sums of `figures` over a rollup by span and `keys`; of `firms` alone, if they are given.
 
     A row that counts in several spans is there for each: sums need no condition, and each span is a look at an index.
+    Names are joined to what comes out, not to the rows.
     """
     by_day, by_month = tables
     found = []
     for name, span in spans.items():
         pieces = pieces_of(span)
+        looks = [(by_day, by_day.day.between(days.first, days.last)) for days in pieces.days]
         if pieces.months:
-            wanted = (getattr(by_month, column) for column in names)
-            found.append(select(labelled(name), *wanted).where(by_month.month.in_(pieces.months), *of(by_month, firms)))
-        for days in pieces.days:
-            wanted = (getattr(by_day, column) for column in names)
-            within = by_day.day.between(days.first, days.last)
-            found.append(select(labelled(name), *wanted).where(within, *of(by_day, firms)))
-    return union_all(*found).subquery()
+            looks.append((by_month, by_month.month.in_(pieces.months)))
+        found += [_summed(table, keys, figures, labelled(name)).where(within, *of(table, firms))
+                  for table, within in looks]  # fmt: skip
+    pieces_added = union_all(*found).subquery()
+    return _summed(pieces_added.c, ("span", *keys), figures).subquery()
+
+
+def _summed(rows: Any, keys: Sequence[str], figures: Sequence[str], *also: Any) -> Any:
+    sums = (cast(func.sum(getattr(rows, figure)), BigInteger).label(figure) for figure in figures)
+    by = [getattr(rows, key) for key in keys]
+    return select(*also, *by, *sums).group_by(*by)
 
 
 def of(table: Any, firms: ColumnElement[Any] | None) -> list[ColumnElement[bool]]:
     """The condition that a row is of one of `firms`, if they are given."""
     return [] if firms is None else [table.firm_id == func.any(firms)]
-
-
-def sums(rows: Subquery, names: Sequence[str]) -> list[ColumnElement[int]]:
-    """The sum of each figure; to be grouped by `span` as well."""
-    return [func.sum(rows.c[name]).label(name) for name in names]

@@ -479,15 +479,15 @@ def test_without_a_base_there_is_no_gain(reports: Reports, months: Any, now: dat
 
 def test_the_same_months_a_year_before_are_compared_gross_with_gross(reports: Reports) -> None:
     with reports.app.app_context(), Session(db.engine) as session:
-        session.execute(text("DELETE FROM income_rollup"))
+        session.execute(text("DELETE FROM income_months"))
         session.execute(
             text(
                 """
-                INSERT INTO income_rollup VALUES
-                    ('2025-02-01', 1, 1, 1, 'sale', 1, 1000, 1000), ('2025-02-01', 2, 1, 0, 'wage', 1, 0, 700),
-                    ('2026-02-01', 1, 1, 1, 'sale', 1, 1000, 1501), ('2026-02-01', 1, 1, 0, 'wage', 1, 0, 300),
-                    ('2026-02-01', 3, 1, 0, 'wage', 1, 0, 9000), ('2026-02-01', 2, 1, 0, 'wage', 1, 0, 700),
-                    ('2026-03-01', 2, 1, 0, 'wage', 1, 0, 5000)
+                INSERT INTO income_months (month, household_id, firm_id, amount_fen, weight_g, sale_fen, wage_fen)
+                VALUES
+                    ('2025-02-01', 1, 1, 1000, 1000, 1000, NULL), ('2025-02-01', 2, 1, 700, 0, NULL, 700),
+                    ('2026-02-01', 1, 1, 1801, 1000, 1501, 300), ('2026-02-01', 3, 1, 9000, 0, NULL, 9000),
+                    ('2026-02-01', 2, 1, 700, 0, NULL, 700), ('2026-03-01', 2, 1, 5000, 0, NULL, 5000)
                 """
             )
         )

@@ -205,6 +205,7 @@ FAULTS: dict[str, str] = {
     "I23-partner-sales-months": "UPDATE partner_sales_months SET orders = orders + 1",
     "I23-receivable": "UPDATE receivable_rollup SET due_fen = due_fen - 1",
     "I23-income": "INSERT INTO income_rollup VALUES ('2025-01-01', 1, 1, 0, 'subsidy', 1, 0, 1)",
+    "I23-income-months": "UPDATE income_months SET weight_g = weight_g + 1",
     "I23-reach": "UPDATE reach_rollup SET weight_g = weight_g + 1",
     "I23-agreement": "UPDATE agreement_rollup SET due_g = due_g + 1",
     "I24": "INSERT INTO attribution_changes (order_id, position, changed_at, reason, from_channel_id, from_partner_id,"
