@@ -392,15 +392,19 @@ def rebuild_part(session: Session, rollup: Rollup, part: Part) -> int:
 
 
 def _make(session: Session, plan: Plan, part: Part) -> int:
+    """Recount a part, write the rows that differ, and return how many it has."""
     rows = 0
     for table in plan.tables:
-        session.execute(text(f"DELETE FROM {table.name}{_within(plan, part, table.name)}"), _bound(part))
-        columns = ", ".join(table.key + table.figures)
-        made = session.execute(
-            text(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({_rows(plan, table, part)}) AS fresh"),
-            _bound(part),
-        )
-        rows += made.rowcount  # type: ignore[attr-defined]
+        columns, fresh = _columns(table), _rows(plan, table, part)
+        there = f"FROM {table.name}{_within(plan, part, table.name)}"
+        if session.scalar(text(f"SELECT EXISTS (SELECT {there})"), _bound(part)):
+            written = ", ".join([*_written(table, fresh, f"SELECT {columns} {there}"), _gone(table)])
+            made = f"WITH {written} SELECT count(*) FROM fresh_{table.name}"
+        else:
+            # Nothing to compare with, and nothing to conflict with.
+            made = f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({fresh}) AS fresh"
+        done = session.execute(text(made), _bound(part))
+        rows += done.scalar_one() if done.returns_rows else done.rowcount  # type: ignore[attr-defined]
     return rows
 
 
@@ -555,27 +559,43 @@ def _refresh_sql(plan: Plan) -> str:
             " FROM keys)"
         )
     for table in plan.tables:
-        columns = ", ".join(table.key + table.figures)
-        kept = ", ".join(f"kept.{figure}" for figure in table.figures)
-        excluded = ", ".join(f"excluded.{figure}" for figure in table.figures)
-        parts.append(f"fresh_{table.name} AS MATERIALIZED ({_dirty_rows(plan, table)})")
-        if plan.vanish:
-            parts.append(
-                f"gone_{table.name} AS (DELETE FROM {table.name} AS kept USING keys"
-                f" WHERE {_same('kept', plan.whose, 'keys', plan.mark)}"
-                f" AND NOT EXISTS (SELECT FROM fresh_{table.name} AS fresh"
-                f" WHERE {_same('kept', table.key, 'fresh', table.key)}))"
-            )
-        parts.append(
-            f"put_{table.name} AS (INSERT INTO {table.name} AS kept ({columns}) SELECT {columns}"
-            f" FROM fresh_{table.name} ON CONFLICT ({', '.join(table.key)}) DO UPDATE"
-            f" SET ({', '.join(table.figures)}) = ROW ({excluded}) WHERE ({kept}) IS DISTINCT FROM ({excluded}))"
-        )
+        # Looked up key by key, as the facts are.
+        same = _same(table.name, plan.whose, "keys", plan.mark)
+        own = f"SELECT {_columns(table)} FROM {table.name} WHERE {same} OFFSET 0"
+        kept = f"SELECT kept.* FROM keys CROSS JOIN LATERAL ({own}) AS kept"
+        parts += [*_written(table, _dirty_rows(plan, table), kept), *([_gone(table)] if plan.vanish else [])]
     return "WITH " + ", ".join(parts) + " SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM keys)"
 
 
+def _columns(table: Table) -> str:
+    return ", ".join(table.key + table.figures)
+
+
+def _written(table: Table, fresh: str, kept: str) -> list[str]:
+    """Of the rows that a table shall have and those it has, write what differs: the others are not even locked."""
+    name, columns = table.name, _columns(table)
+    excluded = ", ".join(f"excluded.{figure}" for figure in table.figures)
+    return [
+        f"fresh_{name} AS MATERIALIZED ({fresh})",
+        f"kept_{name} AS MATERIALIZED ({kept})",
+        f"put_{name} AS (INSERT INTO {name} ({columns})"
+        f" SELECT {columns} FROM fresh_{name} EXCEPT SELECT {columns} FROM kept_{name}"
+        f" ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET ({', '.join(table.figures)}) = ROW ({excluded}))",
+    ]
+
+
+def _gone(table: Table) -> str:
+    """Delete the rows that are no more."""
+    name, key = table.name, ", ".join(table.key)
+    return (
+        f"gone_{name} AS (DELETE FROM {name} AS old USING"
+        f" (SELECT {key} FROM kept_{name} EXCEPT SELECT {key} FROM fresh_{name}) AS gone"
+        f" WHERE {_same('old', table.key, 'gone', table.key)})"
+    )
+
+
 def _compare_sql(plan: Plan, table: Table, part: Part = WHOLE) -> str:
-    columns = ", ".join(table.key + table.figures)
+    columns = _columns(table)
     quiet = (
         "NOT EXISTS (SELECT FROM dirty_keys WHERE rollup = :rollup AND "
         f"{_same('dirty_keys', plan.mark, 'odd', plan.whose)})"
