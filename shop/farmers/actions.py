@@ -87,11 +87,11 @@ class GradeFactors:
             .where(or_(GradeFactor.firm_id.is_(None), GradeFactor.firm_id == firm_id))
             .order_by(GradeFactor.firm_id.is_not(None).desc(), GradeFactor.valid_from.desc())
         )
-        self._rows = list(rows)
+        self._rows = [(row.grade, row.valid_from, row.factor_bp) for row in rows]
 
     def of(self, grade: Grade, day: date) -> int | None:
         """Basis points of the base price on that day; None where nobody set any."""
-        return next((row.factor_bp for row in self._rows if row.grade is grade and row.valid_from <= day), None)
+        return next((factor_bp for of, since, factor_bp in self._rows if of is grade and since <= day), None)
 
 
 def price_of_grade(slip: Slip, factors: GradeFactors) -> tuple[int, int | None]:

@@ -2,12 +2,13 @@
 # ruff: noqa: RUF009  `column()` declares a dataclass field: called once, on purpose
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, String, any_, insert, literal, select, text
+from sqlalchemy import ARRAY, String, any_, literal, select, text
 from sqlalchemy.orm import Session
 
 from shop.agreements.errors import BelowFarmGateFloor
@@ -224,6 +225,13 @@ def _write(
     )  # fmt: skip
     session.add(batch)
     session.flush()
-    session.execute(insert(Delivery), [row | {"batch_id": batch.id, "recorded_at": now} for row in fresh])
-    ids = session.scalars(select(Delivery.id).where(Delivery.batch_id == batch.id)).all()
+    columns = ", ".join(fresh[0])
+    # One statement: a driver that sends row after row takes twice as long.
+    ids = session.scalars(
+        text(
+            f"INSERT INTO deliveries ({columns}, batch_id, recorded_at) SELECT {columns}, :batch_id, :now"
+            " FROM json_populate_recordset(NULL::deliveries, CAST(:slips AS json)) RETURNING id"
+        ),
+        {"batch_id": batch.id, "now": now, "slips": json.dumps(fresh, default=str)},
+    ).all()
     book_events(session, "deliveries", ids, now=now)

@@ -78,12 +78,16 @@ _BOOK = """
         RETURNING id, source_id
     ), posted AS (
         INSERT INTO postings (journal_id, account_id, amount_fen)
-        SELECT booked.id, accounts.id, CASE accounts.kind WHEN 'household' THEN -amount_fen ELSE amount_fen END
+        SELECT booked.id, accounts.id, legs.amount_fen
         FROM booked JOIN pending USING (source_id)
         JOIN households ON households.id = household_id LEFT JOIN firms ON firms.id = firm_id
-        JOIN accounts ON (accounts.kind = 'household' AND accounts.party_id = households.party_id)
-                      OR (accounts.kind = 'firm_costs' AND accounts.party_id = firms.party_id)
-                      OR (accounts.kind = 'subsidies' AND firm_id IS NULL)
+        CROSS JOIN LATERAL (VALUES
+            ('household', households.party_id, -pending.amount_fen), ('firm_costs', firms.party_id, pending.amount_fen)
+        ) AS legs (kind, party_id, amount_fen)
+        JOIN accounts ON accounts.kind = legs.kind AND accounts.party_id = legs.party_id
+        UNION ALL
+        SELECT booked.id, accounts.id, amount_fen
+        FROM booked JOIN pending USING (source_id) JOIN accounts ON accounts.kind = 'subsidies' WHERE firm_id IS NULL
     )
     INSERT INTO income_entries (household_id, firm_id, product_id, kind, category, earned_on, month, weight_g,
                                 amount_fen, source_type, source_id, journal_id, corrects_id)
