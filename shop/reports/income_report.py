@@ -1,7 +1,7 @@
 """Household income over places, firms, products, months; sales reached beside it, never added to it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -36,6 +36,7 @@ from shop.places.models import Township, TownshipKind, Village
 from shop.reports.area import area, as_of, of_reader, records_in, sees_households, township_area
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
 from shop.reports.models import CostRollup, IncomeMonth, IncomeRollup, ReachRollup
+from shop.reports.told import FEW, TOWNSHIP_DIGITS, untold, untold_places
 from shop.reports.wording import BY_CHANNEL, BY_GROUP, INCOME, SOURCE
 
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
@@ -57,10 +58,6 @@ CATEGORY_NAMES: dict[Category, str] = {
 }
 
 
-#: Fewer households than this are counted without saying how many of them are assisted.
-FEW = 3
-#: Digits of a township's code; a village's has three more.
-TOWNSHIP_DIGITS = 9
 _NO_CASH = {"cash": None, "categories": None, "business": None, "cash_fen": None, "weight_g": None}
 
 
@@ -120,16 +117,16 @@ def income_report(
     # The five channels come in their own order; they always fit.
     keys = list(names) if by is IncomeBy.CHANNEL else sorted(key for key in names if after is None or key > after)
     shown = keys[:limit]
-    sees = sees_households(actor)
-    total = _row(cash.total, cash.total, reached.total, spent.total, assisted=sees)
+    counted = reached if by is IncomeBy.CHANNEL else cash
+    hidden = _untold(session, actor, by, months, counted)
+    total = _row(cash.total, cash.total, reached.total, spent.total, assisted=hidden is not None
+                 and months.place not in hidden and not 0 < cash.total.households < FEW)  # fmt: skip
     if by is IncomeBy.CHANNEL:
         total |= _NO_CASH
     items = []
     for key in shown:
-        people = (reached if by is IncomeBy.CHANNEL else cash).of(key)
-        # A row of very few households would tell which of them is an assisted one.
-        assisted = sees and (people.households >= FEW or not people.households)
-        row = _row(cash.of(key), people, reached.of(key), spent.of(key), assisted=assisted)
+        assisted = hidden is not None and key not in hidden and months.place not in hidden
+        row = _row(cash.of(key), counted.of(key), reached.of(key), spent.of(key), assisted=assisted)
         if by is IncomeBy.CHANNEL:
             row |= _NO_CASH
         items.append({"key": key, "name": names[key], **row})
@@ -291,6 +288,26 @@ def _counted(
             rows = _added(session, actor, months, rollup, by)
     total = rows.pop(None, None) or _added(session, actor, months, rollup, None).get(None, _NOTHING)
     return _Counted({str(key): row for key, row in rows.items()}, total)
+
+
+def _untold(session: Session, actor: Actor, by: IncomeBy, months: Months, counted: _Counted) -> set[str] | None:
+    """The rows and places that do not tell how many of their households are assisted; None = nobody tells this reader.
+
+    Decided over all rows, whatever page is shown, and for places over the reader's whole area, whatever place he reads.
+    """
+    if not sees_households(actor):
+        return None
+    counts = {key: row.households for key, row in counted.rows.items()}
+    # Groups are no parts of the total: most households are in none.
+    hidden = {key for key in counts if 0 < counts[key] < FEW} if by is IncomeBy.GROUP else untold(counts)
+    if by is not IncomeBy.VILLAGE and months.place is None:
+        return hidden
+    villages = counted.rows
+    if months.place is not None:
+        found = _added(session, actor, replace(months, place=None), IncomeMonth, IncomeBy.VILLAGE)
+        villages = {str(key): row for key, row in found.items() if key is not None}
+    places = untold_places({code: row.households for code, row in villages.items()})
+    return places if by in (IncomeBy.TOWNSHIP, IncomeBy.VILLAGE) else hidden | places
 
 
 def _added(

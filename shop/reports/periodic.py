@@ -5,7 +5,7 @@ means is said in `docs/reports.md` and in the report.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -26,10 +26,11 @@ from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.area import area, as_of, firms_of, of_reader, sees_households, township_area
 from shop.reports.columns import BY_ROW, Column
 from shop.reports.gain import gain
-from shop.reports.income_report import FEW, Months
+from shop.reports.income_report import Months
 from shop.reports.jobs import REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_RECEIVABLES, REFRESH_SALES
 from shop.reports.models import IncomeMonth, ReceivableRollup
 from shop.reports.periods import NAMES_ZH, Every, Span, Spans, spans_of, title_zh
+from shop.reports.told import FEW, untold
 from shop.reports.wording import PERIODIC, SOURCES, TAX
 
 SPANS_ZH = {"day": "当日", "period": "本期", "cumulative": "本年累计", "last_year": "上年同期"}
@@ -227,14 +228,17 @@ def totals(actor: Actor, found: Counted) -> dict[str, int | None]:
     return {**sales, **_told(people, assisted=sees_households(actor))}
 
 
-def _told(people: dict[str, int], *, assisted: bool) -> dict[str, int | None]:
-    """Households and cash as they are told: very few households would tell which of them is an assisted one."""
+def _told(people: dict[str, int], *, assisted: bool, hidden: Collection[str] = ()) -> dict[str, int | None]:
+    """Households and cash as they are told: few households would tell which of them is an assisted one.
+
+    `hidden`: the spans of which a row does not tell, so that the total tells nothing of another.
+    """
     told: dict[str, int | None] = dict(people)
     for span in SPANS_ZH:
         households = people[f"{span}_households"]
         if not assisted:
             del told[f"{span}_assisted"]
-        elif 0 < households < FEW:
+        elif 0 < households < FEW or span in hidden:
             told[f"{span}_assisted"] = None
     return told
 
@@ -545,10 +549,15 @@ def _households(session: Session, actor: Actor, counted: Counted) -> dict[str, A
     )
     found = {code: Reached(code, name, _nothing(_PEOPLE)) for code, name in session.execute(names)}
     found |= {reached.township: reached for reached in counted.reached}
+    hidden = {
+        span: untold({code: one.figures[f"{span}_households"] for code, one in found.items()}) for span in SPANS_ZH
+    }
     rows = [
-        with_change({"key": code, "name": one.name, **_told(one.figures, assisted=True)}, "cash_fen")
+        with_change({"key": code, "name": one.name, **_told(
+            one.figures, assisted=True, hidden=[span for span in SPANS_ZH if code in hidden[span]]
+        )}, "cash_fen")
         for code, one in sorted(found.items())
-    ]
+    ]  # fmt: skip
     total = _nothing(_PEOPLE)
     for reached in counted.reached:
         _add(total, reached.figures)

@@ -16,8 +16,9 @@ from shop.income.models import ClosedMonth
 from shop.kit.dirty import DirtyKey
 from shop.kit.errors import NotFoundError
 from shop.reports.errors import FiguresNotReady, NothingToRestate, PeriodNotClosed, RestatementNeedsReason
-from shop.reports.income_report import FEW, IncomeBy, Months, income_report
+from shop.reports.income_report import IncomeBy, Months, income_report
 from shop.reports.models import Publication, Rollup
+from shop.reports.told import untold
 
 #: The county as a whole: what is published is nobody's view in particular.
 _COUNTY = Actor(None, (Grant(Role.OPERATOR, 0, PartyKind.COUNTY),))
@@ -74,15 +75,16 @@ def _last(session: Session, months: Months) -> Publication | None:
 
 def _figures(session: Session, months: Months) -> dict[str, object]:
     told = income_report(session, _COUNTY, IncomeBy.TOWNSHIP, months, "zh", limit=_ROWS, after=None)
+    hidden = untold({row["key"]: row["households"] for row in told["items"]})
     return {
         "total": _told(told["total"]),
-        "townships": [_of_township(row) for row in told["items"]],
+        "townships": [_of_township(row, withheld=row["key"] in hidden) for row in told["items"]],
     }
 
 
-def _of_township(row: dict[str, Any]) -> dict[str, Any]:
-    """A township's figures; of very few households only how many they are: sums would tell of single ones."""
-    if 0 < row["households"] < FEW:
+def _of_township(row: dict[str, Any], *, withheld: bool) -> dict[str, Any]:
+    """A township's figures; `withheld`, only how many households they are of: sums would tell of single ones."""
+    if withheld:
         return {"key": row["key"], "name": row["name"], "households": row["households"], "withheld": True}
     return _told(row) | {"name": row["name"], "withheld": False}
 

@@ -33,9 +33,10 @@ from shop.reports.explain_periodic import Figure, explain_periodic, figure_at
 from shop.reports.files import as_bytes, columns_of
 from shop.reports.files import periodic_file as as_file
 from shop.reports.gain import gain
-from shop.reports.income_report import CATEGORY_NAMES, TOWNSHIP_DIGITS, IncomeBy, Months, income_report, latest_year
+from shop.reports.income_report import CATEGORY_NAMES, IncomeBy, Months, income_report, latest_year
 from shop.reports.periods import NAMES_ZH, Every, period_of, title_zh
 from shop.reports.sent import SENDERS, body_of, current_report, list_sent, send_report
+from shop.reports.told import TOWNSHIP_DIGITS
 from shop.web.panels import Card, Chart, Link, table
 from shop.web.signin import from_our_page, page_for
 
