@@ -25,6 +25,7 @@ from shop.agreements.models import (
     CallOff,
     CallOffStatus,
     DueWeight,
+    MissedDay,
     Side,
 )
 from shop.agreements.quotes import price_on
@@ -175,7 +176,8 @@ def due_calls(session: Session, day: date) -> list[DueCall]:
     """Scheduled call-offs of `day` and all days before it that do not exist yet, oldest first.
 
     Run twice, the second finds none; run late by however long, no day of a running agreement is lost. What fell due
-    before an agreement signed on paper was recorded here was called on paper.
+    before an agreement signed on paper was recorded here was called on paper; what was missed while it was closed is
+    the buyer's to call.
     """
     recorded_at = (
         select(func.max(AgreementSignature.signed_at))
@@ -190,7 +192,9 @@ def due_calls(session: Session, day: date) -> list[DueCall]:
         .join(Agreement, Agreement.id == AgreementLine.agreement_id)
         .join(Product, Product.id == AgreementLine.product_id)
         .outerjoin(CallOff, (CallOff.line_id == DueWeight.line_id) & (CallOff.schedule_day == DueWeight.due_on))
+        .outerjoin(MissedDay, (MissedDay.line_id == DueWeight.line_id) & (MissedDay.due_on == DueWeight.due_on))
         .where(
+            MissedDay.line_id.is_(None),
             DueWeight.due_on.between(func.least(recorded_on, day), day),
             DueWeight.weight_g > 0,
             CallOff.id.is_(None),

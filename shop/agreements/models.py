@@ -293,6 +293,47 @@ class DueWeight(Model):
     weight_g: Mapped[Grams]
 
 
+class AgreementReopening(Model):
+    """One side asked that an ended agreement run again; it did so when the other consented, by `until`.
+
+    `ended_at`, `ended_as`: the end that is taken back; for each end there is one.
+    """
+
+    __tablename__ = "agreement_reopenings"
+    __table_args__ = (
+        one_of("ended_as", AgreementStatus),
+        CheckConstraint("asked_by IN ('buyer', 'firm')", name="side_known"),
+        CheckConstraint("length(btrim(reason)) > 0", name="has_a_reason"),
+        CheckConstraint("consented_at >= asked_at", name="times_ordered"),
+        UniqueConstraint("agreement_id", "number"),
+        UniqueConstraint("agreement_id", "ended_at"),
+    )
+
+    id: Mapped[Id]
+    agreement_id: Mapped[Ref] = mapped_column(ForeignKey("agreements.id"))
+    number: Mapped[Small]
+    ended_at: Mapped[Instant]
+    ended_as: Mapped[AgreementStatus]
+    until: Mapped[date]
+    asked_by: Mapped[Side]
+    asked_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
+    asked_at: Mapped[Instant]
+    reason: Mapped[Prose]
+    consented_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
+    consented_at: Mapped[Instant | None]
+
+
+class MissedDay(Model):
+    """A day of the schedule that passed while the agreement was closed: the schedule does not call it any more."""
+
+    __tablename__ = "missed_days"
+    __table_args__ = (ForeignKeyConstraint(["line_id", "due_on"], ["due_weights.line_id", "due_weights.due_on"]),)
+
+    line_id: Mapped[Ref] = mapped_column(primary_key=True)
+    due_on: Mapped[date] = mapped_column(primary_key=True)
+    reopening_id: Mapped[Ref] = mapped_column(ForeignKey("agreement_reopenings.id"))
+
+
 class CallOff(Model):
     """A quantity called under an agreement line for a day, at the price fixed for that day when it was called.
 

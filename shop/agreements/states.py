@@ -26,8 +26,11 @@ AGREEMENT_LIFE: Life[A] = Life(
         (A.EXECUTING, "fall_short"): A.SHORT,
         (A.EXECUTING, "terminate"): A.TERMINATED,
         (A.FULFILLED, "renew"): A.RENEWED,
+        (A.FULFILLED, "reopen"): A.EXECUTING,
         (A.SHORT, "renew"): A.RENEWED,
+        (A.SHORT, "reopen"): A.EXECUTING,
         (A.TERMINATED, "renew"): A.RENEWED,
+        (A.TERMINATED, "reopen"): A.EXECUTING,
     }
 )
 

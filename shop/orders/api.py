@@ -27,7 +27,7 @@ from shop.kit.errors import ForbiddenError, MoveRefusedError, NotFoundError
 from shop.kit.http import documented, json_bytes, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
-from shop.orders import actions, breach, cuts, errors, queries, receipt, schemas
+from shop.orders import actions, breach, cuts, errors, queries, receipt, reopening, schemas
 from shop.orders.calls import change_call
 from shop.orders.entered import clerk_for, enter_order, partner_who_buys
 from shop.orders.locks import locked_order
@@ -487,3 +487,30 @@ def decide_penalty(body: dict[str, Any], code: str) -> dict[str, Any]:
     agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
     breach.decide(session, agreement, body["number"], body["event"], by=hand, reason=body["reason"])
     return {"items": breach.proposals(session, agreement.id)}
+
+
+@blueprint.route("/agreements/<string:code>/reopenings", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.BUYER)
+@blueprint.arguments(schemas.ReopeningAsked)
+@blueprint.response(200, schemas.ReopeningList)
+@documented(
+    errors=[NotFoundError, MoveRefusedError, errors.ReopenTooLate, errors.ReopeningBarred],
+    example={"reason": "误登记为解除，双方继续履行"},
+)
+def reopen(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """重开协议 · Ask that an ended agreement run again, or consent to what the other side asked; within 30 days."""
+    with transaction() as session:
+        agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
+        reopening.reopen(session, agreement, body["reason"], by=hand)
+        return {"items": reopening.reopenings(session, agreement.id)}
+
+
+@blueprint.route("/agreements/<string:code>/reopenings", methods=["GET"])
+@allow(*AGREEMENT_READERS)
+@blueprint.response(200, schemas.ReopeningList)
+@documented(errors=[NotFoundError])
+def list_reopenings(code: str) -> dict[str, Any]:
+    """重开记录 · Who asked that an ended agreement run again, who consented, and which days were missed."""
+    session = db.session()
+    found = agreement_queries.agreement(session, current_actor(), code, beijing_day(now()))
+    return {"items": reopening.reopenings(session, found["id"])}

@@ -1,8 +1,8 @@
 """What each side of an agreement is behind with, and the penalty that would follow: computed, proposed, never booked.
 
 The firm is behind with what was called for a day before and not accepted; the buyer with what he committed to take and
-did not call. What fell due in days of recognised force majeure is no breach, nor is what lies within the tolerance. The
-price of the penalty is the floor price of 一级 in the contract.
+did not call, but for days of the schedule that nobody called. What fell due in days of recognised force majeure is no
+breach, nor is what lies within the tolerance. The price of the penalty is the floor price of 一级 in the contract.
 """
 
 from dataclasses import dataclass
@@ -37,16 +37,24 @@ BREACHES = """
         FROM agreement_lines JOIN agreements ON agreements.id = agreement_id WHERE signed_on <= :day
     ), promised AS (
         SELECT wanted.*, greatest(committed_g - coalesce(accepted_g, 0), 0) AS missing_g,
-            CASE WHEN ends_on <= :day THEN minimum_g - coalesce(taken_g, 0) - (
-                SELECT coalesce(sum(weight_g), 0) FROM due_weights WHERE due_weights.line_id = wanted.line_id
-                AND EXISTS (SELECT FROM excused WHERE excused.agreement_id = wanted.agreement_id
-                    AND side = 'buyer' AND due_on BETWEEN from_day AND to_day)
-            ) ELSE 0 END AS uncalled_g
+            -- A day that was never called is nobody's breach, unless the buyer cancelled what he called in its stead.
+            CASE WHEN ends_on <= :day THEN minimum_g - coalesce(taken_g, 0) - coalesce(excused_g, 0)
+                - greatest(coalesce(never_called_g, 0) - coalesce(beside_g, 0), 0) ELSE 0 END AS uncalled_g
         FROM wanted LEFT JOIN (
             SELECT line_id, sum(accepted_g) AS accepted_g,
-                sum(weight_g) FILTER (WHERE status <> 'cancelled' OR cancelled_by = 'firm') AS taken_g
+                sum(weight_g) FILTER (WHERE status <> 'cancelled' OR cancelled_by = 'firm') AS taken_g,
+                sum(weight_g) FILTER (WHERE cancelled_by = 'buyer' AND schedule_day IS NULL) AS beside_g
             FROM calls GROUP BY line_id
         ) AS of_calls USING (line_id)
+        LEFT JOIN LATERAL (
+            SELECT sum(weight_g) FILTER (WHERE is_excused) AS excused_g,
+                sum(weight_g) FILTER (WHERE NOT is_excused AND NOT EXISTS (
+                    SELECT FROM calls WHERE calls.line_id = days.line_id AND schedule_day = days.due_on
+                )) AS never_called_g
+            FROM (SELECT due_weights.*, EXISTS (SELECT FROM excused WHERE excused.agreement_id = wanted.agreement_id
+                    AND side = 'buyer' AND due_on BETWEEN from_day AND to_day) AS is_excused
+                FROM due_weights WHERE due_weights.line_id = wanted.line_id AND ends_on <= :day) AS days
+        ) AS of_days ON true
     ), late AS (
         SELECT line_id, 'firm' AS side, 'call_offs' AS source, id AS fact_id, due_on AS day, weight_g - accepted_g AS g
         FROM calls WHERE due_on < :day AND (status <> 'cancelled' OR cancelled_by = 'firm')

@@ -293,6 +293,24 @@ class OutcomeStands(DomainError):
     en = "{agreement} ended by what was accepted, and would have ended otherwise: the sides reopen it first."
 
 
+class ReopenTooLate(DomainError):
+    """Both sides must have consented within thirty days after the end."""
+
+    code = "reopen-too-late"
+    title_zh, title_en = "重开期限已过", "Too late to reopen"
+    zh = "协议 {agreement} 须在 {until} 前由双方同意重开；现在请另签或续签。"
+    en = "Both sides of {agreement} had to consent by {until}: draft another, or a renewal."
+
+
+class ReopeningBarred(DomainError):
+    """Something was built on the end of the agreement."""
+
+    code = "reopening-barred"
+    title_zh, title_en = "不能重开", "Not reopened"
+    zh = "协议 {agreement} 不能重开：{bar_zh}。"
+    en = "{agreement} is not reopened: {bar_en}."
+
+
 class AlreadyOnTheWay(DomainError):
     """Something was dispatched: the order can be refused at acceptance or refunded, no longer cancelled."""
 

@@ -387,6 +387,41 @@ class PlacedOut(Schema):
     lines = fields.List(fields.Dict())
 
 
+class ReopeningAsked(StrictSchema):
+    """Why an ended agreement shall run again; the other side consents by asking too."""
+
+    reason = Text(high=500, required=True)
+
+
+class MissedOut(Schema):
+    """A day of the schedule that passed while the agreement was closed; whether the buyer has called it since."""
+
+    sku = fields.String()
+    schedule_day = fields.Date()
+    weight_g = fields.Integer()
+    called = fields.Boolean()
+
+
+class ReopeningOut(Schema):
+    """Who asked, until when the other side may consent, when it did, and what was missed meanwhile."""
+
+    number = fields.Integer()
+    ended_at = fields.DateTime()
+    ended_as = fields.Function(lambda row: row["ended_as"].value)
+    until = fields.Date()
+    asked_by = fields.Function(lambda row: row["asked_by"].value)
+    asked_at = fields.DateTime()
+    reason = fields.String()
+    consented_at = fields.DateTime(allow_none=True)
+    missed = fields.List(fields.Nested(MissedOut))
+
+
+class ReopeningList(Schema):
+    """Reopenings, the oldest first."""
+
+    items = fields.List(fields.Nested(ReopeningOut))
+
+
 class PenaltyAsked(StrictSchema):
     """The day on which the breach is looked at: today or before."""
 

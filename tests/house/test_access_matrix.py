@@ -239,6 +239,8 @@ MATRIX: dict[str, Access] = {
     "orders.enter": row("operator firm_staff buyer", code="unit", both="operator firm_staff"),
     "orders.cut": row("buyer customer firm_staff", number="order"),
     "orders.list_acceptance_corrections": row(READERS, number="order", both="operator"),
+    "orders.reopen": row("firm_staff buyer", code="agreement"),
+    "orders.list_reopenings": row(AGREEMENT_READERS, code="agreement", both="operator county_manager"),
     "orders.list_cuts": row(READERS, number="order", both="operator"),
     "orders.call": row("buyer", code="agreement"),
     "orders.change_call_off": row("buyer", number="order"),

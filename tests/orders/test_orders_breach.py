@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
+from shop.agreements.actions import call_off, move_call_off
 from shop.agreements.grades import graded_price
-from shop.agreements.models import CallOff
+from shop.agreements.models import CallOff, Side
+from shop.catalog.actions import product_by_sku
 from shop.farmers.models import Grade
 from shop.kit.clock import at_beijing
 from shop.kit.db import db, transaction
@@ -25,7 +27,7 @@ from tests.factories.tables import contents
 from tests.factories.world import NOW, TODAY, World, build
 
 LAST = date(2025, 9, 16)
-TERM = {"minimum_g": 60_000, "minimum_date_g": 4_000, "second_bp": 8_000, "off_bp": 0}
+TERM = {"minimum_g": 100_000, "minimum_date_g": 4_000, "second_bp": 8_000, "off_bp": 0}
 
 
 @pytest.fixture
@@ -114,8 +116,42 @@ def test_the_firm_is_behind_with_what_was_called_and_not_accepted_less_the_toler
 
 def test_the_buyer_is_behind_with_his_minimum_on_the_last_day_and_not_before(world: World) -> None:
     post(world, "buyer", f"/orders/{send()}/acceptance", {})
-    assert found(LAST - timedelta(days=1)) == []
-    assert found(LAST) == [("buyer", 60_000 - 10_000 - 5_000, 1_800)]
+    least_each_day()
+    assert of_buyer(LAST - timedelta(days=1)) == []
+    assert of_buyer(LAST) == [("buyer", 100_000 - 10_000 - 9 * 4_000 - 5_000, 1_960)]
+
+
+def least_each_day() -> None:
+    """The buyer calls every day of the schedule that is left, and no more of it than he must."""
+    with transaction() as session:
+        product = product_by_sku(session, "PL001")
+        for week in range(1, 10):
+            day = TODAY + timedelta(weeks=week)
+            call_off(session, "A50", product, 4_000, day, schedule_day=day, actor_id=None, now=NOW)
+
+
+def of_buyer(day: date) -> list[tuple[str, int, int]]:
+    return [breach for breach in found(day) if breach[0] == "buyer"]
+
+
+def test_days_that_an_outage_ran_over_count_against_nobody(world: World) -> None:
+    post(world, "buyer", f"/orders/{send()}/acceptance", {})
+    assert found(LAST) == []  # nine days of the schedule were never called
+    with transaction() as session:  # ... and one of them is called after all, late
+        call_off(
+            session, "A50", product_by_sku(session, "PL001"), 10_000, LAST, schedule_day=LAST - timedelta(weeks=1),
+            actor_id=None, now=NOW,
+        )  # fmt: skip
+    assert found(LAST + timedelta(days=1)) == [("firm", 5_000, 125)]
+
+
+def test_what_the_buyer_called_beside_the_schedule_and_cancelled_is_not_excused(world: World) -> None:
+    post(world, "buyer", f"/orders/{send()}/acceptance", {})
+    with transaction() as session:
+        whole = call_off(session, "A50", product_by_sku(session, "PL001"), 90_000, LAST, actor_id=None, now=NOW)
+        assert place_due(session, LAST, now=at_beijing(LAST, 6)).placed == 0  # the promise is used up
+        move_call_off(session, whole.id, "cancel", actor_id=None, now=NOW, by=Side.BUYER)
+    assert found(LAST) == [("buyer", 85_000, 3_400)]
 
 
 @pytest.mark.parametrize(("actor", "side"), [("buyer", "buyer"), ("firm_staff", "firm")])
@@ -150,12 +186,13 @@ def test_what_fell_due_in_recognised_force_majeure_is_no_breach(
 
 def test_force_majeure_lowers_the_buyer_s_minimum_by_what_the_schedule_asked_for_then(world: World) -> None:
     post(world, "buyer", f"/orders/{send()}/acceptance", {})
+    least_each_day()
     told = {"from_day": "2025-07-20", "to_day": "2025-08-05", "reason": "停电", "proof": "供电公司证明（示例）",
             "proof_hash": "a" * 64}  # fmt: skip
     post(world, "buyer", "/agreements/A50/force-majeure", told)
     post(world, "operator", "/agreements/A50/force-majeure-decisions",
          {"number": 1, "event": "recognise", "reason": "核实"})  # fmt: skip
-    assert found(LAST) == [("buyer", 60_000 - 30_000 - 10_000 - 5_000, 600)]
+    assert of_buyer(LAST) == [("buyer", 100_000 - 10_000 - 9 * 4_000 - 3 * 10_000 - 5_000, 760)]
 
 
 def test_a_penalty_is_proposed_once_and_decided_by_the_side_that_was_let_down(world: World) -> None:
