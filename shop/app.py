@@ -26,7 +26,7 @@ from shop.kit.clock import Clock
 from shop.kit.db import db
 from shop.kit.http import guard_request
 from shop.kit.logs import configure_logging
-from shop.kit.openapi import document, schema_name
+from shop.kit.openapi import DocumentedApi, schema_name
 from shop.kit.revisions import FOLDER as MIGRATIONS
 from shop.links.api import blueprint as links
 from shop.live.api import blueprint as live
@@ -104,7 +104,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.before_request(guard_request)
 
     plugin = MarshmallowPlugin(schema_name_resolver=schema_name)
-    api = problems.ProblemApi(app, spec_kwargs={"marshmallow_plugin": plugin})
+    api = DocumentedApi(app, spec_kwargs={"marshmallow_plugin": plugin})
     for room in ROOMS:
         api.register_blueprint(room)
     app.register_blueprint(web)
@@ -121,7 +121,6 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.register_blueprint(campaign_page)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
-    document(app, api)
     assert_guarded(app)
     return app
 

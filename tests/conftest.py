@@ -96,7 +96,7 @@ def fresh_app(urls: tuple[str, str], template: str, data_dir: Path, clock: Walki
     database_url, redis_url = urls
     name = f"shop_{uuid.uuid4().hex[:12]}"
     with _autocommit(database_url) as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
     app = create_app(settings_for(_other_database(database_url, name), redis_url, data_dir), clock=clock)
     app.testing = True
     app.wsgi_app = _alone(app.wsgi_app)  # type: ignore[method-assign]

@@ -1,11 +1,16 @@
-"""Finishes the OpenAPI document: who may call, which refusals, a worked example in each operation, the key header."""
+"""The OpenAPI document: who may call, which refusals, a worked example in each operation, the key header.
 
+It is made when it is asked for, not when the app starts: it costs more than everything else of a start together, and
+most processes are never asked.
+"""
+
+import threading
 from typing import Any
 
-from flask import Flask
-from flask_smorest import Api
+from flask import Flask, Response, json
+from flask_smorest import Blueprint
 
-from shop.kit.problems import PROBLEM_JSON
+from shop.kit.problems import PROBLEM_JSON, ProblemApi
 
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
 _STATUS_TEXT = {
@@ -38,9 +43,37 @@ def schema_name(schema: Any) -> str:
     return ("" if room == "kit" else f"{room}.") + name + variant
 
 
-def document(app: Flask, api: Api) -> None:
+class DocumentedApi(ProblemApi):
+    """Routes at once, the document at its first reader."""
+
+    def __init__(self, app: Flask, **options: Any):
+        self._rooms: list[Blueprint] = []
+        self._written: bytes | None = None
+        self._writing = threading.Lock()
+        super().__init__(app, **options)
+
+    def register_blueprint(self, room: Blueprint) -> None:
+        """Register the routes and remember whose words are to be written."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][room.name] = self
+        self._app.register_blueprint(room)
+        self._rooms.append(room)
+
+    def _openapi_json(self) -> Response:
+        with self._writing:
+            if self._written is None:
+                self._written = self._write()
+        return Response(self._written, mimetype="application/json")
+
+    def _write(self) -> bytes:
+        for room in self._rooms:
+            room.register_views_in_doc(self, self._app, self.spec, name=room.name, parameters=None)
+            self.spec.tag({"name": room.name, "description": room.description})
+        _finish(self._app, self.spec._paths)
+        return json.dumps(self.spec.to_dict(), indent=2, sort_keys=False).encode()
+
+
+def _finish(app: Flask, paths: dict[str, dict[str, Any]]) -> None:
     """Write what the views remember into the specification."""
-    paths: dict[str, dict[str, Any]] = api.spec._paths
     for rule in app.url_map.iter_rules():
         operations = paths.get(_path(rule.rule))
         view = app.view_functions[rule.endpoint]
