@@ -16,6 +16,8 @@ _FROM_MANUALS = (
     "supersecret", "super-secret", "super_secret", "development", "example",
 )  # fmt: skip
 _SECRET_BYTES = 32
+#: Hosts on which firms show videos of their goods.
+VIDEO_HOSTS = ("v.douyin.com", "www.douyin.com", "v.kuaishou.com", "www.bilibili.com", "v.qq.com")
 
 
 class ConfigError(Exception):
@@ -40,6 +42,7 @@ class Settings:
     trusted_hosts: tuple[str, ...]
     proxy_hops: int
     web_workers: int
+    video_hosts: tuple[str, ...] = VIDEO_HOSTS
     quotes_inbox: Path | None = None
     quotes_sources: tuple[str, ...] = ()
 
@@ -73,6 +76,7 @@ class Settings:
             trusted_hosts=_several(environ, "TRUSTED_HOSTS"),
             proxy_hops=read(lambda: _number(environ, "PROXY_HOPS", 0, 0, 5), 0),
             web_workers=read(lambda: _number(environ, "WEB_WORKERS", 2, 1, 64), 0),
+            video_hosts=_several(environ, "VIDEO_HOSTS") or VIDEO_HOSTS,
             quotes_inbox=read(lambda: _folder(environ, "QUOTES_INBOX"), None),
             quotes_sources=_several(environ, "QUOTES_SOURCES"),
         )

@@ -4,26 +4,37 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, make_response, request
+from flask import Response, current_app, make_response, request
 from flask_smorest import Blueprint
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, EVERYONE, Owned, Role, allow, current_actor, may_see, must_own, reference_version
-from shop.catalog import actions, errors, reminders, schemas
-from shop.catalog.models import Certificate, Firm, FirmStatus, PaperKind, Product
+from shop.catalog import actions, errors, pictures, reminders, schemas
+from shop.catalog.models import (
+    MAX_PAGE_PICTURE,
+    MAX_PICTURE,
+    MAX_THUMB,
+    Certificate,
+    Firm,
+    FirmStatus,
+    PaperKind,
+    Product,
+)
 from shop.catalog.queries import Wanted, products_after
 from shop.catalog.reference import Catalog, CatalogFirm, CatalogProduct, catalog, catalog_held
 from shop.catalog.schemas import FirmEvent, ListingEvent
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
 from shop.kit.errors import ForbiddenError, NotFoundError
-from shop.kit.http import documented, json_bytes, now
+from shop.kit.http import accepts_upload, documented, json_bytes, now, sent_file
 from shop.kit.schemas import cursor_key, page
 from shop.places.queries import village_named
 
 blueprint = Blueprint("catalog", __name__, url_prefix="/api/v1", description="企业与商品 · Firms and products")
 
+#: Bytes of a request that brings a picture: the file, and what stands around it.
+MAX_UPLOAD = MAX_PICTURE + 64 * 1024
 #: Who sees more than what is for sale.
 INSIDERS = (Role.OPERATOR, Role.FIRM_STAFF)
 #: An address longer than this is answered, but its answer is not kept.
@@ -35,6 +46,15 @@ _A_PRODUCT = {
     "harvest_start_month": 7, "harvest_end_month": 8, "shelf_life_days": 7, "storage_zh": "冷藏0-4℃",
     "is_fresh": True, "is_food": True, "required_papers": ["conformity_certificate"],
 }  # fmt: skip
+_A_PICTURE = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {"type": "object", "properties": {"picture": {"type": "string", "format": "binary"}}},
+            "example": {"picture": "peach.jpg"},
+        }
+    },
+}
 _A_PAPER = {"kind": "food_production_licence", "number": "SC10114082900001"}
 
 
@@ -307,6 +327,63 @@ def set_windows(body: dict[str, Any], sku: str) -> dict[str, Any]:
         product = _own_product(session, sku, Role.FIRM_STAFF)
         actions.set_windows(session, product, body, actor_id=current_actor().person_id, now=now())
     return {"sku": sku, **body}
+
+
+@blueprint.route("/products/<string:sku>/pictures", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@accepts_upload(MAX_UPLOAD)
+@blueprint.response(201, schemas.PictureList)
+@blueprint.doc(requestBody=_A_PICTURE)
+@documented(
+    errors=[NotFoundError, errors.PictureRefused, errors.PictureTaken, errors.TooManyPictures],
+    answer={"sku": "PL001", "pictures": ["8b1a9953c4611296a827abf8c47804d7"]},
+)
+def add_picture(sku: str) -> dict[str, object]:
+    """上传商品图片 · Add a picture (JPEG, PNG or WebP) behind the others; it is drawn anew, nothing else kept."""
+    from shop.kit.pictures import NotAPicture, drawn
+
+    with transaction() as session:
+        _own_product(session, sku, Role.FIRM_STAFF)
+    file = sent_file("picture")
+    if len(file) > MAX_PICTURE:
+        raise errors.PictureRefused
+    try:
+        made = drawn(file, page_bytes=MAX_PAGE_PICTURE, thumb_bytes=MAX_THUMB)
+    except NotAPicture:
+        raise errors.PictureRefused from None
+    with transaction() as session:
+        product = _own_product(session, sku, Role.FIRM_STAFF)
+        names = pictures.add_picture(session, product, made, actor_id=current_actor().person_id, now=now())
+    return {"sku": sku, "pictures": names}
+
+
+@blueprint.route("/products/<string:sku>/pictures", methods=["PUT"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@blueprint.arguments(schemas.PictureOrderAsked)
+@blueprint.response(200, schemas.PictureList)
+@documented(errors=[NotFoundError, errors.PicturesNotNamed], example={"pictures": ["8b1a9953c4611296a827abf8c47804d7"]})
+def keep_pictures(body: dict[str, Any], sku: str) -> dict[str, object]:
+    """图片排序与删除 · Show these pictures in this order, the first one leads; one that is left out is taken off."""
+    with transaction() as session:
+        product = _own_product(session, sku, Role.FIRM_STAFF, Role.OPERATOR)
+        pictures.keep_pictures(session, product, body["pictures"], actor_id=current_actor().person_id, now=now())
+    return {"sku": sku, **body}
+
+
+@blueprint.route("/products/<string:sku>/video", methods=["PUT"])
+@allow(Role.FIRM_STAFF)
+@blueprint.arguments(schemas.VideoAsked)
+@blueprint.response(200, schemas.VideoOut)
+@documented(errors=[NotFoundError, errors.VideoElsewhere], example={"url": "https://v.douyin.com/iRNBho6u/"})
+def set_video(body: dict[str, Any], sku: str) -> dict[str, object]:
+    """商品视频 · Where a video of the product is shown: an address of a host that the county knows, never a file."""
+    hosts = current_app.config["VIDEO_HOSTS"]
+    with transaction() as session:
+        product = _own_product(session, sku, Role.FIRM_STAFF)
+        pictures.set_video(
+            session, product, body["url"], hosts=hosts, actor_id=current_actor().person_id, now=now()
+        )  # fmt: skip
+    return {"sku": sku, "video_url": body["url"]}
 
 
 @blueprint.route("/certificate-reminders", methods=["GET"])

@@ -8,9 +8,14 @@ __all__ = [
     "MoveRefusedError",
     "NotFoundError",
     "NothingToSell",
+    "PictureRefused",
+    "PictureTaken",
+    "PicturesNotNamed",
     "PriceListInThePast",
     "PriceListNotOrdered",
     "SkuTaken",
+    "TooManyPictures",
+    "VideoElsewhere",
 ]
 
 
@@ -68,3 +73,51 @@ class NothingToSell(DomainError):
     title_zh, title_en = "尚未定价", "Listing without price"
     zh = "{sku} 还没有价格，不能提交上架。"
     en = "{sku} has no price yet and cannot be submitted."
+
+
+class PictureRefused(DomainError):
+    """What was sent is no picture that we can draw anew, or one beyond all measure."""
+
+    code = "picture-refused"
+    status = 422
+    title_zh, title_en = "图片不能用", "Picture refused"
+    zh = "请上传一张 JPEG、PNG 或 WebP 图片：10 MB 以内，每边至少 200 像素，总共不超过 4000 万像素。"
+    en = "Send one JPEG, PNG or WebP: 10 MB at most, each side 200 pixels at least, 40 million pixels in all at most."
+
+
+class PictureTaken(DomainError):
+    """The product has this picture already."""
+
+    code = "picture-taken"
+    title_zh, title_en = "图片已上传", "Picture there already"
+    zh = "{sku} 已有这张图片。"
+    en = "{sku} has this picture already."
+
+
+class TooManyPictures(DomainError):
+    """A product has a bounded number of pictures."""
+
+    code = "too-many-pictures"
+    title_zh, title_en = "图片太多", "Too many pictures"
+    zh = "{sku} 最多 {most} 张图片。"
+    en = "{sku} has {most} pictures at most."
+
+
+class PicturesNotNamed(DomainError):
+    """Somebody names a picture that the product does not have, or one twice."""
+
+    code = "pictures-not-named"
+    status = 422
+    title_zh, title_en = "图片名单有误", "Pictures not named"
+    zh = "只能写 {sku} 已有的图片，每张一次。"
+    en = "Name pictures that {sku} has, each once."
+
+
+class VideoElsewhere(DomainError):
+    """A video is shown only from hosts that the county knows."""
+
+    code = "video-elsewhere"
+    status = 422
+    title_zh, title_en = "视频地址不可用", "Video from an unknown host"
+    zh = "视频只接受这些网站的 https 地址：{hosts}。"
+    en = "A video is an https address of one of: {hosts}."

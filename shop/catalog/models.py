@@ -3,7 +3,7 @@
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.kit.db import Model, one_of
@@ -104,6 +104,7 @@ class Product(Model):
     `farm_gate_fen_per_kg` is the price of grade 一级 to households, None where the firm makes the product itself.
     Months are 1..12; an end below the start runs over the new year. `is_food` False = medicinal material: never to a
     canteen, no health claim. Published and ordered from one day until another, both included; None = no bound.
+    `video_url`: where a video of it is shown; never the video itself.
     """
 
     __tablename__ = "products"
@@ -144,6 +145,7 @@ class Product(Model):
     published_until: Mapped[date | None]
     orders_from: Mapped[date | None]
     orders_until: Mapped[date | None]
+    video_url: Mapped[Prose | None]
 
 
 class PriceTier(Model):
@@ -211,3 +213,30 @@ class CertificateReminder(Model):
     certificate_id: Mapped[Ref] = mapped_column(ForeignKey("certificates.id"), primary_key=True)
     days_before: Mapped[Small] = mapped_column(primary_key=True)
     reminded_at: Mapped[Instant]
+
+
+#: Bytes of a picture as it is sent, as a page and as a list shows it.
+MAX_PICTURE, MAX_PAGE_PICTURE, MAX_THUMB = 10 * 1024 * 1024, 60_000, 10_000
+
+
+class ProductPicture(Model):
+    """A picture of a product, drawn anew in two sizes. `name`: the hash of its bytes. The first by `place` leads."""
+
+    __tablename__ = "product_pictures"
+    __table_args__ = (
+        UniqueConstraint("product_id", "name"),
+        CheckConstraint(f"octet_length(page) <= {MAX_PAGE_PICTURE}", name="page_bounded"),
+        CheckConstraint(f"octet_length(thumb) <= {MAX_THUMB}", name="thumb_bounded"),
+        CheckConstraint("width > 0 AND height > 0", name="has_size"),
+        Index(None, "name"),
+    )
+
+    id: Mapped[Id]
+    product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"))
+    place: Mapped[Small]
+    name: Mapped[Code]
+    page: Mapped[bytes] = mapped_column(LargeBinary)
+    thumb: Mapped[bytes] = mapped_column(LargeBinary)
+    width: Mapped[Small]
+    height: Mapped[Small]
+    added_at: Mapped[Instant]

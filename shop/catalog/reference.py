@@ -18,6 +18,7 @@ from shop.catalog.models import (
     PaperKind,
     PriceTier,
     Product,
+    ProductPicture,
     ProductStatus,
     RequiredPaper,
 )
@@ -66,6 +67,26 @@ class Paper:
     def held(self, day: date) -> bool:
         """Verified and valid on `day`: only then it is shown, only then it opens the sale."""
         return self.verified and self.issued_on <= day <= self.expires_on
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture by the hash of its bytes, and its size on a page in points."""
+
+    product_id: int
+    name: str
+    width: int
+    height: int
+
+    @property
+    def page(self) -> str:
+        """Where the picture of a page is."""
+        return f"/pictures/{self.name}.jpg"
+
+    @property
+    def thumb(self) -> str:
+        """Where the small square of a list is."""
+        return f"/pictures/{self.name}.s.jpg"
 
 
 @dataclass(frozen=True)
@@ -130,6 +151,8 @@ class CatalogProduct:
     published_until: date | None = None
     orders_from: date | None = None
     orders_until: date | None = None
+    pictures: tuple[Picture, ...] = ()
+    video_url: str | None = None
 
     def published(self, day: date) -> bool:
         """On sale, and on a day on which its firm shows it."""
@@ -206,6 +229,11 @@ class CatalogProduct:
             "storage_zh": self.storage_zh,
             "is_fresh": self.is_fresh,
             "is_food": self.is_food,
+            "pictures": [
+                {"name": p.name, "page": p.page, "thumb": p.thumb, "width": p.width, "height": p.height}
+                for p in self.pictures
+            ],
+            "video_url": self.video_url,
             "returns_zh": "鲜活易腐，不适用七日无理由退货" if self.is_fresh else "支持七日无理由退货",
             "certificates": [
                 {"kind": p.kind.value, "name_zh": PAPER_ZH[p.kind], "number": p.number, "expires_on": str(p.expires_on)}
@@ -246,7 +274,8 @@ class Catalog:
 
 
 class _OfProduct(Protocol):
-    product_id: Any
+    @property
+    def product_id(self) -> Any: ...
 
 
 P = TypeVar("P", bound=_OfProduct)
@@ -260,10 +289,18 @@ def _by_product(rows: Iterable[P]) -> dict[int, list[P]]:
 
 
 def _load(session: Session, version: int) -> Catalog:
-    """Six statements, whatever the number of products."""
+    """Seven statements, whatever the number of products."""
     tiers = _by_product(session.scalars(select(PriceTier).order_by(PriceTier.min_quantity)))
     required = _by_product(session.scalars(select(RequiredPaper)))
     papers = _by_product(session.scalars(select(Certificate).order_by(Certificate.id)))
+    pictures = _by_product(
+        Picture(*row)
+        for row in session.execute(
+            select(
+                ProductPicture.product_id, ProductPicture.name, ProductPicture.width, ProductPicture.height
+            ).order_by(ProductPicture.place, ProductPicture.id)
+        )
+    )
     rows = session.execute(
         select(Product, Firm, Village.short_zh, Township.id, Township.name_zh)
         .join(Firm, Firm.id == Product.firm_id)
@@ -308,6 +345,8 @@ def _load(session: Session, version: int) -> Catalog:
             published_until=product.published_until,
             orders_from=product.orders_from,
             orders_until=product.orders_until,
+            pictures=tuple(pictures.get(product.id, ())),
+            video_url=product.video_url,
         )
         for product, firm, village_zh, township_id, township_zh in rows
     )

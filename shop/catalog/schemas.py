@@ -6,6 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.catalog.models import BATCH_PAPERS, CO_OPERATIVES, Category, FirmKind, PaperKind
+from shop.catalog.pictures import MOST_PICTURES
 from shop.kit.schemas import MAX_FEN, Code, Day, PageQuery, StrictSchema, Text, Whole
 
 MAX_TIERS = 10
@@ -180,6 +181,42 @@ class CertificateOut(Schema):
     expires_on = fields.String()
 
 
+class PictureOut(Schema):
+    """A picture: its addresses on a page (JPEG of `width` x `height`) and in a list (a square), good for ever."""
+
+    name = fields.String()
+    page = fields.String()
+    thumb = fields.String()
+    width = fields.Integer()
+    height = fields.Integer()
+
+
+class PictureOrderAsked(StrictSchema):
+    """The names of the pictures that a product keeps, the leading one first."""
+
+    pictures = fields.List(Code(), required=True, validate=validate.Length(max=MOST_PICTURES))
+
+
+class PictureList(Schema):
+    """The names of a product's pictures, the leading one first."""
+
+    sku = fields.String()
+    pictures = fields.List(fields.String())
+
+
+class VideoAsked(StrictSchema):
+    """Where a video of a product is shown; null takes it off."""
+
+    url = Text(high=300, required=True, allow_none=True)
+
+
+class VideoOut(Schema):
+    """Where a video of a product is shown."""
+
+    sku = fields.String()
+    video_url = fields.String(allow_none=True)
+
+
 class ProductOut(Schema):
     """A product as seen on a day. `status` only for its firm and the county."""
 
@@ -208,6 +245,8 @@ class ProductOut(Schema):
     storage_zh = fields.String()
     is_fresh = fields.Boolean()
     is_food = fields.Boolean()
+    pictures = fields.List(fields.Nested(PictureOut), metadata={"description": "the leading one first"})
+    video_url = fields.String(allow_none=True)
     returns_zh = fields.String()
     certificates = fields.List(fields.Nested(CertificateOut))
     status = fields.String()

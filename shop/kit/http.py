@@ -174,6 +174,15 @@ def accepts_upload(limit: int) -> Callable[[View], View]:
     return mark
 
 
+def sent_file(name: str) -> bytes:
+    """The bytes of the file that came with the form as `name`; nothing where none was chosen."""
+    sent = request.files.get(name)
+    if sent is None:
+        return b""
+    with sent.stream as opened:
+        return opened.read()
+
+
 def documented(
     *, errors: Sequence[type[DomainError]] = (), example: object = None, answer: object = None
 ) -> Callable[[View], View]:

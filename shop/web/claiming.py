@@ -11,7 +11,7 @@ from shop.claims.states import REASON_ZH
 from shop.kit.clock import BEIJING
 from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError
-from shop.kit.http import accepts_upload, now
+from shop.kit.http import accepts_upload, now, sent_file
 from shop.kit.idempotency import once
 from shop.kit.money import GRAMS_PER_JIN
 from shop.orders.locks import locked_order
@@ -56,7 +56,7 @@ def claim(number: str) -> Response:
     mine(number)
     asked, wrong = filled(Claimed, request.form)
     try:
-        reference, picture = told_photo(_sent_photo())
+        reference, picture = told_photo(sent_file("photo"))
     except PhotoRefused as refusal:
         wrong["photo"] = refusal.sentence("zh")
     if wrong:
@@ -70,15 +70,6 @@ def claim(number: str) -> Response:
     )  # fmt: skip
     response = once(f"guest:{guest.name}", good.nonce, repr((number, told)).encode(), lambda: _raised(number, told))
     return private(response)
-
-
-def _sent_photo() -> bytes:
-    """The file that came with the form; nothing where none was chosen."""
-    sent = request.files.get("photo")
-    if sent is None:
-        return b""
-    with sent.stream as opened_file:
-        return opened_file.read()
 
 
 def _raised(number: str, told: Told) -> Response:

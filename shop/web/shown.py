@@ -201,3 +201,11 @@ def card(
         "closed": why_not(product, refusal, left),
         "in_season": product.in_season(day),
     }
+
+
+def told(card: dict[str, Any]) -> str:
+    """What the card of a shared page says of a product: price with its unit, where it is from, or why not now."""
+    product, fen = card["product"], card["price"]
+    costs = f"¥{fen['pack']}/{fen['each']}（¥{fen['jin']}/斤）" if fen else ""
+    facts = [f"{product.name_zh} {product.spec_zh}", costs, f"平陆县{product.origin_zh}", card["closed"] or ""]
+    return " · ".join(fact for fact in facts if fact)

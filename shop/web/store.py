@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from shop.access.guard import reference_version
+from shop.catalog.pictures import picture as picture_bytes
 from shop.catalog.reference import Catalog, CatalogProduct, catalog
 from shop.channels.policies import Payer, channel_of_partner
 from shop.channels.reference import Selling, selling
@@ -34,6 +35,8 @@ blueprint = Blueprint("store", __name__, template_folder="templates")
 
 #: Other goods that a page proposes when its own cannot be had.
 MOST_ALTERNATIVES = 4
+#: Goods of a live shelf that its card in a chat names.
+MOST_TOLD = 3
 
 
 def known() -> tuple[Catalog, Selling]:
@@ -145,7 +148,8 @@ def shop(code: str | None = None) -> str:
         if not found["closed"]:
             sections.setdefault(found["category_zh"], []).append(found)
     waiting = [found for found in cards if found["closed"]]
-    return render_template("store/shop.html", counter=counter, sections=sections, waiting=waiting)
+    lead = next((found["product"] for found in cards if found["product"].pictures), None)
+    return render_template("store/shop.html", counter=counter, sections=sections, waiting=waiting, lead=lead)
 
 
 @blueprint.route("/p/<string:sku>")
@@ -171,8 +175,17 @@ def product(sku: str) -> AnyResponse | str | tuple[str, int]:
         tiers=[(tier.min_quantity, shown.price(tier.price_fen, found)) for tier in found.tiers_on(day)[1:]],
         others=alternatives(found, store, goods, sales) if card["closed"] else [],
         coupons=coupons_at(counter) if not card["closed"] else [],
-        presales=[shown.ahead(row, found) for row in ahead if row.left_g],
+        told=shown.told(card), presales=[shown.ahead(row, found) for row in ahead if row.left_g],
     )  # fmt: skip
+
+
+@blueprint.route("/pictures/<string(length=32):name>.jpg")
+@blueprint.route("/pictures/<string(length=32):name>.s.jpg", defaults={"thumb": True})
+def picture(name: str, thumb: bool = False) -> Response:
+    """商品图片 · A picture of a page or (`.s.jpg`) of a list. Named by the hash of its bytes, it may be kept."""
+    response = Response(picture_bytes(db.session(), name, thumb=thumb), content_type="image/jpeg")
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
 
 
 @blueprint.route("/live/<string:code>")
@@ -187,5 +200,6 @@ def live(code: str) -> str:
     cards.sort(key=lambda card: card["product"].product_id != session.pinned_product_id)
     return render_template(
         "store/live.html", session=session, counter=counter, cards=cards, on_air=on_air, over=over,
+        told="；".join(shown.told(card) for card in cards[:MOST_TOLD]),
         starts_at=session.starts_at.astimezone(BEIJING), coupons=coupons_at(counter) if on_air else [],
     )  # fmt: skip

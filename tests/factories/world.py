@@ -37,6 +37,7 @@ from shop.catalog.models import (
     PaperKind,
     PriceTier,
     Product,
+    ProductPicture,
     ProductStatus,
 )
 from shop.channels.models import (
@@ -92,6 +93,9 @@ ACTORS: dict[str, tuple[Role, PartyKind]] = {
 
 #: Villages that the worked examples name.
 VILLAGES = {1: "西太村", 2: "杜村"}
+
+#: Names of pictures, the first as the worked examples have it.
+PICTURES = {1: "8b1a9953c4611296a827abf8c47804d7", 2: "e2fc714c4727ee9395f324cd2e7f331f"}
 
 Row = TypeVar("Row", bound=Base)
 
@@ -317,6 +321,10 @@ def _product(writer: _Writer, n: int, firm: Firm, village: Village) -> Product:
                     issued_on=date(2024, 6, 1), expires_on=date(2029, 5, 31))
     )  # fmt: skip
     writer.add(PriceTier(product_id=product.id, valid_from=date(2025, 1, 1), min_quantity=1, price_fen=3_000))
+    writer.add(
+        ProductPicture(product_id=product.id, place=1, name=PICTURES[n], page=photo(), thumb=photo(), width=8, height=8,
+                       added_at=NOW)
+    )  # fmt: skip
     return product
 
 
