@@ -19,6 +19,7 @@ from tasks.run import TryAgain, run_asked, run_daily, run_sweep
 
 ROOMS_OF_WORK = (
     "agreements",
+    "catalog",
     "income",
     "kit",
     "links",

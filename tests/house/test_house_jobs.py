@@ -10,6 +10,7 @@ import pytest
 
 import shop
 from shop.kit.jobs import all_jobs
+from tasks.build import ROOMS_OF_WORK
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,6 +53,12 @@ def constants() -> dict[str, str]:
 def test_every_job_has_exactly_one_task_and_back() -> None:
     assert sorted(constants().values()) == declared()
     assert registered() == sorted(constants())
+
+
+def test_a_worker_loads_the_work_of_every_job() -> None:
+    """A room of work that is not loaded has its messages thrown away, without anybody being told."""
+    with_work = {file.stem for file in (ROOT / "tasks").glob("*.py") if "@runs(" in file.read_text()}
+    assert with_work == set(ROOMS_OF_WORK)
 
 
 @pytest.mark.parametrize("name", sorted(constants().values()))
