@@ -101,8 +101,7 @@ def _children(settings: Settings) -> list[sup.Child]:
             "--without-heartbeat", "--loglevel", "WARNING",
         ]),
         sup.Child("beat", [
-            *celery, "tasks.beat:celery", "beat", "--pidfile=", "--schedule", str(settings.data_dir / "beat-schedule"),
-            "--loglevel", "WARNING",
+            *celery, "tasks.beat:celery", "beat", "--pidfile=", "--loglevel", "WARNING",
         ]),
     ]  # fmt: skip
 

@@ -200,13 +200,10 @@ def test_a_worker_killed_in_its_work_leaves_it_to_the_next(
 
 
 def test_with_beat_everything_follows_by_itself(
-    county: Flask, clock: WalkingClock, broker: None, tmp_path: Path, program: Program
+    county: Flask, clock: WalkingClock, broker: None, program: Program
 ) -> None:
     orders = accepted_orders(clock, 2)
-    with (
-        program(*WORKER),
-        program("beat", "--pidfile=", "--schedule", str(tmp_path / "beat-schedule")),
-    ):
+    with program(*WORKER), program("beat", "--pidfile="):
         wait_until(lambda: settlements() == orders)
         wait_until(lambda: _settled_in_rollup() == 2)
 
