@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 from shop.access.actions import ensure_party
 from shop.access.models import PartyKind
 from shop.catalog.errors import (
+    CertificateNotVerified,
+    CertificateRevoked,
     CertificateTaken,
     FirmTaken,
     NotFoundError,
@@ -194,9 +196,32 @@ def add_certificate(
 
 
 def verify_certificate(session: Session, paper: Certificate, *, actor_id: int | None, now: datetime) -> None:
-    """The county saw the paper: from now on it is shown as held while it is valid. Done twice it stays as it was."""
+    """The county saw the paper: from now on it is shown as held while it is valid. Done twice it stays as it was.
+
+    Raises CertificateRevoked.
+    """
+    if paper.revoked_at is not None:
+        raise CertificateRevoked(number=paper.number)
     if paper.verified_at is not None:
         return
     paper.verified_at = now
     record(session, paper, "verify", person_id=actor_id, now=now)
+    session.flush()
+
+
+def revoke_certificate(
+    session: Session, paper: Certificate, reason: str, *, actor_id: int | None, now: datetime
+) -> None:
+    """The paper is good no more (withdrawn by its office, or found false): from now on it is not held, and stays so.
+
+    What was sold before relied on it; that stays on record. Done twice it stays as it was.
+
+    Raises CertificateNotVerified.
+    """
+    if paper.revoked_at is not None:
+        return
+    if paper.verified_at is None:
+        raise CertificateNotVerified(number=paper.number)
+    paper.revoked_at, paper.revoked_because = now, reason
+    record(session, paper, "revoke", person_id=actor_id, now=now, reason=reason)
     session.flush()

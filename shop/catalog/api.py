@@ -429,20 +429,40 @@ def add_certificate(body: dict[str, Any], sku: str) -> dict[str, object]:
 @allow(Role.OPERATOR)
 @blueprint.arguments(schemas.CertificateNamed)
 @blueprint.response(200, schemas.CertificateState)
-@documented(errors=[NotFoundError], example=_A_PAPER)
+@documented(errors=[NotFoundError, errors.CertificateRevoked], example=_A_PAPER)
 def verify_certificate(body: dict[str, Any], sku: str) -> dict[str, object]:
     """核验证书 · The county has seen the paper: it is shown, and opens the sale, while it is valid."""
     with transaction() as session:
-        product = _own_product(session, sku, Role.OPERATOR)
-        paper = actions.certificate_of(session, product, PaperKind(body["kind"]), body["number"])
-        if paper is None:
-            raise NotFoundError(what=body["number"])
+        paper = _named_paper(session, body, sku)
         actions.verify_certificate(session, paper, actor_id=current_actor().person_id, now=now())
         return _paper(paper)
+
+
+@blueprint.route("/products/<string:sku>/certificates/revocation", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.CertificateRevoked)
+@blueprint.response(200, schemas.CertificateState)
+@documented(errors=[NotFoundError, errors.CertificateNotVerified], example={**_A_PAPER, "reason": "发证机关已注销"})
+def revoke_certificate(body: dict[str, Any], sku: str) -> dict[str, object]:
+    """撤销证书 · The paper is good no more: at once it is not shown and gates the sale; what was sold before stays."""
+    with transaction() as session:
+        paper = _named_paper(session, body, sku)
+        actions.revoke_certificate(session, paper, body["reason"], actor_id=current_actor().person_id, now=now())
+        return _paper(paper)
+
+
+def _named_paper(session: Session, body: dict[str, Any], sku: str) -> Certificate:
+    """The paper that the county names, its product locked. Raises NotFoundError."""
+    product = _own_product(session, sku, Role.OPERATOR)
+    paper = actions.certificate_of(session, product, PaperKind(body["kind"]), body["number"])
+    if paper is None:
+        raise NotFoundError(what=body["number"])
+    return paper
 
 
 def _paper(paper: Certificate) -> dict[str, object]:
     return {
         "kind": paper.kind.value, "number": paper.number, "issued_on": paper.issued_on,
         "expires_on": paper.expires_on, "verified": paper.verified_at is not None,
+        "verified_at": paper.verified_at, "revoked_at": paper.revoked_at, "revoked_because": paper.revoked_because,
     }  # fmt: skip

@@ -3,6 +3,8 @@
 from shop.kit.errors import DomainError, MoveRefusedError, NotFoundError
 
 __all__ = [
+    "CertificateNotVerified",
+    "CertificateRevoked",
     "CertificateTaken",
     "FirmTaken",
     "MoveRefusedError",
@@ -35,6 +37,24 @@ class SkuTaken(DomainError):
     title_zh, title_en = "SKU 已存在", "SKU taken"
     zh = "SKU {sku} 已存在。"
     en = "SKU {sku} exists already."
+
+
+class CertificateRevoked(DomainError):
+    """A revoked paper is not verified again: a new one has a number of its own."""
+
+    code = "certificate-revoked"
+    title_zh, title_en = "证书已撤销", "Certificate revoked"
+    zh = "证书 {number} 已撤销，不能再核验。"
+    en = "The certificate {number} was revoked and is not verified again."
+
+
+class CertificateNotVerified(DomainError):
+    """What was never held cannot be revoked."""
+
+    code = "certificate-not-verified"
+    title_zh, title_en = "证书未经核验", "Certificate not verified"
+    zh = "证书 {number} 从未核验，无须撤销。"
+    en = "The certificate {number} was never verified; there is nothing to revoke."
 
 
 class CertificateTaken(DomainError):

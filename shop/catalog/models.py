@@ -184,13 +184,19 @@ class RequiredPaper(Model):
 
 
 class Certificate(Model):
-    """A licence or mark with number and expiry. Held only while `verified_at` is set and `expires_on` is not past."""
+    """A licence or mark with number and expiry. Held from `verified_at` until `revoked_at`, while it is valid.
+
+    Both are facts: once set they never change (trigger), so what was held on a day can be answered for ever.
+    """
 
     __tablename__ = "certificates"
     __table_args__ = (
         one_of("kind", PaperKind),
         UniqueConstraint("kind", "number", "product_id"),
         CheckConstraint("expires_on >= issued_on", name="validity_ordered"),
+        CheckConstraint("(revoked_at IS NULL) = (revoked_because IS NULL)", name="revoked_with_a_reason"),
+        CheckConstraint("revoked_at >= verified_at", name="revoked_after_verified"),
+        CheckConstraint("revoked_at IS NULL OR verified_at IS NOT NULL", name="revoked_was_verified"),
         Index(None, "product_id"),
     )
 
@@ -201,6 +207,8 @@ class Certificate(Model):
     issued_on: Mapped[date]
     expires_on: Mapped[date]
     verified_at: Mapped[Instant | None]
+    revoked_at: Mapped[Instant | None]
+    revoked_because: Mapped[Prose | None]
     note: Mapped[Prose | None]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Engine, select
@@ -23,6 +23,7 @@ from shop.catalog.models import (
     RequiredPaper,
 )
 from shop.catalog.season import in_harvest, sellable
+from shop.kit.clock import beijing_day
 from shop.kit.money import per_jin, per_kg
 from shop.kit.reference import Kept
 from shop.places.models import Township, Village
@@ -56,17 +57,29 @@ class Tier:
 
 @dataclass(frozen=True)
 class Paper:
-    """A certificate as registered."""
+    """A certificate as registered, with the facts of its verification."""
 
     kind: PaperKind
     number: str
     issued_on: date
     expires_on: date
-    verified: bool
+    verified_at: datetime | None
+    revoked_at: datetime | None = None
 
     def held(self, day: date) -> bool:
-        """Verified and valid on `day`: only then it is shown, only then it opens the sale."""
-        return self.verified and self.issued_on <= day <= self.expires_on
+        """Valid on `day`, verified by its end and not revoked: only then it is shown, only then it opens the sale.
+
+        From the day on which it is revoked it is held no more, so a sale stops at once.
+        """
+        verified = self.verified_at is not None and beijing_day(self.verified_at) <= day
+        revoked = self.revoked_at is not None and beijing_day(self.revoked_at) <= day
+        return verified and not revoked and self.issued_on <= day <= self.expires_on
+
+    def held_at(self, moment: datetime) -> bool:
+        """Whether it was held at that very moment: what an order relied on that was placed then."""
+        verified = self.verified_at is not None and self.verified_at <= moment
+        revoked = self.revoked_at is not None and self.revoked_at <= moment
+        return verified and not revoked and self.issued_on <= beijing_day(moment) <= self.expires_on
 
 
 @dataclass(frozen=True)
@@ -338,7 +351,7 @@ def _load(session: Session, version: int) -> Catalog:
             ),
             required=frozenset(paper.kind for paper in required.get(product.id, ())),
             papers=tuple(
-                Paper(paper.kind, paper.number, paper.issued_on, paper.expires_on, paper.verified_at is not None)
+                Paper(paper.kind, paper.number, paper.issued_on, paper.expires_on, paper.verified_at, paper.revoked_at)
                 for paper in papers.get(product.id, ())
             ),
             published_from=product.published_from,

@@ -18,9 +18,9 @@ _REMIND = text(
     INSERT INTO certificate_reminders (certificate_id, days_before, reminded_at)
     SELECT papers.id, (SELECT min(days) FROM unnest(CAST(:days AS int[])) AS days WHERE expires_on - :day <= days), :now
     FROM certificates AS papers
-    WHERE verified_at IS NOT NULL AND expires_on BETWEEN :day AND :last AND NOT EXISTS (
+    WHERE verified_at IS NOT NULL AND revoked_at IS NULL AND expires_on BETWEEN :day AND :last AND NOT EXISTS (
         SELECT FROM certificates AS later WHERE later.product_id = papers.product_id AND later.kind = papers.kind
-            AND later.verified_at IS NOT NULL AND later.expires_on > papers.expires_on)
+            AND later.verified_at IS NOT NULL AND later.revoked_at IS NULL AND later.expires_on > papers.expires_on)
     ORDER BY papers.id ON CONFLICT DO NOTHING RETURNING certificate_id
     """
 )
@@ -38,6 +38,7 @@ def reminders(session: Session, actor: Actor) -> list[dict[str, Any]]:
     later = aliased(Certificate)
     renewed = select(later.id).where(
         later.product_id == Certificate.product_id, later.kind == Certificate.kind, later.verified_at.is_not(None),
+        later.revoked_at.is_(None),
         later.expires_on > Certificate.expires_on,
     )  # fmt: skip
     gates = select(RequiredPaper.kind).where(
@@ -48,7 +49,11 @@ def reminders(session: Session, actor: Actor) -> list[dict[str, Any]]:
         .join(CertificateReminder, CertificateReminder.certificate_id == Certificate.id)
         .join(Product, Product.id == Certificate.product_id)
         .join(Firm, Firm.id == Product.firm_id)
-        .where(scope(actor, {Role.OPERATOR: ALL, Role.FIRM_STAFF: Firm.party_id}), ~renewed.exists())
+        .where(
+            scope(actor, {Role.OPERATOR: ALL, Role.FIRM_STAFF: Firm.party_id}),
+            Certificate.revoked_at.is_(None),
+            ~renewed.exists(),
+        )
         .order_by(Certificate.id, CertificateReminder.days_before.desc())
     )
     last = {

@@ -351,6 +351,12 @@ class CertificateNamed(StrictSchema):
     number = Code(required=True)
 
 
+class CertificateRevoked(CertificateNamed):
+    """Which paper is good no more, and why."""
+
+    reason = Text(high=200, required=True)
+
+
 class CertificateState(Schema):
     """A paper as registered: only claimed until verified."""
 
@@ -359,6 +365,9 @@ class CertificateState(Schema):
     issued_on = fields.Date()
     expires_on = fields.Date()
     verified = fields.Boolean()
+    verified_at = fields.DateTime(allow_none=True)
+    revoked_at = fields.DateTime(allow_none=True)
+    revoked_because = fields.String(allow_none=True)
 
 
 class CertificateList(Schema):

@@ -126,6 +126,7 @@ def _held(session: Session, product_ids: Sequence[int], day: date) -> dict[int, 
     rows = session.execute(
         select(Certificate.product_id, Certificate.number, Certificate.id).where(
             Certificate.product_id.in_(product_ids), Certificate.verified_at.is_not(None),
+            Certificate.revoked_at.is_(None),
             Certificate.issued_on <= day, Certificate.expires_on >= day,
         )
     )  # fmt: skip

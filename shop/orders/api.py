@@ -308,6 +308,18 @@ def list_dispatches(number: str) -> dict[str, Any]:
     return {"items": queries.dispatches(db.session(), found["id"])}
 
 
+@blueprint.route("/orders/<string:number>/papers", methods=["GET"])
+@allow(*READERS)
+@blueprint.response(200, schemas.PapersThen)
+@documented(errors=[NotFoundError])
+def show_papers(number: str) -> dict[str, Any]:
+    """下单时的证照 · Licences and marks that were held when the order was placed, whatever came later."""
+    session = db.session()
+    found = queries.order(session, current_actor(), number)
+    goods = catalog(session, reference_version())
+    return {"number": number, "placed_at": found["placed_at"], "items": queries.papers_then(found, goods)}
+
+
 @blueprint.route("/orders/<string:number>/signatures", methods=["POST"])
 @allow(Role.FIRM_STAFF)
 @blueprint.arguments(schemas.SignatureAsked)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shop.access.actions import masked_phone
 from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.catalog.models import Firm, Product
+from shop.catalog.reference import PAPER_ZH, Catalog
 from shop.channels.models import Occasion, Partner, SaleLink
 from shop.channels.policies import POLICIES
 from shop.kit.errors import NotFoundError
@@ -173,3 +174,17 @@ def stock_in_view(session: Session, found: dict[str, Any], day: date) -> dict[st
         ],
         "lots": [dict(row) for row in lots.mappings()],
     }
+
+
+def papers_then(order: dict[str, Any], goods: Catalog) -> list[dict[str, Any]]:
+    """Licences and marks of an order's products that were held at the moment at which it was placed, no statement."""
+    return [
+        {
+            "sku": product.sku, "kind": paper.kind.value, "name_zh": PAPER_ZH[paper.kind], "number": paper.number,
+            "issued_on": paper.issued_on, "expires_on": paper.expires_on, "verified_at": paper.verified_at,
+            "revoked_at": paper.revoked_at,
+        }
+        for product in (goods.by_sku[line["sku"]] for line in order["lines"])
+        for paper in product.papers
+        if paper.held_at(order["placed_at"])
+    ]  # fmt: skip

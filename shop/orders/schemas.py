@@ -375,6 +375,27 @@ class DispatchList(Schema):
     items = fields.List(fields.Nested(DispatchOut))
 
 
+class PaperThen(Schema):
+    """A licence or mark as it stood when the order was placed; `revoked_at`: when it was revoked later."""
+
+    sku = fields.String()
+    kind = fields.String()
+    name_zh = fields.String()
+    number = fields.String()
+    issued_on = fields.Date()
+    expires_on = fields.Date()
+    verified_at = fields.DateTime()
+    revoked_at = fields.DateTime(allow_none=True)
+
+
+class PapersThen(Schema):
+    """What an order relied on at `placed_at`."""
+
+    number = fields.String()
+    placed_at = fields.DateTime()
+    items = fields.List(fields.Nested(PaperThen))
+
+
 class PlacedOut(Schema):
     """An order as it was placed."""
 

@@ -225,7 +225,10 @@ def test_a_mark_is_shown_only_after_the_county_has_seen_it(
     assert [paper["number"] for paper in shop.get(f"{PRODUCTS}/PL001").get_json()["certificates"]] == ["AGI-1"]
     assert shop.get(f"{PRODUCTS}/PL001?on=2026-01-01").get_json()["certificates"] == []
     assert shop.get(path, headers=staff).get_json()["items"] == [
-        dated | {"verified": True}
+        dated
+        | {
+            "verified": True, "verified_at": "2025-07-15T02:00:00+00:00", "revoked_at": None, "revoked_because": None
+        }
     ]  # fmt: skip
     other = {"kind": "gi_mark", "number": "AGI-2"}
     assert shop.post(f"{path}/verification", json=other, headers=operator).status_code == 404

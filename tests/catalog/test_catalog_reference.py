@@ -1,6 +1,6 @@
 """What the process keeps of a product: dated prices with tiers, and only such marks as are held on the day."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -8,6 +8,8 @@ from shop.catalog.models import Category, PaperKind, ProductStatus
 from shop.catalog.reference import MOST_ANSWERS, Catalog, CatalogProduct, Paper, Tier
 
 JULY = date(2025, 7, 15)
+#: When papers were verified.
+SEEN = datetime(2025, 1, 1, 2, tzinfo=UTC)
 LICENCE = PaperKind.FOOD_PRODUCTION_LICENCE
 
 
@@ -63,10 +65,20 @@ def test_without_a_price_list_there_is_no_price() -> None:
 @pytest.mark.parametrize(
     ("paper", "shown"),
     [
-        pytest.param(Paper(PaperKind.GI_MARK, "GI1", date(2024, 1, 1), date(2025, 7, 15), True), True, id="last day"),
-        pytest.param(Paper(PaperKind.GI_MARK, "GI1", date(2024, 1, 1), date(2025, 7, 14), True), False, id="expired"),
-        pytest.param(Paper(PaperKind.GI_MARK, "GI1", date(2024, 1, 1), date(2030, 1, 1), False), False, id="claimed"),
-        pytest.param(Paper(PaperKind.GI_MARK, "GI1", date(2025, 7, 16), date(2030, 1, 1), True), False, id="not yet"),
+        pytest.param(Paper(PaperKind.GI_MARK, "GI1", date(2024, 1, 1), date(2025, 7, 15), SEEN), True, id="last day"),
+        pytest.param(Paper(PaperKind.GI_MARK, "GI1", date(2024, 1, 1), date(2025, 7, 14), SEEN), False, id="expired"),
+        pytest.param(Paper(PaperKind.GI_MARK, "GI1", date(2024, 1, 1), date(2030, 1, 1), None), False, id="claimed"),
+        pytest.param(Paper(PaperKind.GI_MARK, "GI1", date(2025, 7, 16), date(2030, 1, 1), SEEN), False, id="not yet"),
+        pytest.param(
+            Paper(PaperKind.GI_MARK, "GI1", date(2024, 1, 1), date(2030, 1, 1), SEEN + timedelta(days=365)),
+            False,
+            id="seen later",
+        ),
+        pytest.param(
+            Paper(PaperKind.GI_MARK, "GI1", date(2024, 1, 1), date(2030, 1, 1), SEEN, SEEN + timedelta(days=9)),
+            False,
+            id="revoked",
+        ),
     ],
 )
 def test_a_mark_is_shown_only_while_it_is_verified_and_valid(paper: Paper, shown: bool) -> None:
@@ -82,10 +94,10 @@ def test_a_mark_is_shown_only_while_it_is_verified_and_valid(paper: Paper, shown
     ("papers", "missing"),
     [
         pytest.param((), LICENCE, id="none"),
-        pytest.param((Paper(LICENCE, "SC1", date(2024, 1, 1), date(2030, 1, 1), True),), None, id="held"),
-        pytest.param((Paper(LICENCE, "SC1", date(2024, 1, 1), date(2025, 7, 14), True),), LICENCE, id="expired"),
-        pytest.param((Paper(LICENCE, "SC1", date(2024, 1, 1), date(2030, 1, 1), False),), LICENCE, id="claimed"),
-        pytest.param((Paper(PaperKind.GI_MARK, "G", date(2024, 1, 1), date(2030, 1, 1), True),), LICENCE, id="another"),
+        pytest.param((Paper(LICENCE, "SC1", date(2024, 1, 1), date(2030, 1, 1), SEEN),), None, id="held"),
+        pytest.param((Paper(LICENCE, "SC1", date(2024, 1, 1), date(2025, 7, 14), SEEN),), LICENCE, id="expired"),
+        pytest.param((Paper(LICENCE, "SC1", date(2024, 1, 1), date(2030, 1, 1), None),), LICENCE, id="claimed"),
+        pytest.param((Paper(PaperKind.GI_MARK, "G", date(2024, 1, 1), date(2030, 1, 1), SEEN),), LICENCE, id="another"),
     ],
 )
 def test_a_licence_gates_the_sale_while_it_is_not_held(papers: tuple[Paper, ...], missing: PaperKind | None) -> None:
