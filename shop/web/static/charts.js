@@ -13,7 +13,7 @@
       tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: (value) => `${shown(value)} ${chart.shown_in}` },
       legend: { top: 0 },
       grid: { left: 8, right: 16, top: 40, bottom: 8, containLabel: true },
-      xAxis: { type: "category", data: chart.labels, axisLabel: { interval: 0, rotate: chart.labels.length > 8 ? 35 : 0, width: 130, overflow: "truncate" } },
+      xAxis: { type: "category", data: chart.labels, axisLabel: { interval: chart.labels.length > 40 ? "auto" : 0, rotate: chart.labels.length > 8 ? 35 : 0, width: 130, overflow: "truncate" } },
       yAxis: { type: "value", axisLabel: { formatter: shown } },
       dataZoom: chart.labels.length > 24 ? [{ type: "inside" }, { type: "slider", height: 16, bottom: 0 }] : [],
       series: chart.series.map((one) => ({
