@@ -122,6 +122,16 @@ def move_listing(
     return advance(session, product, LISTING_LIFE, event, person_id=actor_id, now=now, reason=reason)
 
 
+def check_tiers(tiers: Sequence[tuple[int, int]], valid_from: date, *, now: datetime) -> None:
+    """Raises PriceListNotOrdered unless it starts at one pack, quantities rise and prices fall; PriceListInThePast."""
+    rising = all(few < many and price > cheaper for (few, price), (many, cheaper) in pairwise(tiers))
+    if not tiers or tiers[0][0] != 1 or not rising:
+        raise PriceListNotOrdered
+    today = beijing_day(now)
+    if valid_from < today:
+        raise PriceListInThePast(today=str(today))
+
+
 def set_prices(
     session: Session, product: Product, valid_from: date, tiers: Sequence[tuple[int, int]], *,
     actor_id: int | None, now: datetime, valid_until: date | None = None,
@@ -132,12 +142,7 @@ def set_prices(
 
     Raises PriceListNotOrdered unless it starts at one pack, quantities rise and prices fall; PriceListInThePast.
     """
-    rising = all(few < many and price > cheaper for (few, price), (many, cheaper) in pairwise(tiers))
-    if not tiers or tiers[0][0] != 1 or not rising:
-        raise PriceListNotOrdered
-    today = beijing_day(now)
-    if valid_from < today:
-        raise PriceListInThePast(today=str(today))
+    check_tiers(tiers, valid_from, now=now)
     special = valid_until is not None
     of_product = (PriceTier.product_id == product.id) & (PriceTier.special.is_(special))
     session.execute(delete(PriceTier).where(of_product, PriceTier.valid_from == valid_from))

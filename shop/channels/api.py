@@ -10,15 +10,17 @@ from shop.access.actions import ensure_party
 from shop.access.guard import ALL, EVERYONE, All, Role, allow, current_actor, must_own, reference_version
 from shop.access.models import PartyKind
 from shop.catalog.actions import product_by_sku
-from shop.channels import actions, errors, queries, schemas
-from shop.channels.models import Campaign, Occasion, Partner, PartnerKind, SaleLink
+from shop.catalog.errors import PriceListInThePast, PriceListNotOrdered
+from shop.catalog.models import Firm, Product
+from shop.channels import actions, errors, prices, queries, schemas
+from shop.channels.models import Campaign, NamedPriceList, Occasion, Partner, PartnerKind, SaleLink
 from shop.channels.policies import POLICIES, ChannelPolicy, channel_of_partner
 from shop.channels.reference import WINDOW_DAYS, selling
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
 from shop.kit.errors import NotFoundError
 from shop.kit.http import documented, now
-from shop.kit.schemas import cursor_key, page
+from shop.kit.schemas import PageQuery, cursor_key, page
 
 blueprint = Blueprint(
     "channels", __name__, url_prefix="/api/v1", description="活动、渠道与伙伴 · Campaigns and channels"
@@ -281,3 +283,94 @@ def add_link_rule(body: dict[str, Any]) -> dict[str, Any]:
     with transaction() as session:
         actions.set_link_rule(session, **body, actor_id=current_actor().person_id, now=now())
         return body
+
+
+# -- prices for named buyers -------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/buyer-groups", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.GroupAsked)
+@blueprint.response(201, schemas.GroupAsked)
+@documented(errors=[errors.CodeTaken], example={"code": "SCHOOLS", "name_zh": "学校食堂"})
+def add_group(body: dict[str, Any]) -> dict[str, Any]:
+    """买方分组 · A named list of buyer organisations, for which firms may have prices."""
+    with transaction() as session:
+        prices.add_group(session, **body, actor_id=current_actor().person_id, now=now())
+    return body
+
+
+@blueprint.route("/buyer-groups", methods=["GET"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF)
+@blueprint.response(200, schemas.GroupList)
+def list_groups() -> dict[str, Any]:
+    """买方分组列表 · All groups; who belongs to them only the county reads."""
+    found = prices.groups(db.session())
+    if not current_actor().has(Role.OPERATOR):
+        found = [{name: value for name, value in of.items() if name != "members"} for of in found]
+    return {"items": found}
+
+
+@blueprint.route("/buyer-groups/<string:code>/members", methods=["PUT"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.MembersAsked)
+@blueprint.response(200, schemas.MembersAsked)
+@documented(errors=[NotFoundError, errors.NotABuyer], example={"members": ["U01"]})
+def set_members(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """分组成员 · Who belongs to the group from now on."""
+    with transaction() as session:
+        group = prices.group_by_code(session, code)
+        prices.set_members(session, group, body["members"], actor_id=current_actor().person_id, now=now())
+    return body
+
+
+@blueprint.route("/products/<string:sku>/named-prices", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@blueprint.arguments(schemas.NamedPricesAsked)
+@blueprint.response(201, schemas.NamedPricesState)
+@documented(
+    errors=[NotFoundError, errors.NotABuyer, PriceListNotOrdered, PriceListInThePast],
+    example={
+        "partner": "U01", "valid_from": "2025-08-01", "valid_until": "2025-10-01",
+        "tiers": [{"min_quantity": 1, "price_fen": 3680}],
+    },
+)  # fmt: skip
+def set_named_prices(body: dict[str, Any], sku: str) -> dict[str, Any]:
+    """专属价 · Prices of your product for one buyer or one group, with tiers; nobody else sees or gets them."""
+    tiers = [(tier["min_quantity"], tier["price_fen"]) for tier in body["tiers"]]
+    with transaction() as session:
+        product = product_by_sku(session, sku, lock=True)
+        must_own(current_actor(), {Role.FIRM_STAFF: session.get_one(Firm, product.firm_id).party_id}, what=sku)
+        made = prices.set_named_prices(
+            session, product, tiers, body["valid_from"], body["valid_until"], partner=body["partner"],
+            group=body["group"], actor_id=current_actor().person_id, now=now(),
+        )  # fmt: skip
+        return {"id": made.id}
+
+
+@blueprint.route("/named-prices", methods=["GET"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.NamedPricesPage)
+def list_named_prices(query: dict[str, Any]) -> dict[str, object]:
+    """专属价列表 · Lists for named buyers, newest first: a firm those of its goods, a buyer those for itself."""
+    limit = query["limit"]
+    rows = prices.named_prices(db.session(), current_actor(), limit=limit + 1, before=cursor_key(query["cursor"]))
+    return page(rows, limit, key=lambda row: int(row["id"]))
+
+
+@blueprint.route("/named-prices/<int:list_id>/end", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@blueprint.response(200, schemas.NamedPricesState)
+@documented(errors=[NotFoundError])
+def end_named_prices(list_id: int) -> dict[str, Any]:
+    """停用专属价 · The list holds no more from today on; orders keep what they took from it."""
+    with transaction() as session:
+        found = session.get(NamedPriceList, list_id, with_for_update=True)
+        if found is None:
+            raise NotFoundError(what="list_id")
+        product = session.get_one(Product, found.product_id)
+        owner = session.get_one(Firm, product.firm_id).party_id
+        must_own(current_actor(), {Role.FIRM_STAFF: owner}, what="list_id")
+        prices.end_named_prices(session, found, product, actor_id=current_actor().person_id, now=now())
+    return {"id": list_id}

@@ -4,7 +4,7 @@ from shop.kit.errors import DomainError, MoveRefusedError, NotFoundError
 
 __all__ = [
     "AlreadyPartner", "CodeTaken", "FeeTaken", "MoveRefusedError", "NoCampaign", "NoLinks", "NoStorefront",
-    "NotFoundError", "OccasionOfAnother", "RewardRefused", "RuleTaken",
+    "NotABuyer", "NotFoundError", "OccasionOfAnother", "RewardRefused", "RuleTaken",
 ]  # fmt: skip
 
 
@@ -91,3 +91,13 @@ class RuleTaken(DomainError):
     title_zh, title_en = "该日规则已存在", "Rule taken"
     zh = "自 {valid_from} 起的链接规则已存在。"
     en = "There is a rule for links from {valid_from} on already."
+
+
+class NotABuyer(DomainError):
+    """Only who buys for itself by price lists has prices of its own."""
+
+    code = "not-a-buyer"
+    status = 422
+    title_zh, title_en = "不是按价目采购的单位", "Not a buyer by price lists"
+    zh = "{partner} 不按价目表为自己采购，不能为它定价。"
+    en = "{partner} does not buy for itself by price lists and has no prices of its own."

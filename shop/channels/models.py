@@ -286,3 +286,59 @@ class LinkRule(Model):
     valid_from: Mapped[date] = mapped_column(unique=True)
     window_days: Mapped[Small]
     ranking: Mapped[bool] = mapped_column(server_default="false")
+
+
+class BuyerGroup(Model):
+    """A named list of buyer organisations, kept by the county, for which firms may have prices."""
+
+    __tablename__ = "buyer_groups"
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    name_zh: Mapped[Name]
+
+
+class BuyerGroupMember(Model):
+    """A partner who buys for itself belongs to a group of buyers."""
+
+    __tablename__ = "buyer_group_members"
+    __table_args__ = (Index(None, "partner_id"),)
+
+    group_id: Mapped[Ref] = mapped_column(ForeignKey("buyer_groups.id"), primary_key=True)
+    partner_id: Mapped[Ref] = mapped_column(ForeignKey("partners.id"), primary_key=True)
+
+
+class NamedPriceList(Model):
+    """Prices of a product for one buyer or one group, from a day (inclusive) until a day (exclusive; None = open).
+
+    Its tiers never change, so what an order took from it can be read for ever; another price is another list.
+    """
+
+    __tablename__ = "named_price_lists"
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(partner_id, group_id) = 1", name="for_one_audience"),
+        CheckConstraint("valid_until >= valid_from", name="validity_ordered"),
+        Index(None, "product_id"),
+    )
+
+    id: Mapped[Id]
+    product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"))
+    partner_id: Mapped[Ref | None] = mapped_column(ForeignKey("partners.id"))
+    group_id: Mapped[Ref | None] = mapped_column(ForeignKey("buyer_groups.id"))
+    valid_from: Mapped[date]
+    valid_until: Mapped[date | None]
+    set_at: Mapped[Instant]
+
+
+class NamedPriceTier(Model):
+    """Fen for a pack from `min_quantity` packs on, in a list for a named buyer or group. Append-only."""
+
+    __tablename__ = "named_price_tiers"
+    __table_args__ = (
+        CheckConstraint("min_quantity >= 1", name="min_quantity_positive"),
+        CheckConstraint("price_fen > 0", name="price_positive"),
+    )
+
+    list_id: Mapped[Ref] = mapped_column(ForeignKey("named_price_lists.id"), primary_key=True)
+    min_quantity: Mapped[int] = mapped_column(primary_key=True)
+    price_fen: Mapped[Fen]

@@ -7,13 +7,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shop.catalog.models import Category
+from shop.catalog.reference import CatalogProduct
 from shop.channels.models import (
+    BuyerGroupMember,
     Campaign,
     CampaignProduct,
     Channel,
     ChannelKind,
     FeeRate,
     LinkRule,
+    NamedPriceList,
+    NamedPriceTier,
     Occasion,
     OccasionKind,
     OccasionStatus,
@@ -80,6 +84,26 @@ class LinkRow:
     product_id: int | None
 
 
+@dataclass(frozen=True)
+class NamedPrices:
+    """A price list for one buyer (`partner_id`) or one group: (packs from which on, fen for a pack), rising."""
+
+    list_id: int
+    partner_id: int | None
+    group_id: int | None
+    valid_from: date
+    valid_until: date | None
+    rungs: tuple[tuple[int, int], ...]
+
+    def holds(self, day: date) -> bool:
+        """Whether it is valid on `day`."""
+        return self.valid_from <= day and (self.valid_until is None or day < self.valid_until)
+
+    def price_for(self, quantity: int) -> int:
+        """Fen for a pack when `quantity` are bought: the deepest rung reached."""
+        return [fen for packs, fen in self.rungs if packs <= max(quantity, 1)][-1]
+
+
 #: Days for which an opened link counts where the county has set no rule.
 WINDOW_DAYS = 7
 
@@ -99,6 +123,33 @@ class Selling:
     fees: tuple[tuple[int, Category | None, date, int], ...]
     link_rules: tuple[tuple[date, int, bool], ...]
     campaign_products: dict[int, frozenset[int]] = field(default_factory=dict)
+    named_prices: dict[int, tuple[NamedPrices, ...]] = field(default_factory=dict)
+    groups_of: dict[int, frozenset[int]] = field(default_factory=dict)
+
+    def named_for(self, product_id: int, partner_id: int, quantity: int, day: date) -> NamedPrices | None:
+        """The list by which this buyer buys `quantity` packs on `day`: his own, else that of a group of his.
+
+        The youngest of each audience; of several groups the one that is cheapest for the quantity. None = the general
+        list.
+        """
+        holding = [prices for prices in self.named_prices.get(product_id, ()) if prices.holds(day)]
+        own = [prices for prices in holding if prices.partner_id == partner_id]
+        if own:
+            return max(own, key=lambda prices: (prices.valid_from, prices.list_id))
+        youngest: dict[int, NamedPrices] = {}
+        groups = self.groups_of.get(partner_id, frozenset())
+        for prices in sorted(holding, key=lambda prices: (prices.valid_from, prices.list_id)):
+            if prices.group_id is not None and prices.group_id in groups:
+                youngest[prices.group_id] = prices
+        cheapest = sorted(youngest.values(), key=lambda prices: (prices.price_for(quantity), prices.list_id))
+        return cheapest[0] if cheapest else None
+
+    def rungs_for(
+        self, product: CatalogProduct, partner_id: int, quantity: int, day: date
+    ) -> tuple[tuple[int, int], ...]:
+        """The tiers by which this buyer buys: (packs from which on, fen for a pack)."""
+        named = self.named_for(product.product_id, partner_id, quantity, day)
+        return named.rungs if named else tuple((tier.min_quantity, tier.price_fen) for tier in product.tiers_on(day))
 
     def window_days(self, day: date) -> int:
         """For how many days an opened link counts for an order of `day`: the youngest rule."""
@@ -178,6 +229,9 @@ def _load(session: Session, version: int) -> Selling:
     about: dict[int, set[int]] = {}
     for campaign_id, product_id in session.execute(select(CampaignProduct.campaign_id, CampaignProduct.product_id)):
         about.setdefault(campaign_id, set()).add(product_id)
+    groups_of: dict[int, set[int]] = {}
+    for group_id, partner_id in session.execute(select(BuyerGroupMember.group_id, BuyerGroupMember.partner_id)):
+        groups_of.setdefault(partner_id, set()).add(group_id)
     return Selling(
         version=version,
         channel_ids={c.kind: c.id for c in session.scalars(select(Channel))},
@@ -192,10 +246,24 @@ def _load(session: Session, version: int) -> Selling:
         },
         fees=tuple((f.partner_id, f.category, f.valid_from, f.rate_bp) for f in session.scalars(select(FeeRate))),
         campaign_products={campaign_id: frozenset(ids) for campaign_id, ids in about.items()},
+        named_prices=_named_prices(session),
+        groups_of={partner_id: frozenset(ids) for partner_id, ids in groups_of.items()},
         link_rules=tuple(
             (rule.valid_from, rule.window_days, rule.ranking) for rule in session.scalars(select(LinkRule))
         ),
     )
+
+
+def _named_prices(session: Session) -> dict[int, tuple[NamedPrices, ...]]:
+    rungs: dict[int, list[tuple[int, int]]] = {}
+    for tier in session.scalars(select(NamedPriceTier).order_by(NamedPriceTier.min_quantity)):
+        rungs.setdefault(tier.list_id, []).append((tier.min_quantity, tier.price_fen))
+    found: dict[int, list[NamedPrices]] = {}
+    for of in session.scalars(select(NamedPriceList)):
+        found.setdefault(of.product_id, []).append(
+            NamedPrices(of.id, of.partner_id, of.group_id, of.valid_from, of.valid_until, tuple(rungs[of.id]))
+        )
+    return {product_id: tuple(lists) for product_id, lists in found.items()}
 
 
 kept = Kept(_load)

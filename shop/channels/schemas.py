@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.catalog.models import Category
-from shop.catalog.schemas import Flag
+from shop.catalog.schemas import MAX_TIERS, BareTier, Flag, TierAsked
 from shop.channels.models import PartnerKind
 from shop.kit.schemas import Code, Day, PageQuery, StrictSchema, Text, Whole
 
@@ -184,3 +184,75 @@ class LinkRuleList(Schema):
 
     items = fields.List(fields.Nested(LinkRuleAsked))
     default_window_days = fields.Integer()
+
+
+class GroupAsked(StrictSchema):
+    """A named list of buyer organisations."""
+
+    code = Code(required=True)
+    name_zh = Text(required=True)
+
+
+class MembersAsked(StrictSchema):
+    """Codes of the partners who belong to the group from now on."""
+
+    members = fields.List(Code(), required=True, validate=validate.Length(max=500))
+
+
+class GroupOut(Schema):
+    """A group; its members only for the county."""
+
+    code = fields.String()
+    name_zh = fields.String()
+    members = fields.List(fields.String())
+
+
+class GroupList(Schema):
+    """All groups."""
+
+    items = fields.List(fields.Nested(GroupOut))
+
+
+class NamedPricesAsked(StrictSchema):
+    """Prices for one `partner` or one `group`, from a day until a day (that day excluded; null = until ended)."""
+
+    partner = Code(load_default=None)
+    group = Code(load_default=None)
+    valid_from = Day(required=True)
+    valid_until = Day(required=True, allow_none=True)
+    tiers = fields.List(fields.Nested(TierAsked), required=True, validate=validate.Length(min=1, max=MAX_TIERS))
+
+    @validates_schema
+    def one_audience_and_days_in_order(self, data: dict[str, Any], **_: Any) -> None:
+        """One audience, and an end after the beginning."""
+        if (data["partner"] is None) == (data["group"] is None):
+            raise ValidationError("Give partner or group, one of them.", "partner")
+        if data["valid_until"] is not None and data["valid_until"] <= data["valid_from"]:
+            raise ValidationError("Must be after the first day.", "valid_until")
+
+
+class NamedPricesOut(Schema):
+    """A price list for a buyer or a group. `group`: only for firm and county."""
+
+    id = fields.Integer()
+    sku = fields.String()
+    firm = fields.String()
+    audience = fields.String()
+    partner = fields.String(allow_none=True)
+    group = fields.String(allow_none=True)
+    valid_from = fields.Date()
+    valid_until = fields.Date(allow_none=True)
+    tiers = fields.List(fields.Nested(BareTier))
+
+
+class NamedPricesPage(Schema):
+    """A page of lists, newest first."""
+
+    items = fields.List(fields.Nested(NamedPricesOut))
+    next = fields.String(allow_none=True)
+
+
+class NamedPricesState(Schema):
+    """The number of a list."""
+
+    id = fields.Integer()

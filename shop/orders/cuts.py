@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from shop.agreements.models import Side
 from shop.catalog.reference import Catalog
 from shop.channels.actions import may_approve
-from shop.channels.models import Coupon
+from shop.channels.models import Coupon, NamedPriceTier
 from shop.channels.policies import Approval, Payer, Price
 from shop.kit.errors import NotFoundError
 from shop.kit.jobs import enqueue
@@ -86,7 +86,7 @@ def plan_cut(
         price_fen = line.price_fen
         gone = mine.get(line.id, 0) + (packs or 0 if by is Side.BUYER else 0)
         if gone and policy_of(order).price is Price.TIERS:
-            tier = goods.by_id[line.product_id].price_for(max((line.quantity or 0) - gone, 1), order.placed_on)
+            tier = _tier(session, line, goods, max((line.quantity or 0) - gone, 1), order)
             price_fen = max(price_fen, tier or 0)
         cost = standing_amount(line, line.standing_g - weight_g, price_fen)
         # Fewer packs never cost more than more packs did.
@@ -95,6 +95,18 @@ def plan_cut(
     if by is Side.BUYER:
         _coupon_holds(session, order, lines, taken)
     return taken
+
+
+def _tier(session: Session, line: OrderLine, goods: Catalog, packs: int, order: Order) -> int | None:
+    """Fen for a pack of `packs` by the list from which the line's price came."""
+    if line.price_list_id is None:
+        return goods.by_id[line.product_id].price_for(packs, order.placed_on)
+    return session.scalar(
+        select(NamedPriceTier.price_fen)
+        .where(NamedPriceTier.list_id == line.price_list_id, NamedPriceTier.min_quantity <= packs)
+        .order_by(NamedPriceTier.min_quantity.desc())
+        .limit(1)
+    )
 
 
 def cut(

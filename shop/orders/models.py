@@ -51,6 +51,18 @@ class PriceBasis(StrEnum):
     LINE = "line"
 
 
+class PriceSource(StrEnum):
+    """Where the price of a line came from, frozen with the line. None on lines of before this was recorded."""
+
+    GENERAL = "general"  # the list of the day, a campaign's included
+    BUYER = "buyer"  # a list for this buyer
+    GROUP = "group"  # a list for a group of buyers
+    OFFER = "offer"  # the occasion's own price
+    QUOTE = "quote"  # a firm's offer that the buyer accepted
+    AGREEMENT = "agreement"
+    OUTSIDE = "outside"  # paid elsewhere
+
+
 _FITTING_KINDS = " OR ".join(
     f"(channel_kind = '{channel}' AND partner_kind = '{partner}')"
     for channel, partner in (
@@ -161,6 +173,11 @@ class OrderLine(Model):
     __tablename__ = "order_lines"
     __table_args__ = (
         one_of("price_basis", PriceBasis),
+        one_of("price_source", PriceSource),
+        CheckConstraint(
+            "(price_list_id IS NOT NULL) = (coalesce(price_source, 'general') IN ('buyer', 'group'))",
+            name="named_list_for_named_price",
+        ),
         ForeignKeyConstraint(["order_id", "firm_id"], ["orders.id", "orders.firm_id"]),
         ForeignKeyConstraint(["product_id", "firm_id"], ["products.id", "products.firm_id"]),
         UniqueConstraint("order_id", "product_id"),
@@ -196,6 +213,8 @@ class OrderLine(Model):
     quantity: Mapped[int | None]
     weight_g: Mapped[Grams]
     price_basis: Mapped[PriceBasis]
+    price_source: Mapped[PriceSource | None]
+    price_list_id: Mapped[Ref | None] = mapped_column(ForeignKey("named_price_lists.id"))
     price_fen: Mapped[Fen]
     amount_fen: Mapped[Fen]
     discount_fen: Mapped[Fen] = mapped_column(server_default="0")

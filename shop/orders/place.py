@@ -37,7 +37,7 @@ from shop.orders.errors import (
     PerBuyerCap,
     PresaleNotOpen,
 )
-from shop.orders.models import OrderStatus, PaymentTerms
+from shop.orders.models import OrderStatus, PaymentTerms, PriceSource
 from shop.orders.pricing import Packed, PricedLine, by_the_kg, by_the_pack, goods_total
 from shop.stock.actions import TAKE_CTE, known_shortage, shortage
 from shop.stock.presales import PresaleRow, take
@@ -143,7 +143,7 @@ def preview_order(request: Request, *, goods: Catalog, selling: Selling, now: da
     products = [sellable_product(goods, sku, way.policy, day, ahead=ahead) for sku in asked]
     if request.presale is not None:
         _fits_presale(request.presale, way.policy, products, day)
-    priced = [_price(product, asked[product.sku], way, day, offered.get(product.sku)) for product in products]
+    priced = [_price(product, asked[product.sku], way, day, offered.get(product.sku), selling) for product in products]
     _one_firm(products)
     _not_too_large(priced)
     return Preview(way, tuple(products), tuple(priced), request.presale)
@@ -336,26 +336,37 @@ def packed(product: CatalogProduct) -> Packed:
     return Packed(product.product_id, product.sku, product.name_zh, product.unit_zh, product.net_weight_g)
 
 
-def _price(product: CatalogProduct, quantity: int, way: Way, day: date, offered_fen: int | None) -> PricedLine:
-    """A line at the server's price, by the policy's price axis; an accepted offer stands for bulk tiers only."""
+def _price(
+    product: CatalogProduct, quantity: int, way: Way, day: date, offered_fen: int | None, selling: Selling
+) -> PricedLine:
+    """A line at the server's price, by the policy's price axis; an accepted offer stands for bulk tiers only.
+
+    Tiers are those of the buyer's own list, else of a group of his, else the general ones (docs/rules.md).
+    """
     price: int | None
+    source, list_id = PriceSource.GENERAL, None
     match way.policy.price:
         case Price.LIST:
             price = product.price_for(1, day)
+        case Price.TIERS if offered_fen:
+            price, source = offered_fen, PriceSource.QUOTE
         case Price.TIERS:
-            price = offered_fen or product.price_for(quantity, day)
+            named = selling.named_for(product.product_id, way.partner.partner_id, quantity, day)
+            price = named.price_for(quantity) if named else product.price_for(quantity, day)
+            if named:
+                source, list_id = PriceSource.GROUP if named.group_id else PriceSource.BUYER, named.list_id
         case Price.OFFER:
             offer = way.occasion.offers.get(product.product_id) if way.occasion else None
             if offer and offer.per_buyer_cap and quantity > offer.per_buyer_cap:
                 raise PerBuyerCap(sku=product.sku, cap=offer.per_buyer_cap, had=0, unit=product.unit_zh)
-            price = offer.price_fen if offer else None
+            price, source = offer.price_fen if offer else None, PriceSource.OFFER
         case Price.AGREEMENT:
             price = None
         case _:
             assert_never(way.policy.price)
     if price is None:
         raise NotForSale(sku=product.sku)
-    return by_the_pack(packed(product), quantity, price)
+    return by_the_pack(packed(product), quantity, price, source, list_id)
 
 
 @dataclass(frozen=True)
@@ -424,17 +435,18 @@ PLACE = Direct(
     ), lines AS (
         INSERT INTO order_lines (
             order_id, firm_id, position, product_id, name_zh, unit_zh, unit_weight_g, quantity, weight_g, price_basis,
-            price_fen, amount_fen, discount_fen, reservation_id)
+            price_fen, amount_fen, discount_fen, price_source, price_list_id, reservation_id)
         SELECT placed.id, :firm_id, line.position, line.product_id, line.name_zh, line.unit_zh, line.unit_weight_g,
             line.quantity, line.weight_g, line.price_basis, line.price_fen, line.amount_fen,
-            line.discount_fen, held.id
+            line.discount_fen, line.price_source, line.price_list_id, held.id
         FROM placed, unnest(
             CAST(:line_products AS bigint[]), CAST(:line_names AS text[]), CAST(:line_units AS text[]),
             CAST(:line_unit_weights AS bigint[]), CAST(:line_quantities AS bigint[]), CAST(:line_weights AS bigint[]),
             CAST(:line_bases AS text[]), CAST(:line_prices AS bigint[]), CAST(:line_amounts AS bigint[]),
-            CAST(:line_discounts AS bigint[])
+            CAST(:line_discounts AS bigint[]), CAST(:line_sources AS text[]), CAST(:line_lists AS bigint[])
         ) WITH ORDINALITY AS line (product_id, name_zh, unit_zh, unit_weight_g, quantity, weight_g, price_basis,
-                                   price_fen, amount_fen, discount_fen, position)
+                                   price_fen, amount_fen, discount_fen, price_source, price_list_id,
+                                   position)
         LEFT JOIN taken ON taken.product_id = line.product_id LEFT JOIN held ON held.pool_id = taken.pool_id
     ), told AS (
         INSERT INTO history (entity_type, entity_id, at, person_id, event, to_state)
@@ -510,6 +522,8 @@ def _write(
             **line_columns(lines),
             "line_bases": [line.price_basis.value for line in lines],
             "line_prices": [line.price_fen for line in lines],
+            "line_sources": [line.source.value for line in lines],
+            "line_lists": [line.price_list_id for line in lines],
             "line_discounts": list(discount.by_line) if discount else [0] * len(lines),
         },
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from shop.kit.money import price_of
-from shop.orders.models import PriceBasis
+from shop.orders.models import PriceBasis, PriceSource
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class PricedLine:
     price_basis: PriceBasis
     price_fen: int
     amount_fen: int
+    source: PriceSource
+    price_list_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,28 +38,40 @@ class Packed:
 
 
 def _line(
-    product: Packed, quantity: int | None, weight_g: int, basis: PriceBasis, price: int, total: int
+    product: Packed,
+    quantity: int | None,
+    weight_g: int,
+    basis: PriceBasis,
+    price: int,
+    total: int,
+    source: PriceSource,
+    list_id: int | None = None,
 ) -> PricedLine:
     return PricedLine(
         product_id=product.product_id, sku=product.sku, name_zh=product.name_zh, unit_zh=product.unit_zh,
         unit_weight_g=product.net_weight_g, quantity=quantity, weight_g=weight_g, price_basis=basis, price_fen=price,
-        amount_fen=total,
+        amount_fen=total, source=source, price_list_id=list_id,
     )  # fmt: skip
 
 
-def by_the_pack(product: Packed, quantity: int, price_fen: int) -> PricedLine:
+def by_the_pack(
+    product: Packed, quantity: int, price_fen: int, source: PriceSource, list_id: int | None = None
+) -> PricedLine:
     """`quantity` packs at `price_fen` a pack: amount = quantity x price, exactly."""
-    return _line(product, quantity, quantity * product.net_weight_g, PriceBasis.PACK, price_fen, quantity * price_fen)
+    weight_g, total = quantity * product.net_weight_g, quantity * price_fen
+    return _line(product, quantity, weight_g, PriceBasis.PACK, price_fen, total, source, list_id)
 
 
 def by_the_kg(product: Packed, weight_g: int, fen_per_kg: int) -> PricedLine:
     """`weight_g` grams at `fen_per_kg`: amount half up to the fen (purchase agreements)."""
-    return _line(product, None, weight_g, PriceBasis.KG, fen_per_kg, price_of(weight_g, fen_per_kg))
+    total = price_of(weight_g, fen_per_kg)
+    return _line(product, None, weight_g, PriceBasis.KG, fen_per_kg, total, PriceSource.AGREEMENT)
 
 
 def by_the_line(product: Packed, quantity: int, amount_fen: int) -> PricedLine:
     """`quantity` packs that were paid with `amount_fen` elsewhere: the amount need not be a multiple of anything."""
-    return _line(product, quantity, quantity * product.net_weight_g, PriceBasis.LINE, amount_fen, amount_fen)
+    weight_g = quantity * product.net_weight_g
+    return _line(product, quantity, weight_g, PriceBasis.LINE, amount_fen, amount_fen, PriceSource.OUTSIDE)
 
 
 def accepted_amount(line_amount_fen: int, line_weight_g: int, accepted_g: int) -> int:

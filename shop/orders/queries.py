@@ -99,7 +99,14 @@ def _lines(session: Session, order_ids: list[int]) -> dict[int, list[dict[str, A
     )
     for line, sku in rows:
         shown = {column.key: getattr(line, column.key) for column in OrderLine.__table__.columns}
-        lines[line.order_id].append(shown | {"sku": sku, "price_basis": line.price_basis.value})
+        lines[line.order_id].append(
+            shown
+            | {
+                "sku": sku,
+                "price_basis": line.price_basis.value,
+                "price_source": line.price_source and line.price_source.value,
+            }
+        )
     return lines
 
 

@@ -283,6 +283,10 @@ class LineOut(Schema):
     unit_zh = fields.String()
     weight_g = fields.Integer()
     price_basis = fields.String(metadata={"description": "pack, kg or line: what price_fen is for"})
+    price_source = fields.String(
+        allow_none=True, metadata={"description": "which list the price came from; null: not recorded then"}
+    )
+    price_list_id = fields.Integer(allow_none=True, metadata={"description": "the list for a named buyer or group"})
     price_fen = fields.Integer()
     amount_fen = fields.Integer()
     dispatched_g = fields.Integer()

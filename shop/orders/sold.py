@@ -100,9 +100,9 @@ _PLACE_SOLD = text(
     ), lines AS (
         INSERT INTO order_lines (
             order_id, firm_id, position, product_id, name_zh, unit_zh, unit_weight_g, quantity, weight_g, price_basis,
-            price_fen, amount_fen, reservation_id)
+            price_source, price_fen, amount_fen, reservation_id)
         SELECT order_id, firm_id, 1, product_id, name_zh, unit_zh, unit_weight_g, quantity, weight_g, 'line',
-            amount_fen, amount_fen, reservation_id
+            'outside', amount_fen, amount_fen, reservation_id
         FROM sold
     ), told AS (
         INSERT INTO history (entity_type, entity_id, at, person_id, event, to_state)

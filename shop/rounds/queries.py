@@ -11,14 +11,18 @@ from sqlalchemy.orm import Session
 
 from shop.access.actions import masked_phone
 from shop.access.guard import ALL, Actor, Owner, Role, scope
-from shop.catalog.reference import Catalog, CatalogProduct
+from shop.catalog.reference import Catalog
 from shop.channels.models import Partner
+from shop.channels.reference import selling
 from shop.kit.errors import NotFoundError
 from shop.kit.money import per_jin, split
 from shop.orders.models import Order, OrderLine
 from shop.orders.states import STATE_ZH as ORDER_ZH
 from shop.rounds.models import EntryLine, HandOut, Round, RoundEntry, RoundProduct
 from shop.rounds.states import STATE_ZH
+
+#: Tiers: (packs from which on, fen for a pack), rising.
+Rungs = tuple[tuple[int, int], ...]
 
 #: Whose a round is: of the unit that buys. The county sees figures, never names.
 OWNERS: dict[Role, Owner] = {Role.OPERATOR: ALL, Role.BUYER: Partner.party_id}
@@ -102,7 +106,7 @@ def _products(session: Session, round_ids: Sequence[int], goods: Catalog, day: d
         .subquery()
     )
     rows = session.execute(
-        select(RoundProduct, func.coalesce(asked.c.packs, 0), OrderLine.price_fen)
+        select(RoundProduct, func.coalesce(asked.c.packs, 0), OrderLine.price_fen, Round.partner_id)
         .join(Round, Round.id == RoundProduct.round_id)
         .outerjoin(asked, (asked.c.round_id == RoundProduct.round_id) & (asked.c.product_id == RoundProduct.product_id))
         .outerjoin(
@@ -112,9 +116,11 @@ def _products(session: Session, round_ids: Sequence[int], goods: Catalog, day: d
         .order_by(RoundProduct.round_id, RoundProduct.position)
     )
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for offered, packs, ordered_fen in rows:
+    sales = selling(session, goods.version)
+    for offered, packs, ordered_fen, partner_id in rows:
         product = goods.by_id[offered.product_id]
-        price_fen = ordered_fen or product.price_for(max(int(packs), 1), day) or 0
+        rungs = sales.rungs_for(product, partner_id, max(int(packs), 1), day)
+        price_fen = ordered_fen or _reached(rungs, int(packs))
         found[offered.round_id].append(
             {
                 "sku": product.sku,
@@ -128,16 +134,21 @@ def _products(session: Session, round_ids: Sequence[int], goods: Catalog, day: d
                 "price_fen": price_fen,
                 "price_per_jin_fen": per_jin(price_fen, product.net_weight_g),
                 "amount_fen": int(packs) * price_fen,
-                "next_tier": None if ordered_fen else _next_tier(product, int(packs), day),
+                "next_tier": None if ordered_fen else _next_tier(rungs, int(packs)),
             }
         )
     return found
 
 
-def _next_tier(product: CatalogProduct, packs: int, day: date) -> dict[str, int] | None:
+def _reached(rungs: Rungs, packs: int) -> int:
+    """Fen for a pack of so many, one at least; 0 without a price."""
+    return next((fen for least, fen in reversed(rungs) if least <= max(packs, 1)), 0)
+
+
+def _next_tier(rungs: Rungs, packs: int) -> dict[str, int] | None:
     """The tier above: packs still missing, and its price in fen."""
-    above = [tier for tier in product.tiers_on(day) if tier.min_quantity > max(packs, 1)]
-    return {"missing_packs": above[0].min_quantity - packs, "price_fen": above[0].price_fen} if above else None
+    above = [(least, fen) for least, fen in rungs if least > max(packs, 1)]
+    return {"missing_packs": above[0][0] - packs, "price_fen": above[0][1]} if above else None
 
 
 @dataclass
@@ -231,11 +242,15 @@ def distribution(session: Session, round_id: int, *, goods: Catalog, day: date) 
     offered = session.scalars(
         select(RoundProduct.product_id).where(RoundProduct.round_id == round_id).order_by(RoundProduct.position)
     ).all()
+    sales = selling(session, goods.version)
+    partner_id = session.execute(select(Round.partner_id).where(Round.id == round_id)).scalar_one()
     loose = []
     for product_id in offered:
         product, line, wanted = goods.by_id[product_id], ordered.get(product_id), asked[product_id]
         accepted = line is not None and line.accepted_g is not None
-        price_fen = line.price_fen if line else product.price_for(max(sum(wanted.values()), 1), day) or 0
+        packs = sum(wanted.values())
+        rungs = sales.rungs_for(product, partner_id, max(packs, 1), day)
+        price_fen = line.price_fen if line else _reached(rungs, packs)
         got = _shared(wanted, line) if line is not None and accepted else {}
         for entry_id, quantity in wanted.items():
             received = got.get(entry_id, 0) if accepted else None

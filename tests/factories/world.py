@@ -41,9 +41,12 @@ from shop.catalog.models import (
     ProductStatus,
 )
 from shop.channels.models import (
+    BuyerGroup,
     Campaign,
     Channel,
     ChannelKind,
+    NamedPriceList,
+    NamedPriceTier,
     Occasion,
     OccasionKind,
     OccasionStatus,
@@ -241,6 +244,9 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
     cadre = writer.partner(PartnerKind.CADRE, f"G0{n}", parties[PartyKind.CADRE])
     unit = writer.partner(PartnerKind.UNIT, f"U0{n}", parties[PartyKind.BUYER])
     enterprise = writer.partner(PartnerKind.ENTERPRISE, f"B0{n}", parties[PartyKind.BUYER])
+    group = writer.add(BuyerGroup(code=f"GROUP-{n}", name_zh=f"{n}组（示例）"))
+    prices = writer.add(NamedPriceList(product_id=product.id, partner_id=unit.id, valid_from=TODAY, set_at=NOW))
+    writer.add(NamedPriceTier(list_id=prices.id, min_quantity=1, price_fen=2_900 + n))
     shop = writer.partner(PartnerKind.SHOP, f"S0{n}", parties[PartyKind.SHOP])
     writer.add(
         Marketplace(partner_id=shop.id, partner_kind=shop.kind, profile=template("douyin"), receipt_days=10,
@@ -296,6 +302,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
     writer.add(InquiryLine(inquiry_id=inquiry.id, position=1, product_id=product.id, quantity=4, price_fen=3_300))
     side.things = {
         "township": township.code, "village": village.code, "firm": firm.code, "product": product.sku,
+        "group": group.code, "price_list": prices.id,
         "household": household.code, "delivery": delivery.code, "lot": lot.code, "partner": host.code,
         "session": session.code, "link": link.code, "agreement": agreement.code, "payment": payment.number,
         "order": live.number, "cadre_order": helped.number, "unit_order": bulk.number, "shop": shop.code,

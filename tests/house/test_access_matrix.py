@@ -114,6 +114,12 @@ MATRIX: dict[str, Access] = {
     "campaigns.show_progress": row(
         "operator county_manager township_manager", code="campaign", both="operator county_manager township_manager"
     ),
+    "channels.add_group": row("operator"),
+    "channels.list_groups": row("operator firm_staff"),
+    "channels.set_members": row("operator", code="group", both="operator"),
+    "channels.set_named_prices": row("firm_staff", sku="product"),
+    "channels.list_named_prices": row("operator firm_staff buyer"),
+    "channels.end_named_prices": row("firm_staff", list_id="price_list"),
     "channels.list_campaigns": row("everybody"),
     "channels.add_campaign": row("operator"),
     "channels.list_channels": row("everybody"),
