@@ -6,6 +6,7 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
+from shop.kit.db import transaction
 from shop.reports import jobs, parts, rollups
 from shop.reports.models import PartWork, Rollup
 from tasks.registry import Done, Kind, runs
@@ -77,3 +78,31 @@ def work_on_parts(session: Session, *, now: datetime) -> int:
         )  # fmt: skip
         DIFFERENCES.labels(done.rollup.value).inc(len(done.differences))
     return 1
+
+
+@runs(jobs.MAKE_EXPORT, Kind.ERRAND, by_the_clock=False)
+def make_export(export_id: int, *, now: datetime) -> None:
+    """A long table as a file: read in one transaction, written outside of any, kept in another."""
+    # Here, not above: a worker that makes no file loads no writer of files.
+    from shop.reports import exports
+
+    with transaction() as session:
+        begun = exports.gather(session, export_id)
+    if begun is None:
+        return
+
+    def told(rows: int) -> None:
+        with transaction() as session:
+            exports.tell(session, export_id, rows)
+
+    body = exports.written(*begun, told)
+    with transaction() as session:
+        exports.finish(session, export_id, body, now=now)
+
+
+@runs(jobs.FORGET_EXPORTS, Kind.DAILY, by_the_clock=False)
+def forget_exports(session: Session, _: date, *, now: datetime) -> Done:
+    """Files whose time is over."""
+    from shop.reports import exports
+
+    return Done(exports.forget(session, now=now))

@@ -14,6 +14,7 @@ from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS, END_PRESALES, EXPIR
 from shop.payments.jobs import NOTIFY_AGAIN
 from shop.reports.jobs import (
     COMPARE_ROLLUPS,
+    FORGET_EXPORTS,
     REFRESH_AGREEMENTS,
     REFRESH_COSTS,
     REFRESH_INCOME,
@@ -75,6 +76,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     DailyAt(COMPARE_ROLLUPS, time(2, 30)),
     DailyAt(FIND_SIGNS, time(4, 30)),
     DailyAt(FORGET_OLD, time(3, 30)),
+    DailyAt(FORGET_EXPORTS, time(3, 35)),
     DailyAt(FORGET_PEOPLE, time(3, 40)),
     DailyAt(FORGET_RECORDINGS, time(3, 50)),
 )

@@ -5,8 +5,20 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from shop.access import guard
 from shop.access.guard import Actor
 from shop.access.models import Grant, Party, Person
+
+
+def acting(session: Session, person_id: int) -> Actor:
+    """A person with the grants that he has now, for work done on his behalf later; none while he is disabled."""
+    rows = session.execute(
+        select(Grant.role, Grant.party_id, Grant.party_kind)
+        .join(Person, Person.id == Grant.person_id)
+        .where(Person.id == person_id, Person.disabled_at.is_(None))
+        .order_by(Grant.id)
+    )
+    return Actor(person_id, tuple(guard.Grant(*row) for row in rows))
 
 
 def me(session: Session, actor: Actor) -> dict[str, Any]:

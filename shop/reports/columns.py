@@ -6,6 +6,7 @@ Amounts stay whole fen and grams until they are shown; a figure that is not ther
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from shop.kit.money import kilograms, yuan
@@ -76,12 +77,10 @@ def totalled(columns: Sequence[Column], total: dict[str, Any]) -> dict[str, Any]
 def sheet(
     title: str, columns: Sequence[Column], rows: Iterable[dict[str, Any]], total: dict[str, Any] | None = None
 ) -> Sheet:
-    """A table for a file: money in yuan, weight in kg, rates in percent, as exact numbers."""
+    """A table for a file: money in yuan, weight in kg, rates in percent, as exact numbers. Rows are read as written."""
 
     def cells(row: dict[str, Any]) -> list[Cell]:
         return [None if (value := column.of(row)) is None else CELLS[column.unit_in(row)](value) for column in columns]
 
-    body = [cells(row) for row in rows]
-    if total is not None:
-        body.append(cells(totalled(columns, total)))
-    return Sheet(title, [column.head(FILE_UNITS) for column in columns], body)
+    last = [] if total is None else [totalled(columns, total)]
+    return Sheet(title, [column.head(FILE_UNITS) for column in columns], map(cells, chain(rows, last)))

@@ -66,3 +66,22 @@ class ReportNeedsReason(DomainError):
     title_zh, title_en = "请说明更正原因", "Say why"
     zh = "{report} 已经报送；新的版本须在 note 中说明原因。"
     en = "{report} was sent already: say in `note` why there is another version."
+
+
+class FileNotReady(DomainError):
+    """A file is still being made."""
+
+    code = "file-not-ready"
+    title_zh, title_en = "文件还在生成", "File not ready"
+    zh = "文件还在生成，已写 {done} 行，请稍后再取。"
+    en = "The file is being made, {done} rows are written; fetch it a little later."
+
+
+class TooManyFiles(DomainError):
+    """One person waits for so many files at a time."""
+
+    code = "too-many-files"
+    status = 429
+    title_zh, title_en = "等待生成的文件过多", "Too many files asked for"
+    zh = "您已有 {most} 个文件在生成，请等其中一个完成。"
+    en = "{most} files of yours are being made; wait until one is done."

@@ -13,3 +13,7 @@ REFRESH_COSTS = Job("reports.refresh_costs")
 WORK_ON_PARTS = Job("reports.work_on_parts")
 #: Nightly: ask for every rollup to be recounted from its facts; a difference is an alarm, and its part is made anew.
 COMPARE_ROLLUPS = Job("reports.compare_rollups")
+#: A long table is made as a file: id of the export.
+MAKE_EXPORT = Job("reports.make_export")
+#: Nightly: files whose time is over are deleted.
+FORGET_EXPORTS = Job("reports.forget_exports")

@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.income.models import IncomeKind
@@ -33,6 +34,20 @@ class PartWork(StrEnum):
 
     REBUILD = "rebuild"  # made from zero
     PROVE = "prove"  # recounted and compared
+
+
+class Exported(StrEnum):
+    """Tables of which a file is made."""
+
+    INCOME = "income"
+    AGREEMENTS = "agreements"
+
+
+class ExportFile(StrEnum):
+    """What kind of file."""
+
+    XLSX = "xlsx"
+    CSV = "csv"
 
 
 class _SalesFigures:
@@ -363,3 +378,37 @@ class SentReport(Model):
     confirmed_by_id: Mapped[Ref] = mapped_column(ForeignKey("people.id"))
     body: Mapped[bytes] = mapped_column(LargeBinary)
     body_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class ReportExport(Model):
+    """A long table that somebody asked for as a file: made by a job, kept in the database until `expires_at`.
+
+    Here, not in a folder: any machine may make it and any may hand it out. `wanted`: as `Wanted` keeps it.
+    `scope`: the grants [role, party] with which it was made; who fetches it must have them still. `rows_done` of
+    `rows_total` are written; the total is not known before the rows are read.
+    """
+
+    __tablename__ = "report_exports"
+    __table_args__ = (
+        one_of("report", Exported),
+        one_of("file", ExportFile),
+        CheckConstraint("num_nulls(done_at, expires_at, body) IN (0, 3)", name="done_with_its_body"),
+        CheckConstraint("done_at IS NULL OR num_nulls(scope, rows_total) = 0", name="done_with_its_scope"),
+        CheckConstraint("rows_done BETWEEN 0 AND coalesce(rows_total, 0)", name="rows_done_of_all"),
+        Index(None, "person_id", "id"),
+    )
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    person_id: Mapped[Ref] = mapped_column(ForeignKey("people.id"))
+    report: Mapped[Exported]
+    file: Mapped[ExportFile]
+    wanted: Mapped[Json]
+    title: Mapped[Prose]
+    asked_at: Mapped[Instant]
+    scope: Mapped[dict[str, object] | None] = mapped_column(JSONB(none_as_null=True))
+    rows_done: Mapped[int] = mapped_column(server_default="0")
+    rows_total: Mapped[int | None]
+    done_at: Mapped[Instant | None]
+    expires_at: Mapped[Instant | None]
+    body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from shop.channels.models import ChannelKind
 from shop.income.models import Category, IncomeKind
@@ -12,8 +12,9 @@ from shop.reports.agreement_report import AgreementsBy
 from shop.reports.explain import Measure
 from shop.reports.explain_agreements import EXPLAINED
 from shop.reports.explain_periodic import PERIODIC_FIGURES
+from shop.reports.exports import Wanted
 from shop.reports.income_report import IncomeBy
-from shop.reports.models import PartWork, Rollup
+from shop.reports.models import Exported, ExportFile, PartWork, Rollup
 from shop.reports.periodic import SPANS_ZH
 from shop.reports.periods import Every
 from shop.reports.queries import Period
@@ -679,3 +680,37 @@ class JobsAtWork(Schema):
     dirty = fields.List(fields.Nested(DirtyKeys))
     parts = fields.List(fields.Nested(PartsAtWork))
     rollups_differ = fields.Boolean(allow_none=True)
+
+
+class ExportAsked(StrictSchema):
+    """A long table as a file: income of months (`from`, `to`, perhaps `place`), or agreements up to a day (`as_of`)."""
+
+    report = fields.Enum(Exported, by_value=True, required=True)
+    file = fields.Enum(ExportFile, by_value=True, required=True)
+    by = fields.String(required=True, validate=validate.Length(max=20))
+    first = Month(load_default=None, data_key="from")
+    last = Month(load_default=None, data_key="to")
+    place = fields.String(validate=validate.Regexp(r"^([0-9]{9}|[0-9]{12})\Z"), load_default=None)
+    day = Day(load_default=None, data_key="as_of")
+
+    @post_load
+    def as_wanted(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Whether the rest is what the pages' filters take."""
+        of_income = data["report"] is Exported.INCOME
+        try:
+            by: IncomeBy | AgreementsBy = IncomeBy(data["by"]) if of_income else AgreementsBy(data["by"])
+        except ValueError:
+            raise ValidationError({"by": ["Not a row of this report."]}) from None
+        first, last = (data["first"], data["last"]) if of_income else (data["day"], data["day"])
+        if first is None or last is None or last < first or _months(first, last) > LONGEST_MONTHS:
+            raise ValidationError({"from": [f"Give `from` and `to`, at most {LONGEST_MONTHS} months, or `as_of`."]})
+        return {"wanted": Wanted(data["report"], by, first, last, data["place"]), "file": data["file"]}
+
+
+def export_form(wanted: Wanted, file: str) -> dict[str, str]:
+    """The fields that ask for this table, for a form."""
+    asked = {"report": wanted.report.value, "file": file, "by": wanted.by.value}
+    if wanted.report is Exported.AGREEMENTS:
+        return asked | {"as_of": str(wanted.last)}
+    place = {"place": wanted.place} if wanted.place else {}
+    return asked | {"from": f"{wanted.first:%Y-%m}", "to": f"{wanted.last:%Y-%m}"} | place

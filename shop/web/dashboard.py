@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from marshmallow import Schema
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -21,12 +21,12 @@ from shop.kit.db import db, release, transaction
 from shop.kit.errors import DomainError
 from shop.kit.http import file_response, now
 from shop.kit.schemas import cursor_key, page
-from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE, Cell, Sheet
+from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE
 from shop.places.queries import place_names
-from shop.reports import schemas
+from shop.reports import exports, schemas
 from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.area import READERS, sees_households
-from shop.reports.columns import Column, sheet, written
+from shop.reports.columns import Column, written
 from shop.reports.explain import Measure, explain_income
 from shop.reports.explain_agreements import explain_agreements
 from shop.reports.explain_periodic import Figure, explain_periodic, figure_at
@@ -34,6 +34,18 @@ from shop.reports.files import as_bytes, columns_of
 from shop.reports.files import periodic_file as as_file
 from shop.reports.gain import gain
 from shop.reports.income_report import CATEGORY_NAMES, IncomeBy, Months, income_report, latest_year
+from shop.reports.lists import (
+    AGREEMENT_COLUMNS,
+    AGREEMENTS_BY_ZH,
+    INCOME_BY_ZH,
+    KEPT,
+    NET,
+    OPEN,
+    WHOSE,
+    income_columns,
+    span_zh,
+)
+from shop.reports.models import Exported
 from shop.reports.periods import NAMES_ZH, Every, period_of, title_zh
 from shop.reports.sent import SENDERS, body_of, current_report, list_sent, send_report
 from shop.reports.told import TOWNSHIP_DIGITS
@@ -44,8 +56,6 @@ blueprint = Blueprint("dashboard", __name__, template_folder="templates")
 
 #: Households or agreements on a page.
 ROWS = 100
-#: Households or agreements in a file: more than a county has.
-ROWS_OF_A_FILE = 200_000
 FILE_KINDS = {"xlsx": XLSX_TYPE, "csv": CSV_TYPE}
 FILE_NAMES = {"xlsx": "Excel", "csv": "CSV"}
 #: A periodic report also comes as it is printed.
@@ -55,11 +65,6 @@ CATEGORY_ZH = {
     Category.WAGE: "工资性收入", Category.BUSINESS: "经营收入", Category.PROPERTY: "财产性收入",
     Category.TRANSFER: "转移性收入",
 }  # fmt: skip
-INCOME_BY_ZH = {
-    IncomeBy.TOWNSHIP: "按乡镇", IncomeBy.VILLAGE: "按村", IncomeBy.HOUSEHOLD: "按农户", IncomeBy.FIRM: "按企业",
-    IncomeBy.GROUP: "按分组", IncomeBy.PRODUCT: "按产品", IncomeBy.MONTH: "按月",
-    IncomeBy.CHANNEL: "按渠道（触达销售）",
-}  # fmt: skip
 MEASURES_ZH = {
     Measure.CASH: "农户现金收入", Measure.SALES_REACHED: "触达农户的销售", Measure.COST: "经营成本",
 }  # fmt: skip
@@ -67,19 +72,6 @@ KIND_ZH = {
     IncomeKind.SALE: "交售", IncomeKind.PATRONAGE: "交易量返还", IncomeKind.WAGE: "工资",
     IncomeKind.LAND_RENT: "土地租金", IncomeKind.DIVIDEND: "按股分红", IncomeKind.SUBSIDY: "补贴",
 }  # fmt: skip
-AGREEMENTS_BY_ZH = {
-    AgreementsBy.AGREEMENT: "按协议", AgreementsBy.BUYER: "按采购方", AgreementsBy.FIRM: "按企业",
-    AgreementsBy.PRODUCT: "按产品", AgreementsBy.TOWNSHIP: "按乡镇", AgreementsBy.MONTH: "按月",
-}  # fmt: skip
-#: What households received by category; business is gross, its costs and what is net of them stand beside it.
-CASH = [
-    Column("工资性收入", "categories.wage_fen", "fen"), Column("经营毛额", "categories.business_gross_fen", "fen"),
-    Column("其中成本", "business.cost_fen", "fen"), Column("经营净收入", "business.net_fen", "fen"),
-    Column("未核成本毛额", "business.uncovered_gross_fen", "fen"),
-    Column("财产性收入", "categories.property_fen", "fen"), Column("转移性收入", "categories.transfer_fen", "fen"),
-]  # fmt: skip
-#: The same with business net of its costs; sales whose costs nobody knows stay apart, gross.
-NET = [column for column in CASH if column.path not in ("categories.business_gross_fen", "business.cost_fen")]
 #: Columns that a link explains: by path, what the rows behind it are asked by.
 EXPLAINED: dict[str, dict[str, str]] = {
     "households": {}, "cash_fen": {}, "weight_g": {},
@@ -111,7 +103,8 @@ def _asked(schema: Schema, defaults: Callable[[], dict[str, str]]) -> tuple[dict
 def _page(template: str, title: str, **parts: Any) -> str:
     actor = current_actor()
     who = me(db.session(), actor)
-    return render_template(f"dashboard/{template}.html", title=title, who=who, **parts)
+    mine = exports.exports_of(db.session(), actor, now=now()) if actor.has(*READERS) else []
+    return render_template(f"dashboard/{template}.html", title=title, who=who, exports=mine, **parts)
 
 
 @blueprint.route("/reports")
@@ -133,7 +126,7 @@ def income() -> str:
             (CATEGORY_ZH[Category(row["category"])], row) for row in gained.get("categories", ())
         ],
         table=table(
-            f"{INCOME_BY_ZH[by]}：{_span_zh(months)}", _income_columns(by, sees_households(actor)), report["items"],
+            f"{INCOME_BY_ZH[by]}：{span_zh(months)}", income_columns(by, sees_households(actor)), report["items"],
             report["total"], _income_link(query, months, by),
             more=_here(query | {"after": report["next"]}) if report["next"] else None,
             files=_files("dashboard.income_file", query),
@@ -145,12 +138,9 @@ def income() -> str:
 @page_for(*READERS)
 def income_file(kind: str) -> AnyResponse:
     """增收表文件 · All rows of the income page's table as a file."""
-    actor, session = current_actor(), db.session()
-    query, _ = _asked(schemas.IncomeFilter(), lambda: _whole_latest_year(actor))
-    months, by = _months(query), query["by"]
-    report = income_report(session, actor, by, months, "zh", limit=ROWS_OF_A_FILE, after=None)
-    title = f"农户增收 {INCOME_BY_ZH[by]} {_span_zh(months)}"
-    return _as_file(kind, title, _income_columns(by, sees_households(actor)), report)
+    query, _ = _asked(schemas.IncomeFilter(), lambda: _whole_latest_year(current_actor()))
+    months = _months(query)
+    return _file(exports.Wanted(Exported.INCOME, query["by"], months.first, months.last, months.place), kind)
 
 
 @blueprint.route("/reports/income/why")
@@ -176,7 +166,7 @@ def why() -> str:
     else:
         columns[5:5] = [Column("类别", "category_zh"), Column("更正原因", "corrected_because")]
     return _page(
-        "why", "数字来源", wrong=wrong, found=found, key=query["key"], months=months, span=_span_zh(months),
+        "why", "数字来源", wrong=wrong, found=found, key=query["key"], months=months, span=span_zh(months),
         measure=MEASURES_ZH[query["measure"]],
         back=_here_of("dashboard.income", query, "measure", "kind", "category", "key", "cursor", "limit"),
         table=table(
@@ -226,11 +216,11 @@ def agreements() -> str:
         ],
         tables=[
             table(
-                f"{AGREEMENTS_BY_ZH[by]}：{what}，截至 {day}", [*_WHOSE, *columns], report["items"], total,
+                f"{AGREEMENTS_BY_ZH[by]}：{what}，截至 {day}", [*WHOSE, *columns], report["items"], total,
                 _agreement_link(query, day), more=_here(query | {"after": report["next"]}) if report["next"] else None,
                 files=_files("dashboard.agreements_file", query),
             )
-            for what, columns in (("签约与履约", _KEPT), ("欠量、违约、应收与预计", _OPEN))
+            for what, columns in (("签约与履约", KEPT), ("欠量、违约、应收与预计", OPEN))
         ],
     )  # fmt: skip
 
@@ -241,30 +231,48 @@ def agreements_file(kind: str) -> AnyResponse:
     """协议表文件 · All rows of the agreements page's table as a file."""
     today = beijing_day(now())
     query, _ = _asked(schemas.AgreementsFilter(), lambda: {"as_of": str(today)})
-    by, day = query["by"], query["day"] or today
-    report = agreements_report(db.session(), current_actor(), by, day, "zh", limit=ROWS_OF_A_FILE, after=None)
-    return _as_file(kind, f"采购协议 {AGREEMENTS_BY_ZH[by]} 截至 {day}", _AGREEMENT_COLUMNS, report)
+    day = query["day"] or today
+    return _file(exports.Wanted(Exported.AGREEMENTS, query["by"], day, day), kind)
 
 
-_WHOSE = [Column("编号", "key"), Column("名称", "name")]
-#: What was signed, asked for and taken.
-_KEPT = [
-    Column("协议数", "agreements", "count"), Column("签约重量", "signed_g", "g"),
-    Column("签约金额", "signed_fen", "fen"), Column("应交", "due_g", "g"),
-    Column("要货", "called_g", "g"), Column("发货", "dispatched_g", "g"),
-    Column("验收", "accepted_g", "g"), Column("拒收", "refused_g", "g"), Column("履约金额", "executed_fen", "fen"),
-    Column("履约率", "rate_bp", "bp"), Column("缺口", "shortfall_g", "g"),
-]  # fmt: skip
-#: What is still open: by whose fault, at what price, what is owed, what is to come.
-_OPEN = [
-    Column("企业欠量", "firm_short_g", "g"), Column("企业违约金测算", "firm_penalty_fen", "fen"),
-    Column("采购方欠量", "buyer_short_g", "g"), Column("采购方违约金测算", "buyer_penalty_fen", "fen"),
-    Column("应收", "receivable_fen", "fen"), Column("其中逾期", "overdue_fen", "fen"),
-    Column("预计", "forecast_g", "g"), Column("预计金额", "forecast_fen", "fen"),
-    Column("产季外", "out_of_season_g", "g"), Column("供货风险", "at_risk_g", "g"),
-]  # fmt: skip
-#: The file beside the tables holds both.
-_AGREEMENT_COLUMNS = [*_WHOSE, *_KEPT, *_OPEN]
+def _file(wanted: exports.Wanted, kind: str) -> AnyResponse:
+    """A short table at once; of a long one a page that offers to have it made."""
+    found = exports.listed(db.session(), current_actor(), wanted)
+    if found.is_long:
+        asked = schemas.export_form(wanted, kind)
+        return make_response(_page("export_offer", found.title, asked=asked, most=exports.LONG))
+    release()
+    return file_response(as_bytes(FILE_KINDS[kind], found.sheets()), FILE_KINDS[kind], found.title)
+
+
+@blueprint.route("/reports/exports", methods=["POST"])
+@page_for(*READERS)
+def ask_export() -> AnyResponse:
+    """生成文件 · Have a long table made as a file; then where it shows how far it is."""
+    from_our_page()
+    given = schemas.ExportAsked().load({name: value for name, value in request.form.items() if value})
+    with transaction() as session:
+        made = exports.ask(session, current_actor(), given["wanted"], given["file"], now=now())
+        code = made.code
+    return redirect(url_for("dashboard.export", code=code), 303)
+
+
+@blueprint.route("/reports/exports/<string:code>")
+@page_for(*READERS)
+def export(code: str) -> AnyResponse:
+    """文件生成情况 · How far a file is; the page looks again by itself until it can be fetched."""
+    one = exports.status_of(db.session(), current_actor(), code, now=now())
+    return make_response(_page("export", one["title"], one=one), 202 if one["status"] == "making" else 200)
+
+
+@blueprint.route("/reports/exports/<string:code>/file")
+@page_for(*READERS)
+def export_file(code: str) -> AnyResponse:
+    """取文件 · The file, for who asked for it."""
+    one, body = exports.fetched(db.session(), current_actor(), code, now=now())
+    kind, title = exports.TYPES[one.file], one.title
+    release()
+    return file_response(body, kind, title)
 
 
 def _agreement_link(query: dict[str, Any], day: date) -> Link:
@@ -290,7 +298,7 @@ def why_agreements() -> str:
         after_id=cursor_key(query["cursor"]),
     )  # fmt: skip
     rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
-    named = {column.path: column for column in _AGREEMENT_COLUMNS}
+    named = {column.path: column for column in AGREEMENT_COLUMNS}
     parts = [Column(named[name].title, f"parts.{name}", named[name].unit) for name in found["total"]]
     back = _here({"by": query["by"], "day": day}, "dashboard.agreements")
     return _page(
@@ -330,14 +338,6 @@ def _months(query: dict[str, Any]) -> Months:
     return Months(first, last, query["place"])
 
 
-def _span_zh(months: Months) -> str:
-    if (months.first.year, months.first.month, months.last.month) == (months.last.year, 1, 12):
-        return f"{months.first.year} 年"
-    if months.first == months.last:
-        return f"{months.first:%Y-%m}"
-    return f"{months.first:%Y-%m} 至 {months.last:%Y-%m}"
-
-
 #: How a filter is called in the address.
 _NAMES = {"first": "from", "last": "to", "day": "as_of"}
 
@@ -357,15 +357,6 @@ def _here(query: dict[str, Any], endpoint: str | None = None) -> str:
 def _files(endpoint: str, query: dict[str, Any]) -> list[tuple[str, str]]:
     """(name, address) of the files beside a table."""
     return [(name, _here(query | {"kind": kind, "after": None}, endpoint)) for kind, name in FILE_NAMES.items()]
-
-
-def _as_file(kind: str, title: str, columns: list[Column], report: dict[str, Any]) -> AnyResponse:
-    """A table with its total, and what the report says of itself on a sheet of its own."""
-    said: list[list[Cell]] = [
-        ["截止", str(report["as_of"] or "尚未汇总")], ["来源", report["source"]], ["口径", report["basis"]],
-    ]  # fmt: skip
-    sheets = [sheet(title, columns, report["items"], report["total"]), Sheet("说明", ["项目", "内容"], said)]
-    return file_response(as_bytes(FILE_KINDS[kind], sheets), FILE_KINDS[kind], title)
 
 
 def _here_of(endpoint: str, query: dict[str, Any], *without: str) -> str:
@@ -421,18 +412,6 @@ def _income_charts(report: dict[str, Any], by_month: dict[str, Any], by: IncomeB
     elif by is not IncomeBy.MONTH:
         charts.append(stacked(f"{INCOME_BY_ZH[by]}收入构成", report["items"]))
     return charts
-
-
-def _income_columns(by: IncomeBy, managers: bool) -> list[Column]:
-    codes = [Column("编号", "key")] if by in (IncomeBy.FIRM, IncomeBy.PRODUCT) else []
-    assisted = (
-        [Column("其中帮扶户", "assisted_households", "count")] if managers and by is not IncomeBy.HOUSEHOLD else []
-    )
-    return [
-        *codes, Column("名称", "name"), Column("带动农户", "households", "count"), *assisted, *CASH,
-        Column("现金合计", "cash_fen", "fen"), Column("交售", "weight_g", "g"),
-        Column("触达农户的销售", "sales_reached_fen", "fen"),
-    ]  # fmt: skip
 
 
 #: What lies below a place.

@@ -1,0 +1,231 @@
+"""Long tables as files, made by a job: asked for, shown how far they are, fetched by their maker alone, then forgotten.
+
+A table of few rows is answered at once (`Listed.is_long`); of many, somebody would wait and a web process with him.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.orm import Session, undefer
+
+from shop.access.guard import Actor
+from shop.access.queries import acting
+from shop.kit.errors import NotFoundError
+from shop.kit.jobs import enqueue
+from shop.kit.tables import CSV_TYPE, XLSX_TYPE, Sheet
+from shop.reports.agreement_report import AgreementsBy, agreements_report
+from shop.reports.area import READERS, sees_households
+from shop.reports.columns import Column
+from shop.reports.errors import FileNotReady, TooManyFiles
+from shop.reports.files import as_bytes
+from shop.reports.income_report import IncomeBy, Months, income_report, only_managers
+from shop.reports.jobs import MAKE_EXPORT
+from shop.reports.lists import AGREEMENT_COLUMNS, AGREEMENTS_BY_ZH, INCOME_BY_ZH, income_columns, sheets_of, span_zh
+from shop.reports.models import Exported, ExportFile, ReportExport
+
+#: Rows that are answered at once: a workbook of them takes about a second.
+LONG = 2_000
+#: Rows of a file: more than a county has households.
+MOST = 200_000
+#: How long a file is kept, and after which time one that is not done counts as given up.
+KEPT_FOR, GIVEN_UP_AFTER = timedelta(days=3), timedelta(hours=1)
+#: Files that one person waits for at a time.
+MOST_WAITING = 3
+#: Rows between two words of progress.
+STEP = 2_000
+TYPES = {ExportFile.XLSX: XLSX_TYPE, ExportFile.CSV: CSV_TYPE}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which table: the months and place of income, or agreements up to a day."""
+
+    report: Exported
+    by: IncomeBy | AgreementsBy
+    first: date
+    last: date
+    place: str | None = None
+
+    def kept(self) -> dict[str, object]:
+        """As it stands in the row of an export."""
+        return {"by": self.by.value, "first": str(self.first), "last": str(self.last), "place": self.place}
+
+    @property
+    def title(self) -> str:
+        """What its file is called."""
+        if isinstance(self.by, AgreementsBy):
+            return f"采购协议 {AGREEMENTS_BY_ZH[self.by]} 截至 {self.last}"
+        place = f" {self.place}" if self.place else ""
+        return f"农户增收 {INCOME_BY_ZH[self.by]} {span_zh(Months(self.first, self.last))}{place}"
+
+
+def _wanted(export: ReportExport) -> Wanted:
+    kept: dict[str, Any] = export.wanted
+    by = IncomeBy(kept["by"]) if export.report is Exported.INCOME else AgreementsBy(kept["by"])
+    first, last = (date.fromisoformat(kept[name]) for name in ("first", "last"))
+    return Wanted(export.report, by, first, last, kept["place"])
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A table as it was read: title, columns, the report with its rows."""
+
+    title: str
+    columns: list[Column]
+    report: dict[str, Any]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether there are more rows than were read."""
+        return self.report["next"] is not None
+
+    def sheets(self, told: Callable[[int], None] | None = None) -> list[Sheet]:
+        """The sheets of its file; `told` hears every so often how many rows are written."""
+        rows = self.report["items"]
+        return sheets_of(self.title, self.columns, self.report, rows if told is None else _counting(rows, told))
+
+
+def _counting(rows: list[dict[str, Any]], told: Callable[[int], None]) -> Iterator[dict[str, Any]]:
+    for number, row in enumerate(rows, 1):
+        yield row
+        if number % STEP == 0:
+            told(number)
+
+
+def listed(session: Session, actor: Actor, wanted: Wanted, *, limit: int | None = None) -> Listed:
+    """The table as this reader sees it now, `LONG` rows or `limit`. Raises ForbiddenError as the report does."""
+    limit = limit or LONG
+    if isinstance(wanted.by, AgreementsBy):
+        agreed = agreements_report(session, actor, wanted.by, wanted.last, "zh", limit=limit, after=None)
+        return Listed(wanted.title, AGREEMENT_COLUMNS, agreed)
+    months = Months(wanted.first, wanted.last, wanted.place)
+    found = income_report(session, actor, wanted.by, months, "zh", limit=limit, after=None)
+    return Listed(wanted.title, income_columns(wanted.by, sees_households(actor)), found)
+
+
+def ask(session: Session, actor: Actor, wanted: Wanted, file: ExportFile, *, now: datetime) -> ReportExport:
+    """Ask for a file. What he waits for already is not asked for again.
+
+    Locks his other questions. Raises TooManyFiles, and ForbiddenError where he may not read the table.
+    """
+    if isinstance(wanted.by, IncomeBy):
+        only_managers(wanted.by, actor)
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtext('shop.exports'), :who)"), {"who": actor.person_id})
+    waiting = session.scalars(
+        select(ReportExport).where(
+            ReportExport.person_id == actor.person_id, ReportExport.done_at.is_(None),
+            ReportExport.asked_at > now - GIVEN_UP_AFTER,
+        )
+    ).all()  # fmt: skip
+    for one in waiting:
+        if (one.report, one.file, one.wanted) == (wanted.report, file, wanted.kept()):
+            return one
+    if len(waiting) >= MOST_WAITING:
+        raise TooManyFiles(most=MOST_WAITING)
+    export = ReportExport(
+        code=secrets.token_urlsafe(18), person_id=actor.person_id, report=wanted.report, file=file,
+        wanted=wanted.kept(), title=wanted.title, asked_at=now,
+    )  # fmt: skip
+    session.add(export)
+    session.flush()
+    enqueue(session, MAKE_EXPORT, export.id, now=now)
+    return export
+
+
+def gather(session: Session, export_id: int) -> tuple[Listed, ExportFile] | None:
+    """Read what a file is made of, with the grants that its maker has now; None where nothing is to be made.
+
+    Who may read no report any more gets no file: his question is taken away.
+    """
+    export = session.get(ReportExport, export_id)
+    if export is None or export.done_at is not None:
+        return None
+    actor = acting(session, export.person_id).only(frozenset(READERS))
+    if not actor.grants:
+        session.delete(export)
+        return None
+    found = listed(session, actor, _wanted(export), limit=MOST)
+    export.scope, export.rows_total = {"grants": _scope(actor)}, len(found.report["items"])
+    return found, export.file
+
+
+def written(found: Listed, file: ExportFile, told: Callable[[int], None]) -> bytes:
+    """The file. Outside a transaction: writing may take a while."""
+    return as_bytes(TYPES[file], found.sheets(told))
+
+
+def tell(session: Session, export_id: int, rows: int) -> None:
+    """So many rows are written."""
+    session.execute(update(ReportExport).where(ReportExport.id == export_id).values(rows_done=rows))
+
+
+def finish(session: Session, export_id: int, body: bytes, *, now: datetime) -> None:
+    """Keep the file. Made twice at once, the first one stays."""
+    session.execute(
+        update(ReportExport)
+        .where(ReportExport.id == export_id, ReportExport.done_at.is_(None))
+        .values(body=body, rows_done=ReportExport.rows_total, done_at=now, expires_at=now + KEPT_FOR)
+    )
+
+
+def _scope(actor: Actor) -> list[list[object]]:
+    return sorted([grant.role.value, grant.party_id] for grant in actor.grants)
+
+
+def status_of(session: Session, actor: Actor, code: str, *, now: datetime) -> dict[str, Any]:
+    """How far his file is. Raises NotFoundError: anybody else's looks like missing."""
+    found = _his(actor).where(ReportExport.code == code)
+    return _shown(_one(session, found, code), now)
+
+
+def exports_of(session: Session, actor: Actor, *, now: datetime, limit: int = 5) -> list[dict[str, Any]]:
+    """His latest files that can be fetched, or will be. One statement."""
+    found = _his(actor).where(ReportExport.asked_at > now - KEPT_FOR - GIVEN_UP_AFTER)
+    shown = [_shown(one, now) for one in session.scalars(found.order_by(ReportExport.id.desc()).limit(limit))]
+    return [one for one in shown if one["status"] != "expired"]
+
+
+def fetched(session: Session, actor: Actor, code: str, *, now: datetime) -> tuple[ReportExport, bytes]:
+    """His file. Raises FileNotReady, and NotFoundError where it is not his, expired, or of more than he sees now."""
+    export = _one(session, _his(actor).where(ReportExport.code == code).options(undefer(ReportExport.body)), code)
+    if export.body is None or export.expires_at is None:
+        raise FileNotReady(done=export.rows_done)
+    kept: dict[str, Any] = export.scope or {}
+    if export.expires_at <= now or not all(grant in _scope(actor) for grant in kept["grants"]):
+        raise NotFoundError(what=code)
+    return export, export.body
+
+
+def _his(actor: Actor) -> Any:
+    return select(ReportExport).where(ReportExport.person_id == actor.person_id)
+
+
+def _one(session: Session, query: Any, code: str) -> ReportExport:
+    found: ReportExport | None = session.scalar(query)
+    if found is None:
+        raise NotFoundError(what=code)
+    return found
+
+
+def _shown(export: ReportExport, now: datetime) -> dict[str, Any]:
+    if export.expires_at is not None:
+        status = "ready" if export.expires_at > now else "expired"
+    else:
+        status = "making" if export.asked_at > now - GIVEN_UP_AFTER else "failed"
+    return {
+        "code": export.code, "report": export.report, "file": export.file, "title": export.title, "status": status,
+        "asked_at": export.asked_at, "rows_done": export.rows_done, "rows_total": export.rows_total,
+        "done_at": export.done_at, "expires_at": export.expires_at,
+    }  # fmt: skip
+
+
+def forget(session: Session, *, now: datetime) -> int:
+    """Delete files whose time is over and questions that were given up on; returns how many."""
+    over = (ReportExport.expires_at <= now) | (
+        ReportExport.done_at.is_(None) & (ReportExport.asked_at <= now - KEPT_FOR)
+    )
+    return int(session.execute(delete(ReportExport).where(over)).rowcount)  # type: ignore[attr-defined]

@@ -1,0 +1,77 @@
+"""The tables of the reports as lists: how they are cut and called, their columns, and what stands in a file of them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from shop.kit.tables import Cell, Sheet
+from shop.reports.agreement_report import AgreementsBy
+from shop.reports.columns import Column, sheet
+from shop.reports.income_report import IncomeBy, Months
+
+INCOME_BY_ZH = {
+    IncomeBy.TOWNSHIP: "按乡镇", IncomeBy.VILLAGE: "按村", IncomeBy.HOUSEHOLD: "按农户", IncomeBy.FIRM: "按企业",
+    IncomeBy.GROUP: "按分组", IncomeBy.PRODUCT: "按产品", IncomeBy.MONTH: "按月",
+    IncomeBy.CHANNEL: "按渠道（触达销售）",
+}  # fmt: skip
+AGREEMENTS_BY_ZH = {
+    AgreementsBy.AGREEMENT: "按协议", AgreementsBy.BUYER: "按采购方", AgreementsBy.FIRM: "按企业",
+    AgreementsBy.PRODUCT: "按产品", AgreementsBy.TOWNSHIP: "按乡镇", AgreementsBy.MONTH: "按月",
+}  # fmt: skip
+#: What households received by category; business is gross, its costs and what is net of them stand beside it.
+CASH = [
+    Column("工资性收入", "categories.wage_fen", "fen"), Column("经营毛额", "categories.business_gross_fen", "fen"),
+    Column("其中成本", "business.cost_fen", "fen"), Column("经营净收入", "business.net_fen", "fen"),
+    Column("未核成本毛额", "business.uncovered_gross_fen", "fen"),
+    Column("财产性收入", "categories.property_fen", "fen"), Column("转移性收入", "categories.transfer_fen", "fen"),
+]  # fmt: skip
+#: The same with business net of its costs; sales whose costs nobody knows stay apart, gross.
+NET = [column for column in CASH if column.path not in ("categories.business_gross_fen", "business.cost_fen")]
+WHOSE = [Column("编号", "key"), Column("名称", "name")]
+#: What was signed, asked for and taken.
+KEPT = [
+    Column("协议数", "agreements", "count"), Column("签约重量", "signed_g", "g"),
+    Column("签约金额", "signed_fen", "fen"), Column("应交", "due_g", "g"),
+    Column("要货", "called_g", "g"), Column("发货", "dispatched_g", "g"),
+    Column("验收", "accepted_g", "g"), Column("拒收", "refused_g", "g"), Column("履约金额", "executed_fen", "fen"),
+    Column("履约率", "rate_bp", "bp"), Column("缺口", "shortfall_g", "g"),
+]  # fmt: skip
+#: What is still open: by whose fault, at what price, what is owed, what is to come.
+OPEN = [
+    Column("企业欠量", "firm_short_g", "g"), Column("企业违约金测算", "firm_penalty_fen", "fen"),
+    Column("采购方欠量", "buyer_short_g", "g"), Column("采购方违约金测算", "buyer_penalty_fen", "fen"),
+    Column("应收", "receivable_fen", "fen"), Column("其中逾期", "overdue_fen", "fen"),
+    Column("预计", "forecast_g", "g"), Column("预计金额", "forecast_fen", "fen"),
+    Column("产季外", "out_of_season_g", "g"), Column("供货风险", "at_risk_g", "g"),
+]  # fmt: skip
+#: The file beside the tables holds both.
+AGREEMENT_COLUMNS = [*WHOSE, *KEPT, *OPEN]
+
+
+def income_columns(by: IncomeBy, managers: bool) -> list[Column]:
+    """The columns of the income table; who sees households also sees how many of them are assisted."""
+    codes = [Column("编号", "key")] if by in (IncomeBy.FIRM, IncomeBy.PRODUCT) else []
+    assisted = (
+        [Column("其中帮扶户", "assisted_households", "count")] if managers and by is not IncomeBy.HOUSEHOLD else []
+    )
+    return [
+        *codes, Column("名称", "name"), Column("带动农户", "households", "count"), *assisted, *CASH,
+        Column("现金合计", "cash_fen", "fen"), Column("交售", "weight_g", "g"),
+        Column("触达农户的销售", "sales_reached_fen", "fen"),
+    ]  # fmt: skip
+
+
+def span_zh(months: Months) -> str:
+    """Months as a title names them."""
+    if (months.first.year, months.first.month, months.last.month) == (months.last.year, 1, 12):
+        return f"{months.first.year} 年"
+    if months.first == months.last:
+        return f"{months.first:%Y-%m}"
+    return f"{months.first:%Y-%m} 至 {months.last:%Y-%m}"
+
+
+def sheets_of(title: str, columns: list[Column], report: dict[str, Any], rows: Iterable[dict[str, Any]]) -> list[Sheet]:
+    """A table with its total, and what the report says of itself on a sheet of its own."""
+    said: list[list[Cell]] = [
+        ["截止", str(report["as_of"] or "尚未汇总")], ["来源", report["source"]], ["口径", report["basis"]],
+    ]  # fmt: skip
+    return [sheet(title, columns, rows, report["total"]), Sheet("说明", ["项目", "内容"], said)]
