@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, EVERYONE, Owned, Role, allow, current_actor, may_see, must_own, reference_version
-from shop.catalog import actions, errors, pictures, reminders, schemas
+from shop.catalog import actions, admission, errors, pictures, reminders, schemas
 from shop.catalog.models import (
     MAX_PAGE_PICTURE,
     MAX_PICTURE,
@@ -177,6 +177,80 @@ def decide_firm(body: dict[str, Any], code: str) -> dict[str, str]:
             session, firm, event.value, reason=body["reason"], actor_id=current_actor().person_id, now=now()
         )
         return {"code": firm.code, "status": firm.status.value}
+
+
+@blueprint.route("/firm-requirements", methods=["GET"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF)
+@blueprint.response(200, schemas.RequirementList)
+def list_requirements() -> dict[str, object]:
+    """准入条件 · The items of the checklist, and in which channels each is needed from which day on."""
+    return {"items": admission.requirements(db.session())}
+
+
+@blueprint.route("/firm-requirements/<string:code>/scopes", methods=["PUT"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.ScopesAsked)
+@blueprint.response(200, schemas.ScopesAsked)
+@documented(errors=[NotFoundError], example={"scopes": [{"channel": "unit", "required_from": "2026-01-01"}]})
+def set_scopes(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """设定准入条件 · Where an item is needed to sell; it stops nothing elsewhere."""
+    with transaction() as session:
+        admission.set_scopes(
+            session, admission.requirement_by_code(session, code),
+            [(scope["channel"], scope["required_from"]) for scope in body["scopes"]],
+            actor_id=current_actor().person_id, now=now(),
+        )  # fmt: skip
+    return body
+
+
+def _checklist(session: Session, firm: Firm) -> dict[str, Any]:
+    return {"firm": firm.code, "items": admission.checklist(session, firm, beijing_day(now()))}
+
+
+@blueprint.route("/firms/<string:code>/checklist", methods=["GET"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF)
+@blueprint.response(200, schemas.Checklist)
+@documented(errors=[NotFoundError])
+def show_checklist(code: str) -> dict[str, Any]:
+    """准入清单 · What a firm has shown, who found what, and what is missing."""
+    session = db.session()
+    firm = actions.firm_by_code(session, code)
+    must_own(current_actor(), _owners(firm), what=code)
+    return _checklist(session, firm)
+
+
+@blueprint.route("/firms/<string:code>/checklist", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@blueprint.arguments(schemas.ItemAsked)
+@blueprint.response(201, schemas.Checklist)
+@documented(errors=[NotFoundError], example={"requirement": "business_licence", "told": "91140829MA0EXAMPLE"})
+def submit_item(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """提交准入资料 · Show what your firm has for an item; it counts when an office has found it right."""
+    with transaction() as session:
+        firm = actions.firm_by_code(session, code, lock=True)
+        must_own(current_actor(), {Role.FIRM_STAFF: firm.party_id}, what=code)
+        item = admission.requirement_by_code(session, body["requirement"])
+        admission.submit_item(
+            session, firm, item, body["told"], body["expires_on"], actor_id=current_actor().person_id, now=now()
+        )
+        return _checklist(session, firm)
+
+
+@blueprint.route("/firms/<string:code>/checklist/findings", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.CheckAsked)
+@blueprint.response(200, schemas.Checklist)
+@documented(
+    errors=[NotFoundError, errors.NothingToCheck],
+    example={"requirement": "business_licence", "accepted": True, "office_zh": "县农业农村局"},
+)
+def check_item(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """核验准入资料 · Enter what an office found: accepted, or rejected with a reason."""
+    with transaction() as session:
+        firm = actions.firm_by_code(session, code, lock=True)
+        item = admission.requirement_by_code(session, body.pop("requirement"))
+        admission.check_item(session, firm, item, **body, actor_id=current_actor().person_id, now=now())
+        return _checklist(session, firm)
 
 
 # -- products ----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ __all__ = [
     "FirmTaken",
     "MoveRefusedError",
     "NotFoundError",
+    "NothingToCheck",
     "NothingToSell",
     "PictureRefused",
     "PictureTaken",
@@ -141,3 +142,12 @@ class VideoElsewhere(DomainError):
     title_zh, title_en = "视频地址不可用", "Video from an unknown host"
     zh = "视频只接受这些网站的 https 地址：{hosts}。"
     en = "A video is an https address of one of: {hosts}."
+
+
+class NothingToCheck(DomainError):
+    """The firm showed nothing for this item of its checklist."""
+
+    code = "nothing-to-check"
+    title_zh, title_en = "企业尚未提交", "Nothing to check"
+    zh = "企业还没有提交{item_zh}。"
+    en = "The firm has shown nothing for this item ({item_zh})."

@@ -248,3 +248,56 @@ class ProductPicture(Model):
     width: Mapped[Small]
     height: Mapped[Small]
     added_at: Mapped[Instant]
+
+
+class Requirement(Model):
+    """One item of the checklist by which a firm is admitted. `masked`: only the last four digits are kept."""
+
+    __tablename__ = "requirements"
+
+    id: Mapped[Id]
+    code: Mapped[Code] = mapped_column(unique=True)
+    name_zh: Mapped[Name]
+    name_en: Mapped[Name]
+    masked: Mapped[bool] = mapped_column(server_default=false())
+
+
+class RequirementScope(Model):
+    """Where an item is needed to sell, and from which day on: in one channel, or (None) in all."""
+
+    __tablename__ = "requirement_scopes"
+    __table_args__ = (UniqueConstraint("requirement_id", "channel_kind", postgresql_nulls_not_distinct=True),)
+
+    id: Mapped[Id]
+    requirement_id: Mapped[Ref] = mapped_column(ForeignKey("requirements.id"))
+    channel_kind: Mapped[str | None] = mapped_column(ForeignKey("channels.kind"))
+    required_from: Mapped[date]
+
+
+class FirmItem(Model):
+    """What a firm showed for an item of the checklist, and what was found. The last one that was checked counts.
+
+    `told`: a number, or words. `office_zh`: which office looked at it. `implied`: nobody looked; the firm had been
+    admitted before there was a checklist.
+    """
+
+    __tablename__ = "firm_items"
+    __table_args__ = (
+        CheckConstraint("(checked_at IS NULL) = (accepted IS NULL)", name="finding_is_dated"),
+        CheckConstraint("accepted IS NOT FALSE OR reason IS NOT NULL", name="rejected_with_a_reason"),
+        CheckConstraint("implied OR checked_at IS NULL OR office_zh IS NOT NULL", name="checked_by_an_office"),
+        Index(None, "firm_id", "requirement_id"),
+    )
+
+    id: Mapped[Id]
+    firm_id: Mapped[Ref] = mapped_column(ForeignKey("firms.id"))
+    requirement_id: Mapped[Ref] = mapped_column(ForeignKey("requirements.id"))
+    told: Mapped[Prose]
+    expires_on: Mapped[date | None]
+    submitted_at: Mapped[Instant]
+    checked_at: Mapped[Instant | None]
+    checked_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
+    office_zh: Mapped[Name | None]
+    accepted: Mapped[bool | None]
+    reason: Mapped[Prose | None]
+    implied: Mapped[bool] = mapped_column(server_default=false())

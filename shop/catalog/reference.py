@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from shop.catalog.admission import Need, needs_by_firm
 from shop.catalog.models import (
     BATCH_PAPERS,
     Category,
@@ -165,11 +166,17 @@ class CatalogProduct:
     orders_from: date | None = None
     orders_until: date | None = None
     pictures: tuple[Picture, ...] = ()
+    needs: tuple[Need, ...] = ()
     video_url: str | None = None
 
     def published(self, day: date) -> bool:
-        """On sale, and on a day on which its firm shows it."""
-        return self.for_sale and _within(self.published_from, self.published_until, day)
+        """On sale, on a day on which its firm shows it, and nothing that all channels need is missing."""
+        shown = self.for_sale and not self.missing_items(None, day)
+        return shown and _within(self.published_from, self.published_until, day)
+
+    def missing_items(self, channel: str | None, day: date) -> list[str]:
+        """Names of what its firm lacks to sell on `day` in a channel; None: in any."""
+        return list(dict.fromkeys(need.name_zh for need in self.needs if need.missing(channel, day)))
 
     def takes_orders(self, day: date) -> bool:
         """Whether its firm takes orders on `day`, whatever the harvest."""
@@ -302,10 +309,11 @@ def _by_product(rows: Iterable[P]) -> dict[int, list[P]]:
 
 
 def _load(session: Session, version: int) -> Catalog:
-    """Seven statements, whatever the number of products."""
+    """Nine statements at most, whatever the number of products."""
     tiers = _by_product(session.scalars(select(PriceTier).order_by(PriceTier.min_quantity)))
     required = _by_product(session.scalars(select(RequiredPaper)))
     papers = _by_product(session.scalars(select(Certificate).order_by(Certificate.id)))
+    needs = needs_by_firm(session)
     pictures = _by_product(
         Picture(*row)
         for row in session.execute(
@@ -358,6 +366,7 @@ def _load(session: Session, version: int) -> Catalog:
             published_until=product.published_until,
             orders_from=product.orders_from,
             orders_until=product.orders_until,
+            needs=needs.get(firm.id, ()),
             pictures=tuple(pictures.get(product.id, ())),
             video_url=product.video_url,
         )

@@ -374,3 +374,91 @@ class CertificateList(Schema):
     """All papers of a product, also claimed and expired ones."""
 
     items = fields.List(fields.Nested(CertificateState))
+
+
+class ScopeAsked(StrictSchema):
+    """Where an item is needed: in a channel, or (null) in all, from a day on."""
+
+    channel = Text(high=20, required=True, allow_none=True)
+    required_from = Day(required=True)
+
+
+class ScopesAsked(StrictSchema):
+    """All places where an item is needed; an empty list = nowhere."""
+
+    scopes = fields.List(fields.Nested(ScopeAsked), required=True, validate=validate.Length(max=10))
+
+
+class ScopeOut(Schema):
+    """Where an item is needed."""
+
+    channel = fields.String(allow_none=True)
+    required_from = fields.Date()
+
+
+class RequirementOut(Schema):
+    """An item of the checklist."""
+
+    code = fields.String()
+    name_zh = fields.String()
+    name_en = fields.String()
+    scopes = fields.List(fields.Nested(ScopeOut))
+
+
+class RequirementList(Schema):
+    """All items."""
+
+    items = fields.List(fields.Nested(RequirementOut))
+
+
+class ItemAsked(StrictSchema):
+    """What a firm shows for an item: a number or words, and until when it is good."""
+
+    requirement = Code(required=True)
+    told = Text(high=200, required=True)
+    expires_on = Day(load_default=None, allow_none=True)
+
+
+class CheckAsked(StrictSchema):
+    """What an office found; a rejection has a reason."""
+
+    requirement = Code(required=True)
+    accepted = Flag(required=True)
+    office_zh = Text(high=60, required=True)
+    reason = Text(high=200, load_default=None)
+
+    @validates_schema
+    def a_rejection_has_a_reason(self, data: dict[str, Any], **_: Any) -> None:
+        """The firm is told why."""
+        if not data["accepted"] and data["reason"] is None:
+            raise ValidationError("Say why.", "reason")
+
+
+class ItemShown(Schema):
+    """What was shown and found, once."""
+
+    told = fields.String()
+    expires_on = fields.Date(allow_none=True)
+    submitted_at = fields.DateTime()
+    checked_at = fields.DateTime(allow_none=True)
+    checked_by = fields.String(allow_none=True)
+    office_zh = fields.String(allow_none=True)
+    accepted = fields.Boolean(allow_none=True)
+    reason = fields.String(allow_none=True)
+    implied = fields.Boolean(metadata={"description": "admitted before there was a checklist; nobody looked"})
+
+
+class ChecklistItem(RequirementOut):
+    """An item of a firm. `stops`: without it the firm does not sell where it is needed."""
+
+    state = fields.String()
+    says_zh = fields.String()
+    stops = fields.Boolean()
+    shown = fields.List(fields.Nested(ItemShown))
+
+
+class Checklist(Schema):
+    """The checklist of a firm."""
+
+    firm = fields.String()
+    items = fields.List(fields.Nested(ChecklistItem))

@@ -42,7 +42,7 @@ blueprint = Blueprint("orders", __name__, url_prefix="/api/v1", description="订
 PLACING = [
     errors.CampaignClosed, errors.PartnerDoesNotFit, errors.OccasionRequired, errors.OccasionNotOpen,
     errors.NotForSale, errors.OrderingClosed,
-    errors.OutOfSeason, errors.PaperMissing, errors.NotForThisChannel, errors.OneSellerPerOrder,
+    errors.OutOfSeason, errors.FirmLacksItems, errors.PaperMissing, errors.NotForThisChannel, errors.OneSellerPerOrder,
     errors.PerBuyerCap, errors.OrderTooLarge, errors.CouponNotForThis, errors.CouponUsed, errors.CouponSpent,
     errors.PresaleNotOpen, NotEnoughStock, PresaleFull, NotFoundError, PhoneNotValid,
 ]  # fmt: skip

@@ -84,6 +84,15 @@ class PaperMissing(DomainError):
     en = "Product {sku} has no valid {paper}; it cannot be sold."
 
 
+class FirmLacksItems(DomainError):
+    """The firm lacks an item of its checklist that is needed to sell in this channel."""
+
+    code = "firm-lacks-items"
+    title_zh, title_en = "企业资料不全", "Firm lacks items"
+    zh = "商品 {sku} 的企业还缺：{items_zh}，暂不能在这里销售。"
+    en = "The firm of {sku} lacks what is needed to sell here: {items_zh}."
+
+
 class NotForThisChannel(DomainError):
     """Medicinal materials are not food: they never go to canteens and unions."""
 

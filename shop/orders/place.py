@@ -24,6 +24,7 @@ from shop.orders.coupons import Discount, discount_of, take_coupon
 from shop.orders.errors import (
     CampaignClosed,
     CouponSpent,
+    FirmLacksItems,
     NotForSale,
     NotForThisChannel,
     OccasionNotOpen,
@@ -276,13 +277,16 @@ def sellable_product(
 ) -> CatalogProduct:
     """The product, if this channel may sell it on `day`. `ahead`: for a season to come.
 
-    Raises NotForSale, NotForThisChannel, PaperMissing, OrderingClosed, OutOfSeason.
+    Raises NotForSale, NotForThisChannel, FirmLacksItems, PaperMissing, OrderingClosed, OutOfSeason.
     """
     product = goods.by_sku.get(sku)
     if product is None or not product.for_sale:
         raise NotForSale(sku=sku)
     if policy.goods is Goods.FOOD and not product.is_food:
         raise NotForThisChannel(sku=sku, channel=policy.name_zh)
+    lacking = product.missing_items(policy.kind.value, day)
+    if lacking:
+        raise FirmLacksItems(sku=sku, items_zh="、".join(lacking))
     missing = product.missing_paper(day)
     if missing is not None:
         raise PaperMissing(sku=sku, paper=missing.value, paper_zh=PAPER_ZH[missing])

@@ -302,7 +302,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
     writer.add(InquiryLine(inquiry_id=inquiry.id, position=1, product_id=product.id, quantity=4, price_fen=3_300))
     side.things = {
         "township": township.code, "village": village.code, "firm": firm.code, "product": product.sku,
-        "group": group.code, "price_list": prices.id,
+        "requirement": "business_licence", "group": group.code, "price_list": prices.id,
         "household": household.code, "delivery": delivery.code, "lot": lot.code, "partner": host.code,
         "session": session.code, "link": link.code, "agreement": agreement.code, "payment": payment.number,
         "order": live.number, "cadre_order": helped.number, "unit_order": bulk.number, "shop": shop.code,
