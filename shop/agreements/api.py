@@ -143,7 +143,11 @@ def draft(body: dict[str, Any]) -> dict[str, Any]:
 def _drafted(session: Session, body: dict[str, Any]) -> dict[str, Any]:
     """Draft what the form asks for, as the side that speaks. Raises NotFoundError and what `draft` does."""
     actor = current_actor()
-    partner, firm = partner_by_code(session, body["partner"]), firm_by_code(session, body["firm"])
+    # The other side first: one's own then answers alike whether it is missing or somebody else's.
+    if actor.has(Role.FIRM_STAFF):
+        partner, firm = partner_by_code(session, body["partner"]), firm_by_code(session, body["firm"])
+    else:
+        firm, partner = firm_by_code(session, body["firm"]), partner_by_code(session, body["partner"])
     owners: dict[Role, Owned] = {
         Role.BUYER: partner.party_id, Role.FIRM_STAFF: firm.party_id, Role.OPERATOR: ALL,
     }  # fmt: skip

@@ -140,3 +140,21 @@ def test_what_only_the_shop_knows_is_named_by_its_cell_and_what_is_anothers_is_a
 )  # fmt: skip
 def test_another_file_is_refused_with_what_is_missing(world: World, data: bytes, named: tuple[str, int, str]) -> None:
     assert cells_refused(world, data) == [named]
+
+
+@pytest.mark.parametrize(
+    ("who", "own", "other", "theirs"), [("buyer", "partner", "firm", "B02"), ("firm_staff", "firm", "partner", "F02")]
+)
+def test_t48_a_form_for_somebody_else_answers_as_if_he_were_not_there(
+    world: World, who: str, own: str, other: str, theirs: str
+) -> None:
+    """Whatever else it names, so that a code that is not there cannot be told from one that is."""
+    client = world.app.test_client()
+    for else_named in ("F01" if other == "firm" else "B01", "NOBODY"):
+        foreign, missing = (
+            client.post(URL, json=FORM | {own: code, other: else_named}, headers=world.headers[who])
+            for code in (theirs, "NOT-THERE")
+        )
+        assert foreign.status_code == missing.status_code == 404
+        said = [answer.get_json() | {"request_id": ""} for answer in (foreign, missing)]
+        assert str(said[0]).replace(theirs, "X") == str(said[1]).replace("NOT-THERE", "X")
