@@ -25,6 +25,7 @@ from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
 from shop.local import servers
 from tests.factories.sales import NECTARINE, Season, ready, undone
+from tests.factories.world import World, build
 
 #: Tests happen in a peach season, in the middle of a Beijing working day.
 A_DAY_IN_JULY = datetime(2025, 7, 15, 2, 0, tzinfo=UTC)
@@ -138,10 +139,33 @@ def session(shared_app: Flask) -> Iterator[Session]:
             connection.close()
 
 
+@pytest.fixture(scope="session")
+def world_template(urls: tuple[str, str], template: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, World]:
+    """The template with a small world in it: writing that takes longer than everything else of a short test."""
+    database_url, redis_url = urls
+    name = "template_world"
+    with _autocommit(database_url) as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    settings = settings_for(_other_database(database_url, name), redis_url, tmp_path_factory.mktemp("world"))
+    app = create_app(settings, clock=WalkingClock(A_DAY_IN_JULY))
+    app.wsgi_app = _alone(app.wsgi_app)  # type: ignore[method-assign]
+    world = build(app)
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    return name, world
+
+
 @pytest.fixture
-def committed(urls: tuple[str, str], template: str, tmp_path: Path, clock: WalkingClock) -> Iterator[Flask]:
-    """An app on a database of its own with real commits."""
+def committed(
+    request: pytest.FixtureRequest, urls: tuple[str, str], template: str, tmp_path: Path, clock: WalkingClock
+) -> Iterator[Flask]:
+    """An app on a database of its own with real commits. Where a `world` is built in it, it is there already."""
+    world = None
+    if "world" in request.fixturenames and clock.now() == A_DAY_IN_JULY:
+        template, world = request.getfixturevalue("world_template")
     with fresh_app(urls, template, tmp_path, clock) as app:
+        app.extensions["world"] = world
         yield app
 
 
