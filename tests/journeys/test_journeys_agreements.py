@@ -114,9 +114,21 @@ def test_from_the_draft_to_the_last_fen_of_the_deposit(stage: Stage) -> None:
     notice = {"from_day": str(today), "to_day": str(today + timedelta(days=2)), "reason": "冰雹",
               "proof": "灾情证明（示例）", "proof_hash": "0" * 64}  # fmt: skip
     stage.post("firm", f"/agreements/{code}/force-majeure", notice)
+    told_until = today + timedelta(days=3)
+
+    def behind() -> tuple[int, int]:
+        [row] = [
+            one
+            for one in stage.get("operator", f"/reports/agreements?as_of={told_until}")["items"]
+            if one["key"] == code
+        ]
+        return row["firm_short_g"], row["firm_penalty_fen"]
+
+    assert behind() == (2_000, 50)
     decided = {"number": 1, "event": "recognise", "reason": "证明属实"}
     [told] = stage.post("operator", f"/agreements/{code}/force-majeure-decisions", decided, status=200)["items"]
     assert (told["status"], told["proof"]) == ("recognised", "灾情证明（示例）")
+    assert behind() == (0, 0)
     waived = {"number": proposed["number"], "event": "waive", "reason": "不可抗力"}
     stage.post("market", f"/agreements/{code}/penalty-decisions", waived, status=200)
     [once] = stage.post("market", f"/agreements/{code}/penalties", {"day": str(today + timedelta(days=3))})["items"]
