@@ -5,6 +5,8 @@ database is a fresh copy of the migrated template (0.05 s), dropped afterwards.
 """
 
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -30,12 +32,19 @@ from tests.factories.world import World, build
 #: Tests happen in a peach season, in the middle of a Beijing working day.
 A_DAY_IN_JULY = datetime(2025, 7, 15, 2, 0, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parent.parent
+#: What a run leaves free of the memory that it may use as a disk; it needs some hundred megabytes.
+ROOM_BYTES = 4 * 2**30
 
 
 @pytest.fixture(scope="session")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Database and broker for the whole run of this process."""
-    with servers(tmp_path_factory.mktemp("servers"), durable=False) as running:
+def urls() -> Iterator[tuple[str, str]]:
+    """Database and broker for the whole run of this process; in memory, where copying is five times faster."""
+    memory = Path("/dev/shm")  # noqa: S108  a folder of its own is made in it
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM_BYTES
+    with (
+        tempfile.TemporaryDirectory(prefix="shop-tests-", dir=memory if roomy else None) as folder,
+        servers(Path(folder), durable=False) as running,
+    ):
         yield running.database_url, running.redis_url
 
 
