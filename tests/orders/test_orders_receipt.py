@@ -1,7 +1,7 @@
 """Goods that nobody says to have received: by the clock, by the rule of the order's day, each order once."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from threading import Barrier
 from typing import Any
 
@@ -217,13 +217,23 @@ def test_the_buyer_and_the_clock_at_once_receive_once(county: Flask, clock: Walk
 def test_the_control_without_the_lock_receives_twice(
     county: Flask, clock: WalkingClock, order_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = Barrier(2)
+    """Both have read that it is on its way before either writes."""
+    seen, due_of = Barrier(2), receipt.receipt_due
 
     def unlocked(session: Session, which: int | str) -> Order:
-        order = session.scalars(select(Order).where(Order.id == order_id)).one()
+        return session.scalars(select(Order).where(Order.id == order_id)).one()
+
+    def waits(session: Session, which: int | str) -> Order:
+        order = unlocked(session, which)
         seen.wait(20)
         return order
 
+    def due_and_waits(session: Session, which: int) -> datetime | None:
+        due = due_of(session, which)
+        seen.wait(20)
+        return due
+
     monkeypatch.setattr(receipt, "locked_order_by_id", unlocked)
-    monkeypatch.setitem(globals(), "locked_order", unlocked)
+    monkeypatch.setattr(receipt, "receipt_due", due_and_waits)
+    monkeypatch.setitem(globals(), "locked_order", waits)
     assert both_at_once(county, order_id, clock.now() + 10 * DAY) == [("accept",), ("accept",)]

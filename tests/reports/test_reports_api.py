@@ -259,9 +259,10 @@ def test_where_agreements_stand_is_what_is_counted_by_hand(reports: Reports, day
         allowed = part(line.committed_g, line.tolerance_bp)
         missing = line.committed_g - sum(call.accepted_g or 0 for call in mine)
         firm_g = max(min(late, missing) - allowed, 0)
-        uncalled = line.minimum_g - sum(call.weight_g for call in mine) if line.ends_on <= day else 0
-        buyer_g = max(uncalled - allowed, 0)
         known = {call.schedule_day for call in mine}
+        never = sum(row.weight_g for row in due if row.line_id == line.id and row.due_on not in known)
+        uncalled = line.minimum_g - never - sum(call.weight_g for call in mine) if line.ends_on <= day else 0
+        buyer_g = max(uncalled - allowed, 0)
         left = line.committed_g - sum(call.weight_g for call in mine)
         ahead = [(call.due_on, call.weight_g, call.price_fen_per_kg) for call in mine if call.due_on > day]
         for row in sorted((row for row in due if row.line_id == line.id and row.due_on >= day), key=lambda r: r.due_on):
