@@ -61,7 +61,7 @@ from shop.collectives.models import CollectiveIncome, CollectiveKind, Collective
 from shop.farmers.models import Delivery, Grade, Household, Membership, Relation
 from shop.income.models import GuaranteeContract, GuaranteeLand, PlanStatus, SurplusObjection, SurplusPlan, SurplusShare
 from shop.inquiries.models import Inquiry, InquiryLine, InquiryStatus
-from shop.kit.db import Base, transaction
+from shop.kit.db import Base, db, transaction
 from shop.kit.jpeg import plain
 from shop.live.models import LiveSession, LiveStatus, ShelfItem
 from shop.marketplaces.actions import template
@@ -126,6 +126,8 @@ def build(app: Flask) -> World:
     """Write both sides and sign everybody in; where the app's database has them already, say so."""
     there: World | None = app.extensions.get("world")
     if there is not None:
+        with app.app_context():
+            db.engine.connect().close()  # what a driver asks of a server at first is asked now
         return World(app, deepcopy(there.a), deepcopy(there.b), deepcopy(there.headers))
     with app.app_context(), transaction() as session:
         writer = _Writer(session)
