@@ -37,7 +37,6 @@ def _config(settings: Settings, engine: dict[str, Any]) -> dict[str, Any]:
         "BROKER_REDIS_URL": redis_urls(settings.redis_url).redis,
         "MAX_CONTENT_LENGTH": MIB,
         "TRUSTED_HOSTS": list(settings.trusted_hosts) or None,
-        "VIDEO_HOSTS": frozenset(settings.video_hosts),
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
     }

@@ -27,6 +27,7 @@ from shop.agreements.models import (
 from shop.agreements.terms import read
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
+from shop.kit.db import columns_of
 from shop.kit.errors import NotFoundError
 from shop.kit.money import price_of
 from shop.places.models import Township, Village
@@ -73,7 +74,7 @@ def agreements(
     ).all()
     lines = _lines(session, [row[0].id for row in rows], day)
     return [
-        {column.key: getattr(agreement, column.key) for column in Agreement.__table__.columns}
+        columns_of(agreement)
         | {
             "status": agreement.status.value,
             "partner": partner,
@@ -214,18 +215,14 @@ def quotes(
     if before is not None:
         query = query.where(MarketQuote.id < before)
     rows = session.execute(query.order_by(MarketQuote.id.desc()).limit(limit))
-    return [
-        {column.key: getattr(quote, column.key) for column in MarketQuote.__table__.columns}
-        | {"sku": sku, "grade": quote.grade.value}
-        for quote, sku in rows
-    ]
+    return [columns_of(quote) | {"sku": sku, "grade": quote.grade.value} for quote, sku in rows]
 
 
 def quote_files(session: Session, *, limit: int, before: int | None = None) -> list[dict[str, Any]]:
     """Files that the job took in from the inbox, the last first, with the rows that it left out."""
     query = select(QuoteFileTaken) if before is None else select(QuoteFileTaken).where(QuoteFileTaken.id < before)
     rows = session.scalars(query.order_by(QuoteFileTaken.id.desc()).limit(limit))
-    return [{column.key: getattr(file, column.key) for column in QuoteFileTaken.__table__.columns} for file in rows]
+    return [columns_of(file) for file in rows]
 
 
 def majeures(session: Session, agreement_id: int) -> list[ForceMajeure]:

@@ -451,7 +451,7 @@ def keep_pictures(body: dict[str, Any], sku: str) -> dict[str, object]:
 @documented(errors=[NotFoundError, errors.VideoElsewhere], example={"url": "https://v.douyin.com/iRNBho6u/"})
 def set_video(body: dict[str, Any], sku: str) -> dict[str, object]:
     """商品视频 · Where a video of the product is shown: an address of a host that the county knows, never a file."""
-    hosts = current_app.config["VIDEO_HOSTS"]
+    hosts = current_app.extensions["settings"].video_hosts
     with transaction() as session:
         product = _own_product(session, sku, Role.FIRM_STAFF)
         pictures.set_video(

@@ -38,6 +38,15 @@ PAPER_ZH = {
 }
 
 
+#: A price list: (packs from which on, fen for a pack), rising.
+Rungs = tuple[tuple[int, int], ...]
+
+
+def reached(rungs: Rungs, packs: int) -> int | None:
+    """Fen for a pack when `packs` are bought: the deepest rung reached. None below the first."""
+    return next((fen for least, fen in reversed(rungs) if least <= packs), None)
+
+
 @dataclass(frozen=True)
 class Tier:
     """Price in fen per pack from `min_quantity` on, valid in `valid_from <= day < valid_until`.
@@ -193,10 +202,13 @@ class CatalogProduct:
         list_of_day = max((tier.special, tier.valid_from) for tier in holding)
         return tuple(tier for tier in holding if (tier.special, tier.valid_from) == list_of_day)
 
+    def rungs_on(self, day: date) -> Rungs:
+        """The tiers of `day` as rungs."""
+        return tuple((tier.min_quantity, tier.price_fen) for tier in self.tiers_on(day))
+
     def price_for(self, quantity: int, day: date) -> int | None:
-        """Fen per pack when `quantity` packs are bought on `day`: the deepest tier reached. None without a price."""
-        reached = [tier for tier in self.tiers_on(day) if tier.min_quantity <= quantity]
-        return reached[-1].price_fen if reached else None
+        """Fen per pack when `quantity` packs are bought on `day`. None without a price."""
+        return reached(self.rungs_on(day), quantity)
 
     def in_season(self, day: date) -> bool:
         """Whether `day` lies in the harvest window."""

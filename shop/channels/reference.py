@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shop.catalog.models import Category
-from shop.catalog.reference import CatalogProduct
+from shop.catalog.reference import CatalogProduct, Rungs, reached
 from shop.channels.models import (
     BuyerGroupMember,
     Campaign,
@@ -86,22 +86,22 @@ class LinkRow:
 
 @dataclass(frozen=True)
 class NamedPrices:
-    """A price list for one buyer (`partner_id`) or one group: (packs from which on, fen for a pack), rising."""
+    """A price list for one buyer (`partner_id`) or one group."""
 
     list_id: int
     partner_id: int | None
     group_id: int | None
     valid_from: date
     valid_until: date | None
-    rungs: tuple[tuple[int, int], ...]
+    rungs: Rungs
 
     def holds(self, day: date) -> bool:
         """Whether it is valid on `day`."""
         return self.valid_from <= day and (self.valid_until is None or day < self.valid_until)
 
     def price_for(self, quantity: int) -> int:
-        """Fen for a pack when `quantity` are bought: the deepest rung reached."""
-        return [fen for packs, fen in self.rungs if packs <= max(quantity, 1)][-1]
+        """Fen for a pack when `quantity`, one at least, are bought."""
+        return reached(self.rungs, quantity) or self.rungs[0][1]
 
 
 #: Days for which an opened link counts where the county has set no rule.
@@ -144,12 +144,10 @@ class Selling:
         cheapest = sorted(youngest.values(), key=lambda prices: (prices.price_for(quantity), prices.list_id))
         return cheapest[0] if cheapest else None
 
-    def rungs_for(
-        self, product: CatalogProduct, partner_id: int, quantity: int, day: date
-    ) -> tuple[tuple[int, int], ...]:
-        """The tiers by which this buyer buys: (packs from which on, fen for a pack)."""
+    def rungs_for(self, product: CatalogProduct, partner_id: int, quantity: int, day: date) -> Rungs:
+        """The rungs by which this buyer buys."""
         named = self.named_for(product.product_id, partner_id, quantity, day)
-        return named.rungs if named else tuple((tier.min_quantity, tier.price_fen) for tier in product.tiers_on(day))
+        return named.rungs if named else product.rungs_on(day)
 
     def window_days(self, day: date) -> int:
         """For how many days an opened link counts for an order of `day`: the youngest rule."""

@@ -9,6 +9,7 @@ from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.catalog.models import Firm, Product
 from shop.claims.models import Claim, ClaimPhoto
 from shop.claims.states import REASON_ZH, STATE_ZH
+from shop.kit.db import columns_of
 from shop.kit.errors import NotFoundError
 from shop.orders.models import Order, OrderLine
 from shop.payments.models import Refund
@@ -37,7 +38,7 @@ def claims(session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: 
         .limit(limit)
     )  # fmt: skip
     return [
-        {column.key: getattr(claim, column.key) for column in Claim.__table__.columns}
+        columns_of(claim)
         | {
             "status": claim.status.value,
             "status_zh": STATE_ZH[claim.status],

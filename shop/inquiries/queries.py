@@ -11,6 +11,7 @@ from shop.agreements.models import Agreement
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
 from shop.inquiries.models import Inquiry, InquiryLine, InquiryStatus
+from shop.kit.db import columns_of
 from shop.kit.errors import NotFoundError
 from shop.orders.models import Order
 
@@ -48,7 +49,7 @@ def inquiries(
         )  # fmt: skip
     return [
         {
-            **{column.key: getattr(inquiry, column.key) for column in Inquiry.__table__.columns},
+            **columns_of(inquiry),
             "status": inquiry.status.value, "partner": partner, "firm": firm, "order": number, "agreement": agreement,
             "expired": inquiry.status is InquiryStatus.OFFERED and (inquiry.valid_until or day) < day,
             "lines": lines[inquiry.id],

@@ -50,6 +50,11 @@ else:
     Model = db.Model
 
 
+def columns_of(row: Base) -> dict[str, Any]:
+    """Every column of a row by its name, as it was read: what a query shows of it and adds to."""
+    return {column.key: getattr(row, column.key) for column in row.__table__.columns}
+
+
 def one_of(column: str, kind: type[StrEnum]) -> CheckConstraint:
     """CHECK that `column` holds a value of `kind`, named after the column."""
     values = ", ".join(f"'{member.value}'" for member in kind)

@@ -30,7 +30,7 @@ EXACT_DIGITS = 15
 
 Cell = str | int | Decimal | date | None
 
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, NotImplementedError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 _REFERENCE = re.compile(rb'<(?:\w+:)?(?:c|row)\b[^>]*?\br="([A-Z]{0,3})([0-9]{1,7})"')
 _RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 

@@ -13,6 +13,7 @@ from shop.catalog.models import Firm, Product
 from shop.catalog.reference import PAPER_ZH, Catalog
 from shop.channels.models import Occasion, Partner, SaleLink
 from shop.channels.policies import POLICIES
+from shop.kit.db import columns_of
 from shop.kit.errors import NotFoundError
 from shop.orders.models import Dispatch, Order, OrderLine, Pick
 from shop.orders.states import STATE_ZH
@@ -55,7 +56,7 @@ def orders(
     with_recipient = actor.has(*SEES_RECIPIENT)
     return [
         {
-            **{column.key: getattr(order, column.key) for column in Order.__table__.columns},
+            **columns_of(order),
             "status": order.status.value,
             "status_zh": STATE_ZH[order.status],
             "channel": order.channel_kind.value,
@@ -98,7 +99,7 @@ def _lines(session: Session, order_ids: list[int]) -> dict[int, list[dict[str, A
         .order_by(OrderLine.order_id, OrderLine.position)
     )
     for line, sku in rows:
-        shown = {column.key: getattr(line, column.key) for column in OrderLine.__table__.columns}
+        shown = columns_of(line)
         lines[line.order_id].append(
             shown
             | {

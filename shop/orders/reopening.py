@@ -26,6 +26,7 @@ from shop.catalog.models import Product
 from shop.channels.actions import move_occasion
 from shop.channels.models import Occasion
 from shop.kit.clock import beijing_day
+from shop.kit.db import columns_of
 from shop.kit.states import History, advance
 from shop.orders.errors import ReopeningBarred, ReopenTooLate
 from shop.orders.models import PenaltyProposal, PenaltyStatus
@@ -107,8 +108,7 @@ def reopenings(session: Session, agreement_id: int) -> list[dict[str, Any]]:
         .where(AgreementReopening.agreement_id == agreement_id)
         .order_by(AgreementReopening.number)
     )
-    columns = [column.key for column in AgreementReopening.__table__.columns]
-    return [{name: getattr(one, name) for name in columns} | {"missed": missed.get(one.id, [])} for one in asked]
+    return [columns_of(one) | {"missed": missed.get(one.id, [])} for one in asked]
 
 
 def _end(session: Session, agreement: Agreement) -> _End:

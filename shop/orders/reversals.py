@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from shop.agreements.models import RUNNING, Agreement, AgreementStatus, CallOff, Side
 from shop.catalog.models import Product
 from shop.farmers.models import Grade
+from shop.kit.db import columns_of
 from shop.kit.states import record
 from shop.orders.actions import Verdict, judged, put_on_line
 from shop.orders.calls import outcomes
@@ -97,8 +98,7 @@ def corrections_of(session: Session, order_id: int) -> list[dict[str, Any]]:
         .where(AcceptanceCorrection.order_id == order_id)
         .order_by(AcceptanceCorrection.position)
     )
-    columns = [column.key for column in AcceptanceCorrection.__table__.columns]
-    return [{name: getattr(made, name) for name in columns} | {"sku": sku} for made, sku in rows]
+    return [columns_of(made) | {"sku": sku} for made, sku in rows]
 
 
 def _count(session: Session, order_id: int) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from shop.access.actions import masked_phone
 from shop.access.guard import ALL, Actor, Owner, Role, scope
-from shop.catalog.reference import Catalog
+from shop.catalog.reference import Catalog, Rungs, reached
 from shop.channels.models import Partner
 from shop.channels.reference import selling
 from shop.kit.errors import NotFoundError
@@ -20,9 +20,6 @@ from shop.orders.models import Order, OrderLine
 from shop.orders.states import STATE_ZH as ORDER_ZH
 from shop.rounds.models import EntryLine, HandOut, Round, RoundEntry, RoundProduct
 from shop.rounds.states import STATE_ZH
-
-#: Tiers: (packs from which on, fen for a pack), rising.
-Rungs = tuple[tuple[int, int], ...]
 
 #: Whose a round is: of the unit that buys. The county sees figures, never names.
 OWNERS: dict[Role, Owner] = {Role.OPERATOR: ALL, Role.BUYER: Partner.party_id}
@@ -120,7 +117,7 @@ def _products(session: Session, round_ids: Sequence[int], goods: Catalog, day: d
     for offered, packs, ordered_fen, partner_id in rows:
         product = goods.by_id[offered.product_id]
         rungs = sales.rungs_for(product, partner_id, max(int(packs), 1), day)
-        price_fen = ordered_fen or _reached(rungs, int(packs))
+        price_fen = ordered_fen or reached(rungs, max(int(packs), 1)) or 0
         found[offered.round_id].append(
             {
                 "sku": product.sku,
@@ -138,11 +135,6 @@ def _products(session: Session, round_ids: Sequence[int], goods: Catalog, day: d
             }
         )
     return found
-
-
-def _reached(rungs: Rungs, packs: int) -> int:
-    """Fen for a pack of so many, one at least; 0 without a price."""
-    return next((fen for least, fen in reversed(rungs) if least <= max(packs, 1)), 0)
 
 
 def _next_tier(rungs: Rungs, packs: int) -> dict[str, int] | None:
@@ -250,7 +242,7 @@ def distribution(session: Session, round_id: int, *, goods: Catalog, day: date) 
         accepted = line is not None and line.accepted_g is not None
         packs = sum(wanted.values())
         rungs = sales.rungs_for(product, partner_id, max(packs, 1), day)
-        price_fen = line.price_fen if line else _reached(rungs, packs)
+        price_fen = line.price_fen if line else reached(rungs, max(packs, 1)) or 0
         got = _shared(wanted, line) if line is not None and accepted else {}
         for entry_id, quantity in wanted.items():
             received = got.get(entry_id, 0) if accepted else None

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.catalog.models import Firm, Product
 from shop.farmers.models import Delivery, Household
+from shop.kit.db import columns_of
 from shop.kit.errors import NotFoundError
 from shop.places.models import Township, Village
 from shop.stock.models import Lot, LotDelivery, LotPart, Pool, Recall
@@ -31,7 +32,7 @@ def lots(session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: in
         .limit(limit)
     )
     return [
-        {column.key: getattr(lot, column.key) for column in Lot.__table__.columns}
+        columns_of(lot)
         | {
             "firm": firm,
             "sku": sku,
@@ -82,8 +83,7 @@ def recalls(session: Session, actor: Actor, *wanted: ColumnElement[bool], limit:
         .limit(limit)
     )
     return [
-        {column.key: getattr(made, column.key) for column in Recall.__table__.columns}
-        | {"lot": lot_code, "firm": firm, "sku": sku, "name_zh": name_zh}
+        columns_of(made) | {"lot": lot_code, "firm": firm, "sku": sku, "name_zh": name_zh}
         for made, lot_code, firm, sku, name_zh in rows
     ]
 
