@@ -42,6 +42,12 @@ class WalkingClock:
         return self._now
 
 
+def beijing_minute(at: datetime | str) -> str:
+    """An instant, or what a document kept of one, as a wall clock in Beijing shows it."""
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return f"{moment.astimezone(BEIJING):%Y-%m-%d %H:%M}"
+
+
 def beijing_day(instant: datetime) -> date:
     """The calendar day in Beijing at `instant`, whatever the server's zone."""
     return instant.astimezone(BEIJING).date()

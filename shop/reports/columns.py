@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any
 
+from shop.kit.clock import beijing_minute
 from shop.kit.money import kilograms, yuan
 from shop.kit.tables import Cell, Sheet, yuan_cell
 
@@ -72,6 +73,11 @@ def totalled(columns: Sequence[Column], total: dict[str, Any]) -> dict[str, Any]
     """A total as the last row of a table: its first text says what it is."""
     texts = [column.path for column in columns if column.unit == "text"]
     return dict.fromkeys(texts, "") | {texts[0]: "合计"} | total
+
+
+def counted_until(report: dict[str, Any]) -> str:
+    """Until when the rollups of a report were brought up to date, as a file says it."""
+    return beijing_minute(report["as_of"]) if report["as_of"] else "尚未汇总"
 
 
 def sheet(

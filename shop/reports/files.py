@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from shop.kit.clock import beijing_minute
 from shop.kit.tables import PDF_TYPE, XLSX_TYPE, Cell, Sheet, write_csv, write_xlsx
-from shop.reports.columns import Column, sheet
+from shop.reports.columns import Column, counted_until, sheet
 
 
 def cover_of(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -13,8 +14,8 @@ def cover_of(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("报表", report["title"]),
         ("区域", report.get("area") or "本人权限范围"),
         ("本期", f"{report['period']['from']} 至 {report['period']['to']}"),
-        ("截止时间", str(report["cut_off"])),
-        ("汇总时间", str(report["as_of"] or "尚未汇总")),
+        ("截止时间", beijing_minute(report["cut_off"])),
+        ("汇总时间", counted_until(report)),
         ("税", report["tax"]),
         ("口径", report["basis"]),
         ("来源", report["sources"]),

@@ -5,7 +5,7 @@ from typing import Any
 
 from shop.kit.tables import Cell, Sheet
 from shop.reports.agreement_report import AgreementsBy
-from shop.reports.columns import Column, sheet
+from shop.reports.columns import Column, counted_until, sheet
 from shop.reports.income_report import IncomeBy, Months
 
 INCOME_BY_ZH = {
@@ -72,6 +72,6 @@ def span_zh(months: Months) -> str:
 def sheets_of(title: str, columns: list[Column], report: dict[str, Any], rows: Iterable[dict[str, Any]]) -> list[Sheet]:
     """A table with its total, and what the report says of itself on a sheet of its own."""
     said: list[list[Cell]] = [
-        ["截止", str(report["as_of"] or "尚未汇总")], ["来源", report["source"]], ["口径", report["basis"]],
+        ["截止", counted_until(report)], ["来源", report["source"]], ["口径", report["basis"]],
     ]  # fmt: skip
     return [sheet(title, columns, rows, report["total"]), Sheet("说明", ["项目", "内容"], said)]

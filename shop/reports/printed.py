@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from shop.kit.clock import beijing_minute
 from shop.kit.paper import Grid, Paper
 from shop.reports.columns import totalled, written
 from shop.reports.files import columns_of, cover_of
@@ -11,7 +12,7 @@ from shop.reports.files import columns_of, cover_of
 def periodic_pdf(report: dict[str, Any]) -> bytes:
     """A periodic report, as computed or as frozen: the same report makes the same bytes."""
     sent = f"{report['code']}    " if report.get("code") else "未报送    "
-    paper = Paper(f"{report['title']}    {sent}截止 {report['cut_off']}", landscape=True)
+    paper = Paper(f"{report['title']}    {sent}截止 {beijing_minute(report['cut_off'])}", landscape=True)
     paper.set_creation_date(datetime.fromisoformat(str(report["cut_off"])))
     paper.set_title(report["title"])
     paper.set_lang("zh-CN")

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from shop.access.guard import Role, current_actor, reference_version
 from shop.agreements import queries as agreements
 from shop.catalog.reference import Catalog, catalog
-from shop.kit.clock import BEIJING, beijing_day
+from shop.kit.clock import beijing_day, beijing_minute
 from shop.kit.db import db
 from shop.kit.errors import NotFoundError
 from shop.kit.http import file_response, now
@@ -36,7 +36,7 @@ blueprint.add_app_template_filter(kilograms)
 @blueprint.app_template_filter("moment")
 def moment(value: Any) -> str:
     """An instant as a wall clock in Beijing shows it."""
-    return f"{value.astimezone(BEIJING):%Y-%m-%d %H:%M}" if value else ""
+    return beijing_minute(value) if value else ""
 
 
 @blueprint.errorhandler(NotFoundError)
