@@ -1,7 +1,8 @@
 """Household income over places, firms, products, months; sales reached beside it, never added to it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -11,15 +12,14 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     Select,
+    Subquery,
     case,
     cast,
     func,
-    literal_column,
     null,
     select,
     text,
     true,
-    tuple_,
     union,
 )
 from sqlalchemy.orm import Session, aliased
@@ -111,22 +111,22 @@ def income_report(
     only_managers(by, actor)
     page = _households(session, actor, months, after, limit + 1) if by is IncomeBy.HOUSEHOLD else []
     cash, spent, reached = (
-        _counted(session, actor, months, rollup, by, page[:limit]) for rollup in (IncomeMonth, CostRollup, ReachRollup)
+        _summed(session, actor, months, rollup, by, page[:limit]) for rollup in (IncomeMonth, CostRollup, ReachRollup)
     )
+    people = _reached(session, actor, months, by, page[:limit])
     names = _names(session, actor, by, months, language, cash, spent, reached) | {code: code for code in page}
     # The five channels come in their own order; they always fit.
     keys = list(names) if by is IncomeBy.CHANNEL else sorted(key for key in names if after is None or key > after)
     shown = keys[:limit]
-    counted = reached if by is IncomeBy.CHANNEL else cash
-    hidden = _untold(session, actor, by, months, counted)
-    total = _row(cash.total, cash.total, reached.total, spent.total, assisted=hidden is not None
-                 and months.place not in hidden and not 0 < cash.total.households < FEW)  # fmt: skip
+    hidden = _untold(session, actor, by, months, people)
+    total = _row(cash.total, people.total, reached.total, spent.total, assisted=hidden is not None
+                 and months.place not in hidden and not 0 < people.total.households < FEW)  # fmt: skip
     if by is IncomeBy.CHANNEL:
         total |= _NO_CASH
     items = []
     for key in shown:
         assisted = hidden is not None and key not in hidden and months.place not in hidden
-        row = _row(cash.of(key), counted.of(key), reached.of(key), spent.of(key), assisted=assisted)
+        row = _row(cash.of(key), people.of(key), reached.of(key), spent.of(key), assisted=assisted)
         if by is IncomeBy.CHANNEL:
             row |= _NO_CASH
         items.append({"key": key, "name": names[key], **row})
@@ -240,140 +240,175 @@ _OWN = {
 
 
 @dataclass(frozen=True)
-class _Figures:
-    """A row of one rollup: its name, distinct households, assisted among them, its figures."""
+class _Sums:
+    """The figures of a rollup by key and in total, and what the keys are called."""
 
-    name: str | None = None
-    households: int = 0
-    assisted: int = 0
-    figures: Mapping[str, int] = field(default_factory=dict)
+    rows: dict[str, Counter[str]]
+    total: Counter[str]
+    names: dict[str, str | None]
 
-    def __getitem__(self, figure: str) -> int:
-        return self.figures.get(figure, 0)
-
-
-_NOTHING = _Figures()
+    def of(self, key: str) -> Counter[str]:
+        return self.rows.get(key, Counter())
 
 
 @dataclass(frozen=True)
-class _Counted:
-    """One rollup by key, and all of it together."""
+class _People:
+    """Distinct families, and the assisted ones among them."""
 
-    rows: dict[str, _Figures]
-    total: _Figures
-
-    def of(self, key: str) -> _Figures:
-        return self.rows.get(key, _NOTHING)
+    households: int = 0
+    assisted: int = 0
 
 
-def _counted(
+@dataclass(frozen=True)
+class _Reached:
+    """Whom a rollup speaks of, by key and in total."""
+
+    rows: dict[str, _People]
+    total: _People
+
+    def of(self, key: str) -> _People:
+        return self.rows.get(key, _People())
+
+
+def _read_for(rollup: Rolled, by: IncomeBy) -> Rolled:
+    """Only by product and by group what is finer than months of a household and firm is read."""
+    return IncomeRollup if rollup is IncomeMonth and by in (IncomeBy.PRODUCT, IncomeBy.GROUP) else rollup
+
+
+def _summed(
     session: Session, actor: Actor, months: Months, rollup: Rolled, by: IncomeBy, page: Sequence[str]
-) -> _Counted:
+) -> _Sums:  # fmt: skip
     """A rollup by `by`, of the households of `page` alone when it is by household, and in total.
 
-    One look gives both where no row stands under two keys; else the total is another. Only by product and by group
-    what is finer than months of a household and firm is read.
+    Added by key at once: families are counted by `_reached`, not added first.
     """
-    rows: dict[str | None, _Figures] = {}
-    match by:
-        case IncomeBy.GROUP:
-            rows = _by_group(session, actor, months, rollup)
-        case IncomeBy.HOUSEHOLD:
-            rows = _added(session, actor, months, rollup, by, page)
-        case IncomeBy.PRODUCT if rollup is IncomeMonth:
-            rows = _added(session, actor, months, IncomeRollup, by)
-        case IncomeBy.CHANNEL if rollup is not ReachRollup:
-            pass
-        case _:
-            rows = _added(session, actor, months, rollup, by)
-    total = rows.pop(None, None) or _added(session, actor, months, rollup, None).get(None, _NOTHING)
-    return _Counted({str(key): row for key, row in rows.items()}, total)
+    rows: dict[str, Counter[str]] = {}
+    names: dict[str, str | None] = {}
+    counted = _read_for(rollup, by)
+    if by is not IncomeBy.CHANNEL or rollup is ReachRollup:
+        if by is IncomeBy.GROUP:
+            query = _by_group(actor, months, counted, *(func.sum(column) for column in _FIGURES[counted].values()))
+        else:
+            each = _added(actor, months, counted, by, page).subquery("each")
+            query = _named(each, by, *(each.c[figure] for figure in _FIGURES[counted]))
+        # A township has a row for each of its villages.
+        for key, name, *sums in session.execute(query):
+            rows.setdefault(key, Counter()).update(_figures(rollup, sums))
+            names[key] = name
+    total: Counter[str] = Counter()
+    if rows and by not in (IncomeBy.GROUP, IncomeBy.HOUSEHOLD):
+        for row in rows.values():
+            total.update(row)
+    else:
+        [(_, *sums)] = session.execute(_added(actor, months, rollup, None))
+        total.update(_figures(rollup, sums))
+    return _Sums(rows, total, names)
 
 
-def _untold(session: Session, actor: Actor, by: IncomeBy, months: Months, counted: _Counted) -> set[str] | None:
+def _figures(rollup: Rolled, sums: Sequence[int | None]) -> dict[str, int]:
+    return dict(zip(_FIGURES[rollup], (int(x or 0) for x in sums), strict=True))
+
+
+def _reached(session: Session, actor: Actor, months: Months, by: IncomeBy, page: Sequence[str] = ()) -> _Reached:
+    """The families that received anything, by `by` and in total; by channel those whose produce was sold through it."""
+    counted: Rolled = _read_for(ReachRollup if by is IncomeBy.CHANNEL else IncomeMonth, by)
+    if by is IncomeBy.GROUP:
+        people = func.count(Household.id.distinct())
+        query = _by_group(actor, months, counted, people, people.filter(Household.is_assisted))
+    else:
+        each = _families(actor, months, counted, by, page).subquery("each")
+        query = _named(each, by, each.c.households, each.c.assisted)
+    rows: dict[str, _People] = {}
+    for key, _, households, assisted in session.execute(query):
+        before = rows.get(key, _People())
+        rows[key] = _People(before.households + households, before.assisted + assisted)
+    if by in (IncomeBy.TOWNSHIP, IncomeBy.VILLAGE):
+        # A family lives in one place.
+        everybody = _People(sum(row.households for row in rows.values()), sum(row.assisted for row in rows.values()))
+    else:
+        [(_, *found)] = session.execute(_families(actor, months, IncomeMonth, None))
+        everybody = _People(*found)
+    return _Reached(rows, everybody)
+
+
+def _untold(session: Session, actor: Actor, by: IncomeBy, months: Months, reached: _Reached) -> set[str] | None:
     """The rows and places that do not tell how many of their households are assisted; None = nobody tells this reader.
 
     Decided over all rows, whatever page is shown, and for places over the reader's whole area, whatever place he reads.
     """
     if not sees_households(actor):
         return None
-    counts = {key: row.households for key, row in counted.rows.items()}
+    counts = {key: row.households for key, row in reached.rows.items()}
     # Groups are no parts of the total: most households are in none.
     hidden = {key for key in counts if 0 < counts[key] < FEW} if by is IncomeBy.GROUP else untold(counts)
     if by is not IncomeBy.VILLAGE and months.place is None:
         return hidden
-    villages = counted.rows
     if months.place is not None:
-        found = _added(session, actor, replace(months, place=None), IncomeMonth, IncomeBy.VILLAGE)
-        villages = {str(key): row for key, row in found.items() if key is not None}
-    places = untold_places({code: row.households for code, row in villages.items()})
+        reached = _reached(session, actor, replace(months, place=None), IncomeBy.VILLAGE)
+    places = untold_places({code: row.households for code, row in reached.rows.items()})
     return places if by in (IncomeBy.TOWNSHIP, IncomeBy.VILLAGE) else hidden | places
 
 
-def _added(
-    session: Session, actor: Actor, months: Months, counted: Rolled, by: IncomeBy | None,
-    page: Sequence[str] | None = None,
-) -> dict[str | None, _Figures]:  # fmt: skip
-    """A rollup by `by`, under None in total, unless it is by household; None = the total alone.
+def _own(counted: Rolled, by: IncomeBy) -> ColumnElement[Any]:
+    """What rows are added by: a column of the rollup, the village where the family lives, or the family itself."""
+    if by in _OWN:
+        column: ColumnElement[Any] = getattr(counted, _OWN[by])
+        return column
+    return (Household.id if by is IncomeBy.HOUSEHOLD else Household.village_id).expression
 
-    What a family has under a key is added first, so that a family is one row of what is joined and counted.
-    """
-    own = getattr(counted, _OWN[by]) if by in _OWN else None
-    family = _family_of(counted)
-    query = select(
-        family.label("family_id"),
-        *((own.label("own"), func.grouping(own).label("whole")) if own is not None else ()),
-        *(cast(func.sum(column), BigInteger).label(name) for name, column in _FIGURES[counted].items()),
-    )
-    query = _of_families(query, counted).where(*_seen(actor, counted, months))
-    if page is not None:
-        query = query.where(counted.household_id.in_(records_of(page)))
-    query = query.group_by(family if own is None else func.grouping_sets(tuple_(family, own), family))
-    each = query.subquery("each")
-    key, name = (null(), null()) if by is None else (_KEYS.get(by, null()), _NAMES.get(by, null()))
-    if by is IncomeBy.MONTH:
-        key = name = func.to_char(each.c.own, "YYYY-MM")
-    if own is not None:
-        key = case((each.c.whole == 0, key))
-    sums = (func.sum(each.c[figure]) for figure in _FIGURES[counted])
-    people = (func.count(), func.count().filter(Household.is_assisted))
-    found = select(key.label("key"), func.max(name), *people, *sums).select_from(each)
-    found = found.join(Household, Household.id == each.c.family_id)
+
+def _added(actor: Actor, months: Months, counted: Rolled, by: IncomeBy | None, page: Sequence[str] = ()) -> AnySelect:
+    """The figures of a rollup by `_own`; None = all in one row."""
+    sums = [cast(func.sum(column), BigInteger).label(name) for name, column in _FIGURES[counted].items()]
+    seen = _seen(actor, counted, months, by, page)
+    if by is None:
+        return select(null(), *sums).where(*seen)
+    own = _own(counted, by)
+    query = select(own.label("own"), *sums).where(*seen).group_by(own)
+    if by in _OWN:
+        return query
+    return _of_families(query, counted).join(Household, Household.id == _family_of(counted))
+
+
+def _families(
+    actor: Actor, months: Months, counted: Rolled, by: IncomeBy | None, page: Sequence[str] = ()
+) -> AnySelect:  # fmt: skip
+    """Distinct families, and the assisted ones among them, by `_own`; None = all in one row."""
+    family = _family_of(counted).label("family_id")
+    seen = _of_families(select(family), counted).where(*_seen(actor, counted, months, by, page))
+    people = (func.count().label("households"), func.count().filter(Household.is_assisted).label("assisted"))
+    if by is not None and by in _OWN:
+        each = seen.add_columns(_own(counted, by).label("own")).distinct().subquery("seen")
+        counts = select(each.c.own, *people).select_from(each).join(Household, Household.id == each.c.family_id)
+        return counts.group_by(each.c.own)
+    own = null() if by is None else _own(counted, by)
+    counts = select(own.label("own"), *people).where(Household.id.in_(seen))
+    return counts if by is None else counts.group_by(own)
+
+
+def _named(rows: Subquery, by: IncomeBy, *columns: ColumnElement[Any]) -> AnySelect:
+    """Rows by `_own` as key, name and `columns`."""
+    key = func.to_char(rows.c.own, "YYYY-MM") if by is IncomeBy.MONTH else _KEYS[by]
+    query: AnySelect = select(key, _NAMES.get(by, null()), *columns).select_from(rows)
     match by:
         case IncomeBy.TOWNSHIP | IncomeBy.VILLAGE:
-            found = found.join(Village, Village.id == Household.village_id)
-            found = found.join(Township, Township.id == Village.township_id)
-            found = found.group_by(func.grouping_sets(literal_column("()"), key))
+            query = query.join(Village, Village.id == rows.c.own).join(Township, Township.id == Village.township_id)
         case IncomeBy.FIRM:
-            found = found.outerjoin(Firm, Firm.id == each.c.own).group_by(key)
+            query = query.outerjoin(Firm, Firm.id == rows.c.own)
         case IncomeBy.PRODUCT:
-            found = found.outerjoin(Product, Product.id == each.c.own).group_by(key)
+            query = query.outerjoin(Product, Product.id == rows.c.own)
         case IncomeBy.CHANNEL:
-            found = found.outerjoin(Channel, Channel.id == each.c.own).group_by(key)
-        case IncomeBy.MONTH | IncomeBy.HOUSEHOLD:
-            found = found.group_by(key)
-    return _read(session, found, counted)
+            query = query.join(Channel, Channel.id == rows.c.own)
+        case IncomeBy.HOUSEHOLD:
+            query = query.join(Household, Household.id == rows.c.own)
+    return query
 
 
-def _read(session: Session, query: Any, counted: Rolled) -> dict[str | None, _Figures]:
-    return {
-        key: _Figures(
-            name, households, assisted, dict(zip(_FIGURES[counted], (int(x or 0) for x in sums), strict=True))
-        )
-        for key, name, households, assisted, *sums in session.execute(query)
-    }
-
-
-def _by_group(session: Session, actor: Actor, months: Months, rollup: Rolled) -> dict[str | None, _Figures]:
-    """A rollup by group: a family may be in several, and in one for some of the months only."""
-    counted: Any = IncomeRollup if rollup is IncomeMonth else rollup
-    people = func.count(Household.id.distinct())
-    sums = (func.sum(column) for column in _FIGURES[counted].values())
-    key, name = HouseholdGroup.code, func.max(HouseholdGroup.name_zh)
-    query = within(
-        select(key, name, people, people.filter(Household.is_assisted), *sums), actor, counted, months
-    )  # fmt: skip
-    return _read(session, grouped(query, counted, months).group_by(key), counted)
+def _by_group(actor: Actor, months: Months, counted: Any, *columns: ColumnElement[Any]) -> AnySelect:
+    """Key, name and `columns` by group: a family may be in several, and in one for some of the months only."""
+    query = within(select(HouseholdGroup.code, func.max(HouseholdGroup.name_zh), *columns), actor, counted, months)
+    found: AnySelect = grouped(query, counted, months).group_by(HouseholdGroup.code)
+    return found
 
 
 def _family_of(counted: Any) -> ColumnElement[int]:
@@ -384,10 +419,16 @@ def _of_families(query: Any, counted: Any) -> Any:
     return query.select_from(counted).outerjoin(HouseholdAlias, HouseholdAlias.household_id == counted.household_id)
 
 
-def _seen(actor: Actor, counted: Rolled, months: Months) -> list[ColumnElement[bool]]:
-    """The rows in the reader's area and months."""
+def _seen(
+    actor: Actor, counted: Rolled, months: Months, by: IncomeBy | None = None, page: Sequence[str] = ()
+) -> list[ColumnElement[bool]]:  # fmt: skip
+    """The rows in the reader's area and months; by household those of `page` alone."""
     wanted = [counted.month.between(months.first, months.last), of_reader(actor, counted)]
-    return wanted if months.place is None else [*wanted, counted.household_id.in_(records_in(months.here()))]
+    if months.place is not None:
+        wanted.append(counted.household_id.in_(records_in(months.here())))
+    if by is IncomeBy.HOUSEHOLD:
+        wanted.append(counted.household_id.in_(records_of(page)))
+    return wanted
 
 
 def _households(session: Session, actor: Actor, months: Months, after: str | None, limit: int) -> list[str]:
@@ -404,7 +445,7 @@ def _households(session: Session, actor: Actor, months: Months, after: str | Non
 
 
 def _row(
-    cash: _Figures, people: _Figures, reached: _Figures, spent: _Figures, *, assisted: bool
+    cash: Counter[str], people: _People, reached: Counter[str], spent: Counter[str], *, assisted: bool
 ) -> dict[str, Any]:  # fmt: skip
     categories = dict.fromkeys(CATEGORY_NAMES.values(), 0)
     for kind in IncomeKind:
@@ -434,7 +475,7 @@ _NAMES: dict[IncomeBy, ColumnElement[Any]] = {
 
 
 def _names(
-    session: Session, actor: Actor, by: IncomeBy, months: Months, language: str, *counted: _Counted
+    session: Session, actor: Actor, by: IncomeBy, months: Months, language: str, *counted: _Sums
 ) -> dict[str, str]:
     """Key and name of every row of the report."""
     if by is IncomeBy.MONTH:
@@ -443,7 +484,7 @@ def _names(
         channels = session.execute(select(Channel.kind, Channel.name_zh, Channel.name_en).order_by(Channel.position))
         return {kind.value: zh if language == "zh" else en for kind, zh, en in channels}
     none = "不分产品、企业" if language == "zh" else "not for one product or firm"
-    names = {key: row.name or none for one in counted for key, row in one.rows.items()}
+    names = {key: name or none for one in counted for key, name in one.names.items()}
     return names | (_townships(session, actor, months) if by is IncomeBy.TOWNSHIP else {})
 
 
