@@ -13,9 +13,9 @@ from marshmallow import ValidationError
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own
-from shop.agreements import actions, errors, majeure, queries, schemas, signing
+from shop.agreements import actions, errors, majeure, papers, queries, schemas, signing
 from shop.agreements.draft_files import BadCell, blamed, filled_in, template, unknown
-from shop.agreements.models import Agreement, MarketQuote, Side
+from shop.agreements.models import MAX_PAPER, Agreement, AgreementPaper, MarketQuote, Side
 from shop.agreements.owners import hand_of, locked_agreement
 from shop.agreements.quote_files import QuoteFile, take_in
 from shop.agreements.quotes import Quoted, per_kg, record_quote
@@ -31,6 +31,7 @@ from shop.kit.db import db, release, transaction
 from shop.kit.errors import DomainError, ForbiddenError, MoveRefusedError, NotFoundError
 from shop.kit.http import accepts_upload, also_as, documented, file_response, language, now
 from shop.kit.reference import current_version
+from shop.kit.scans import ENDINGS
 from shop.kit.schemas import PageQuery, cursor_key, page
 from shop.kit.tables import XLSX_TYPE
 
@@ -53,7 +54,8 @@ def _one_file() -> bytes:
     parts = [part for _, part in request.files.items(multi=True)]
     if len(parts) != 1:
         raise ValidationError({"file": ["Send exactly one file."]})
-    return parts[0].read()
+    with parts[0].stream as opened:
+        return opened.read()
 
 
 @blueprint.route("/agreements", methods=["GET"])
@@ -288,14 +290,11 @@ def end(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.MajeureAsked)
 @blueprint.response(201, schemas.MajeureList)
 @documented(
-    errors=[NotFoundError, errors.OutsideTerm],
-    example={
-        "from_day": "2025-07-10", "to_day": "2025-07-20", "reason": "冰雹", "proof": "县气象局灾情证明（示例）",
-        "proof_hash": "0" * 64,
-    },
+    errors=[NotFoundError, errors.OutsideTerm, errors.NoProof],
+    example={"from_day": "2025-07-10", "to_day": "2025-07-20", "reason": "冰雹", "paper": "A01-1"},
 )  # fmt: skip
 def tell_majeure(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """不可抗力通知 · Tell the other side what you could not help, with the proof's hash; the county decides."""
+    """不可抗力通知 · Tell what you could not help, naming the paper that proves it; the county decides."""
     with transaction() as session:
         agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
         majeure.tell(session, agreement, majeure.Event(**body), by=hand)
@@ -330,6 +329,46 @@ def decide_majeure(body: dict[str, Any], code: str) -> dict[str, Any]:
             reason=body["reason"],
         )  # fmt: skip
         return {"items": queries.majeures(session, agreement.id)}
+
+
+@blueprint.route("/agreements/<string:code>/papers", methods=["POST"])
+@allow(*papers.READERS)
+@accepts_upload(MAX_PAPER + 64 * 1024)
+@blueprint.arguments(schemas.PaperQuery, location="query")
+@blueprint.response(201, schemas.PaperOut)
+@blueprint.doc(requestBody=_file_body("合同扫描件.pdf"))
+@documented(errors=[NotFoundError, errors.PaperRefused, errors.PaperKept, errors.TooManyPapers])
+def add_paper(query: dict[str, Any], code: str) -> AgreementPaper:
+    """上传协议文件 · Add a paper to an agreement: PDF, JPEG or PNG; the same file again is the same paper."""
+    with transaction() as session:
+        agreement, hand = locked_agreement(code, *papers.READERS)
+        return papers.add_paper(session, agreement, papers.Sent(**query, data=_one_file()), by=hand)
+
+
+@blueprint.route("/agreements/<string:code>/papers", methods=["GET"])
+@allow(*papers.READERS)
+@blueprint.response(200, schemas.PaperList)
+@documented(errors=[NotFoundError])
+def list_papers(code: str) -> dict[str, Any]:
+    """协议文件 · The papers of an agreement: what each is, who sent it when, its hash."""
+    return {"items": papers.papers_of(db.session(), current_actor(), code)}
+
+
+@blueprint.route("/agreement-papers/<string:code>", methods=["GET"])
+@allow(*papers.READERS)
+@blueprint.doc(**also_as(*ENDINGS))
+@documented(errors=[NotFoundError])
+def download_paper(code: str) -> Response:
+    """下载协议文件 · One paper, byte for byte what its hash is of."""
+    return paper_response(papers.content_of(db.session(), current_actor(), code))
+
+
+def paper_response(paper: AgreementPaper) -> Response:
+    """A paper to be kept: never run or shown by the browser as a part of our pages."""
+    response = file_response(paper.content, paper.media_type, f"{paper.code}-{paper.title}")
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 @blueprint.route("/agreement-reminders", methods=["GET"])

@@ -9,6 +9,7 @@ __all__ = [
     "BelowMinimum",
     "DocumentNotCurrent",
     "DraftRefused",
+    "NoProof",
     "NoSuchNotice",
     "NotABulkBuyer",
     "NotFoundError",
@@ -16,11 +17,14 @@ __all__ = [
     "NotScheduled",
     "NotTheSellers",
     "OutsideTerm",
+    "PaperKept",
+    "PaperRefused",
     "ProductNotPromised",
     "PromiseExceeded",
     "QuoteExists",
     "QuoteMissing",
     "QuotesRefused",
+    "TooManyPapers",
 ]
 
 
@@ -161,6 +165,43 @@ class NoSuchNotice(DomainError):
     title_zh, title_en = "没有该不可抗力通知", "No such notice"
     zh = "协议 {agreement} 没有第 {number} 号不可抗力通知。"
     en = "Agreement {agreement} has no notice of force majeure {number}."
+
+
+class NoProof(DomainError):
+    """Force majeure is told with a paper of the agreement that proves it, of the side that tells it or the county."""
+
+    code = "no-proof"
+    title_zh, title_en = "缺少不可抗力证明", "No proof"
+    zh = "请先在协议 {agreement} 上传不可抗力证明（majeure_proof），再写明其编号。"
+    en = "Add the proof (majeure_proof) to the papers of {agreement} first, and name its code."
+
+
+class PaperKept(DomainError):
+    """A paper's title is never changed, and the same file of the same kind is not kept twice."""
+
+    code = "paper-kept"
+    title_zh, title_en = "文件已在协议中", "Paper kept already"
+    zh = "同一文件已以另一名称保存，编号 {paper}；名称不能更改。"
+    en = "The same file is kept as {paper} under another title; titles are not changed."
+
+
+class PaperRefused(DomainError):
+    """A paper is a PDF, JPEG or PNG of at most 8 MB that only shows something."""
+
+    code = "paper-refused"
+    status = 422
+    title_zh, title_en = "文件不能收", "Paper refused"
+    zh = "只收不超过 8 MB 的 PDF、JPEG、PNG；含脚本、附件或加密的 PDF 不收。"
+    en = "Papers are PDF, JPEG or PNG of at most 8 MB; a PDF with scripts, attachments or encryption is not taken."
+
+
+class TooManyPapers(DomainError):
+    """A side adds so many papers to an agreement at most."""
+
+    code = "too-many-papers"
+    title_zh, title_en = "文件已满", "Too many papers"
+    zh = "每一方至多为协议 {agreement} 上传 {most} 份文件。"
+    en = "Each side adds {most} papers to {agreement} at most."
 
 
 class QuotesRefused(DomainError):

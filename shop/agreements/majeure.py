@@ -6,8 +6,8 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shop.agreements.errors import NoSuchNotice, OutsideTerm
-from shop.agreements.models import Agreement, ForceMajeure, MajeureStatus
+from shop.agreements.errors import NoProof, NoSuchNotice, OutsideTerm
+from shop.agreements.models import Agreement, AgreementPaper, ForceMajeure, MajeureStatus, PaperKind, Side
 from shop.agreements.signing import Hand
 from shop.agreements.states import MAJEURE_LIFE
 from shop.kit.states import advance, record
@@ -15,23 +15,34 @@ from shop.kit.states import advance, record
 
 @dataclass(frozen=True)
 class Event:
-    """What happened from which to which day, and the proof: what paper it is, and the SHA-256 of it."""
+    """What happened from which to which day, and the code of the paper that proves it."""
 
     from_day: date
     to_day: date
     reason: str
-    proof: str
-    proof_hash: str
+    paper: str
 
 
 def tell(session: Session, agreement: Agreement, event: Event, *, by: Hand) -> ForceMajeure:
-    """One side tells the other. The caller holds the agreement's lock. Raises OutsideTerm."""
+    """One side tells the other, with a proof of its own or the county's. The caller holds the agreement's lock.
+
+    Raises OutsideTerm, NoProof.
+    """
     if not agreement.starts_on <= event.from_day <= event.to_day <= agreement.ends_on:
         raise OutsideTerm(day=str(event.from_day), agreement=agreement.code)
+    proof = session.scalar(
+        select(AgreementPaper).where(
+            AgreementPaper.agreement_id == agreement.id, AgreementPaper.code == event.paper,
+            AgreementPaper.kind == PaperKind.MAJEURE_PROOF, AgreementPaper.side.in_((by.side, Side.COUNTY)),
+        )
+    )  # fmt: skip
+    if proof is None:
+        raise NoProof(agreement=agreement.code)
     count = session.scalar(select(func.count()).where(ForceMajeure.agreement_id == agreement.id)) or 0
     told = ForceMajeure(
         agreement_id=agreement.id, number=count + 1, side=by.side, status=MajeureStatus.TOLD, from_day=event.from_day,
-        to_day=event.to_day, reason=event.reason, proof=event.proof, proof_hash=event.proof_hash, told_at=by.now,
+        to_day=event.to_day, reason=event.reason, proof=proof.title, proof_hash=proof.sha256, paper_id=proof.id,
+        told_at=by.now,
     )  # fmt: skip
     session.add(told)
     session.flush()

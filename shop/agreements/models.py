@@ -4,7 +4,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -364,8 +364,55 @@ class CallOff(Model):
     requested_at: Mapped[Instant]
 
 
+class PaperKind(StrEnum):
+    """What a paper of an agreement is."""
+
+    SIGNED_SCAN = "signed_scan"
+    POWER_OF_ATTORNEY = "power_of_attorney"
+    LICENCE = "licence"
+    INSPECTION = "inspection"
+    MAJEURE_PROOF = "majeure_proof"
+    OTHER = "other"
+
+
+#: Bytes of a paper.
+MAX_PAPER = 8 * 1024 * 1024
+
+
+class AgreementPaper(Model):
+    """A scan that belongs to an agreement. Append-only.
+
+    `sha256` is that of `content`, which is what is read again; `sent_sha256` that of the file as it was sent: of a
+    picture more is sent than is kept. Both in hexadecimal. `side`: who sent it, the county for both.
+    """
+
+    __tablename__ = "agreement_papers"
+    __table_args__ = (
+        one_of("kind", PaperKind),
+        one_of("side", Side),
+        CheckConstraint("media_type IN ('application/pdf', 'image/jpeg', 'image/png')", name="media_type_known"),
+        CheckConstraint(f"octet_length(content) = size_bytes AND size_bytes BETWEEN 1 AND {MAX_PAPER}", name="bounded"),
+        CheckConstraint("encode(sha256(content), 'hex') = sha256", name="hash_fits"),
+        UniqueConstraint("agreement_id", "sha256", "kind", "side", name="uq_agreement_papers_once"),
+    )
+
+    id: Mapped[Id]
+    agreement_id: Mapped[Ref] = mapped_column(ForeignKey("agreements.id"))
+    code: Mapped[Name] = mapped_column(unique=True)
+    kind: Mapped[PaperKind]
+    title: Mapped[Name]
+    media_type: Mapped[Code]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    size_bytes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    sent_sha256: Mapped[str] = mapped_column(String(64))
+    side: Mapped[Side]
+    uploaded_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
+    uploaded_at: Mapped[Instant]
+
+
 class ForceMajeure(Model):
-    """What a side could not help (不可抗力), from its first to its last day, with the proof of it by hash.
+    """What a side could not help (不可抗力), from its first to its last day, with its proof: a paper and its hash.
 
     Recognised by the county, what fell due for that side in these days is no breach (Civil Code art. 590).
     """
@@ -389,4 +436,5 @@ class ForceMajeure(Model):
     reason: Mapped[Prose]
     proof: Mapped[Name]
     proof_hash: Mapped[str] = mapped_column(String(64))
+    paper_id: Mapped[Ref | None] = mapped_column(ForeignKey("agreement_papers.id"))
     told_at: Mapped[Instant]

@@ -13,6 +13,7 @@ from shop.agreements.models import (
     RUNNING,
     Agreement,
     AgreementLine,
+    AgreementPaper,
     AgreementReminder,
     AgreementSignature,
     AgreementVersion,
@@ -50,7 +51,7 @@ _LINE_TERMS = (
 )  # fmt: skip
 
 
-def _visible(query: AnySelect, actor: Actor) -> AnySelect:
+def visible(query: AnySelect, actor: Actor) -> AnySelect:
     """Restrict a query about agreements to those that concern `actor`."""
     return (
         query.select_from(Agreement)
@@ -67,7 +68,7 @@ def agreements(
 ) -> list[dict[str, Any]]:
     """Up to `limit` agreements that `actor` sees, newest first; due counts up to `day`."""
     rows = session.execute(
-        _visible(select(Agreement, Partner.code, Partner.name_zh, Firm.code, Firm.name_zh), actor)
+        visible(select(Agreement, Partner.code, Partner.name_zh, Firm.code, Firm.name_zh), actor)
         .where(*wanted)
         .order_by(Agreement.id.desc())
         .limit(limit)
@@ -156,7 +157,7 @@ def _call_offs(session: Session, agreement_id: int) -> list[dict[str, Any]]:
 def versions(session: Session, actor: Actor, code: str) -> list[dict[str, Any]]:
     """All versions of an agreement that `actor` sees, the youngest first. Raises NotFoundError as `agreement`."""
     found = session.execute(
-        _visible(select(Agreement.id, Agreement.version_id), actor).where(Agreement.code == code)
+        visible(select(Agreement.id, Agreement.version_id), actor).where(Agreement.code == code)
     ).first()
     if found is None:
         raise NotFoundError(what=code)
@@ -190,7 +191,7 @@ def versions(session: Session, actor: Actor, code: str) -> list[dict[str, Any]]:
 
 def reminders(session: Session, actor: Actor) -> list[dict[str, Any]]:
     """Reminders of running agreements that `actor` sees, the nearest end first, at most a hundred."""
-    query = _visible(
+    query = visible(
         select(
             Agreement.code.label("agreement"), Partner.name_zh.label("partner_name_zh"),
             Firm.name_zh.label("firm_name_zh"), AgreementReminder.ends_on, AgreementReminder.days_before,
@@ -225,10 +226,15 @@ def quote_files(session: Session, *, limit: int, before: int | None = None) -> l
     return [columns_of(file) for file in rows]
 
 
-def majeures(session: Session, agreement_id: int) -> list[ForceMajeure]:
-    """Notices of force majeure of an agreement, the oldest first."""
-    wanted = select(ForceMajeure).where(ForceMajeure.agreement_id == agreement_id)
-    return list(session.scalars(wanted.order_by(ForceMajeure.number)))
+def majeures(session: Session, agreement_id: int) -> list[dict[str, Any]]:
+    """Notices of force majeure of an agreement with the code of the proof, the oldest first."""
+    rows = session.execute(
+        select(ForceMajeure, AgreementPaper.code)
+        .outerjoin(AgreementPaper, AgreementPaper.id == ForceMajeure.paper_id)
+        .where(ForceMajeure.agreement_id == agreement_id)
+        .order_by(ForceMajeure.number)
+    )
+    return [columns_of(told) | {"paper": code} for told, code in rows]
 
 
 def contract(session: Session, actor: Actor, code: str, number: int | None) -> Contract:

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from shop.agreements.models import AgreementStatus, PriceRule
+from shop.agreements.models import AgreementStatus, MajeureStatus, PaperKind, PriceRule, Side
 from shop.agreements.quotes import QuoteUnit, per_kg
 from shop.agreements.schedule import parse
 from shop.agreements.terms import OFF_BP, SECOND_BP, SPECIAL_BP
@@ -134,19 +134,45 @@ class EndingAsked(StrictSchema):
 
 
 class MajeureAsked(StrictSchema):
-    """What a side could not help, from its first to its last day; `proof_hash`: SHA-256 of the paper, hexadecimal."""
+    """What a side could not help, from its first to its last day; `paper`: the code of the paper that proves it."""
 
     from_day = Day(required=True)
     to_day = Day(required=True)
     reason = Text(high=500, required=True)
-    proof = Text(required=True)
-    proof_hash = Text(high=64, low=64, required=True)
+    paper = Text(required=True)
 
     @validates_schema
     def ordered(self, data: dict[str, Any], **_: Any) -> None:
         """The days are in order."""
         if data["to_day"] < data["from_day"]:
             raise ValidationError("Must not lie before the first day.", "to_day")
+
+
+class PaperQuery(StrictSchema):
+    """What the paper that is sent is, and what it is called."""
+
+    kind = fields.Enum(PaperKind, by_value=True, required=True)
+    title = Text(required=True)
+
+
+class PaperOut(Schema):
+    """A paper: `sha256` of what is kept and read again, `sent_sha256` of the file as it was sent."""
+
+    code = fields.String()
+    kind = fields.Enum(PaperKind, by_value=True)
+    title = fields.String()
+    media_type = fields.String()
+    size_bytes = fields.Integer()
+    sha256 = fields.String()
+    sent_sha256 = fields.String()
+    side = fields.Enum(Side, by_value=True)
+    uploaded_at = fields.DateTime()
+
+
+class PaperList(Schema):
+    """Papers of an agreement, the first first."""
+
+    items = fields.List(fields.Nested(PaperOut))
 
 
 class MajeureDecision(StrictSchema):
@@ -158,16 +184,17 @@ class MajeureDecision(StrictSchema):
 
 
 class MajeureOut(Schema):
-    """A notice of force majeure."""
+    """A notice of force majeure; `paper`: the code of its proof, none for one told before papers were kept."""
 
     number = fields.Integer()
-    side = fields.Function(lambda row: row.side.value)
-    status = fields.Function(lambda row: row.status.value)
+    side = fields.Enum(Side, by_value=True)
+    status = fields.Enum(MajeureStatus, by_value=True)
     from_day = fields.Date()
     to_day = fields.Date()
     reason = fields.String()
     proof = fields.String()
     proof_hash = fields.String()
+    paper = fields.String(allow_none=True)
     told_at = fields.DateTime()
 
 

@@ -3,6 +3,7 @@
 from shop.agreements.models import AgreementStatus as A
 from shop.agreements.models import CallOffStatus as C
 from shop.agreements.models import MajeureStatus as M
+from shop.agreements.models import PaperKind as P
 from shop.kit.states import Life
 
 AGREEMENT_LIFE: Life[A] = Life(
@@ -44,3 +45,13 @@ CALL_OFF_LIFE: Life[C] = Life(
 )
 
 MAJEURE_LIFE: Life[M] = Life({(M.TOLD, "recognise"): M.RECOGNISED, (M.TOLD, "reject"): M.REJECTED})
+
+STATE_ZH = {
+    A.DRAFT: "草案", A.WITHDRAWN: "已撤回", A.SIGNED: "已签署", A.DEPOSIT_PAID: "定金已付", A.EXECUTING: "履行中",
+    A.FULFILLED: "已履行", A.SHORT: "未足额履行", A.TERMINATED: "已解除", A.RENEWED: "已续签",
+}  # fmt: skip
+DECIDED_ZH = {M.TOLD: "待认定", M.RECOGNISED: "已认定", M.REJECTED: "不予认定"}
+PAPER_ZH = {
+    P.SIGNED_SCAN: "签署的合同扫描件", P.POWER_OF_ATTORNEY: "授权委托书", P.LICENCE: "营业执照等证照",
+    P.INSPECTION: "检验检测报告", P.MAJEURE_PROOF: "不可抗力证明", P.OTHER: "其他",
+}  # fmt: skip

@@ -18,7 +18,8 @@ from werkzeug.exceptions import BadRequest, LengthRequired, RequestEntityTooLarg
 
 from shop.kit.clock import Clock
 from shop.kit.errors import DomainError
-from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE
+from shop.kit.scans import ENDINGS
+from shop.kit.tables import CSV_TYPE, XLSX_TYPE
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -204,9 +205,9 @@ def asks_for_file(*more: str) -> str | None:
 
 def file_response(content: bytes, media_type: str, name: str) -> Response:
     """A file to be kept under `name`, without its ending."""
-    ending, of_type = {XLSX_TYPE: ("xlsx", XLSX_TYPE), PDF_TYPE: ("pdf", PDF_TYPE)}.get(media_type, ("csv", CSV_TYPE))
-    response = Response(content, content_type=of_type)
-    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}.{ending}"
+    ending = (ENDINGS | {XLSX_TYPE: "xlsx"}).get(media_type, "csv")
+    response = Response(content, content_type=CSV_TYPE if ending == "csv" else media_type)
+    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name, safe='')}.{ending}"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 

@@ -101,6 +101,19 @@ def corrections_of(session: Session, order_id: int) -> list[dict[str, Any]]:
     return [columns_of(made) | {"sku": sku} for made, sku in rows]
 
 
+def reversals_under(session: Session, agreement_id: int) -> list[dict[str, Any]]:
+    """All corrections of acceptances under an agreement, the first first, with the number of the order."""
+    rows = session.execute(
+        select(AcceptanceCorrection, Order.number)
+        .join(Order, Order.id == AcceptanceCorrection.order_id)
+        .join(CallOff, CallOff.id == Order.call_off_id)
+        .where(CallOff.agreement_id == agreement_id)
+        .order_by(AcceptanceCorrection.id)
+    )
+    columns = [column.key for column in AcceptanceCorrection.__table__.columns]
+    return [{name: getattr(made, name) for name in columns} | {"order": number} for made, number in rows]
+
+
 def _count(session: Session, order_id: int) -> int:
     return session.scalar(select(func.count()).where(AcceptanceCorrection.order_id == order_id)) or 0
 

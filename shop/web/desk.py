@@ -1,26 +1,35 @@
-"""Papers to be read, printed or kept: a unit's rounds, distribution list, acceptance sheet; the county's quotes.
+"""Papers to be read, printed or kept: a unit's rounds, distribution list, acceptance sheet; agreements; quotes.
 
 Signed in by cookie; the same queries as the API decide what one sees. No script: the browser prints.
 """
 
 from typing import Any
 
-from flask import Blueprint, current_app, render_template, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from marshmallow import ValidationError
 from werkzeug.wrappers import Response
 
 from shop.access.guard import Role, current_actor, reference_version
+from shop.agreements import papers
 from shop.agreements import queries as agreements
+from shop.agreements.api import paper_response
+from shop.agreements.models import MAX_PAPER, Side
+from shop.agreements.owners import locked_agreement
+from shop.agreements.schemas import PaperQuery
+from shop.agreements.states import DECIDED_ZH, PAPER_ZH, STATE_ZH
 from shop.catalog.reference import Catalog, catalog
 from shop.kit.clock import beijing_day, beijing_minute
-from shop.kit.db import db
-from shop.kit.errors import NotFoundError
-from shop.kit.http import file_response, now
+from shop.kit.db import db, transaction
+from shop.kit.errors import DomainError, NotFoundError
+from shop.kit.http import accepts_upload, file_response, now, sent_file
 from shop.kit.money import kilograms, yuan
 from shop.kit.tables import XLSX_TYPE
+from shop.orders.reopening import reopenings
+from shop.orders.reversals import reversals_under
 from shop.rounds import queries as rounds
 from shop.rounds.papers import workbook
 from shop.units import queries as units
-from shop.web.signin import page_for
+from shop.web.signin import from_our_page, page_for
 
 blueprint = Blueprint("desk", __name__, template_folder="templates")
 
@@ -28,6 +37,8 @@ blueprint = Blueprint("desk", __name__, template_folder="templates")
 ROUNDS = 50
 #: Files of quotes, rows shown of those that a file lost, and quotes on the page, the last first.
 FILES, BAD_ROWS, QUOTES = 30, 20, 50
+#: Agreements on the page, the newest first.
+AGREEMENTS = 100
 
 
 blueprint.add_app_template_filter(kilograms)
@@ -93,6 +104,62 @@ def market_quotes() -> str:
         quotes=agreements.quotes(session, limit=QUOTES), inbox=settings.quotes_inbox, sources=settings.quotes_sources,
         yuan=yuan,
     )  # fmt: skip
+
+
+#: Sides and what they are called on pages.
+SIDES_ZH = {Side.BUYER: "采购方", Side.FIRM: "供方", Side.COUNTY: "县里"}
+
+
+@blueprint.route("/desk/agreements", methods=["GET"])
+@page_for(*papers.READERS)
+def list_agreements() -> str:
+    """采购协议 · Agreements that concern the reader, newest first."""
+    session, actor = db.session(), current_actor()
+    found = agreements.agreements(session, actor, papers.readable(actor), limit=AGREEMENTS, day=beijing_day(now()))
+    return render_template("desk/agreements.html", agreements=found, states=STATE_ZH, yuan=yuan)
+
+
+@blueprint.route("/desk/agreements/<string:code>", methods=["GET"])
+@page_for(*papers.READERS)
+def show_agreement(code: str) -> str:
+    """一份协议 · Where the promises stand, its papers, and what became of it: notices, corrections, reopenings."""
+    return _agreement(code)
+
+
+def _agreement(code: str, told: str | None = None) -> str:
+    session, actor = db.session(), current_actor()
+    sent = papers.papers_of(session, actor, code)
+    found = agreements.agreement(session, actor, code, beijing_day(now()))
+    return render_template(
+        "desk/agreement.html", a=found, papers=sent, kinds=PAPER_ZH, told=told,
+        majeures=agreements.majeures(session, found["id"]), decided=DECIDED_ZH, states=STATE_ZH, sides=SIDES_ZH,
+        reversals=reversals_under(session, found["id"]), reopenings=reopenings(session, found["id"]), yuan=yuan,
+    )  # fmt: skip
+
+
+@blueprint.route("/desk/agreements/<string:code>/papers", methods=["POST"])
+@page_for(*papers.READERS)
+@accepts_upload(MAX_PAPER + 64 * 1024)
+def send_paper(code: str) -> Response | tuple[str, int]:
+    """上传协议文件 · Add a paper by the form of the page."""
+    from_our_page()
+    try:
+        asked = PaperQuery().load({name: request.form.get(name, "") for name in ("kind", "title")})
+        with transaction() as session:
+            agreement, hand = locked_agreement(code, *papers.READERS)
+            papers.add_paper(session, agreement, papers.Sent(**asked, data=sent_file("file")), by=hand)
+    except ValidationError:
+        return _agreement(code, "请选择类别，并填写不超过 120 字的名称。"), 422
+    except DomainError as refusal:
+        return _agreement(code, refusal.sentence("zh")), refusal.status
+    return redirect(url_for("desk.show_agreement", code=code), 303)
+
+
+@blueprint.route("/desk/agreement-papers/<string:code>", methods=["GET"])
+@page_for(*papers.READERS)
+def agreement_paper(code: str) -> Response:
+    """下载协议文件 · One paper."""
+    return paper_response(papers.content_of(db.session(), current_actor(), code))
 
 
 @blueprint.route("/desk/orders/<string:number>/acceptance-sheet", methods=["GET"])

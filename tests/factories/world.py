@@ -18,6 +18,7 @@ from shop.access.models import Party, PartyKind, Role
 from shop.agreements.models import (
     Agreement,
     AgreementLine,
+    AgreementPaper,
     AgreementSignature,
     AgreementStatus,
     AgreementVersion,
@@ -25,6 +26,7 @@ from shop.agreements.models import (
     CallOffStatus,
     PriceRule,
 )
+from shop.agreements.models import PaperKind as PaperOfAgreement
 from shop.agreements.models import (
     Side as Signer,
 )
@@ -63,6 +65,7 @@ from shop.income.models import GuaranteeContract, GuaranteeLand, PlanStatus, Sur
 from shop.inquiries.models import Inquiry, InquiryLine, InquiryStatus
 from shop.kit.db import Base, db, transaction
 from shop.kit.jpeg import plain
+from shop.kit.scans import JPEG
 from shop.live.models import LiveSession, LiveStatus, ShelfItem
 from shop.marketplaces.actions import template
 from shop.marketplaces.models import Marketplace
@@ -277,6 +280,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
     )  # fmt: skip
     writer.add(CollectivePart(event_id=earned.id, village_id=village.id, income_fen=1_000, cost_fen=0))
     agreement = _agreement(writer, n, campaign, enterprise, firm, product)
+    paper = writer.add(_proof(agreement))
     round_ = _round(writer, n, campaign, unit, product)
     writer.add(
         OutsidePurchase(partner_id=unit.id, number="832-0009", position=1, bought_on=TODAY, amount_fen=10_000 * n,
@@ -310,7 +314,8 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         "township": township.code, "village": village.code, "firm": firm.code, "product": product.sku,
         "requirement": "business_licence", "group": group.code, "price_list": prices.id,
         "household": household.code, "delivery": delivery.code, "lot": lot.code, "partner": host.code,
-        "session": session.code, "link": link.code, "agreement": agreement.code, "payment": payment.number,
+        "session": session.code, "link": link.code, "agreement": agreement.code, "paper": paper.code,
+        "payment": payment.number,
         "order": live.number, "cadre_order": helped.number, "unit_order": bulk.number, "shop": shop.code,
         "claim": claim.number, "inquiry": inquiry.code,
         "unit": unit.code, "campaign": campaign.code, "round": round_.code, "join": round_.join_code,
@@ -423,6 +428,17 @@ def _round(writer: _Writer, n: int, campaign: Campaign, unit: Partner, product: 
     )  # fmt: skip
     writer.add(EntryLine(entry_id=entry.id, product_id=product.id, round_id=round_.id, quantity=1))
     return round_
+
+
+def _proof(agreement: Agreement) -> AgreementPaper:
+    """A proof of force majeure that the county has sent."""
+    content = plain(photo())
+    digest = sha256(content).hexdigest()
+    return AgreementPaper(
+        agreement_id=agreement.id, code=f"{agreement.code}-1", kind=PaperOfAgreement.MAJEURE_PROOF,
+        title="灾情证明（示例）", media_type=JPEG, content=content, size_bytes=len(content), sha256=digest,
+        sent_sha256=digest, side=Signer.COUNTY, uploaded_at=NOW,
+    )  # fmt: skip
 
 
 def _agreement(

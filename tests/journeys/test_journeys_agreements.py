@@ -16,6 +16,7 @@ from shop.orders.scheduled import place_due
 from shop.reports import rollups
 from shop.reports.books import check_books
 from shop.reports.models import Rollup
+from tests.factories.scans import sends
 from tests.journeys.conftest import PEACH, Stage
 
 LINE = {
@@ -111,8 +112,9 @@ def test_from_the_draft_to_the_last_fen_of_the_deposit(stage: Stage) -> None:
     assert (proposed["side"], proposed["status"], proposed["shortfall_g"], proposed["penalty_fen"]) == (
         "firm", "proposed", 2_000, 50,
     )  # fmt: skip
+    paper = sends(stage.app.test_client(), stage.people["firm"], code).get_json()
     notice = {"from_day": str(today), "to_day": str(today + timedelta(days=2)), "reason": "冰雹",
-              "proof": "灾情证明（示例）", "proof_hash": "0" * 64}  # fmt: skip
+              "paper": paper["code"]}  # fmt: skip
     stage.post("firm", f"/agreements/{code}/force-majeure", notice)
     told_until = today + timedelta(days=3)
 
@@ -127,7 +129,9 @@ def test_from_the_draft_to_the_last_fen_of_the_deposit(stage: Stage) -> None:
     assert behind() == (2_000, 50)
     decided = {"number": 1, "event": "recognise", "reason": "证明属实"}
     [told] = stage.post("operator", f"/agreements/{code}/force-majeure-decisions", decided, status=200)["items"]
-    assert (told["status"], told["proof"]) == ("recognised", "灾情证明（示例）")
+    assert [told[name] for name in ("status", "proof", "proof_hash", "paper")] == [
+        "recognised", "灾情证明（示例）", paper["sha256"], paper["code"],
+    ]  # fmt: skip
     assert behind() == (0, 0)
     waived = {"number": proposed["number"], "event": "waive", "reason": "不可抗力"}
     stage.post("market", f"/agreements/{code}/penalty-decisions", waived, status=200)

@@ -23,6 +23,7 @@ from shop.orders.locks import locked_order_by_id
 from shop.orders.models import GradedAcceptance, Order
 from shop.orders.scheduled import place_due
 from tests.factories.agreements import line, recorded
+from tests.factories.scans import sends
 from tests.factories.tables import contents
 from tests.factories.world import NOW, TODAY, World, build
 
@@ -55,6 +56,12 @@ def send(day: date = TODAY) -> str:
 def post(world: World, actor: str, path: str, body: dict[str, Any], key: str = "1") -> Any:
     headers = world.headers[actor] | {"Idempotency-Key": f"{path}{key}"}
     return world.app.test_client().post(f"/api/v1{path}", json=body, headers=headers)
+
+
+def proof(world: World, actor: str) -> str:
+    sent = sends(world.app.test_client(), world.headers[actor], "A50")
+    assert sent.status_code == 201, sent.text
+    return str(sent.get_json()["code"])
 
 
 def verdict(**grades: int) -> dict[str, Any]:
@@ -170,8 +177,7 @@ def test_who_cancels_a_call_off_is_behind_with_it(world: World, actor: str, side
 def test_what_fell_due_in_recognised_force_majeure_is_no_breach(
     world: World, event: str, left: list[tuple[str, int, int]]
 ) -> None:
-    told = {"from_day": "2025-07-15", "to_day": "2025-07-16", "reason": "冰雹", "proof": "灾情证明（示例）",
-            "proof_hash": "a" * 64}  # fmt: skip
+    told = {"from_day": "2025-07-15", "to_day": "2025-07-16", "reason": "冰雹", "paper": proof(world, "firm_staff")}
     assert post(world, "firm_staff", "/agreements/A50/force-majeure", told).status_code == 201
     assert found(TODAY + timedelta(days=1)) == [("firm", 5_000, 125)]
     decision = {"number": 1, "event": event, "reason": "核实"}
@@ -187,9 +193,8 @@ def test_what_fell_due_in_recognised_force_majeure_is_no_breach(
 def test_force_majeure_lowers_the_buyer_s_minimum_by_what_the_schedule_asked_for_then(world: World) -> None:
     post(world, "buyer", f"/orders/{send()}/acceptance", {})
     least_each_day()
-    told = {"from_day": "2025-07-20", "to_day": "2025-08-05", "reason": "停电", "proof": "供电公司证明（示例）",
-            "proof_hash": "a" * 64}  # fmt: skip
-    post(world, "buyer", "/agreements/A50/force-majeure", told)
+    told = {"from_day": "2025-07-20", "to_day": "2025-08-05", "reason": "停电", "paper": proof(world, "buyer")}
+    assert post(world, "buyer", "/agreements/A50/force-majeure", told).status_code == 201
     post(world, "operator", "/agreements/A50/force-majeure-decisions",
          {"number": 1, "event": "recognise", "reason": "核实"})  # fmt: skip
     assert of_buyer(LAST) == [("buyer", 100_000 - 10_000 - 9 * 4_000 - 3 * 10_000 - 5_000, 760)]

@@ -10,7 +10,8 @@ from shop.kit.tables import XLSX_TYPE, read_table
 from tests.factories.world import World, build
 
 PAGES = ["/desk/rounds", "/desk/rounds/T01/distribution", "/desk/rounds/T01/distribution.xlsx",
-         "/desk/orders/UNIT1/acceptance-sheet"]  # fmt: skip
+         "/desk/orders/UNIT1/acceptance-sheet", "/desk/agreements", "/desk/agreements/A01",
+         "/desk/agreement-papers/A01-1"]  # fmt: skip
 
 
 @pytest.fixture
@@ -33,14 +34,14 @@ def test_who_has_not_signed_in_is_asked_to(world: World, path: str) -> None:
 
 def test_t49_a_paper_of_a_unit_is_for_its_buyers(world: World) -> None:
     host, buyer = browser(world, "host"), browser(world, "buyer")
-    assert [host.get(path).status_code for path in PAGES] == [403] * 4
-    assert [buyer.get(path).status_code for path in PAGES] == [200] * 4
+    assert [host.get(path).status_code for path in PAGES] == [403] * 7
+    assert [buyer.get(path).status_code for path in PAGES] == [200] * 7
 
 
-@pytest.mark.parametrize("path", [path.replace("T01", "T02").replace("UNIT1", "UNIT2") for path in PAGES[1:]])
+@pytest.mark.parametrize("path", [re.sub("(T0|UNIT|A0)1", r"\g<1>2", path) for path in PAGES if "1" in path])
 def test_t48_a_paper_of_another_unit_reads_like_a_missing_one(world: World, path: str) -> None:
     buyer = browser(world, "buyer")
-    foreign, missing = buyer.get(path), buyer.get(re.sub("T02|UNIT2", "NONE-999", path))
+    foreign, missing = buyer.get(path), buyer.get(re.sub("T02|UNIT2|A02(-1)?", "NONE-999", path))
     assert (foreign.status_code, foreign.text) == (404, missing.text)
 
 
