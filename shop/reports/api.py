@@ -10,11 +10,22 @@ from shop.access.guard import EVERYONE, Role, allow, current_actor
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, release, transaction
 from shop.kit.errors import NotFoundError
-from shop.kit.http import also_as, asks_for_file, documented, file_response, language, now
+from shop.kit.http import AS_FILES, also_as, asks_for_file, documented, file_response, language, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import PageQuery, cursor_key, page
 from shop.kit.tables import PDF_TYPE, XLSX_TYPE
-from shop.reports import agreement_report, errors, files, income_report, parts, publications, queries, schemas, sent
+from shop.reports import (
+    agreement_report,
+    errors,
+    exports,
+    files,
+    income_report,
+    parts,
+    publications,
+    queries,
+    schemas,
+    sent,
+)
 from shop.reports.agreement_stock import agreement_stock as stock_of_agreements
 from shop.reports.area import READERS
 from shop.reports.errors import PeriodNotBegun, ReportNeedsReason, ReportUnchanged
@@ -388,6 +399,58 @@ def periodic_sources(query: dict[str, Any]) -> dict[str, Any]:
         limit=query["limit"], before_id=cursor_key(query["cursor"]),
     )  # fmt: skip
     return found | page(found["items"], query["limit"], lambda row: int(row["id"]))
+
+
+_FILE = {
+    "code": "4yKf0nJtq1r2sJ0V7cQ1dXhM", "report": "income", "file": "xlsx", "title": "农户增收 各农户 2025 年",
+    "status": "making", "asked_at": "2025-07-15T10:00:00+00:00", "rows_done": 4000, "rows_total": 10_000,
+    "done_at": None, "expires_at": None,
+}  # fmt: skip
+
+
+@blueprint.route("/reports/files", methods=["POST"])
+@allow(*READERS)
+@blueprint.arguments(schemas.ExportAsked)
+@blueprint.response(202, schemas.ReportFile)
+@documented(
+    errors=[errors.TooManyFiles], answer=_FILE,
+    example={"report": "income", "file": "xlsx", "by": "household", "from": "2025-01", "to": "2025-12"},
+)  # fmt: skip
+def ask_file(body: dict[str, Any]) -> dict[str, Any]:
+    """生成报表文件 · Have a long table made as a file by a job; what one waits for already is not asked for twice."""
+    with transaction() as session:
+        made = exports.ask(session, current_actor(), body["wanted"], body["file"], now=now())
+        return exports.status_of(session, current_actor(), made.code, now=now())
+
+
+@blueprint.route("/reports/files", methods=["GET"])
+@allow(*READERS)
+@blueprint.response(200, schemas.ReportFiles)
+@documented(answer={"items": [_FILE]})
+def list_files() -> dict[str, Any]:
+    """我的报表文件 · The latest files that one asked for and can fetch, or will be able to."""
+    return {"items": exports.exports_of(db.session(), current_actor(), now=now())}
+
+
+@blueprint.route("/reports/files/<string:code>", methods=["GET"])
+@allow(*READERS)
+@blueprint.response(200, schemas.ReportFile)
+@documented(errors=[NotFoundError], answer=_FILE)
+def show_file(code: str) -> dict[str, Any]:
+    """文件生成情况 · How far a file is: rows written of all; `ready` until it expires."""
+    return exports.status_of(db.session(), current_actor(), code, now=now())
+
+
+@blueprint.route("/reports/files/<string:code>/content", methods=["GET"])
+@allow(*READERS)
+@blueprint.doc(**AS_FILES)
+@documented(errors=[NotFoundError, errors.FileNotReady])
+def fetch_file(code: str) -> Response:
+    """取报表文件 · The file, for who asked for it, while he may still see all that is in it."""
+    one, body = exports.fetched(db.session(), current_actor(), code, now=now())
+    kind, title = exports.TYPES[one.file], one.title
+    release()
+    return file_response(body, kind, title)
 
 
 @blueprint.route("/reports/jobs", methods=["GET"])

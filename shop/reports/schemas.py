@@ -707,6 +707,27 @@ class ExportAsked(StrictSchema):
         return {"wanted": Wanted(data["report"], by, first, last, data["place"]), "file": data["file"]}
 
 
+class ReportFile(Schema):
+    """A file that a job makes: `making`, `ready` until it expires, `expired`, or `failed`: not made within an hour."""
+
+    code = fields.String()
+    report = fields.Enum(Exported, by_value=True)
+    file = fields.Enum(ExportFile, by_value=True)
+    title = fields.String()
+    status = fields.String()
+    asked_at = fields.DateTime()
+    rows_done = fields.Integer()
+    rows_total = fields.Integer(allow_none=True, metadata={"description": "null until the rows were read"})
+    done_at = fields.DateTime(allow_none=True)
+    expires_at = fields.DateTime(allow_none=True)
+
+
+class ReportFiles(Schema):
+    """One's own files, newest first."""
+
+    items = fields.List(fields.Nested(ReportFile))
+
+
 def export_form(wanted: Wanted, file: str) -> dict[str, str]:
     """The fields that ask for this table, for a form."""
     asked = {"report": wanted.report.value, "file": file, "by": wanted.by.value}

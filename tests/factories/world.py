@@ -72,7 +72,7 @@ from shop.marketplaces.models import Marketplace
 from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
 from shop.payments.models import Payment, PaymentStatus, Provider
 from shop.places.models import Township, TownshipKind, Village, VillageKind
-from shop.reports.models import Publication, SentReport
+from shop.reports.models import Exported, ExportFile, Publication, ReportExport, SentReport
 from shop.reports.periods import Every
 from shop.rounds.joining import hashed
 from shop.rounds.models import EntryLine, Round, RoundEntry, RoundProduct, RoundStatus
@@ -153,9 +153,11 @@ def build(app: Flask) -> World:
                         figures={"total": {}, "townships": []}, published_at=NOW)
         )  # fmt: skip
     a, b = sides
-    headers = {"anonymous": {}} | {
-        name: headers_of(app, person(app, (role, a.parties[kind]))) for name, (role, kind) in ACTORS.items()
-    }
+    people = {name: person(app, (role, a.parties[kind])) for name, (role, kind) in ACTORS.items()}
+    a.things["report_file"] = b.things["report_file"] = foreign = _file(app, "B", person(app, (Role.OPERATOR, county)))
+    for name, person_id in people.items():
+        a.things[f"file of {name}"], b.things[f"file of {name}"] = _file(app, f"A-{name}", person_id), foreign
+    headers = {"anonymous": {}} | {name: headers_of(app, person_id) for name, person_id in people.items()}
     return World(app, a, b, headers)
 
 
@@ -224,6 +226,17 @@ def _sent(app: Flask, n: int, party_id: int) -> str:
                        body_sha256=sha256(body).digest())
         )  # fmt: skip
     return code
+
+
+def _file(app: Flask, code: str, person_id: int) -> str:
+    """A table that one person had made as a file."""
+    with app.app_context(), transaction() as session:
+        session.add(
+            ReportExport(code=f"file-{code}", person_id=person_id, report=Exported.INCOME, file=ExportFile.CSV,
+                         wanted={}, title="农户增收", asked_at=NOW, scope={"grants": []}, rows_total=0, done_at=NOW,
+                         expires_at=NOW + timedelta(days=3), body=b"")
+        )  # fmt: skip
+    return f"file-{code}"
 
 
 def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:

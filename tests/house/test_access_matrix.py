@@ -305,6 +305,10 @@ MATRIX: dict[str, Access] = {
     "rounds.change": row("everybody", link="join", both="everybody"),
     "rounds.withdraw": row("everybody", link="join", both="everybody"),
     "reports.explain_channels": row(REPORT_READERS, query="from=2025-07-01&to=2025-07-31"),
+    "reports.ask_file": row(REPORT_READERS),
+    "reports.list_files": row(REPORT_READERS),
+    "reports.show_file": row(REPORT_READERS, code="report_file"),
+    "reports.fetch_file": row(REPORT_READERS, code="report_file"),
     "reports.jobs": row("operator"),
     "reports.rebuild": row("operator"),
     "reports.show_periodic": row(REPORT_READERS),
@@ -342,7 +346,11 @@ MATRIX: dict[str, Access] = {
 }  # fmt: skip
 
 #: Whose order is whose: cadres and units have their own.
-OWN: dict[tuple[str, str], str] = {("order", "cadre"): "cadre_order", ("order", "buyer"): "unit_order"}
+OWN: dict[tuple[str, str], str] = {
+    ("order", "cadre"): "cadre_order",
+    ("order", "buyer"): "unit_order",
+    **{("report_file", actor): f"file of {actor}" for actor in REPORT_READERS.split()},
+}
 
 
 @pytest.fixture(scope="module")
@@ -500,7 +508,7 @@ def test_t51_a_list_holds_no_word_of_the_other_side(world: World) -> None:
             asked = [""] + [
                 f"{name}={thing}"
                 for name in sorted(query_names(route.view) - {"limit", "cursor"})
-                for thing in world.b.things.values()
+                for thing in set(world.b.things.values())
             ]
             for actor in set(MATRIX[route.name].who) - {"anonymous", "operator", "county_manager"}:
                 for query in asked:

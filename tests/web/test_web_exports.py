@@ -15,7 +15,7 @@ from shop.kit.tables import read_table
 from shop.reports import exports, rollups
 from shop.reports.models import ReportExport, Rollup
 from tasks.reports import make_export
-from tests.factories.access import person
+from tests.factories.access import headers_of, person
 
 LIST = "/reports/income.csv?by=household&from=2025-01&to=2025-06"
 
@@ -85,6 +85,31 @@ def test_a_long_table_is_made_by_a_job_and_fetched_by_its_maker_alone(
     other = browser(county, "other")
     assert (other.get(where).status_code, other.get(f"{where}/file").status_code) == (404, 404)
     assert "我的文件" not in other.get("/reports/income").text
+
+
+def test_a_program_has_a_long_table_made_and_fetches_it(
+    county: Flask, manager: FlaskClient, clock: WalkingClock
+) -> None:
+    api, path = county.test_client(), "/api/v1/reports/files"
+    with transaction() as session:
+        found = session.execute(text("SELECT id FROM people WHERE login = 'manager'")).scalar_one()
+    api.environ_base |= {"HTTP_AUTHORIZATION": headers_of(county, found)["Authorization"]}
+    wanted = {"report": "income", "file": "csv", "by": "household", "from": "2025-01", "to": "2025-06"}
+    assert api.post(path, json=wanted | {"to": "2024-06"}).status_code == 422
+    made = api.post(path, json=wanted)
+    assert (made.status_code, made.json["status"], made.json["rows_total"]) == (202, "making", None)
+    where = f"{path}/{made.json['code']}"
+    early = api.get(f"{where}/content")
+    assert (early.status_code, early.json["type"].rpartition("#")[2]) == (409, "file-not-ready")
+    make_export(of(where).id, now=clock.now())
+    ready = api.get(where).json
+    assert (ready["status"], ready["rows_done"]) == ("ready", ready["rows_total"])
+    assert api.get(path).json == {"items": [ready]}
+    got = api.get(f"{where}/content")
+    assert sum(1 for _, row in read_table(got.data) if row and row[0].startswith("农户-")) == ready["rows_total"] > 20
+    assert got.headers["Content-Disposition"].endswith(".csv")
+    # The page fetches the same bytes.
+    assert manager.get(f"/reports/exports/{made.json['code']}/file").data == got.data
 
 
 def test_who_sees_less_than_when_it_was_made_gets_no_file_and_its_time_ends(
