@@ -19,6 +19,7 @@ from shop.agreements.models import MAX_PAPER, Agreement, AgreementPaper, MarketQ
 from shop.agreements.owners import hand_of, locked_agreement
 from shop.agreements.quote_files import QuoteFile, take_in
 from shop.agreements.quotes import Quoted, per_kg, record_quote
+from shop.agreements.schedule import schedule_of
 from shop.agreements.terms import LineTerms, Terms, committed_g
 from shop.catalog.actions import firm_by_code, product_by_sku
 from shop.catalog.models import Firm, Product
@@ -93,8 +94,9 @@ def _terms(session: Session, body: dict[str, Any]) -> Terms:
         line = {name: value for name, value in asked.items() if name != "per_date_g"}
         if asked["per_date_g"] is not None:
             product = product_by_sku(session, asked["sku"])
+            schedule = schedule_of(asked["schedule"], body["schedule"])
             line["committed_g"] = committed_g(
-                product, body["schedule"], body["starts_on"], body["ends_on"], asked["per_date_g"]
+                product, schedule, body["starts_on"], body["ends_on"], asked["per_date_g"]
             )
         if asked["minimum_g"] is None:
             line["minimum_g"] = line["committed_g"]

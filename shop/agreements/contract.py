@@ -91,6 +91,8 @@ def _product(contract: Contract, line: LineTerms) -> list[str]:
         + (f"，每期最低{kilograms(line.minimum_date_g)}公斤" if line.minimum_date_g else "")
         + f"。{price_zh(line)}。等级系数：{_grades_zh(line)}。"
     ]
+    if line.schedule:
+        said[0] += f"本商品交货排期：{schedule_zh(line.schedule)}。"
     if line.quote_source:
         said[0] += f"市场价以“{line.quote_source}”发布的为准。"
     if line.farm_gate_floor_fen_per_kg:
@@ -101,13 +103,14 @@ def _product(contract: Contract, line: LineTerms) -> list[str]:
 def clauses(contract: Contract) -> list[tuple[str, list[str]]]:
     """Each clause with its paragraphs: every term of the version, and what the law or the trade says of it."""
     terms = contract.terms
+    own = "（第一条写明本商品交货排期的，按其排期）" if any(line.schedule for line in terms.lines) else ""
     return [
         ("标的、数量与价格", [text for line in terms.lines for text in _product(contract, line)]),
         (
             "期限与交货排期",
             [
                 f"协议期自{day_zh(terms.starts_on)}至{day_zh(terms.ends_on)}，首尾两日在内。"
-                f"交货排期：{schedule_zh(terms.schedule)}；产季（含保质期）以外不交货，约定数量由其余各期分摊。"
+                f"交货排期：{schedule_zh(terms.schedule)}{own}；产季（含保质期）以外不交货，约定数量由其余各期分摊。"
             ],
         ),
         (

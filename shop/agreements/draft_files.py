@@ -67,6 +67,8 @@ class Column:
     en: str
 
 
+_SCHEDULES_ZH = "daily、weekly:1,4（1 为周一）、monthly:5,20（当月没有该日的为月末）或 once:2026-01-20"
+_SCHEDULES = "daily, weekly:1,4 (1 = Monday), monthly:5,20 (a day that a month lacks is its last) or once:2026-01-20"
 _kilograms, _yuan, _days = _scaled(1_000), _scaled(100), _scaled(1)
 TERMS_SHEET, LINES_SHEET, HELP_SHEET = "条款", "商品", "填写说明"
 TERMS = (
@@ -75,13 +77,7 @@ TERMS = (
     Column("firm", "企业编码", str, "须填供方企业编码", "code of the firm, needed"),
     Column("starts_on", "首日", _day, "须填日期，如 2025-07-16，当日有活动", "YYYY-MM-DD, needed; in a campaign"),
     Column("ends_on", "末日", _day, "须填日期，不早于首日，至多三年", "YYYY-MM-DD, needed; within three years"),
-    Column(
-        "schedule",
-        "交货计划",
-        str,
-        "须填 daily、weekly:1,4（1 为周一）、monthly:5,20 或 once:2026-01-20",
-        "daily, weekly:1,4 (1 = Monday), monthly:5,20 or once:2026-01-20, needed",
-    ),
+    Column("schedule", "交货计划", str, f"须填 {_SCHEDULES_ZH}", f"{_SCHEDULES}, needed"),
     Column("payment_term_days", "付款期限（天）", _days, "须填 0 至 60 的整数", "whole days, 60 at most, needed"),
     Column("deposit_bp", "定金（%）", _percent, "0 至 20，至多两位小数；不填为 0", "0 to 20, two decimals; blank: 0"),
     Column(
@@ -130,6 +126,9 @@ LINES = (
     Column("second_bp", "二级（%）", _percent, "0 至 100，0 为不收；不填为 85", "0 to 100, 0: not taken; blank: 85"),
     Column("off_bp", "等外（%）", _percent, "0 至 100，0 为不收；不填为 60", "0 to 100, 0: not taken; blank: 60"),
     Column("quote_source", "行情来源", str, "至多 120 字；不填为任何来源", "120 characters at most; blank: any"),
+    Column(
+        "schedule", "交货计划", str, f"{_SCHEDULES_ZH}；不填同条款", f"{_SCHEDULES}; blank: as on the sheet of terms"
+    ),
 )
 SHEETS = {TERMS_SHEET: (TERMS, 1), LINES_SHEET: (LINES, MOST_LINES)}
 

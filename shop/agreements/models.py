@@ -185,6 +185,7 @@ class AgreementLine(Model):
     `floor_fen_per_kg`: for FIXED it is the price. `margin_bp`: MARKET_PLUS only. `minimum_g` in total and
     `minimum_date_g` on each day of the schedule are what the buyer commits to take. `special_bp`, `second_bp`,
     `off_bp`: price of a grade in parts of 一级; 0 = not taken. `quote_source`: whose market quotes count; empty: any.
+    `schedule`: its own, as written; None: that of the agreement.
     """
 
     __tablename__ = "agreement_lines"
@@ -201,6 +202,7 @@ class AgreementLine(Model):
             name="grades_in_range",
         ),
         CheckConstraint("margin_bp >= 0 AND (margin_bp = 0 OR price_rule = 'MARKET_PLUS')", name="margin_fits_rule"),
+        CheckConstraint("schedule <> ''", name="schedule_written"),
         Index(None, "product_id"),
     )
 
@@ -218,6 +220,7 @@ class AgreementLine(Model):
     second_bp: Mapped[Bp] = mapped_column(server_default="8500")
     off_bp: Mapped[Bp] = mapped_column(server_default="6000")
     quote_source: Mapped[Name] = mapped_column(server_default="")
+    schedule: Mapped[Name | None]
     version_id: Mapped[Ref | None] = mapped_column(ForeignKey("agreement_versions.id"))
 
 

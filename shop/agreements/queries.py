@@ -47,7 +47,7 @@ OWNERS: dict[Role, Owner] = {
 
 _LINE_TERMS = (
     "margin_bp", "minimum_g", "minimum_date_g", "farm_gate_floor_fen_per_kg", "special_bp", "second_bp", "off_bp",
-    "quote_source",
+    "quote_source", "schedule",
 )  # fmt: skip
 
 

@@ -2,11 +2,11 @@
 
 Written as in the contract: `daily` | `weekly:1,4` (1 = Monday) | `monthly:5,20` | `once:2026-01-20`. A monthly day that
 a month does not have means its last day. A day outside the product's harvest window, prolonged by its shelf life, asks
-for nothing: there is nothing to deliver then.
+for nothing: there is nothing to deliver then. A line may have a schedule of its own (`schedule_of`).
 """
 
 from calendar import monthrange
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -49,6 +49,17 @@ def parse(written: str) -> Schedule:
     if len(set(days)) != len(days) or not all(1 <= day <= limit for day in days):
         raise ValueError(f"days out of range: {written}")
     return Schedule(kind, frozenset(days), None)
+
+
+def schedule_of(line: str | None, agreement: str) -> str:
+    """The schedule of a line, as written: its own, or where it has none that of its agreement."""
+    return line or agreement
+
+
+def readable(agreement: str, lines: Iterable[str | None]) -> None:
+    """Raise ValueError for a schedule, of the agreement or of one of its lines, that cannot be read."""
+    for line in (None, *lines):
+        parse(schedule_of(line, agreement))
 
 
 def _days(first: date, last: date) -> Iterator[date]:

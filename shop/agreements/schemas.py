@@ -23,12 +23,21 @@ class AgreementFilter(PageQuery):
     partner = Code(load_default=None)
 
 
+def a_schedule(written: str) -> None:
+    """Raise ValidationError for what is no schedule."""
+    try:
+        parse(written)
+    except ValueError:
+        raise ValidationError("Not a schedule.") from None
+
+
 class PromiseAsked(StrictSchema):
     """A line: grams over the whole term (`committed_g`) or for each day of the schedule (`per_date_g`).
 
     `minimum_g` and `minimum_date_g`: what the buyer takes at least, in total (left out: all) and on each day. For FIXED
     the floor is the price; `margin_bp` for MARKET_PLUS only. `special_bp`, `second_bp`, `off_bp`: a grade's price in
-    parts of 一级, 0 = not taken. `quote_source`: whose market quotes count; left out: any.
+    parts of 一级, 0 = not taken. `quote_source`: whose market quotes count; left out: any. `schedule`: its own days,
+    written as those of the agreement; left out: these.
     """
 
     sku = Code(required=True)
@@ -44,6 +53,7 @@ class PromiseAsked(StrictSchema):
     second_bp = Whole(low=0, high=10_000, load_default=SECOND_BP)
     off_bp = Whole(low=0, high=10_000, load_default=OFF_BP)
     quote_source = Text(low=0, load_default="")
+    schedule = Text(load_default=None, validate=a_schedule)
 
     @validates_schema
     def fits(self, data: dict[str, Any], **_: Any) -> None:
@@ -72,18 +82,14 @@ class TermsAsked(StrictSchema):
     buyer_penalty_bp = Whole(low=0, high=3_000, load_default=None)
     tolerance_bp = Whole(low=0, high=2_000, load_default=0)
     payment_term_days = Whole(low=0, high=60, required=True)
-    schedule = Text(high=120, required=True)
+    schedule = Text(required=True, validate=a_schedule)
     lines = fields.List(fields.Nested(PromiseAsked), required=True, validate=validate.Length(min=1, max=MOST_LINES))
 
     @validates_schema
     def makes_sense(self, data: dict[str, Any], **_: Any) -> None:
-        """The term is in order and three years at most, the schedule can be read, no product is promised twice."""
+        """The term is in order and three years at most, no product is promised twice."""
         if not 0 <= (data["ends_on"] - data["starts_on"]).days <= 3 * 366:
             raise ValidationError("Must lie within three years after the first day.", "ends_on")
-        try:
-            parse(data["schedule"])
-        except ValueError:
-            raise ValidationError("Not a schedule.", "schedule") from None
         skus = [line["sku"] for line in data.get("lines", ())]
         if len(set(skus)) != len(skus):
             raise ValidationError("A product is promised twice.", "lines")
@@ -293,7 +299,10 @@ class QuoteFilePage(Schema):
 
 
 class PromiseOut(Schema):
-    """A promise and where it stands today: due by the schedule so far, called and not cancelled, left to call."""
+    """A promise and where it stands today: due by the schedule so far, called and not cancelled, left to call.
+
+    `schedule`: its own; null: that of the agreement.
+    """
 
     sku = fields.String()
     name_zh = fields.String()
@@ -305,6 +314,7 @@ class PromiseOut(Schema):
     second_bp = fields.Integer()
     off_bp = fields.Integer()
     quote_source = fields.String()
+    schedule = fields.String(allow_none=True)
     minimum_g = fields.Integer()
     minimum_date_g = fields.Integer()
     committed_g = fields.Integer()

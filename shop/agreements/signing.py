@@ -33,7 +33,7 @@ from shop.agreements.models import (
     DueWeight,
     Side,
 )
-from shop.agreements.schedule import due_weights, parse
+from shop.agreements.schedule import due_weights, parse, readable, schedule_of
 from shop.agreements.states import AGREEMENT_LIFE
 from shop.agreements.terms import (
     LineTerms,
@@ -74,7 +74,7 @@ def draft(
 
     Raises CodeTaken, NotABulkBuyer, NotTheSellers, NotRenewable, ValueError for a schedule that cannot be read.
     """
-    parse(terms.schedule)
+    readable(terms.schedule, (line.schedule for line in terms.lines))
     if session.scalar(select(Occasion.id).where(Occasion.code == code)):
         raise CodeTaken(taken=code)
     if partner.kind is not AGREEMENT_PARTNER:
@@ -109,7 +109,7 @@ def propose(session: Session, agreement: Agreement, terms: Terms, *, by: Hand, n
     """
     if agreement.status is not AgreementStatus.DRAFT and agreement.status not in RUNNING:
         raise AgreementNotRunning(agreement=agreement.code)
-    parse(terms.schedule)
+    readable(terms.schedule, (line.schedule for line in terms.lines))
     products = _promised_products(session, agreement.firm_id, terms)
     if agreement.status in RUNNING:
         _amendable(session, agreement, terms, products, beijing_day(by.now))
@@ -255,7 +255,6 @@ def _write_lines(
     kept_until: date | None,
 ) -> None:  # fmt: skip
     lines = _lines(session, agreement)
-    schedule = parse(terms.schedule)
     for promise in terms.lines:
         product = products[promise.sku]
         line = lines.get(product.id)
@@ -274,6 +273,7 @@ def _write_lines(
                 update(DueWeight).where(DueWeight.line_id == line.id, DueWeight.due_on > kept_until).values(weight_g=0)
             )
         if promise.committed_g > due_g:
+            schedule = parse(schedule_of(promise.schedule, terms.schedule))
             due = due_weights(schedule, first, terms.ends_on, promise.committed_g - due_g, deliverable(product))
             rows = insert(DueWeight).values(
                 [{"line_id": line.id, "due_on": day, "weight_g": grams} for day, grams in due.items()]

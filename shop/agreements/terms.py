@@ -18,7 +18,10 @@ SPECIAL_BP, SECOND_BP, OFF_BP = 11_500, 8_500, 6_000
 
 @dataclass(frozen=True)
 class LineTerms:
-    """What is promised of one product. Weights in grams, prices in fen per kg, rates in basis points."""
+    """What is promised of one product. Weights in grams, prices in fen per kg, rates in basis points.
+
+    `schedule`: its own; None: that of the agreement.
+    """
 
     sku: str
     committed_g: int
@@ -32,6 +35,7 @@ class LineTerms:
     second_bp: int = SECOND_BP
     off_bp: int = OFF_BP
     quote_source: str = ""
+    schedule: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from shop.access.models import Party, PartyKind
 from shop.agreements.models import Agreement, AgreementLine
+from shop.agreements.schedule import schedule_of
 from shop.catalog.models import Certificate, Firm, PriceTier, Product, RequiredPaper
 from shop.channels.buyers import BuyerKind
 from shop.channels.models import Partner
@@ -136,7 +137,7 @@ def _agreements(session: Session, keys: Iterable[Key]) -> Iterator[Row]:
             code=agreement.code, buyer_code=buyer_code, firm_code=firm_code, sku=sku, starts_on=agreement.starts_on,
             ends_on=agreement.ends_on, committed_g=line.committed_g, floor_fen_per_kg=line.floor_fen_per_kg,
             price_rule=(line.price_rule, line.margin_bp), deposit_bp=agreement.deposit_bp,
-            penalty_bp=agreement.penalty_bp, schedule=agreement.schedule,
+            penalty_bp=agreement.penalty_bp, schedule=schedule_of(line.schedule, agreement.schedule),
         )  # fmt: skip
 
 

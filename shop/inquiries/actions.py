@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from shop.agreements import signing
 from shop.agreements.models import Agreement, PriceRule
-from shop.agreements.schedule import parse
+from shop.agreements.schedule import readable
 from shop.agreements.signing import Hand
 from shop.agreements.terms import LineTerms, Terms
 from shop.catalog.models import Firm, Product
@@ -30,11 +30,12 @@ from shop.orders.place import Asked, Placed, Request, place_order
 
 @dataclass(frozen=True)
 class Wanted:
-    """A product that is asked for: packs or grams."""
+    """A product that is asked for: packs or grams, and days of its own if it has them (grams only)."""
 
     sku: str
     quantity: int | None
     weight_g: int | None
+    schedule: str | None = None
 
 
 def ask(
@@ -45,7 +46,7 @@ def ask(
 
     Raises NothingToOffer for a channel of list prices, InquiryDoesNotFit; ValueError for a schedule that is none.
     """
-    parse(schedule)
+    readable(schedule, (line.schedule for line in wanted))
     price = channel_of_partner(partner.kind).price
     if price not in (Price.TIERS, Price.AGREEMENT):
         raise NothingToOffer(partner=partner.code)
@@ -70,7 +71,7 @@ def ask(
     session.add_all(
         InquiryLine(
             inquiry_id=inquiry.id, position=position, product_id=products[line.sku], quantity=line.quantity,
-            weight_g=line.weight_g,
+            weight_g=line.weight_g, schedule=line.schedule,
         )
         for position, line in enumerate(wanted, 1)
     )  # fmt: skip
@@ -168,9 +169,12 @@ def _drafted(session: Session, inquiry: Inquiry, partner: Partner, selling: Sell
     if campaign_id is None:
         raise NoCampaign
     lines = tuple(
-        LineTerms(sku, line.weight_g or 0, line.price_fen or 0, PriceRule.FIXED, minimum_g=line.weight_g or 0)
+        LineTerms(
+            sku, line.weight_g or 0, line.price_fen or 0, PriceRule.FIXED, minimum_g=line.weight_g or 0,
+            schedule=line.schedule,
+        )
         for line, sku in lines_of(session, inquiry)
-    )
+    )  # fmt: skip
     offered: dict[str, Any] = inquiry.terms or {}
     terms = Terms(inquiry.starts_on, inquiry.ends_on, inquiry.schedule, lines=lines, **offered)
     firm = session.get_one(Firm, inquiry.firm_id)

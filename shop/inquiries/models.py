@@ -60,7 +60,7 @@ class Inquiry(Model):
 class InquiryLine(Model):
     """A product that is asked for: packs for an order, grams over the term for an agreement; its price once offered.
 
-    `price_fen`: of a pack, or of a kilogram of 一级.
+    `price_fen`: of a pack, or of a kilogram of 一级. `schedule`: of grams, its own days; None: those of the inquiry.
     """
 
     __tablename__ = "inquiry_lines"
@@ -68,6 +68,7 @@ class InquiryLine(Model):
         CheckConstraint("num_nonnulls(quantity, weight_g) = 1", name="packs_or_grams"),
         CheckConstraint("quantity > 0 OR weight_g > 0", name="asks_for_something"),
         CheckConstraint("price_fen > 0", name="price_positive"),
+        CheckConstraint("schedule IS NULL OR (schedule <> '' AND quantity IS NULL)", name="schedule_of_grams"),
     )
 
     inquiry_id: Mapped[Ref] = mapped_column(ForeignKey("inquiries.id"), primary_key=True)
@@ -76,3 +77,4 @@ class InquiryLine(Model):
     quantity: Mapped[int | None]
     weight_g: Mapped[Grams | None]
     price_fen: Mapped[Fen | None]
+    schedule: Mapped[Name | None]

@@ -44,7 +44,7 @@ def inquiries(
         lines[line.inquiry_id].append(
             {
                 "sku": sku, "name_zh": name_zh, "quantity": line.quantity, "weight_g": line.weight_g,
-                "price_fen": line.price_fen,
+                "schedule": line.schedule, "price_fen": line.price_fen,
             }
         )  # fmt: skip
     return [

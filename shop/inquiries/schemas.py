@@ -4,23 +4,29 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from shop.agreements.schedule import parse
+from shop.agreements.schemas import a_schedule
 from shop.inquiries.models import InquiryStatus
 from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
 
 
 class WantedLine(StrictSchema):
-    """A product: packs (`quantity`) for a bulk order of a unit, or grams over the term for an agreement."""
+    """A product: packs (`quantity`) for a bulk order of a unit, or grams over the term for an agreement.
+
+    `schedule`: of grams, its own days; left out: those of the inquiry.
+    """
 
     sku = Code(required=True)
     quantity = Whole(low=1, high=100_000, load_default=None)
     weight_g = Whole(low=1, high=MAX_GRAMS, load_default=None)
+    schedule = Text(load_default=None, validate=a_schedule)
 
     @validates_schema
     def one_of_them(self, data: dict[str, Any], **_: Any) -> None:
-        """Packs or grams."""
+        """Packs, delivered at once, or grams."""
         if (data["quantity"] is None) == (data["weight_g"] is None):
             raise ValidationError("Give either quantity or weight_g.", "quantity")
+        if data["quantity"] is not None and data["schedule"] is not None:
+            raise ValidationError("Only grams have a schedule.", "schedule")
 
 
 class InquiryAsked(StrictSchema):
@@ -30,19 +36,15 @@ class InquiryAsked(StrictSchema):
     firm = Code(required=True)
     starts_on = Day(required=True)
     ends_on = Day(load_default=None)
-    schedule = Text(load_default=None)
+    schedule = Text(load_default=None, validate=a_schedule)
     note = Text(high=500, load_default=None)
     lines = fields.List(fields.Nested(WantedLine), required=True, validate=validate.Length(min=1, max=50))
 
     @validates_schema
     def makes_sense(self, data: dict[str, Any], **_: Any) -> None:
-        """The days are in order, three years at most, and the schedule can be read."""
+        """The days are in order, three years at most."""
         if not 0 <= ((data["ends_on"] or data["starts_on"]) - data["starts_on"]).days <= 3 * 366:
             raise ValidationError("Must lie within three years after the first day.", "ends_on")
-        try:
-            parse(data["schedule"] or "daily")
-        except ValueError:
-            raise ValidationError("Not a schedule.", "schedule") from None
 
 
 class OfferedPrice(StrictSchema):
@@ -84,6 +86,7 @@ class InquiryLineOut(Schema):
     name_zh = fields.String()
     quantity = fields.Integer(allow_none=True)
     weight_g = fields.Integer(allow_none=True)
+    schedule = fields.String(allow_none=True)
     price_fen = fields.Integer(allow_none=True)
 
 

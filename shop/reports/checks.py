@@ -367,8 +367,9 @@ CHECKS: tuple[Check, ...] = (
         LEFT JOIN LATERAL jsonb_array_elements(terms->'lines') AS said ON said->>'sku' = sku
         WHERE (coalesce((said->>'committed_g')::bigint, 0), coalesce(said->>'price_rule', price_rule),
                coalesce((said->>'floor_fen_per_kg')::bigint, floor_fen_per_kg),
-               coalesce((said->>'margin_bp')::int, margin_bp))
-              IS DISTINCT FROM (committed_g, price_rule, floor_fen_per_kg, margin_bp)"""),
+               coalesce((said->>'margin_bp')::int, margin_bp),
+               CASE WHEN said IS NULL THEN agreement_lines.schedule ELSE said->>'schedule' END)
+              IS DISTINCT FROM (committed_g, price_rule, floor_fen_per_kg, margin_bp, agreement_lines.schedule)"""),
     Check("I19-due", "应交排期合计等于约定量", "what the schedule asks for adds up to the promise", """
         SELECT agreement_lines.id AS line_id FROM agreement_lines JOIN due_weights ON line_id = agreement_lines.id
         GROUP BY agreement_lines.id HAVING sum(weight_g) <> committed_g"""),

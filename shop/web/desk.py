@@ -13,6 +13,7 @@ from shop.access.guard import Role, current_actor, reference_version
 from shop.agreements import papers
 from shop.agreements import queries as agreements
 from shop.agreements.api import paper_response
+from shop.agreements.contract import schedule_zh
 from shop.agreements.models import MAX_PAPER, Side
 from shop.agreements.owners import locked_agreement
 from shop.agreements.schemas import PaperQuery
@@ -42,6 +43,7 @@ AGREEMENTS = 100
 
 
 blueprint.add_app_template_filter(kilograms)
+blueprint.add_app_template_filter(schedule_zh)
 
 
 @blueprint.app_template_filter("moment")

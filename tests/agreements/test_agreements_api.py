@@ -138,6 +138,8 @@ def test_nobody_drafts_for_another_buyer_or_another_firm(world: World) -> None:
         {"minimum_date_g": 5_000_002},
         {"special_bp": 9_999},
         {"second_bp": 10_001},
+        {"schedule": "monthly:32"},
+        {"schedule": ""},
     ],
 )
 def test_terms_that_make_no_sense_are_refused_with_their_place(world: World, change: dict[str, object]) -> None:

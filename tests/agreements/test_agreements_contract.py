@@ -19,9 +19,11 @@ LINE = line(
     second_bp=8_050, off_bp=0, quote_source="农业农村部行情（示例）", farm_gate_floor_fen_per_kg=401,
 )  # fmt: skip
 CONTRACT = Contract(
-    code="A90", number=2, partner_zh="连锁超市（示例）", firm_zh="合作社（示例）", products_zh={"PL001": "大桐蜜桃"},
-    terms=terms(LINE, schedule="monthly:5,31", payment_term_days=45, tolerance_bp=525), document_hash="ab" * 32,
-    proposed_at=NOW, signatures=[Signed(Side.BUYER, NOW, on_paper=False)],
+    code="A90", number=2, partner_zh="连锁超市（示例）", firm_zh="合作社（示例）",
+    products_zh={"PL001": "大桐蜜桃", "PL009": "红富士苹果"},
+    terms=terms(LINE, line(sku="PL009", schedule="daily"), schedule="monthly:5,31", payment_term_days=45,
+                tolerance_bp=525),
+    document_hash="ab" * 32, proposed_at=NOW, signatures=[Signed(Side.BUYER, NOW, on_paper=False)],
 )  # fmt: skip
 
 
@@ -34,7 +36,9 @@ def written(contract: Contract) -> str:
     [
         "1,234.5公斤", "最低采购总量60公斤", "每期最低4公斤", "市场价上浮5.5%，不低于保底价每公斤5.00元",
         "特级115%，一级100%，二级80.5%；等外不收", "“农业农村部行情（示例）”", "每公斤不低于4.01元",
-        "2025年7月15日至2025年9月16日", "每月5日、31日（当月没有该日的，为当月最后一日）", "允差为约定数量的5.25%",
+        "2025年7月15日至2025年9月16日",
+        "交货排期：每月5日、31日（当月没有该日的，为当月最后一日）（第一条写明本商品交货排期的，按其排期）；",
+        "等外60%。本商品交货排期：每日。", "允差为约定数量的5.25%",
         "验收后45日内付款", "定金为合同价款（约定数量按保底价计）的10%", "保底价的5%支付违约金", "保底价的8%支付违约金",
     ],
 )  # fmt: skip
@@ -49,6 +53,7 @@ def test_other_terms_make_another_contract() -> None:
         replace(CONTRACT, terms=terms(replace(LINE, price_rule=PriceRule.FLOOR_OR_MARKET))),
     ):
         assert written(changed) != written(CONTRACT)
+    assert "本商品" not in written(replace(CONTRACT, terms=terms(LINE)))
 
 
 def test_schedules_weights_and_rates_are_told_in_words() -> None:

@@ -21,11 +21,11 @@ FORM = {
     "lines": [
         {"sku": "PL001", "per_date_g": 20_500, "minimum_date_g": 10_000, "floor_fen_per_kg": 540,
          "price_rule": "MARKET_PLUS", "margin_bp": 500, "farm_gate_floor_fen_per_kg": 305, "off_bp": 0,
-         "quote_source": "甲（示例）"},
+         "quote_source": "甲（示例）", "schedule": "monthly:15,31"},
     ],
 }  # fmt: skip
 HEAD = ["A92", "B01", "F01", "2025-07-16", "2025-12-31", "weekly:1", "30", "10", "5%", "", "2.5", "", "首稿"]
-PEACH = ["PL001", "", "20.5", "", "10", "5.40", "行情加成", "5", "3.05", "", "", "0", "甲（示例）"]
+PEACH = ["PL001", "", "20.5", "", "10", "5.40", "行情加成", "5", "3.05", "", "", "0", "甲（示例）", "monthly:15,31"]
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_every_bad_cell_of_the_terms_is_named(world: World, number: int) -> None
 @pytest.mark.parametrize("number", range(len(LINES)))
 def test_every_bad_cell_of_the_products_is_named(world: World, number: int) -> None:
     bad = {0: "PL999", 1: "5", 2: "0", 3: "-1", 4: "20.501", 5: "5.401", 6: "随便", 7: "101", 8: "三元", 9: "99",
-           10: "100.5", 11: "1e2", 12: "长" * 121}  # fmt: skip
+           10: "100.5", 11: "1e2", 12: "长" * 121, 13: "monthly:32"}  # fmt: skip
     named = cells_refused(world, book([HEAD], [changed(PEACH, {number: bad[number]})]))
     assert named == [(LINES_SHEET, 2, LINES[number].header)]
 

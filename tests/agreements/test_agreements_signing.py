@@ -117,7 +117,7 @@ def test_a_document_reads_back_as_the_terms_and_every_term_is_in_its_hash() -> N
         if name not in ("sku", "price_rule")
     ] + [terms(tolerance_bp=1), terms(penalty_bp=1), terms(buyer_penalty_bp=1), terms(schedule="daily")]
     hashes = {document_hash(document(other, **names)) for other in [TERMS, *others]}
-    assert len(hashes) == len(others) + 1 == 15
+    assert len(hashes) == len(others) + 1 == 16
     assert document_hash({**kept, "firm": "F2"}) not in hashes
 
 
@@ -170,6 +170,7 @@ def test_both_sides_signing_at_once_put_it_in_force_once(world: World) -> None:
         "UPDATE agreement_lines SET committed_g = committed_g + 1",
         "UPDATE agreement_lines SET floor_fen_per_kg = 1",
         "UPDATE agreement_lines SET special_bp = 10001",
+        "UPDATE agreement_lines SET schedule = 'daily'",
         "DELETE FROM agreement_lines",
         "DELETE FROM agreement_signatures",
         "UPDATE agreement_versions SET terms = '{}'",

@@ -27,7 +27,7 @@ OFFER = {"valid_until": "2025-07-18", "prices": [{"sku": "PL001", "price_fen": 3
 PACKS = {"partner": "U01", "firm": "F01", "starts_on": "2025-07-20", "lines": [{"sku": "PL001", "quantity": 4}]}
 GRAMS = {
     "partner": "B01", "firm": "F01", "starts_on": "2025-07-22", "ends_on": "2025-08-31", "schedule": "weekly:2",
-    "lines": [{"sku": "PL001", "weight_g": 60_000}],
+    "lines": [{"sku": "PL001", "weight_g": 60_000, "schedule": "daily"}],
 }  # fmt: skip
 
 
@@ -80,6 +80,9 @@ def test_an_enterprise_s_accepted_offer_is_a_draft_agreement_with_one_version(wo
     [line] = version.terms["lines"]  # type: ignore[misc]
     assert (version.number, version.proposed_by) == (1, Side.BUYER)
     assert (line["floor_fen_per_kg"], line["committed_g"], line["price_rule"]) == (3_300, 60_000, "FIXED")  # type: ignore[index]
+    assert line["schedule"] == told["lines"][0]["schedule"] == "daily"  # type: ignore[index]
+    packs = PACKS | {"lines": [{"sku": "PL001", "quantity": 4, "schedule": "daily"}]}
+    assert post(world, "buyer", "", packs, key="2").status_code == 422
 
 
 def test_an_offer_is_accepted_until_the_end_of_its_last_day_and_then_no_more(
