@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from shop.local.process import MARK, end_leftovers, new_mark, start, stop
 
@@ -131,9 +132,12 @@ def _give_to(owner: int, cluster: Path) -> None:
 
 
 def socket_folder(data_dir: Path) -> Path:
-    """A folder for unix sockets: in `data_dir`, or a private temporary one when that path is too long."""
+    """A folder for unix sockets: in `data_dir`, or a private temporary one where an address cannot hold that path.
+
+    It cannot when it is too long, or has a blank or a Chinese character, which each library writes in another way.
+    """
     folder = data_dir / "sockets"
-    if len(str(folder).encode()) > SOCKET_PATH_LIMIT:
+    if len(str(folder).encode()) > SOCKET_PATH_LIMIT or quote(str(folder)) != str(folder):
         digest = hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
         folder = Path(tempfile.gettempdir()) / f"shop-{os.getuid()}-{digest}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

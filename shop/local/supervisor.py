@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from shop.local.process import MARK, start, stop
 from shop.local.servers import LocalError, Processes
@@ -71,12 +72,15 @@ class Stopped(Exception):
 
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+#: That somebody asked: an exception out of a signal is lost where Python lets none out, as while it forks a child.
+_asked = Event()
 
 
 def _on_signal(number: int, _: object) -> None:
     # Asked once is enough: a second Ctrl-C must not break off the stopping of the servers.
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
+    _asked.set()
     raise Stopped
 
 
@@ -109,7 +113,9 @@ class Supervisor:
         self.running[child.name] = process
 
     def watch(self) -> None:
-        """Raise LocalError naming the first process that has ended."""
+        """Raise LocalError naming the first process that has ended; Stopped when somebody asked and was not heard."""
+        if _asked.is_set():
+            raise Stopped
         for name, process in self.running.items():
             status = process.poll()
             if status is not None:

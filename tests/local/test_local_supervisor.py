@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -147,3 +148,28 @@ def test_ready_means_that_the_address_answers_200_to_a_trusted_host(tmp_path: Pa
         log = (held.logs / "web.log").read_text()
     assert log.count('"GET /readyz HTTP/1.1" 503') == 2
     assert log.count('"GET /readyz HTTP/1.1" 200') == 1
+
+
+#: A signal that comes where Python lets no exception out: in a finalizer, as in what runs while it forks.
+_UNHEARD = """
+import os, pathlib, signal
+from shop.local.supervisor import Stopped, Supervisor, listen_for_stop
+class Closing:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        sum(range(1000))
+listen_for_stop()
+closing = Closing()
+del closing
+print("still here", flush=True)
+try:
+    Supervisor({}, pathlib.Path(), {}).watch()
+except Stopped:
+    print("stopped", flush=True)
+"""
+
+
+def test_a_stop_that_python_swallows_is_heard_at_the_next_look(tmp_path: Path) -> None:
+    done = subprocess.run(python(_UNHEARD), capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.split("\n"), done.returncode) == (["still here", "stopped", ""], 0)
+    assert "Exception ignored in" in done.stderr
