@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import Schema
+from marshmallow import Schema, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -185,7 +185,17 @@ def filled_in(data: bytes) -> Filled:
         seen.add(row.get("sku"))
     filled = Filled({}, heads[0][0] if heads else 0, [line for line, _ in lines], sorted(bad))
     if not bad:
-        filled.body = DraftAsked().load(heads[0][1] | {"lines": [row for _, row in lines]})
+        try:
+            filled.body = DraftAsked().load(heads[0][1] | {"lines": [row for _, row in lines]})
+        except ValidationError as refused:
+            # What only both sheets together tell: a line's own schedule beside the term.
+            told: Any = refused.messages
+            filled.bad = [
+                _at(LINES_SHEET, lines[place][0], column, "有误", " ".join(said[column.name]))
+                for place, said in sorted(told["lines"].items())
+                for column in LINES
+                if column.name in said
+            ]
     return filled
 
 

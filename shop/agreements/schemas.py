@@ -1,5 +1,6 @@
 """Shapes of agreements on the wire. Weights in grams, prices in fen per kg, amounts in fen."""
 
+from datetime import date
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
@@ -29,6 +30,19 @@ def a_schedule(written: str) -> None:
         parse(written)
     except ValueError:
         raise ValidationError("Not a schedule.") from None
+
+
+def once_within_the_term(data: dict[str, Any], *, last: date) -> None:
+    """Raise ValidationError for a single delivery, of the whole or of a line, before the first day or after `last`."""
+
+    def wrong(written: str | None) -> bool:
+        day = parse(written).on if written else None
+        return day is not None and not data["starts_on"] <= day <= last
+
+    said = {"schedule": ["A single delivery must lie within the term."]}
+    lines = {place: said for place, line in enumerate(data.get("lines", ())) if wrong(line["schedule"])}
+    if wrong(data["schedule"]) or lines:
+        raise ValidationError((said if wrong(data["schedule"]) else {}) | ({"lines": lines} if lines else {}))
 
 
 class PromiseAsked(StrictSchema):
@@ -87,9 +101,10 @@ class TermsAsked(StrictSchema):
 
     @validates_schema
     def makes_sense(self, data: dict[str, Any], **_: Any) -> None:
-        """The term is in order and three years at most, no product is promised twice."""
+        """The term is in order and three years at most, a single delivery in it, no product is promised twice."""
         if not 0 <= (data["ends_on"] - data["starts_on"]).days <= 3 * 366:
             raise ValidationError("Must lie within three years after the first day.", "ends_on")
+        once_within_the_term(data, last=data["ends_on"])
         skus = [line["sku"] for line in data.get("lines", ())]
         if len(set(skus)) != len(skus):
             raise ValidationError("A product is promised twice.", "lines")

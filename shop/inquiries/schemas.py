@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from shop.agreements.schemas import a_schedule
+from shop.agreements.schemas import a_schedule, once_within_the_term
 from shop.inquiries.models import InquiryStatus
 from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
 
@@ -42,9 +42,11 @@ class InquiryAsked(StrictSchema):
 
     @validates_schema
     def makes_sense(self, data: dict[str, Any], **_: Any) -> None:
-        """The days are in order, three years at most."""
-        if not 0 <= ((data["ends_on"] or data["starts_on"]) - data["starts_on"]).days <= 3 * 366:
+        """The days are in order, three years at most, a single delivery among them."""
+        last = data["ends_on"] or data["starts_on"]
+        if not 0 <= (last - data["starts_on"]).days <= 3 * 366:
             raise ValidationError("Must lie within three years after the first day.", "ends_on")
+        once_within_the_term(data, last=last)
 
 
 class OfferedPrice(StrictSchema):

@@ -67,6 +67,8 @@ MESSAGES_ZH: tuple[tuple[str, str], ...] = (
     (r"Not a valid (?:list|mapping type)\.", "须是列表或对象。"),
     (r"Not a valid date\.|Must be YYYY-MM-DD\.", "日期须写作 YYYY-MM-DD。"),
     (r"Must be YYYY-MM\.", "月份须写作 YYYY-MM。"),
+    (r"Not a schedule\.", "不是交货计划的写法。"),
+    (r"A single delivery must lie within the term\.", "一次交货的日期须在期限之内。"),
     (r"Must lie in 2000 to 2100\.", "年份须在 2000 至 2100 之间。"),
     (r"(?:Not a valid integer|Must be a whole number)\.", "须是整数。"),
     (r"Must be one of: (.+)\.", r"须是以下之一：\1。"),

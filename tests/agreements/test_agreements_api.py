@@ -140,6 +140,8 @@ def test_nobody_drafts_for_another_buyer_or_another_firm(world: World) -> None:
         {"second_bp": 10_001},
         {"schedule": "monthly:32"},
         {"schedule": ""},
+        {"schedule": "once:2025-07-15"},
+        {"schedule": "once:2026-01-01"},
     ],
 )
 def test_terms_that_make_no_sense_are_refused_with_their_place(world: World, change: dict[str, object]) -> None:

@@ -108,6 +108,12 @@ def test_every_bad_cell_of_the_products_is_named(world: World, number: int) -> N
     assert named == [(LINES_SHEET, 2, LINES[number].header)]
 
 
+def test_a_single_delivery_outside_the_term_is_named_by_its_cell(world: World) -> None:
+    late = "once:2099-01-01"
+    assert cells_refused(world, book([changed(HEAD, {5: late})], [PEACH])) == [(TERMS_SHEET, 2, TERMS[5].header)]
+    assert cells_refused(world, book([HEAD], [changed(PEACH, {13: late})])) == [(LINES_SHEET, 2, LINES[13].header)]
+
+
 def test_all_bad_cells_are_named_at_once_in_the_readers_language(world: World) -> None:
     data = book([changed(HEAD, {6: "", 8: "31"})], [PEACH, changed(PEACH, {5: "0"})])
     assert cells_refused(world, data) == [

@@ -83,6 +83,8 @@ def test_an_enterprise_s_accepted_offer_is_a_draft_agreement_with_one_version(wo
     assert line["schedule"] == told["lines"][0]["schedule"] == "daily"  # type: ignore[index]
     packs = PACKS | {"lines": [{"sku": "PL001", "quantity": 4, "schedule": "daily"}]}
     assert post(world, "buyer", "", packs, key="2").status_code == 422
+    late = GRAMS | {"schedule": "once:2025-09-01"}
+    assert "/schedule" in post(world, "buyer", "", late, key="3").get_data(as_text=True)
 
 
 def test_an_offer_is_accepted_until_the_end_of_its_last_day_and_then_no_more(
