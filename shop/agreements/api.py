@@ -227,9 +227,14 @@ def list_versions(code: str) -> dict[str, Any]:
 @documented(errors=[NotFoundError])
 def show_contract(query: dict[str, Any], code: str) -> Response:
     """合同文本 · The contract of a version as PDF, in Chinese, with its hash and who signed it."""
+    return contract_response(code, query["version"])
+
+
+def contract_response(code: str, version: int | None) -> Response:
+    """The contract as a PDF to be read. Raises NotFoundError."""
     from shop.agreements.contract_pdf import contract_pdf
 
-    found = queries.contract(db.session(), current_actor(), code, query["version"])
+    found = queries.contract(db.session(), current_actor(), code, version)
     release()
     response = Response(contract_pdf(found), content_type="application/pdf")
     response.headers["Content-Disposition"] = f'inline; filename="{found.document_hash[:16]}-v{found.number}.pdf"'

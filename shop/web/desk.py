@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from shop.access.guard import Role, current_actor, reference_version
 from shop.agreements import papers
 from shop.agreements import queries as agreements
-from shop.agreements.api import paper_response
+from shop.agreements.api import contract_response, paper_response
 from shop.agreements.contract import schedule_zh
 from shop.agreements.models import MAX_PAPER, Side
 from shop.agreements.owners import locked_agreement
@@ -134,9 +134,17 @@ def _agreement(code: str, told: str | None = None) -> str:
     found = agreements.agreement(session, actor, code, beijing_day(now()))
     return render_template(
         "desk/agreement.html", a=found, papers=sent, kinds=PAPER_ZH, told=told,
+        versions=agreements.versions(session, actor, code),
         majeures=agreements.majeures(session, found["id"]), decided=DECIDED_ZH, states=STATE_ZH, sides=SIDES_ZH,
         reversals=reversals_under(session, found["id"]), reopenings=reopenings(session, found["id"]), yuan=yuan,
     )  # fmt: skip
+
+
+@blueprint.route("/desk/agreements/<string:code>/versions/<int:number>.pdf", methods=["GET"])
+@page_for(*papers.READERS)
+def contract(code: str, number: int) -> Response:
+    """合同文本 · The contract of a version, to read and print."""
+    return contract_response(code, number)
 
 
 @blueprint.route("/desk/agreements/<string:code>/papers", methods=["POST"])

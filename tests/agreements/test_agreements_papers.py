@@ -131,6 +131,8 @@ def test_papers_are_not_for_another_buyer_or_firm_nor_for_who_only_manages(world
     assert "A02" in browser.get("/desk/agreements").text
     pages = ("/desk/agreements/A01", "/desk/agreement-papers/A01-1")
     assert [browser.get(path).status_code for path in pages] == [404] * 2
+    # The contract of his own, and none of somebody else's.
+    assert browser.get("/desk/agreements/A02/versions/1.pdf").mimetype == "application/pdf"
 
 
 def test_a_paper_is_neither_changed_nor_lost_nor_forged_at_the_database(world: World) -> None:

@@ -11,7 +11,7 @@ from tests.factories.world import World, build
 
 PAGES = ["/desk/rounds", "/desk/rounds/T01/distribution", "/desk/rounds/T01/distribution.xlsx",
          "/desk/orders/UNIT1/acceptance-sheet", "/desk/agreements", "/desk/agreements/A01",
-         "/desk/agreement-papers/A01-1"]  # fmt: skip
+         "/desk/agreements/A01/versions/1.pdf", "/desk/agreement-papers/A01-1"]  # fmt: skip
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def test_who_has_not_signed_in_is_asked_to(world: World, path: str) -> None:
 
 def test_t49_a_paper_of_a_unit_is_for_its_buyers(world: World) -> None:
     host, buyer = browser(world, "host"), browser(world, "buyer")
-    assert [host.get(path).status_code for path in PAGES] == [403] * 7
-    assert [buyer.get(path).status_code for path in PAGES] == [200] * 7
+    assert [host.get(path).status_code for path in PAGES] == [403] * 8
+    assert [buyer.get(path).status_code for path in PAGES] == [200] * 8
 
 
 @pytest.mark.parametrize("path", [re.sub("(T0|UNIT|A0)1", r"\g<1>2", path) for path in PAGES if "1" in path])
