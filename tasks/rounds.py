@@ -14,10 +14,14 @@ from tasks.registry import Done, Kind, runs
 
 @runs(CLOSE_DUE, Kind.SWEEP)
 def close_due(session: Session, *, now: datetime) -> int:
-    """Rounds whose closing time has come are closed and ordered; those whose order was cancelled are cancelled."""
+    """Rounds whose closing time has come are closed and ordered; those whose order was cancelled are cancelled.
+
+    What was set aside for rounds that took their goods, or never will, goes back to open stock."""
     version = current_version(session)
     closed = actions.close_due(session, goods=catalog(session, version), selling=selling(session, version), now=now)
-    return closed + actions.follow_cancelled(session, now=now)
+    followed = actions.follow_cancelled(session, now=now)
+    actions.return_asides(session, now=now)
+    return closed + followed
 
 
 @runs(FORGET_PEOPLE, Kind.DAILY)

@@ -24,7 +24,7 @@ from shop.reports.jobs import (
     WORK_ON_PARTS,
 )
 from shop.rounds.jobs import CLOSE_DUE, FORGET_PEOPLE
-from shop.stock.jobs import RETIRE_EXPIRED, SERVE_PRESALES, TAKE_RECALLED
+from shop.stock.jobs import RETIRE_EXPIRED, RETURN_ASIDES, SERVE_PRESALES, TAKE_RECALLED
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     Every(CLOSE_DUE, timedelta(minutes=1)),
     Every(FOLLOW_AGAIN, timedelta(minutes=1)),
     Every(TAKE_RECALLED, timedelta(minutes=1)),
+    Every(RETURN_ASIDES, timedelta(minutes=1)),
     Every(SERVE_PRESALES, timedelta(minutes=1)),
     Every(FETCH_QUOTES, timedelta(minutes=5)),
     DailyAt(RETIRE_EXPIRED, time(0, 30)),

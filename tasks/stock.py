@@ -4,8 +4,8 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from shop.stock import actions, recalls
-from shop.stock.jobs import RETIRE_EXPIRED, SERVE_PRESALES, TAKE_RECALLED
+from shop.stock import actions, asides, recalls
+from shop.stock.jobs import RETIRE_EXPIRED, RETURN_ASIDES, SERVE_PRESALES, TAKE_RECALLED
 from shop.stock.serving import serve_waiting
 from tasks.registry import Done, Kind, runs
 
@@ -20,6 +20,12 @@ def retire_expired(session: Session, day: date, *, now: datetime) -> Done:
 def take_recalled(session: Session, *, now: datetime) -> int:
     """What orders gave back of recalled lots leaves stock; grams gone."""
     return recalls.take_recalled(session, now=now)
+
+
+@runs(RETURN_ASIDES, Kind.SWEEP)
+def return_asides(session: Session, *, now: datetime) -> int:
+    """What was set aside until an hour that is past goes back to open stock; grams returned."""
+    return asides.return_due(session, now=now)
 
 
 @runs(SERVE_PRESALES, Kind.SWEEP)

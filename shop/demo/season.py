@@ -46,7 +46,7 @@ from shop.payments.jobs import NOTIFY
 from shop.payments.models import SimulatedCharge
 from shop.reports import runs
 from shop.stock import actions as stock
-from shop.stock.models import Lot, LotDelivery, Pool
+from shop.stock.models import Lot, LotDelivery, Pool, PoolKind
 
 SEED = "平陆-2025"
 FIRST, LAST = date(2025, 1, 1), date(2025, 12, 31)
@@ -263,7 +263,7 @@ class _Season:
         """Products that can be sold today with at least so many packs in open stock."""
         goods, _ = self._reference()
         with transaction() as session:
-            left = session.execute(select(Pool.product_id, Pool.available_g).where(Pool.occasion_id.is_(None)))
+            left = session.execute(select(Pool.product_id, Pool.available_g).where(Pool.kind == PoolKind.OPEN))
             packs = {product_id: grams // goods.by_id[product_id].net_weight_g for product_id, grams in left}
         return [
             (product, packs[product.product_id])

@@ -256,9 +256,7 @@ def show_listing(query: dict[str, Any], code: str) -> dict[str, object] | Respon
     session = db.session()
     shop = actions.shop_by_code(session, code)
     goods = catalog(session, reference_version())
-    offers = offered(
-        session, shop, goods=goods, day=beijing_day(now()), percent=query["percent"], only_mapped=query["only_mapped"]
-    )
+    offers = offered(session, shop, goods=goods, now=now(), percent=query["percent"], only_mapped=query["only_mapped"])
     wanted = asks_for_file()
     if wanted is None:
         return {"items": offers}

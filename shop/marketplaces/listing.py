@@ -1,16 +1,17 @@
 """What a shop can offer: price and stock of each of its SKUs, to be uploaded there."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shop.catalog.reference import Catalog
 from shop.channels.policies import channel_of_partner
+from shop.kit.clock import beijing_day
 from shop.kit.errors import DomainError
 from shop.marketplaces.models import Marketplace, MarketplaceItem
-from shop.orders.place import sellable_product
+from shop.orders.place import sellable_product, supply_for
 from shop.stock.queries import left
 
 WHOLE_PERCENT = 100
@@ -30,13 +31,13 @@ class Offered:
 
 
 def offered(
-    session: Session, shop: Marketplace, *, goods: Catalog, day: date, percent: int, only_mapped: bool
+    session: Session, shop: Marketplace, *, goods: Catalog, now: datetime, percent: int, only_mapped: bool
 ) -> list[Offered]:
-    """All that the shop can offer on `day`, by its SKU; two statements.
+    """All that the shop can offer now, by its SKU; two statements.
 
     A mapped SKU stands for so many packs; any other product on sale stands by its own SKU, unless `only_mapped`.
-    Stock is whole units of `percent` of the grams that are free: the shops share one stock. What the channel may not
-    sell on the day is offered with none, so that an upload takes it down.
+    Stock is whole units of `percent` of the grams that the channel can take: the shops share one stock. What the
+    channel may not sell today is offered with none, so that an upload takes it down.
     """
     items = session.execute(
         select(MarketplaceItem.sku, MarketplaceItem.product_id, MarketplaceItem.packs)
@@ -46,8 +47,8 @@ def offered(
     mapped = {sku: (product_id, packs) for sku, product_id, packs in items}
     own = {} if only_mapped else {product.sku: (product.product_id, 1) for product in goods.listed()}
     skus = own | mapped
-    free_g = left(session, {product_id for product_id, _ in skus.values()}, None)
-    policy = channel_of_partner(shop.partner_kind)
+    policy, day = channel_of_partner(shop.partner_kind), beijing_day(now)
+    free_g = left(session, {product_id for product_id, _ in skus.values()}, supply_for(policy, None), now=now)
     found = []
     for shop_sku, (product_id, packs) in sorted(skus.items()):
         product = goods.by_id[product_id]

@@ -36,6 +36,7 @@ from shop.marketplaces.models import (
     MarketplacePayout,
     MarketplaceRefund,
 )
+from shop.orders.place import supply_for
 from shop.orders.sold import Sold, SoldOrder, check_sold, place_sold, policy_of_seller, seller
 from shop.stock.errors import NotEnoughStock
 from shop.stock.queries import left
@@ -257,7 +258,8 @@ class _Taking:
 
     def _name_short(self, sales: Sequence[tuple[MarketplaceOrder, SoldLine, SoldOrder]]) -> None:
         """The lines, in the order of the file, for which nothing is left once those before them are served."""
-        free_g = left(self._session, {sale.line.product_id for _, _, sale in sales}, None)
+        supply = supply_for(policy_of_seller(self._shop.partner_kind), None)
+        free_g = left(self._session, {sale.line.product_id for _, _, sale in sales}, supply, now=self._now)
         for _, fact, sale in sales:
             product_id, wanted_g = sale.line.product_id, sale.line.weight_g
             if wanted_g <= free_g[product_id]:

@@ -33,7 +33,7 @@ from shop.orders.grading import graded
 from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
 from shop.orders.locks import lines_of
 from shop.orders.models import Dispatch, GradedAcceptance, Order, OrderLine, OrderStatus, Pick
-from shop.orders.place import hold_ahead
+from shop.orders.place import hold_ahead, supply_for
 from shop.orders.pricing import accepted_amount
 from shop.orders.states import ORDER_LIFE
 from shop.stock import actions as stock
@@ -89,7 +89,7 @@ def _hold_lines(session: Session, order: Order, now: datetime) -> None:
         hold_ahead(session, order.id, presale, lines[0].weight_g, expires_at=None, now=now)
         return
     wanted = {line.product_id: line.weight_g for line in lines}
-    held = stock.reserve(session, wanted, occasion_id=None, expires_at=None, now=now)
+    held = stock.reserve(session, wanted, supply_for(policy_of(order), order.occasion_id), expires_at=None, now=now)
     for line in lines:
         line.reservation_id = held[line.product_id]
     session.flush()

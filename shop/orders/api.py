@@ -242,7 +242,7 @@ def change_call_off(body: dict[str, Any], number: str) -> dict[str, Any]:
 def stock_in_view(number: str) -> dict[str, Any]:
     """可供批次 · What the firm has for an order before it confirms: free grams, and the lots, oldest first."""
     session = db.session()
-    return queries.stock_in_view(session, queries.order(session, current_actor(), number), beijing_day(now()))
+    return queries.stock_in_view(session, queries.order(session, current_actor(), number), now=now())
 
 
 @blueprint.route("/orders/<string:number>/approval", methods=["POST"])

@@ -40,8 +40,10 @@ from shop.orders.errors import (
 )
 from shop.orders.models import OrderStatus, PaymentTerms, PriceSource
 from shop.orders.pricing import Packed, PricedLine, by_the_kg, by_the_pack, goods_total
-from shop.stock.actions import TAKE_CTE, known_shortage, shortage
+from shop.stock.actions import HOLDS_CTE, TAKE_CTE, known_shortage, shortage
+from shop.stock.models import PoolKind
 from shop.stock.presales import PresaleRow, take
+from shop.stock.supply import Supply
 
 #: How long an unpaid order holds its stock.
 HOLD_TIME = timedelta(minutes=15)
@@ -189,8 +191,8 @@ def place_order(
     NotEnoughStock; then nothing is changed.
     """
     asked = preview_order(request, goods=goods, selling=selling, now=now)
-    taking = _taking(asked.way.policy, asked.way.occasion)
-    if short := known_shortage(session.get_bind(), _wanted(taking, asked.lines, asked.presale), taking.occasion_id):
+    taking = _taking(asked.way)
+    if short := known_shortage(session.get_bind(), _wanted(taking, asked.lines, asked.presale), taking.supply):
         raise short
     _keep_caps(session, asked, request.buyer_party_id)
     return _write(session, asked.way, asked.products, asked.lines, request, None, actor_id, now)
@@ -375,20 +377,24 @@ def _price(
 
 @dataclass(frozen=True)
 class _Taking:
-    """What placing takes from stock at once: from which occasion's pool, and until when."""
+    """Whether placing takes from stock at once, and from which pools an order is taken, now or when it is approved."""
 
     now: bool
-    occasion_id: int | None
+    supply: Supply
 
 
-def _taking(policy: ChannelPolicy, occasion: OccasionRow | None) -> _Taking:
+def _taking(way: Way) -> _Taking:
+    supply = supply_for(way.policy, way.occasion.occasion_id if way.occasion else None)
+    return _Taking(way.policy.hold in (Hold.WHEN_PLACED, Hold.FROM_SET_ASIDE), supply)
+
+
+def supply_for(policy: ChannelPolicy, occasion_id: int | None) -> Supply:
+    """From which pools an order of a channel is taken, by the policy's hold axis."""
     match policy.hold:
-        case Hold.WHEN_PLACED:
-            return _Taking(True, None)
+        case Hold.WHEN_PLACED | Hold.WHEN_APPROVED | Hold.FROM_PROMISE:
+            return Supply(occasion_id, policy.kind)
         case Hold.FROM_SET_ASIDE:
-            return _Taking(True, occasion.occasion_id if occasion else None)
-        case Hold.WHEN_APPROVED | Hold.FROM_PROMISE:
-            return _Taking(False, None)
+            return Supply(occasion_id, last=PoolKind.SET_ASIDE)
         case _:
             assert_never(policy.hold)
 
@@ -404,9 +410,9 @@ def hold_time(way: Way) -> timedelta:
     return HOLD_TIME if hold_s is None else timedelta(seconds=hold_s)
 
 
-def pool_of(way: Way) -> int | None:
-    """The occasion whose pool an order that comes this way is taken from; None = open stock."""
-    return _taking(way.policy, way.occasion).occasion_id
+def supply_of(way: Way) -> Supply:
+    """From which pools an order that comes this way is taken."""
+    return _taking(way).supply
 
 
 #: Whether somebody who acts for the partner ordered, or has it sent to his own phone.
@@ -417,7 +423,7 @@ IS_OWN = """EXISTS (
 
 PLACE = Direct(
     f"""
-    WITH {TAKE_CTE}, placed AS (
+    WITH {TAKE_CTE}, {HOLDS_CTE}, placed AS (
         INSERT INTO orders (
             number, status, channel_id, channel_kind, campaign_id, partner_id, partner_kind, occasion_id, occasion_kind,
             sale_link_id, link_opened_at, is_own,
@@ -432,17 +438,13 @@ PLACE = Direct(
             :entered_as
         FROM enough, nextval('order_numbers') AS id
         RETURNING id, number
-    ), held AS (
-        INSERT INTO reservations (pool_id, weight_g, held_g, created_at, expires_at)
-        SELECT taken.pool_id, taken.weight_g, taken.weight_g, :now, :expires_at FROM taken, placed
-        RETURNING id, pool_id
     ), lines AS (
         INSERT INTO order_lines (
             order_id, firm_id, position, product_id, name_zh, unit_zh, unit_weight_g, quantity, weight_g, price_basis,
             price_fen, amount_fen, discount_fen, price_source, price_list_id, reservation_id)
         SELECT placed.id, :firm_id, line.position, line.product_id, line.name_zh, line.unit_zh, line.unit_weight_g,
             line.quantity, line.weight_g, line.price_basis, line.price_fen, line.amount_fen,
-            line.discount_fen, line.price_source, line.price_list_id, held.id
+            line.discount_fen, line.price_source, line.price_list_id, holds.id
         FROM placed, unnest(
             CAST(:line_products AS bigint[]), CAST(:line_names AS text[]), CAST(:line_units AS text[]),
             CAST(:line_unit_weights AS bigint[]), CAST(:line_quantities AS bigint[]), CAST(:line_weights AS bigint[]),
@@ -451,7 +453,7 @@ PLACE = Direct(
         ) WITH ORDINALITY AS line (product_id, name_zh, unit_zh, unit_weight_g, quantity, weight_g, price_basis,
                                    price_fen, amount_fen, discount_fen, price_source, price_list_id,
                                    position)
-        LEFT JOIN taken ON taken.product_id = line.product_id LEFT JOIN held ON held.pool_id = taken.pool_id
+        LEFT JOIN holds ON holds.product_id = line.product_id AND holds.beside_id IS NULL
     ), told AS (
         INSERT INTO history (entity_type, entity_id, at, person_id, event, to_state)
         SELECT 'orders', id, :now, :actor_id, 'place', 'placed' FROM placed
@@ -486,7 +488,7 @@ def _write(
     total = goods_fen - (discount.fen if discount else 0)
     terms = PaymentTerms(way.policy.payment.value)
     expires_at = now + hold_time(way) if way.policy.payment is Payment.IN_ADVANCE else None
-    taking = _taking(way.policy, way.occasion)
+    taking = _taking(way)
     presale = request.presale
     wanted = _wanted(taking, lines, presale)
     occasion = way.occasion
@@ -495,7 +497,7 @@ def _write(
         {
             "product_ids": list(wanted),
             "weights": list(wanted.values()),
-            "pool_occasion": taking.occasion_id,
+            **taking.supply.values(),
             "channel_id": way.channel_id,
             "channel_kind": way.policy.kind.value,
             "campaign_id": way.campaign_id,
@@ -532,7 +534,7 @@ def _write(
         },
     )
     if not rows:
-        raise shortage(session, wanted, taking.occasion_id)
+        raise shortage(session, wanted, taking.supply, now=now)
     ((order_id, number),) = rows
     if presale is not None and taking.now:
         hold_ahead(session, order_id, presale, lines[0].weight_g, expires_at=expires_at, now=now)

@@ -1,10 +1,10 @@
 """Reading orders: one statement for orders, one for all their lines."""
 
 from collections import defaultdict
-from datetime import date
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import BigInteger, ColumnElement, cast, func, select
 from sqlalchemy.orm import Session
 
 from shop.access.actions import masked_phone
@@ -13,12 +13,15 @@ from shop.catalog.models import Firm, Product
 from shop.catalog.reference import PAPER_ZH, Catalog
 from shop.channels.models import Occasion, Partner, SaleLink
 from shop.channels.policies import POLICIES
+from shop.kit.clock import beijing_day
 from shop.kit.db import columns_of
 from shop.kit.errors import NotFoundError
 from shop.orders.models import Dispatch, Order, OrderLine, Pick
+from shop.orders.place import supply_for
 from shop.orders.states import STATE_ZH
 from shop.stock.models import Lot, Pool, Presale, Recall, RecallLot
 from shop.stock.recalls import standing
+from shop.stock.supply import reached
 
 #: Whose an order is, by role. The needed joins are in `_orders`.
 OWNERS: dict[Role, Owner] = {
@@ -157,13 +160,15 @@ def recalls_of(session: Session, order_id: int) -> list[dict[str, Any]]:
     return [dict(row) | {"weight_g": int(row["weight_g"])} for row in rows]
 
 
-def stock_in_view(session: Session, found: dict[str, Any], day: date) -> dict[str, Any]:
+def stock_in_view(session: Session, found: dict[str, Any], *, now: datetime) -> dict[str, Any]:
     """For a shown order: what each line still needs and what is free of its product, and the lots, oldest first."""
     needed = {line["sku"]: line["weight_g"] - line["dispatched_g"] for line in found["lines"]}
+    supply = supply_for(POLICIES[found["channel_kind"]], found["occasion_id"])
     free = session.execute(
-        select(Product.sku, Pool.available_g)
+        select(Product.sku, cast(func.sum(Pool.available_g), BigInteger))
         .join(Pool, Pool.product_id == Product.id)
-        .where(Product.sku.in_(needed), Pool.occasion_id.is_(None))
+        .where(Product.sku.in_(needed), reached(supply, now))
+        .group_by(Product.sku)
     )
     available = dict(free.all())
     lots = session.execute(
@@ -172,7 +177,7 @@ def stock_in_view(session: Session, found: dict[str, Any], day: date) -> dict[st
             Lot.left_g.label("left_g"),
         )
         .join(Product, Product.id == Lot.product_id)
-        .where(Product.sku.in_(needed), Lot.expires_on > day, Lot.left_g > 0, ~standing(Lot.id))
+        .where(Product.sku.in_(needed), Lot.expires_on > beijing_day(now), Lot.left_g > 0, ~standing(Lot.id))
         .order_by(Product.sku, Lot.harvested_on, Lot.id)
         .limit(200)
     )  # fmt: skip

@@ -19,7 +19,7 @@ from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
 from shop.orders.errors import CampaignClosed, OrderTooLarge, PartnerDoesNotFit
 from shop.orders.models import PaymentTerms
-from shop.orders.place import LARGEST_ORDER_FEN, line_columns, packed, sellable_product
+from shop.orders.place import LARGEST_ORDER_FEN, line_columns, packed, sellable_product, supply_for
 from shop.orders.pricing import PricedLine, by_the_line
 from shop.stock.actions import TAKE_CTE, shortage
 
@@ -77,7 +77,7 @@ _PLACE_SOLD = text(
     f"""
     WITH {TAKE_CTE}, sold AS MATERIALIZED (
         SELECT row.*, nextval('order_numbers') AS number, nextval(pg_get_serial_sequence('orders', 'id')) AS order_id,
-            nextval(pg_get_serial_sequence('reservations', 'id')) AS reservation_id
+            sum(weight_g) OVER (PARTITION BY product_id ORDER BY place) AS upto_g
         FROM enough, unnest(
             CAST(:sold_at AS timestamptz[]), CAST(:sold_on AS date[]), CAST(:campaigns AS bigint[]),
             CAST(:firms AS bigint[]), CAST(:line_products AS bigint[]), CAST(:line_names AS text[]),
@@ -93,17 +93,25 @@ _PLACE_SOLD = text(
             :channel_kind, campaign_id, :partner_id, :partner_kind, firm_id, :buyer_party_id, :actor_id, :terms,
             sold_at, sold_on, amount_fen, amount_fen
         FROM sold
+    ), numbered AS MATERIALIZED (
+        SELECT nextval(pg_get_serial_sequence('reservations', 'id')) AS id, parts.* FROM (
+            SELECT place, pool_id, least(upto_g, before_g + taken.weight_g)
+                - greatest(upto_g - sold.weight_g, before_g) AS weight_g
+            FROM sold JOIN taken ON taken.product_id = sold.product_id
+                AND upto_g > before_g AND upto_g - sold.weight_g < before_g + taken.weight_g
+            ORDER BY place, before_g) AS parts
+    ), holds AS (
+        SELECT id, nullif(min(id) OVER (PARTITION BY place), id) AS beside_id, place, pool_id, weight_g FROM numbered
     ), held AS (
-        INSERT INTO reservations (id, pool_id, weight_g, held_g, created_at)
-        SELECT reservation_id, taken.pool_id, sold.weight_g, sold.weight_g, :now
-        FROM sold JOIN taken ON taken.product_id = sold.product_id
+        INSERT INTO reservations (id, beside_id, pool_id, weight_g, held_g, created_at)
+        SELECT id, beside_id, pool_id, weight_g, weight_g, :now FROM holds
     ), lines AS (
         INSERT INTO order_lines (
             order_id, firm_id, position, product_id, name_zh, unit_zh, unit_weight_g, quantity, weight_g, price_basis,
             price_source, price_fen, amount_fen, reservation_id)
-        SELECT order_id, firm_id, 1, product_id, name_zh, unit_zh, unit_weight_g, quantity, weight_g, 'line',
-            'outside', amount_fen, amount_fen, reservation_id
-        FROM sold
+        SELECT order_id, firm_id, 1, product_id, name_zh, unit_zh, unit_weight_g, quantity, sold.weight_g, 'line',
+            'outside', amount_fen, amount_fen, holds.id
+        FROM sold JOIN holds ON holds.place = sold.place AND beside_id IS NULL
     ), told AS (
         INSERT INTO history (entity_type, entity_id, at, person_id, event, to_state)
         SELECT 'orders', order_id, :now, :actor_id, 'place', 'placed' FROM sold
@@ -128,12 +136,13 @@ def place_sold(
     for sale in sold:
         wanted[sale.line.product_id] = wanted.get(sale.line.product_id, 0) + sale.line.weight_g
     lines = [sale.line for sale in sold]
+    supply = supply_for(policy, None)
     ids = session.scalars(
         _PLACE_SOLD,
         {
             "product_ids": list(wanted),
             "weights": list(wanted.values()),
-            "pool_occasion": None,
+            **supply.values(),
             "channel_id": selling.channel_ids[policy.kind],
             "channel_kind": policy.kind.value,
             "partner_id": partner.partner_id,
@@ -150,7 +159,7 @@ def place_sold(
         },
     ).all()
     if not ids:
-        raise shortage(session, wanted, None)
+        raise shortage(session, wanted, supply, now=now)
     return list(ids)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Date, String, Subquery, column, text
 
+from shop.channels.policies import POLICIES, Hold
 from shop.orders.breach import BREACHES
 
 #: In grams and fen; each adds up over rows.
@@ -132,8 +133,9 @@ _AHEAD = _rows(
     out_of_season_g="CASE WHEN in_season THEN 0 ELSE weight_g END",
 )  # fmt: skip
 
-#: What waits for stock up to `:risk_days` after the day, with the part of it that the free stock of the product does
-#: not reach: the earliest are served first.
+_CHANNELS = ", ".join(f"'{policy.kind.value}'" for policy in POLICIES.values() if policy.hold is Hold.FROM_PROMISE)
+#: What waits for stock up to `:risk_days` after the day, with the part of it that the stock of the product, open or set
+#: aside for agreements, does not reach: the earliest are served first.
 AT_RISK = f"""
     SELECT waiting.*, greatest(least(weight_g, upto_g - coalesce(available_g, 0)), 0)::bigint AS lacking_g,
         coalesce(available_g, 0)::bigint AS available_g
@@ -142,7 +144,10 @@ AT_RISK = f"""
             sum(weight_g) OVER (PARTITION BY product_id ORDER BY day, line_id, source, fact_id) AS upto_g
         FROM ({ASKED}) AS asked JOIN agreement_lines ON agreement_lines.id = line_id
         WHERE waits AND day <= CAST(:day AS date) + CAST(:risk_days AS integer) AND weight_g > 0
-    ) AS waiting LEFT JOIN pools ON pools.product_id = waiting.product_id AND pools.occasion_id IS NULL
+    ) AS waiting LEFT JOIN (
+        SELECT product_id, sum(available_g)::bigint AS available_g FROM pools
+        WHERE ended_at IS NULL AND (kind = 'open' OR channel_kind IN ({_CHANNELS})) GROUP BY product_id
+    ) AS pools ON pools.product_id = waiting.product_id
 """
 _RISK = _rows(
     "source", "fact_id", "line_id", "day", f"FROM ({AT_RISK}) AS risk WHERE lacking_g > 0", at_risk_g="lacking_g"

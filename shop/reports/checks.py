@@ -144,11 +144,28 @@ CHECKS: tuple[Check, ...] = (
         WHERE pools.reserved_g <> coalesce(held.held_g, 0)"""),
     Check("I04-lines", "预留与订单行一致", "a hold says what its order line says", """
         SELECT order_lines.id AS order_line_id FROM order_lines JOIN orders ON orders.id = order_id
-        LEFT JOIN reservations ON reservations.id = reservation_id
-        WHERE (reservations.sold_g IS DISTINCT FROM dispatched_g AND reservation_id IS NOT NULL)
+        LEFT JOIN (
+            SELECT coalesce(beside_id, id) AS reservation_id, sum(weight_g) AS weight_g, sum(held_g) AS held_g,
+                sum(awaited_g) AS awaited_g, sum(sold_g) AS sold_g
+            FROM reservations GROUP BY coalesce(beside_id, id)) AS holds USING (reservation_id)
+        WHERE (holds.sold_g IS DISTINCT FROM dispatched_g AND reservation_id IS NOT NULL)
+           OR holds.weight_g <> order_lines.weight_g
            OR (status IN ('confirmed', 'partly_dispatched')
                AND held_g + awaited_g IS DISTINCT FROM order_lines.weight_g - cancelled_g - dispatched_g)
            OR (status IN ('cancelled', 'expired') AND held_g + awaited_g > 0)"""),
+    Check("I04-asides", "渠道、团购的预留到时退回公开库存，且只供应该渠道、该团购的订单",
+        "what was set aside for a channel or a round goes back when it ends, and serves its orders alone", """
+        SELECT 'left' AS what, id FROM pools WHERE available_g > 0 AND code IS NOT NULL
+            AND least(until, ended_at) < CAST(:now AS timestamptz) - interval '1 hour'
+        UNION ALL
+        SELECT 'other', orders.id FROM reservations JOIN pools ON pools.id = pool_id AND kind = 'set_aside'
+        JOIN order_lines ON reservation_id = coalesce(beside_id, reservations.id) JOIN orders ON orders.id = order_id
+        WHERE (orders.occasion_id = pools.occasion_id OR orders.channel_kind = pools.channel_kind) IS NOT TRUE
+            AND NOT EXISTS (SELECT FROM attribution_changes WHERE attribution_changes.order_id = orders.id)
+        UNION ALL
+        SELECT 'product', reservations.id FROM reservations JOIN pools ON pools.id = pool_id
+        JOIN order_lines ON reservation_id = coalesce(beside_id, reservations.id)
+        WHERE order_lines.product_id <> pools.product_id"""),
     Check("I04-presales", "预售已订量等于有效预订之和且不超过上限，先下单的先得货",
         "what a pre-sale took is what its holds stand for, within its cap; who placed first is served first", """
         SELECT 'cap' AS what, presales.id FROM presales LEFT JOIN reservations ON presale_id = presales.id
@@ -677,7 +694,7 @@ CHECKS: tuple[Check, ...] = (
         "two hours after its end a session has nothing set aside for sale", """
         SELECT pools.id AS pool_id, available_g FROM pools
         JOIN live_sessions ON live_sessions.occasion_id = pools.occasion_id
-        WHERE available_g > 0 AND ended_at < CAST(:now AS timestamptz) - interval '2 hours'"""),
+        WHERE available_g > 0 AND live_sessions.ended_at < CAST(:now AS timestamptz) - interval '2 hours'"""),
     Check("M1", "平台订单行与本系统订单相符",
         "a line of a marketplace and our order say the same", """
         SELECT lines.id AS line_id FROM marketplace_orders AS lines JOIN orders ON orders.id = order_id

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from shop.catalog.models import Product
 from shop.catalog.reference import Catalog
 from shop.channels.actions import LINK_ALPHABET, move_occasion, plan_occasion
 from shop.channels.models import Occasion, OccasionKind, Partner
@@ -23,6 +24,8 @@ from shop.orders.place import Asked, Placed, Request, place_order, sellable_prod
 from shop.rounds.errors import ClosesTooLate, NobodyJoined, NoRoundsHere, NothingToHandOut
 from shop.rounds.models import EntryLine, HandOut, Round, RoundEntry, RoundProduct, RoundStatus
 from shop.rounds.states import ROUND_LIFE
+from shop.stock import asides
+from shop.stock.models import Pool
 
 #: A round is open for two months at most: prices and harvest move on.
 LONGEST = timedelta(days=60)
@@ -202,6 +205,36 @@ def follow_cancelled(session: Session, *, now: datetime) -> int:
         advance(session, round_, ROUND_LIFE, "lose_order", person_id=None, now=now, facts={"order": number})
     session.flush()
     return len(fallen)
+
+
+def set_aside(
+    session: Session, round_: Round, product: Product, weight_g: int, until: datetime, *, actor_id: int | None,
+    now: datetime,
+) -> Pool:  # fmt: skip
+    """The firm sets stock aside for a round that is not ordered yet. The caller holds the round's lock.
+
+    Raises MoveRefusedError, NotFoundError for a product that the round does not offer, and what `asides.start` raises.
+    """
+    if round_.status not in (RoundStatus.OPEN, RoundStatus.CLOSED):
+        raise MoveRefusedError(state=str(round_.status), event="set_aside")
+    if session.get(RoundProduct, (round_.id, product.id)) is None:
+        raise NotFoundError(what=product.sku)
+    return asides.start(session, product, weight_g, until, occasion_id=round_.occasion_id, actor_id=actor_id, now=now)
+
+
+def return_asides(session: Session, *, now: datetime) -> int:
+    """Return what was set aside for rounds whose bulk order holds its goods, and for cancelled ones; the grams.
+
+    An order that waits for its approval holds nothing yet: until then its goods stay set aside.
+    """
+    over = or_(Round.status.in_((RoundStatus.FINISHED, RoundStatus.CANCELLED)), Order.status != OrderStatus.PLACED)
+    occasions = session.scalars(
+        select(Round.occasion_id)
+        .join(Pool, Pool.occasion_id == Round.occasion_id)
+        .outerjoin(Order, Order.id == Round.order_id)
+        .where(Pool.ended_at.is_(None), over)
+    ).all()
+    return asides.end_for(session, occasions, now=now) if occasions else 0
 
 
 def remove_entry(

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 from shop.access.actions import normal_phone
 from shop.access.errors import PhoneNotValid
 from shop.access.guard import EVERYONE, Role, allow, current_actor, must_own, reference_version
+from shop.catalog.actions import product_by_sku
+from shop.catalog.models import Firm
 from shop.catalog.reference import Catalog, catalog
 from shop.channels.actions import partner_by_code
 from shop.channels.errors import NoCampaign
@@ -27,6 +29,9 @@ from shop.rounds import actions, errors, joining, queries, schemas
 from shop.rounds.locks import locked_round
 from shop.rounds.models import Round, RoundEntry
 from shop.rounds.papers import workbook
+from shop.stock import errors as stock_errors
+from shop.stock.queries import aside
+from shop.stock.schemas import AsideOut, RoundAside
 
 blueprint = Blueprint("rounds", __name__, url_prefix="/api/v1", description="团购 · Buying rounds of units")
 
@@ -150,6 +155,30 @@ def cancel(body: dict[str, Any], code: str) -> dict[str, Any]:
         session, _locked(session, code), actor_id=current_actor().person_id, now=now(), reason=body["reason"]
     )
     return _shown(code)
+
+
+@blueprint.route("/rounds/<string:code>/set-asides", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@idempotent
+@blueprint.arguments(RoundAside)
+@blueprint.response(201, AsideOut)
+@documented(
+    errors=[
+        NotFoundError, MoveRefusedError, stock_errors.SetAsideUntil, stock_errors.SetAsideStands,
+        stock_errors.NotEnoughStock,
+    ],
+    example={"sku": "PL001", "weight_g": 10_000, "until": "2025-07-25T18:00:00+08:00"},
+)  # fmt: skip
+def set_aside(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """团购预留 · The firm sets stock aside for the round: its order is taken from it first, no other order can be."""
+    session, actor = db.session(), current_actor()
+    round_ = locked_round(session, code)
+    must_own(actor, {Role.FIRM_STAFF: session.get_one(Firm, round_.firm_id).party_id}, what=code)
+    product = product_by_sku(session, body["sku"])
+    pool = actions.set_aside(
+        session, round_, product, body["weight_g"], body["until"], actor_id=actor.person_id, now=now()
+    )
+    return aside(session, pool.id)
 
 
 @blueprint.route("/rounds/<string:code>/removals", methods=["POST"])

@@ -1,6 +1,7 @@
 """Lots in, holds, picks out, what expires. A race is decided by one guarded statement; pools first, then lots."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from time import monotonic
@@ -18,16 +19,17 @@ from shop.kit.states import record
 from shop.stock.errors import BatchPaperMissing, DeliveryNotFree, NotEnoughStock, NotFresh, NotTheFirms
 from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind
 from shop.stock.serving import serve
+from shop.stock.supply import REACHED, Supply
 
 
 def open_pool(session: Session, product_id: int, occasion_id: int | None = None) -> int:
-    """The id of a product's pool: the open one, or that of an occasion; made empty when it is new."""
+    """The id of a product's pool: the open one, or that of a session; made empty when it is new."""
     kind = PoolKind.OPEN if occasion_id is None else PoolKind.SET_ASIDE
     session.execute(
         insert(Pool).values(kind=kind, product_id=product_id, occasion_id=occasion_id).on_conflict_do_nothing()
     )
-    same = Pool.occasion_id.is_(None) if occasion_id is None else Pool.occasion_id == occasion_id
-    return session.execute(select(Pool.id).where(Pool.product_id == product_id, same)).scalar_one()
+    same = (Pool.product_id == product_id, Pool.kind == kind, Pool.occasion_id.is_not_distinct_from(occasion_id))
+    return session.execute(select(Pool.id).where(*same)).scalar_one()
 
 
 def open_lot(
@@ -141,7 +143,7 @@ def set_aside(session: Session, occasion_id: int, weights: Mapping[int, int], *,
         open_pool(session, product_id, occasion_id)
     pools = _pools_of(session, occasion_id, weights)
     for product_id, weight_g in weights.items():
-        _move(session, pools[product_id, None], pools[product_id, occasion_id], weight_g, now)
+        move(session, pools[product_id, None], pools[product_id, occasion_id], weight_g, now)
 
 
 def return_set_aside(session: Session, occasion_id: int, *, now: datetime) -> int:
@@ -158,17 +160,17 @@ def return_set_aside(session: Session, occasion_id: int, *, now: datetime) -> in
         source = pools[product_id, occasion_id]
         left_g = session.execute(select(Pool.available_g).where(Pool.id == source)).scalar_one()
         if left_g:
-            _move(session, source, pools[product_id, None], left_g, now)
+            move(session, source, pools[product_id, None], left_g, now)
             back += left_g
     return back
 
 
 def _left_behind() -> Select[int | None]:
-    """The closed occasions in whose pools something came free (an unpaid order lapsed after the end)."""
+    """The closed sessions in whose pools something came free (an unpaid order lapsed after the end)."""
     return (
         select(Pool.occasion_id)
         .join(Occasion, Occasion.id == Pool.occasion_id)
-        .where(Occasion.status == OccasionStatus.CLOSED, Pool.available_g > 0)
+        .where(Occasion.status == OccasionStatus.CLOSED, Pool.until.is_(None), Pool.available_g > 0)
         .distinct()
         .order_by(Pool.occasion_id)
     )
@@ -184,7 +186,7 @@ def _pools_of(session: Session, occasion_id: int, product_ids: Collection[int]) 
     """The open pools of the products and those of the occasion, locked by rising id: ids by (product, occasion)."""
     rows = session.execute(
         select(Pool.id, Pool.product_id, Pool.occasion_id)
-        .where(Pool.product_id.in_(product_ids), or_(Pool.occasion_id.is_(None), Pool.occasion_id == occasion_id))
+        .where(Pool.product_id.in_(product_ids), or_(Pool.kind == PoolKind.OPEN, Pool.occasion_id == occasion_id))
         .order_by(Pool.id)
         .with_for_update()
     )
@@ -197,7 +199,7 @@ def locked_pools(session: Session, which: ColumnElement[bool]) -> dict[int, int]
     return dict(rows.all())
 
 
-def _move(session: Session, source: int, target: int, weight_g: int, now: datetime) -> None:
+def move(session: Session, source: int, target: int, weight_g: int, now: datetime) -> None:
     """Move grams between two pools that are locked. Raises NotEnoughStock."""
     left_g, product_id = session.execute(select(Pool.available_g, Pool.product_id).where(Pool.id == source)).one()
     if left_g < weight_g:
@@ -209,37 +211,57 @@ def _move(session: Session, source: int, target: int, weight_g: int, now: dateti
     session.flush()
 
 
-#: The guard of every hold: takes all asked weights or not all rows come back. Pools are locked by rising id first, so
-#: that two orders of the same products in opposite order wait for each other instead of dying together.
-TAKE_CTE = """
+#: The guard of every hold: all pools of a product together have what is asked, or none of it is taken; and each has its
+#: part in the row that is changed.
+ENOUGH = "shares.left_g >= shares.asked_g AND pools.available_g >= weight_g"
+
+#: What takes grams of a product for an order: the pools that it reaches in turn, as far as they have them, the last one
+#: for the rest. All are locked by rising id first, so that two orders of the same products in opposite order wait for
+#: each other instead of dying together, and nobody changes what the guard has read.
+TAKE_CTE = f"""
     asked AS (
-        SELECT pools.id AS pool_id, wanted.product_id, wanted.weight_g
-        FROM unnest(CAST(:product_ids AS bigint[]), CAST(:weights AS bigint[])) AS wanted (product_id, weight_g)
-        JOIN pools ON pools.product_id = wanted.product_id AND pools.occasion_id IS NOT DISTINCT FROM :pool_occasion
+        SELECT * FROM unnest(CAST(:product_ids AS bigint[]), CAST(:weights AS bigint[])) AS asked (product_id, asked_g)
     ), locked AS MATERIALIZED (
-        SELECT id FROM pools WHERE id IN (SELECT pool_id FROM asked) ORDER BY id FOR UPDATE
+        SELECT id, kind, product_id, channel_kind, available_g FROM pools
+        WHERE product_id = ANY(CAST(:product_ids AS bigint[])) AND {REACHED} ORDER BY id FOR UPDATE
+    ), turns AS (
+        SELECT id, product_id, asked_g, available_g, lead(id) OVER turn IS NULL AS last,
+            sum(available_g) OVER (PARTITION BY product_id) AS left_g,
+            (sum(available_g) OVER turn - available_g)::bigint AS before_g
+        FROM locked JOIN asked USING (product_id)
+        WINDOW turn AS (PARTITION BY product_id ORDER BY kind = 'open', channel_kind NULLS FIRST)
+    ), shares AS (
+        SELECT id, product_id, asked_g, left_g, before_g,
+            CASE WHEN last THEN asked_g - before_g ELSE least(available_g, asked_g - before_g) END AS weight_g
+        FROM turns WHERE asked_g > before_g AND (available_g > 0 OR last)
     ), taken AS (
-        UPDATE pools SET available_g = available_g - asked.weight_g, reserved_g = reserved_g + asked.weight_g
-        FROM asked JOIN locked ON locked.id = asked.pool_id
-        WHERE pools.id = asked.pool_id AND pools.available_g >= asked.weight_g
-        RETURNING pools.id AS pool_id, asked.product_id, asked.weight_g
+        UPDATE pools SET available_g = pools.available_g - weight_g, reserved_g = reserved_g + weight_g
+        FROM shares WHERE pools.id = shares.id AND {ENOUGH}
+        RETURNING pools.id AS pool_id, shares.product_id, weight_g, before_g
     ), enough AS (
-        SELECT 1 WHERE (SELECT count(*) FROM taken) = cardinality(CAST(:product_ids AS bigint[]))
+        SELECT 1 WHERE (SELECT coalesce(sum(weight_g), 0) FROM taken) = (SELECT coalesce(sum(asked_g), 0) FROM asked)
     )
 """
 
-_RESERVE = text(
-    f"""
-    WITH {TAKE_CTE}
-    INSERT INTO reservations (pool_id, weight_g, held_g, created_at, expires_at)
-    SELECT pool_id, weight_g, weight_g, :now, :expires_at FROM taken, enough
-    RETURNING id, (SELECT product_id FROM pools WHERE pools.id = pool_id) AS product_id
-    """
-)
+#: The holds of what was taken, numbered in the order of taking; the first of a product is the one that a line names.
+HOLDS_CTE = """
+    numbered AS MATERIALIZED (
+        SELECT nextval(pg_get_serial_sequence('reservations', 'id')) AS id, parts.*
+        FROM (SELECT taken.* FROM taken, enough ORDER BY product_id, before_g) AS parts
+    ), holds AS (
+        SELECT id, nullif(min(id) OVER (PARTITION BY product_id), id) AS beside_id, pool_id, product_id, weight_g
+        FROM numbered
+    ), held AS (
+        INSERT INTO reservations (id, beside_id, pool_id, weight_g, held_g, created_at, expires_at)
+        SELECT id, beside_id, pool_id, weight_g, weight_g, :now, :expires_at FROM holds
+    )
+"""
+
+_RESERVE = text(f"WITH {TAKE_CTE}, {HOLDS_CTE} SELECT id, product_id FROM holds WHERE beside_id IS NULL")
 
 
 def reserve(
-    session: Session, wanted: dict[int, int], *, occasion_id: int | None, expires_at: datetime | None, now: datetime
+    session: Session, wanted: dict[int, int], supply: Supply, *, expires_at: datetime | None, now: datetime
 ) -> dict[int, int]:
     """Hold grams by product id; returns the reservation id of each product. All or nothing.
 
@@ -250,48 +272,50 @@ def reserve(
         {
             "product_ids": list(wanted),
             "weights": list(wanted.values()),
-            "pool_occasion": occasion_id,
             "now": now,
             "expires_at": expires_at,
+            **supply.values(),
         },
     ).all()
     if len(rows) != len(wanted):
-        raise shortage(session, wanted, occasion_id)
+        raise shortage(session, wanted, supply, now=now)
     return {row.product_id: row.id for row in rows}
 
 
 _LEFT = text(
-    "SELECT products.id, sku, coalesce(available_g, 0) AS left_g,"
-    " coalesce(pools.xmin = CAST(pg_current_xact_id_if_assigned() AS xid), false) AS taken_here"
-    " FROM products LEFT JOIN pools ON pools.product_id = products.id AND occasion_id IS NOT DISTINCT FROM :occasion"
-    " WHERE products.id = ANY(:ids) ORDER BY sku"
+    f"""
+    SELECT products.id, sku, coalesce(sum(available_g), 0)::bigint AS left_g,
+        coalesce(bool_or(pools.xmin = CAST(pg_current_xact_id_if_assigned() AS xid)), false) AS taken_here
+    FROM products LEFT JOIN pools ON pools.product_id = products.id AND {REACHED}
+    WHERE products.id = ANY(:ids) GROUP BY products.id, sku ORDER BY sku
+    """
 )
-#: By product and occasion of a pool: its sku, and the grams that were left.
-_left: Moment[tuple[int, int | None], tuple[str, int]] = Moment()
+#: By product and supply: its sku, and the grams that were left.
+_left: Moment[tuple[int, Supply], tuple[str, int]] = Moment()
 
 
-def shortage(session: Session, wanted: dict[int, int], occasion_id: int | None) -> NotEnoughStock:
+def shortage(session: Session, wanted: dict[int, int], supply: Supply, *, now: datetime) -> NotEnoughStock:
     """The refusal that says which product is short, and by how much. The pools are still locked by who was refused.
 
     What this transaction took itself is not short, and is no news for others: it goes back when the transaction ends.
     """
     began = monotonic()
-    rows = session.execute(_LEFT, {"ids": list(wanted), "occasion": occasion_id}).all()
+    rows = session.execute(_LEFT, {"ids": list(wanted), "now": now, **supply.values()}).all()
     if not any(row.taken_here for row in rows):
         for row in rows:
-            _left.saw(session.get_bind(), (row.id, occasion_id), (row.sku, row.left_g), began)
+            _left.saw(session.get_bind(), (row.id, supply), (row.sku, row.left_g), began)
     untouched = {row.id: (row.sku, row.left_g) for row in rows if not row.taken_here}
     return _short(untouched, wanted) or NotEnoughStock(
         [{"sku": row.sku, "asked_g": wanted[row.id], "left_g": row.left_g} for row in rows]
     )
 
 
-def known_shortage(database: object, wanted: Mapping[int, int], occasion_id: int | None) -> NotEnoughStock | None:
+def known_shortage(database: object, wanted: Mapping[int, int], supply: Supply) -> NotEnoughStock | None:
     """The same refusal without a statement, if this process was told so a moment ago (`kit.moment`); else None.
 
     It may be late to see what came back, by a tenth of a second; it never lets anybody have what is not there.
     """
-    seen = {product_id: _left.recent(database, (product_id, occasion_id)) for product_id in wanted}
+    seen = {product_id: _left.recent(database, (product_id, supply)) for product_id in wanted}
     left = {product_id: found for product_id, found in seen.items() if found is not None}
     return _short(left, wanted) if len(left) == len(wanted) else None
 
@@ -331,7 +355,7 @@ _RELEASE = text(
         UPDATE reservations SET held_g = 0, awaited_g = 0, released_g = released_g + held_g + awaited_g
         FROM (
             SELECT id, held_g AS held, awaited_g AS awaited FROM reservations
-            WHERE id = ANY(:ids) AND held_g + awaited_g > 0 ORDER BY id FOR UPDATE
+            WHERE (id = ANY(:ids) OR beside_id = ANY(:ids)) AND held_g + awaited_g > 0 ORDER BY id FOR UPDATE
         ) AS r
         WHERE reservations.id = r.id RETURNING pool_id, presale_id, r.held AS held_g, r.held + r.awaited AS gone_g
     ), {_GIVE_BACK}
@@ -340,32 +364,40 @@ _RELEASE = text(
 
 
 def release(session: Session, reservation_ids: Sequence[int]) -> None:
-    """Give back what these reservations still hold; releasing twice gives back once."""
+    """Give back what the holds of these lines still hold, each to its pool; releasing twice gives back once."""
     session.execute(_RELEASE, {"ids": sorted(reservation_ids)})
 
 
 _RELEASE_PART = text(
     f"""
     WITH asked AS (
-        SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:weights AS bigint[])) AS asked (id, weight_g)
+        SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:weights AS bigint[])) AS asked (line_hold_id, asked_g)
     ), holds AS MATERIALIZED (
-        SELECT id, awaited_g AS awaited FROM reservations WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE
+        SELECT id, coalesce(beside_id, id) AS line_hold_id, held_g + awaited_g AS stands_g, awaited_g AS awaited
+        FROM reservations WHERE id = ANY(CAST(:ids AS bigint[])) OR beside_id = ANY(CAST(:ids AS bigint[]))
+        ORDER BY id FOR UPDATE
+    ), turns AS (
+        SELECT holds.*, asked_g - (sum(stands_g) OVER (PARTITION BY line_hold_id ORDER BY id DESC) - stands_g) AS rest_g
+        FROM holds JOIN asked USING (line_hold_id)
+    ), parts AS (
+        SELECT id, awaited, least(stands_g, rest_g)::bigint AS weight_g FROM turns WHERE least(stands_g, rest_g) > 0
     ), freed AS (
-        UPDATE reservations SET awaited_g = awaited_g - least(awaited, asked.weight_g),
-            held_g = held_g - (asked.weight_g - least(awaited, asked.weight_g)),
-            released_g = released_g + asked.weight_g
-        FROM asked JOIN holds USING (id) WHERE reservations.id = asked.id
-        RETURNING pool_id, presale_id, asked.weight_g - least(awaited, asked.weight_g) AS held_g,
-            asked.weight_g AS gone_g
+        UPDATE reservations SET awaited_g = awaited_g - least(awaited, parts.weight_g),
+            held_g = held_g - (parts.weight_g - least(awaited, parts.weight_g)),
+            released_g = released_g + parts.weight_g
+        FROM parts WHERE reservations.id = parts.id
+        RETURNING pool_id, presale_id, parts.weight_g - least(awaited, parts.weight_g) AS held_g,
+            parts.weight_g AS gone_g
     ), {_GIVE_BACK}
     """
 )
 
 
 def release_part(session: Session, weights: Mapping[int, int]) -> None:
-    """Give back so many grams of these holds (by reservation id): first what still waits for a harvest.
+    """Give back so many grams of the holds of these lines (by reservation id): first what still waits for a harvest.
 
-    The caller knows that there is so much.
+    Of several pools the one that was taken from last gets them first, as if less had been ordered. The caller knows
+    that there is so much.
     """
     session.execute(_RELEASE_PART, {"ids": list(weights), "weights": list(weights.values())})
 
@@ -379,37 +411,45 @@ class Picked:
 
 
 def pick(session: Session, wanted: Mapping[int, int], *, now: datetime, day: date) -> dict[int, list[Picked]]:
-    """Take grams of holds (by reservation id) out of lots: oldest harvest first, expired and recalled ones never.
+    """Take grams of lines (by the id of their hold) out of lots: oldest harvest first, expired and recalled ones never.
 
-    Locks the pools by rising id, then the lots of all products in pick order. Raises NotEnoughStock when the lots of a
-    product hold less than the counters say (something perished and the sweep has not run yet); the caller's
-    transaction then ends.
+    Of several holds of a line the one that was taken first goes first. Locks the pools by rising id, then the lots of
+    all products in pick order. Raises NotEnoughStock when the lots of a product hold less than the counters say
+    (something perished and the sweep has not run yet); the caller's transaction then ends.
     """
     holds = session.execute(
         text(
-            "SELECT reservations.id, pool_id, product_id, sku, held_g FROM reservations"
-            " JOIN pools ON pools.id = pool_id JOIN products ON products.id = product_id"
-            " WHERE reservations.id = ANY(:ids)"
+            "SELECT reservations.id, coalesce(beside_id, reservations.id) AS line_hold_id, pool_id, product_id, sku,"
+            " held_g FROM reservations JOIN pools ON pools.id = pool_id JOIN products ON products.id = product_id"
+            " WHERE reservations.id = ANY(:ids) OR beside_id = ANY(:ids)"
             " ORDER BY pool_id, reservations.id FOR UPDATE OF pools"
         ),
         {"ids": list(wanted)},
     ).all()
+    missing = dict(wanted)
+    parts: dict[int, int] = {}
+    for hold in sorted(holds, key=lambda hold: hold.id):
+        parts[hold.id] = min(hold.held_g, missing[hold.line_hold_id])
+        missing[hold.line_hold_id] -= parts[hold.id]
     for hold in holds:
-        if hold.held_g < wanted[hold.id]:  # ordered in a pre-sale, and not all of it has come
-            raise NotEnoughStock([{"sku": hold.sku, "asked_g": wanted[hold.id], "left_g": hold.held_g}])
+        of_line = hold.line_hold_id
+        if missing[of_line]:  # ordered in a pre-sale, and not all of it has come
+            asked_g = wanted[of_line]
+            raise NotEnoughStock([{"sku": hold.sku, "asked_g": asked_g, "left_g": asked_g - missing[of_line]}])
+    holds = [hold for hold in holds if parts[hold.id]]
     left = _lots_in_pick_order(session, {hold.product_id for hold in holds}, day)
-    picked = {hold.id: _from_oldest(left[hold.product_id], wanted[hold.id], hold.sku) for hold in holds}
+    picked = {hold.id: _from_oldest(left[hold.product_id], parts[hold.id], hold.sku) for hold in holds}
     session.execute(
         text("UPDATE lots SET dispatched_g = dispatched_g + :take WHERE id = :id"),
         [{"id": pick.lot_id, "take": pick.weight_g} for picks in picked.values() for pick in picks],
     )
     session.execute(
         text("UPDATE reservations SET held_g = held_g - :w, sold_g = sold_g + :w WHERE id = :id"),
-        [{"id": hold.id, "w": wanted[hold.id]} for hold in holds],
+        [{"id": hold.id, "w": parts[hold.id]} for hold in holds],
     )
     session.execute(
         text("UPDATE pools SET reserved_g = reserved_g - :w, sold_g = sold_g + :w WHERE id = :id"),
-        [{"id": hold.pool_id, "w": wanted[hold.id]} for hold in holds],
+        [{"id": hold.pool_id, "w": parts[hold.id]} for hold in holds],
     )
     session.add_all(
         Movement(pool_id=hold.pool_id, lot_id=p.lot_id, kind=MovementKind.DISPATCH, weight_g=-p.weight_g, at=now)
@@ -417,7 +457,10 @@ def pick(session: Session, wanted: Mapping[int, int], *, now: datetime, day: dat
         for p in picked[hold.id]
     )
     session.flush()
-    return picked
+    by_line: dict[int, Counter[int]] = {of_line: Counter() for of_line in wanted}
+    for hold in holds:
+        by_line[hold.line_hold_id].update({p.lot_id: p.weight_g for p in picked[hold.id]})
+    return {of_line: [Picked(*lot) for lot in lots.items()] for of_line, lots in by_line.items()}
 
 
 def _lots_in_pick_order(session: Session, product_ids: Collection[int], day: date) -> dict[int, dict[int, int]]:
@@ -453,21 +496,44 @@ def _from_oldest(left: dict[int, int], weight_g: int, sku: str) -> list[Picked]:
 
 
 def retire_lots(session: Session, *, day: date, now: datetime) -> int:
-    """Take expired lots out of open stock; returns the grams. Never takes what is held for somebody.
+    """Take expired lots out of stock; returns the grams. Never takes what is held for somebody.
 
     What closed sessions left behind comes back to open stock first. A lot whose grams are all held stays until the
     holds are dispatched or released; the daily sweep comes again. All pools are locked before the first lot.
     """
-    expired = (Lot.expires_on <= day, Lot.left_g > 0)
+    expired = (Lot.expires_on <= day) & (Lot.left_g > 0)
     closed = select(Pool.product_id).where(Pool.occasion_id.in_(_left_behind()))
-    locked_pools(session, Pool.product_id.in_(select(Lot.product_id).where(*expired).union(closed)))
+    locked_pools(session, Pool.product_id.in_(select(Lot.product_id).where(expired).union(closed)))
     return_left_behind(session, now=now)
-    lots = session.execute(
-        select(Lot.id, Lot.product_id, Lot.left_g).where(*expired).order_by(Lot.product_id, Lot.harvested_on, Lot.id)
-    ).all()
+    return take_free(session, expired, lambda _: "expired", now)
+
+
+def take_free(session: Session, which: ColumnElement[bool], reason: Callable[[int], str], now: datetime) -> int:
+    """Take what is free of some lots out of all pools of their products, open stock first; returns the grams.
+
+    `reason`: by the id of a lot. Locks all pools of the products by rising id (an open one is older than what was set
+    aside out of it), then the lots in pick order.
+    """
+    products = session.scalars(select(Lot.product_id).where(which).distinct()).all()
+    if not products:
+        return 0
+    free = locked_pools(session, Pool.product_id.in_(products))
+    of_product = dict(session.execute(select(Pool.id, Pool.product_id).where(Pool.id.in_(free))).all())
     gone = 0
-    for lot_id, product_id, left_g in lots:
-        gone += withdraw(session, lot_id, product_id, left_g, reason="expired", now=now)
+    for lot_id, product_id, left_g in session.execute(
+        select(Lot.id, Lot.product_id, Lot.left_g)
+        .where(which)
+        .order_by(Lot.product_id, Lot.harvested_on, Lot.id)
+        .with_for_update()
+    ).all():
+        missing = left_g
+        for pool_id, available_g in free.items():
+            taken = min(missing, available_g) if of_product[pool_id] == product_id else 0
+            if taken:
+                take_out(session, pool_id, lot_id, taken, reason(lot_id), now)
+                free[pool_id] -= taken
+                missing -= taken
+        gone += left_g - missing
     return gone
 
 

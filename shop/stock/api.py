@@ -13,8 +13,8 @@ from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
-from shop.stock import actions, errors, presales, queries, recalls, remaking, schemas
-from shop.stock.models import Lot, Presale, Recall
+from shop.stock import actions, asides, errors, presales, queries, recalls, remaking, schemas
+from shop.stock.models import Lot, Pool, Presale, Recall
 
 blueprint = Blueprint("stock", __name__, url_prefix="/api/v1", description="批次与库存 · Lots and stock")
 
@@ -159,6 +159,80 @@ def lift_recall(body: dict[str, Any], code: str) -> dict[str, Any]:
         raise NotFoundError(what=code)
     recalls.lift(session, code, body["reason"], by_county=actor.has(Role.OPERATOR), actor_id=actor.person_id, now=now())
     return queries.recalls(session, actor, Recall.code == code, limit=1)[0]
+
+
+@blueprint.route("/stock", methods=["GET"])
+@allow(*READERS)
+@blueprint.arguments(schemas.LotFilter, location="query")
+@blueprint.response(200, schemas.StockPage)
+def list_stock(query: dict[str, Any]) -> dict[str, object]:
+    """库存 · Product by product: what is open to all, what is set aside for whom until when, what orders hold."""
+    wanted = [Product.id < (cursor_key(query["cursor"]) or 2**62)]
+    if query["sku"]:
+        wanted.append(Product.sku == query["sku"])
+    rows = queries.stock(db.session(), current_actor(), *wanted, limit=query["limit"] + 1)
+    return page(rows, query["limit"], key=lambda row: int(row["id"]))
+
+
+@blueprint.route("/set-asides", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@idempotent
+@blueprint.arguments(schemas.ChannelAside)
+@blueprint.response(201, schemas.AsideOut)
+@documented(
+    errors=[
+        NotFoundError, errors.SetAsideBySession, errors.SetAsideUntil, errors.SetAsideStands, errors.NotEnoughStock,
+    ],
+    example={"sku": "PL001", "channel": "cadre", "weight_g": 10_000, "until": "2025-07-20T18:00:00+08:00"},
+)  # fmt: skip
+def set_aside(body: dict[str, Any]) -> dict[str, Any]:
+    """渠道预留 · Set stock aside for a channel: its orders are taken from it first, no other order can be."""
+    session, actor = db.session(), current_actor()
+    product = product_by_sku(session, body["sku"])
+    firm = session.get_one(Firm, product.firm_id)
+    must_own(actor, {Role.FIRM_STAFF: firm.party_id}, what=body["sku"])
+    pool = asides.start(
+        session, product, body["weight_g"], body["until"], channel=body["channel"], actor_id=actor.person_id, now=now()
+    )
+    return queries.aside(session, pool.id)
+
+
+def _own_aside(code: str) -> Pool:
+    """A set-aside of the actor's firm. Raises NotFoundError."""
+    pool = asides.aside_by_code(db.session(), code)
+    firm = db.session().get_one(Firm, db.session().get_one(Product, pool.product_id).firm_id)
+    must_own(current_actor(), {Role.FIRM_STAFF: firm.party_id}, what=code)
+    return pool
+
+
+@blueprint.route("/set-asides/<string:code>/changes", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@idempotent
+@blueprint.arguments(schemas.AsideChange)
+@blueprint.response(200, schemas.AsideOut)
+@documented(
+    errors=[
+        NotFoundError, errors.SetAsideIsOver, errors.SetAsideUntil, errors.SetAsideInUse, errors.NotEnoughStock,
+    ],
+    example={"weight_g": 8_000},
+)  # fmt: skip
+def change_aside(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """改预留 · Set aside more or less (never less than orders hold or took), or until another hour."""
+    pool = _own_aside(code)
+    asides.change(db.session(), pool, **body, actor_id=current_actor().person_id, now=now())
+    return queries.aside(db.session(), pool.id)
+
+
+@blueprint.route("/set-asides/<string:code>/end", methods=["POST"])
+@allow(Role.FIRM_STAFF)
+@idempotent
+@blueprint.response(200, schemas.AsideOut)
+@documented(errors=[NotFoundError])
+def end_aside(code: str) -> dict[str, Any]:
+    """结束预留 · End it now: what is free goes back to open stock, what orders hold stays theirs."""
+    pool = _own_aside(code)
+    asides.end(db.session(), pool, actor_id=current_actor().person_id, now=now())
+    return queries.aside(db.session(), pool.id)
 
 
 @blueprint.route("/presales", methods=["GET"])

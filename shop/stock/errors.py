@@ -18,6 +18,11 @@ __all__ = [
     "PresaleFull",
     "PresaleRuns",
     "RecallIsLifted",
+    "SetAsideBySession",
+    "SetAsideInUse",
+    "SetAsideIsOver",
+    "SetAsideStands",
+    "SetAsideUntil",
 ]  # fmt: skip
 
 
@@ -162,3 +167,50 @@ class RecallIsLifted(DomainError):
     title_zh, title_en = "召回已解除", "Recall is lifted"
     zh = "召回 {recall} 已经解除。"
     en = "Recall {recall} was lifted before."
+
+
+class SetAsideBySession(DomainError):
+    """Each session of this channel has stock of its own, set aside by its shelf."""
+
+    code = "set-aside-by-session"
+    status = 422
+    title_zh, title_en = "该渠道按场次预留", "Set aside session by session"
+    zh = "{channel}按场次货架预留库存，不能为整个渠道预留。"
+    en = "{channel}: stock is set aside by the shelf of each session, not for the channel."
+
+
+class SetAsideStands(DomainError):
+    """Of a product one set-aside for a channel or a round stands at a time: change that one."""
+
+    code = "set-aside-stands"
+    title_zh, title_en = "已有预留", "Set aside already"
+    zh = "商品 {sku} 已有同一对象的预留 {aside}，请改其重量或截止时间。"
+    en = "{sku} is set aside for the same by {aside}: change its weight or its end."
+
+
+class SetAsideUntil(DomainError):
+    """A set-aside ends in the future, within a year."""
+
+    code = "set-aside-until"
+    status = 422
+    title_zh, title_en = "预留截止时间不符", "End of the set-aside does not fit"
+    zh = "预留截止时间须晚于现在，且在 {days} 天之内。"
+    en = "A set-aside ends later than now and within {days} days."
+
+
+class SetAsideIsOver(DomainError):
+    """It ended: what is left of it goes back to the open pool."""
+
+    code = "set-aside-is-over"
+    title_zh, title_en = "预留已结束", "Set-aside is over"
+    zh = "预留 {aside} 已结束，余量退回公开库存。"
+    en = "Set-aside {aside} is over; what is left goes back to open stock."
+
+
+class SetAsideInUse(DomainError):
+    """Orders hold or took more of it than would be set aside."""
+
+    code = "set-aside-in-use"
+    title_zh, title_en = "预留已被占用", "Set-aside is in use"
+    zh = "预留 {aside} 已占用或售出 {least_g} 克，不能减到 {asked_g} 克。"
+    en = "Orders hold or took {least_g} g of set-aside {aside}: it cannot shrink to {asked_g} g."

@@ -6,5 +6,7 @@ from shop.kit.job import Job
 RETIRE_EXPIRED = Job("stock.retire_expired")
 #: Every minute: what orders gave back of recalled lots leaves stock.
 TAKE_RECALLED = Job("stock.take_recalled")
+#: Every minute: what was set aside until an hour that is past goes back to open stock.
+RETURN_ASIDES = Job("stock.return_asides")
 #: Every minute: stock that came free goes to pre-sale orders, in order of placing.
 SERVE_PRESALES = Job("stock.serve_presales")

@@ -3,10 +3,19 @@
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    func,
+    text,
+)
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shop.channels.models import ChannelKind
 from shop.farmers.models import Grade
 from shop.kit.db import Model, one_of
 from shop.kit.types import Code, Grams, Id, Instant, Prose, Ref
@@ -126,14 +135,18 @@ class RecallLot(Model):
 
 
 class PoolKind(StrEnum):
-    """Who may take from a pool: everybody, or one occasion (a session's set-aside, an agreement's promise)."""
+    """Who may take from a pool: everybody, or one occasion or channel."""
 
     OPEN = "open"
     SET_ASIDE = "set_aside"
 
 
 class Pool(Model):
-    """Stock of a product that is sold together. received = available + reserved + sold + withdrawn, always."""
+    """Stock of a product that is sold together. received = available + reserved + sold + withdrawn, always.
+
+    A firm's set-aside for a channel or a buying round has a `code`, and `until` when it holds; after `ended_at` what
+    comes free in it goes back to the open pool. A session's pool has neither: it ends with its session.
+    """
 
     __tablename__ = "pools"
     __table_args__ = (
@@ -142,14 +155,30 @@ class Pool(Model):
             "available_g >= 0 AND reserved_g >= 0 AND sold_g >= 0 AND withdrawn_g >= 0", name="never_below_zero"
         ),
         CheckConstraint("received_g = available_g + reserved_g + sold_g + withdrawn_g", name="adds_up"),
-        CheckConstraint("(kind = 'open') = (occasion_id IS NULL)", name="set_aside_for_an_occasion"),
-        UniqueConstraint("product_id", "occasion_id", postgresql_nulls_not_distinct=True),
-    )
+        CheckConstraint(
+            "num_nonnulls(occasion_id, channel_kind) = CASE kind WHEN 'open' THEN 0 ELSE 1 END",
+            name="set_aside_for_somebody",
+        ),
+        CheckConstraint(
+            "(code IS NULL) = (until IS NULL) AND (kind = 'set_aside' OR code IS NULL)"
+            " AND (channel_kind IS NULL OR code IS NOT NULL) AND (ended_at IS NULL OR code IS NOT NULL)",
+            name="set_aside_until",
+        ),
+        Index(
+            "ix_pools_standing", "product_id", "occasion_id", "channel_kind", unique=True,
+            postgresql_nulls_not_distinct=True, postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_pools_until", "until", postgresql_where=text("until IS NOT NULL")),
+    )  # fmt: skip
 
     id: Mapped[Id]
     kind: Mapped[PoolKind]
     product_id: Mapped[Ref] = mapped_column(ForeignKey("products.id"))
     occasion_id: Mapped[Ref | None] = mapped_column(ForeignKey("occasions.id"))
+    channel_kind: Mapped[ChannelKind | None] = mapped_column(ForeignKey("channels.kind"))
+    code: Mapped[Code | None] = mapped_column(unique=True)
+    until: Mapped[Instant | None]
+    ended_at: Mapped[Instant | None]
     received_g: Mapped[Grams] = mapped_column(server_default="0")
     available_g: Mapped[Grams] = mapped_column(server_default="0")
     reserved_g: Mapped[Grams] = mapped_column(server_default="0")
@@ -185,7 +214,8 @@ class Presale(Model):
 class Reservation(Model):
     """A hold on a pool for one order line: held + awaited + sold + released = weight.
 
-    `expires_at` None = until dispatched. `awaited_g`: ordered in a pre-sale and not there yet.
+    `expires_at` None = until dispatched. `awaited_g`: ordered in a pre-sale and not there yet. `beside_id`: of a line
+    that is taken from several pools, the hold that the line names; holds of a line are numbered as they were taken.
     """
 
     __tablename__ = "reservations"
@@ -197,6 +227,8 @@ class Reservation(Model):
             name="adds_up",
         ),
         CheckConstraint("awaited_g = 0 OR presale_id IS NOT NULL", name="only_a_presale_waits"),
+        CheckConstraint("beside_id < id", name="beside_an_older"),
+        Index("ix_reservations_beside_id", "beside_id", postgresql_where=text("beside_id IS NOT NULL")),
         Index("ix_reservations_awaited", "pool_id", "id", postgresql_where=text("awaited_g > 0")),
         Index("ix_reservations_presale_id", "presale_id", postgresql_where=text("presale_id IS NOT NULL")),
         Index("ix_reservations_held", "pool_id", postgresql_where=text("held_g > 0")),
@@ -205,6 +237,7 @@ class Reservation(Model):
     id: Mapped[Id]
     pool_id: Mapped[Ref] = mapped_column(ForeignKey("pools.id"))
     presale_id: Mapped[Ref | None] = mapped_column(ForeignKey("presales.id"))
+    beside_id: Mapped[Ref | None] = mapped_column(ForeignKey("reservations.id"))
     weight_g: Mapped[Grams]
     held_g: Mapped[Grams]
     awaited_g: Mapped[Grams] = mapped_column(server_default="0")
@@ -212,6 +245,16 @@ class Reservation(Model):
     released_g: Mapped[Grams] = mapped_column(server_default="0")
     created_at: Mapped[Instant]
     expires_at: Mapped[Instant | None]
+
+    @hybrid_property
+    def line_hold_id(self) -> int:
+        """The hold that the order line names."""
+        return self.id if self.beside_id is None else self.beside_id
+
+    @line_hold_id.inplace.expression
+    @classmethod
+    def _line_hold_id(cls) -> ColumnElement[int]:
+        return func.coalesce(cls.beside_id, cls.id)
 
 
 class MovementKind(StrEnum):

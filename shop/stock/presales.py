@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, cast, func, select, text
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Role, may_see
@@ -21,6 +21,7 @@ from shop.kit.states import record
 from shop.stock.actions import open_pool
 from shop.stock.errors import PresaleDatesDoNotFit, PresaleFull, PresaleRuns
 from shop.stock.models import Pool, Presale, Reservation
+from shop.stock.supply import Supply, reached
 
 #: A harvest is sold a year ahead at most.
 LONGEST_DAYS = 366
@@ -111,20 +112,22 @@ def presale_row(presale: Presale) -> PresaleRow:
 
 
 def left_and_presales(
-    session: Session, product_id: int, occasion_id: int | None, day: date
+    session: Session, product_id: int, supply: Supply, *, now: datetime
 ) -> tuple[int, list[PresaleRow]]:
-    """Grams of a product that are there (of open stock, or of an occasion's pool), and its pre-sales that take orders
-    on `day`. One statement."""
+    """Grams of a product that an order can be taken from, and its pre-sales that take orders today. One statement."""
+    day = beijing_day(now)
+    there = select(func.coalesce(func.sum(Pool.available_g), 0)).where(
+        Pool.product_id == product_id, reached(supply, now)
+    )
     rows = session.execute(
-        select(Pool.available_g, Presale)
+        select(cast(there.scalar_subquery(), BigInteger), Presale)
         .select_from(Product)
-        .outerjoin(Pool, (Pool.product_id == Product.id) & Pool.occasion_id.is_not_distinct_from(occasion_id))
         .outerjoin(Presale, (Presale.product_id == Product.id) & (Presale.closes_on >= day))
         .where(Product.id == product_id)
         .order_by(Presale.id)
     ).all()
     found = [presale_row(presale) for _, presale in rows if presale is not None]
-    return rows[0][0] or 0, [row for row in found if row.open_on(day)]
+    return rows[0][0], [row for row in found if row.open_on(day)]
 
 
 _TAKE = text(
@@ -135,7 +138,7 @@ _TAKE = text(
     )
     INSERT INTO reservations (pool_id, presale_id, weight_g, held_g, awaited_g, created_at, expires_at)
     SELECT pools.id, taken.id, :weight_g, 0, :weight_g, :now, :expires_at
-    FROM taken JOIN pools ON pools.product_id = taken.product_id AND pools.occasion_id IS NULL
+    FROM taken JOIN pools ON pools.product_id = taken.product_id AND pools.kind = 'open'
     RETURNING id
     """
 )

@@ -1,20 +1,25 @@
-"""Reading lots, each firm its own."""
+"""Reading lots and stock, each firm its own."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.catalog.models import Firm, Product
+from shop.channels.models import Occasion
+from shop.channels.policies import POLICIES
 from shop.farmers.models import Delivery, Household
 from shop.kit.db import columns_of
 from shop.kit.errors import NotFoundError
 from shop.places.models import Township, Village
-from shop.stock.models import Lot, LotDelivery, LotPart, Pool, Recall
+from shop.stock.models import Lot, LotDelivery, LotPart, Pool, PoolKind, Recall
 from shop.stock.recalls import standing
+from shop.stock.supply import Supply, reached
 
+OPEN_ZH = "公开库存"
 #: Whose lots are whose.
 OWNERS: dict[Role, Owner] = {Role.OPERATOR: ALL, Role.MANAGER: Township.party_id, Role.FIRM_STAFF: Firm.party_id}
 
@@ -108,12 +113,79 @@ def _deliveries(session: Session, lot_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def left(session: Session, product_ids: Collection[int], occasion_id: int | None) -> dict[int, int]:
-    """Grams that can still be sold, by product id: of open stock, or of an occasion's pool. One statement."""
-    rows = session.execute(
-        select(Pool.product_id, Pool.available_g).where(
-            Pool.product_id.in_(product_ids), Pool.occasion_id.is_not_distinct_from(occasion_id)
-        )
+def stock(session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: int) -> list[dict[str, Any]]:
+    """The stock of up to `limit` products that `actor` sees, newest first, pool by pool. Two statements."""
+    products = session.execute(
+        select(Product.id, Product.sku, Product.name_zh, Firm.code)
+        .join(Firm, Firm.id == Product.firm_id)
+        .join(Village, Village.id == Firm.village_id)
+        .join(Township, Township.id == Village.township_id)
+        .where(scope(actor, OWNERS), *wanted)
+        .order_by(Product.id.desc())
+        .limit(limit)
+    ).all()
+    of_products: dict[int, list[dict[str, Any]]] = {product.id: [] for product in products}
+    stands = (
+        Pool.kind == PoolKind.OPEN,
+        Pool.available_g + Pool.reserved_g > 0,
+        Pool.code.is_not(None) & Pool.ended_at.is_(None),
     )
-    found = dict(rows.all())
+    for product_id, pool in _pools(session, Pool.product_id.in_(of_products), or_(*stands)):
+        of_products[product_id].append(pool)
+    return [
+        {
+            "id": product_id,
+            "sku": sku,
+            "name_zh": name_zh,
+            "firm": firm,
+            "in_stock_g": sum(pool["left_g"] + pool["held_g"] for pool in of_products[product_id]),
+            "pools": of_products[product_id],
+        }
+        for product_id, sku, name_zh, firm in products
+    ]
+
+
+def aside(session: Session, pool_id: int) -> dict[str, Any]:
+    """One pool as the firm sees it."""
+    ((_, found),) = _pools(session, Pool.id == pool_id)
+    return found
+
+
+def _pools(session: Session, *wanted: ColumnElement[bool]) -> list[tuple[int, dict[str, Any]]]:
+    """Pools by product id, the open one first, then as they were set aside."""
+    rows = session.execute(
+        select(Pool, Occasion.code, Occasion.title_zh)
+        .outerjoin(Occasion, Occasion.id == Pool.occasion_id)
+        .where(*wanted)
+        .order_by(Pool.product_id, Pool.kind, Pool.id)
+    )
+    return [
+        (
+            pool.product_id,
+            {
+                "code": pool.code,
+                "kind": pool.kind.value,
+                "channel": pool.channel_kind and pool.channel_kind.value,
+                "occasion": occasion,
+                "for_zh": title_zh or (POLICIES[pool.channel_kind].name_zh if pool.channel_kind else OPEN_ZH),
+                "until": pool.until,
+                "ended_at": pool.ended_at,
+                "set_aside_g": pool.code and pool.available_g + pool.reserved_g + pool.sold_g,
+                "left_g": pool.available_g,
+                "held_g": pool.reserved_g,
+                "sold_g": pool.sold_g,
+            },
+        )
+        for pool, occasion, title_zh in rows
+    ]
+
+
+def left(session: Session, product_ids: Collection[int], supply: Supply, *, now: datetime) -> dict[int, int]:
+    """Grams that can still be sold, by product id, of the pools that an order reaches. One statement."""
+    rows = session.execute(
+        select(Pool.product_id, func.sum(Pool.available_g))
+        .where(Pool.product_id.in_(product_ids), reached(supply, now))
+        .group_by(Pool.product_id)
+    )
+    found = {product_id: int(grams) for product_id, grams in rows}
     return {product_id: found.get(product_id, 0) for product_id in product_ids}

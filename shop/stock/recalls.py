@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shop.kit.clock import beijing_day
 from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.kit.states import record
-from shop.stock.actions import locked_pools, take_out
+from shop.stock.actions import locked_pools, take_free, take_out
 from shop.stock.errors import LotIsRecalled, RecallIsLifted
 from shop.stock.models import Lot, LotPart, Pool, Recall, RecallLot
 
@@ -71,40 +71,19 @@ def recall(
 
 
 def take_recalled(session: Session, *, now: datetime) -> int:
-    """Take what is free of recalled lots out of stock, sessions' pools included; returns the grams.
+    """Take what is free of recalled lots out of stock, set aside or not; returns the grams.
 
     What orders hold stays in the counters until it is filled from other lots or given back; then this takes the rest.
     Locks all pools of the products by rising id, then the lots in pick order.
     """
-    recalled = standing(Lot.id) & (Lot.left_g > 0)
-    products = session.scalars(select(Lot.product_id).where(recalled).distinct()).all()
-    if not products:
-        return 0
-    free = locked_pools(session, Pool.product_id.in_(products))
-    of_product = dict(session.execute(select(Pool.id, Pool.product_id).where(Pool.id.in_(free))).all())
     named = (
         select(RecallLot.lot_id, func.min(Recall.code))
         .join(Recall, Recall.id == RecallLot.recall_id)
         .where(Recall.lifted_at.is_(None))
         .group_by(RecallLot.lot_id)
     )
-    codes = dict(session.execute(named).all())
-    gone = 0
-    for lot_id, product_id, left_g in session.execute(
-        select(Lot.id, Lot.product_id, Lot.left_g)
-        .where(recalled)
-        .order_by(Lot.product_id, Lot.harvested_on, Lot.id)
-        .with_for_update()
-    ).all():
-        missing = left_g
-        for pool_id, available_g in free.items():
-            taken = min(missing, available_g) if of_product[pool_id] == product_id else 0
-            if taken:
-                take_out(session, pool_id, lot_id, taken, codes[lot_id], now)
-                free[pool_id] -= taken
-                missing -= taken
-        gone += left_g - missing
-    return gone
+    codes: dict[int, str] = dict(session.execute(named).all())
+    return take_free(session, standing(Lot.id) & (Lot.left_g > 0), codes.__getitem__, now)
 
 
 #: What left stock for a recall of these lots and stands in no recall any more, by lot and pool.

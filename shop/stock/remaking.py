@@ -30,7 +30,7 @@ from shop.stock.errors import (
     NotTheFirms,
     OtherKindOfGoods,
 )
-from shop.stock.models import Lot, LotPart, Movement, MovementKind, PartKind, Pool
+from shop.stock.models import Lot, LotPart, Movement, MovementKind, PartKind, Pool, PoolKind
 from shop.stock.recalls import LOCK, in_recall
 
 #: From the best to the least.
@@ -92,7 +92,7 @@ def _locked_lots(session: Session, firm: Firm, product: Product, codes: Sequence
     of_them = select(Lot.product_id).where(Lot.code.in_(codes), Lot.firm_id == firm.id)
     open_pool(session, product.id)
     concerned = Pool.product_id.in_(of_them) | (Pool.product_id == product.id)
-    locked_pools(session, concerned & Pool.occasion_id.is_(None))
+    locked_pools(session, concerned & (Pool.kind == PoolKind.OPEN))
     found = {
         lot.code: lot
         for lot in session.scalars(
@@ -139,7 +139,7 @@ def _common_grade(lots: Sequence[Lot]) -> Grade | None:
 def _take(session: Session, lot: Lot, source: Source, kind: PartKind, now: datetime) -> None:
     """Take a part out of a lot and its pool, both locked; what is lost of it is withdrawn. Raises LotIsHeld."""
     pool_id, in_pool = session.execute(
-        select(Pool.id, Pool.available_g).where(Pool.product_id == lot.product_id, Pool.occasion_id.is_(None))
+        select(Pool.id, Pool.available_g).where(Pool.product_id == lot.product_id, Pool.kind == PoolKind.OPEN)
     ).one()
     free_g = min(in_pool, lot.left_g)
     if source.weight_g > free_g:

@@ -4,6 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from shop.channels.models import ChannelKind
+from shop.channels.schemas import Moment
 from shop.farmers.models import Grade
 from shop.kit.schemas import MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
 
@@ -112,6 +114,66 @@ class PartOut(Schema):
     sku = fields.String()
     kind = fields.String()
     weight_g = fields.Integer()
+
+
+class RoundAside(StrictSchema):
+    """Grams of a product that are set aside until an hour."""
+
+    sku = Code(required=True)
+    weight_g = Whole(low=1, high=MAX_GRAMS, required=True)
+    until = Moment(required=True)
+
+
+class ChannelAside(RoundAside):
+    """The same for a channel."""
+
+    channel = fields.Enum(ChannelKind, by_value=True, required=True)
+
+
+class AsideChange(StrictSchema):
+    """All grams that shall be set aside, held and sold ones included, or another hour, or both."""
+
+    weight_g = Whole(low=1, high=MAX_GRAMS, load_default=None)
+    until = Moment(load_default=None)
+
+    @validates_schema
+    def changes_something(self, data: dict[str, Any], **_: Any) -> None:
+        """At least one of the two."""
+        if data["weight_g"] is None and data["until"] is None:
+            raise ValidationError("Give weight_g or until.", "weight_g")
+
+
+class AsideOut(Schema):
+    """Grams of a product that a channel, a round or a session may take, or (`open`) everybody."""
+
+    code = fields.String(allow_none=True)
+    kind = fields.String()
+    channel = fields.String(allow_none=True)
+    occasion = fields.String(allow_none=True)
+    for_zh = fields.String()
+    until = fields.AwareDateTime(allow_none=True)
+    ended_at = fields.AwareDateTime(allow_none=True)
+    set_aside_g = fields.Integer(allow_none=True, metadata={"description": "left + held + sold"})
+    left_g = fields.Integer(metadata={"description": "free for who may take it"})
+    held_g = fields.Integer(metadata={"description": "held by orders, not sent"})
+    sold_g = fields.Integer()
+
+
+class StockOut(Schema):
+    """The stock of a product: `in_stock_g` is left in its lots, all of it in one of its pools."""
+
+    sku = fields.String()
+    name_zh = fields.String()
+    firm = fields.String()
+    in_stock_g = fields.Integer()
+    pools = fields.List(fields.Nested(AsideOut))
+
+
+class StockPage(Schema):
+    """A page of products, newest first."""
+
+    items = fields.List(fields.Nested(StockOut))
+    next = fields.String(allow_none=True)
 
 
 class PresaleAsked(StrictSchema):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, case, func, select
+from sqlalchemy import CTE, BigInteger, ColumnElement, Select, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from shop.access.actions import masked_name, masked_phone
@@ -21,7 +21,7 @@ from shop.orders import queries as orders
 from shop.orders.models import Dispatch, Order, OrderLine, OrderStatus, Pick
 from shop.places.models import Township, Village
 from shop.stock import queries as stock
-from shop.stock.models import Lot, LotDelivery, LotPart, Movement, MovementKind, Recall, RecallLot, Reservation
+from shop.stock.models import Lot, LotDelivery, LotPart, Movement, MovementKind, Pool, Recall, RecallLot, Reservation
 from shop.stock.recalls import made_of, sources_of, standing
 
 #: An order in one of these has been received.
@@ -165,16 +165,22 @@ def _waiting(tree: CTE) -> Select[Any]:
         .group_by(Lot.product_id)
         .subquery("good")
     )
-    before_g = func.sum(Reservation.held_g).over(partition_by=OrderLine.product_id, order_by=Reservation.id)
+    holds = (
+        select(Reservation.line_hold_id.label("id"), cast(func.sum(Reservation.held_g), BigInteger).label("held_g"))
+        .join(Pool, Pool.id == Reservation.pool_id)
+        .where(Pool.product_id.in_(products), Reservation.held_g > 0)
+        .group_by(Reservation.line_hold_id)
+        .subquery("holds")
+    )
+    before_g = func.sum(holds.c.held_g).over(partition_by=OrderLine.product_id, order_by=holds.c.id)
     missing_g = before_g - func.coalesce(good.c.left_g, 0)
     return (
         _of_order(
-            Reservation.id, Reservation.held_g.label("weight_g"),
-            func.greatest(func.least(missing_g, Reservation.held_g), 0).label("short_g"),
+            holds.c.id, holds.c.held_g.label("weight_g"),
+            func.greatest(func.least(missing_g, holds.c.held_g), 0).label("short_g"),
         )
-        .join(Reservation, Reservation.id == OrderLine.reservation_id)
+        .join(holds, holds.c.id == OrderLine.reservation_id)
         .outerjoin(good, good.c.product_id == OrderLine.product_id)
-        .where(OrderLine.product_id.in_(products), Reservation.held_g > 0)
     )  # fmt: skip
 
 

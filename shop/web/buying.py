@@ -22,7 +22,7 @@ from shop.kit.states import record
 from shop.orders.errors import CouponNotForThis, CouponSpent, CouponUsed
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Order, OrderStatus
-from shop.orders.place import HOLD_TIME, Preview, hold_time, place_order, pool_of, preview_discount, preview_order
+from shop.orders.place import HOLD_TIME, Preview, hold_time, place_order, preview_discount, preview_order, supply_of
 from shop.payments.actions import start_payment
 from shop.stock.errors import NotEnoughStock
 from shop.stock.queries import left as left_in_stock
@@ -65,7 +65,7 @@ def _purpose(sku: str, asked: dict[str, Any]) -> str:
 def _left(preview: Preview, product: CatalogProduct) -> int:
     if preview.presale is not None:
         return shown.packs(product, preview.presale.left_g)
-    grams = left_in_stock(db.session(), [product.product_id], pool_of(preview.way))
+    grams = left_in_stock(db.session(), [product.product_id], supply_of(preview.way), now=now())
     return shown.packs(product, grams[product.product_id])
 
 

@@ -23,9 +23,10 @@ from shop.kit.money import kilograms
 from shop.live.models import LiveStatus
 from shop.live.queries import public_shelf
 from shop.orders.coupons import good_now
-from shop.orders.place import Preview, pool_of
+from shop.orders.place import Preview, supply_of
 from shop.stock.presales import left_and_presales, presale_by_code, presale_row
 from shop.stock.queries import left as left_in_stock
+from shop.stock.supply import TO_ALL
 from shop.web import shown
 from shop.web.forms import At, filled
 from shop.web.shown import Counter
@@ -105,7 +106,8 @@ def shelf(products: Iterable[CatalogProduct], counter: Counter, goods: Catalog, 
     instant, day, cards = now(), beijing_day(now()), []
     asked = [(p, shown.preview(counter, p, 1, goods=goods, selling=sales, now=instant)) for p in products]
     way = next((found.way for _, found in asked if isinstance(found, Preview)), None)
-    grams = left_in_stock(db.session(), [p.product_id for p, _ in asked], pool_of(way) if way else None)
+    supply = supply_of(way) if way else TO_ALL
+    grams = left_in_stock(db.session(), [p.product_id for p, _ in asked], supply, now=instant)
     for product, found in asked:
         refusal = found if isinstance(found, DomainError) else None
         cards.append(shown.card(product, counter, shown.packs(product, grams[product.product_id]), refusal, day))
@@ -164,8 +166,8 @@ def product(sku: str) -> AnyResponse | str | tuple[str, int]:
         others = alternatives(found, store, goods, sales)
         return render_template("store/gone.html", product=found, others=others, counter=store), 410
     preview = shown.preview(counter, found, 1, goods=goods, selling=sales, now=now())
-    refusal, pool = (preview, None) if isinstance(preview, DomainError) else (None, pool_of(preview.way))
-    grams, ahead = left_and_presales(db.session(), found.product_id, pool, day)
+    refusal, supply = (preview, TO_ALL) if isinstance(preview, DomainError) else (None, supply_of(preview.way))
+    grams, ahead = left_and_presales(db.session(), found.product_id, supply, now=now())
     card = shown.card(found, counter, shown.packs(found, grams), refusal, day)
     return render_template(
         "store/product.html", counter=counter, card=card, product=found, facts=found.card(day),

@@ -254,7 +254,7 @@ def back_on_sale(results: Results) -> bool:
     took = time.monotonic() - began
     left = db.session.execute(
         text("SELECT bool_and(available_g = received_g) FROM pools JOIN occasions ON occasions.id = occasion_id"
-             " WHERE code LIKE 'BURST-%'")
+             " WHERE occasions.code LIKE 'BURST-%'")
     ).scalar_one()  # fmt: skip
     release()
     results.add("", f"{expired:,} unpaid orders expired, their packs on sale again", f"{took * 1000:.0f} ms", "<= 10 s")

@@ -35,7 +35,7 @@ BEGIN
         INTO way FROM partners, parties, channels, campaigns
         WHERE partners.code = 'BENCH' AND parties.kind = 'customer' AND channels.kind = 'platform' LIMIT 1;
     UPDATE pools SET available_g = available_g - of.net_weight_g, reserved_g = reserved_g + of.net_weight_g
-        WHERE product_id = wanted AND occasion_id IS NULL AND available_g >= of.net_weight_g RETURNING id INTO pool;
+        WHERE product_id = wanted AND kind = 'open' AND available_g >= of.net_weight_g RETURNING id INTO pool;
     INSERT INTO orders (number, status, channel_id, channel_kind, campaign_id, partner_id, partner_kind, firm_id,
         buyer_party_id, payment_terms, placed_at, placed_on, expires_at, goods_fen, total_fen)
     VALUES (left(own_key, 40), 'placed', way.channel_id, 'platform', way.campaign_id, way.partner_id, 'shop', of.firm_id,
@@ -90,9 +90,7 @@ def _orders(shop: Stage, base: str, results: Results) -> None:
         ids = list(
             connection.execute(text("SELECT id FROM products WHERE sku = ANY(:skus)"), {"skus": shop.skus}).scalars()
         )
-        hot = connection.execute(
-            text("SELECT id FROM pools WHERE occasion_id IS NULL ORDER BY id LIMIT 1")
-        ).scalar_one()
+        hot = connection.execute(text("SELECT id FROM pools WHERE kind = 'open' ORDER BY id LIMIT 1")).scalar_one()
     spread = load.http(f"{base}{API}/orders", shop.folder, seconds=SECONDS, script=load.orders(shop.skus, shop.token))
     choose = f"\\set n random(0, {len(ids) - 1})\n"
     cases = " ".join(f"WHEN {n} THEN {product}" for n, product in enumerate(ids))

@@ -3,8 +3,9 @@
 from shop.app import create_app
 from shop.kit.direct import Direct
 from shop.orders import place
+from shop.stock.actions import ENOUGH
 
-GUARD = " AND pools.available_g >= asked.weight_g"
+GUARD = f" AND {ENOUGH}"
 GUARDED = place.PLACE.sql
 assert GUARD in GUARDED, "the guard moved: the control would prove nothing"
 place.PLACE = Direct(GUARDED.replace(GUARD, ""))

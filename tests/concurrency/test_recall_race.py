@@ -13,6 +13,7 @@ from shop.kit.db import db, transaction
 from shop.stock import actions, recalls
 from shop.stock.errors import NotEnoughStock
 from shop.stock.models import Lot, Movement, MovementKind
+from shop.stock.supply import TO_ALL
 from tests.factories.world import NOW, World, build
 
 HELD_G = 60_000
@@ -28,7 +29,7 @@ def world(committed: Flask) -> World:
 
 def hold(session: Session) -> int:
     product_id = product_by_sku(session, "PL001").id
-    made = actions.reserve(session, {product_id: HELD_G}, occasion_id=None, expires_at=None, now=NOW)
+    made = actions.reserve(session, {product_id: HELD_G}, TO_ALL, expires_at=None, now=NOW)
     return made[product_id]
 
 

@@ -17,6 +17,7 @@ from shop.kit.db import db, transaction
 from shop.stock import actions
 from shop.stock.errors import NotEnoughStock
 from shop.stock.models import Movement, MovementKind, Pool, PoolKind, Reservation
+from shop.stock.supply import TO_ALL
 from tests.factories.world import NOW, World, build
 
 #: The open pool of each product of the world.
@@ -57,7 +58,7 @@ def at_once(world: World, tasks: list[Callable[[Session], object]]) -> list[bool
 
 def guarded(weight_g: int) -> Callable[[Session], object]:
     def take(session: Session) -> object:
-        return actions.reserve(session, {product_id(session): weight_g}, occasion_id=None, expires_at=None, now=NOW)
+        return actions.reserve(session, {product_id(session): weight_g}, TO_ALL, expires_at=None, now=NOW)
 
     return take
 
@@ -81,7 +82,7 @@ def test_t20_two_products_in_opposite_order_wait_and_do_not_die(world: World) ->
     def take(skus: list[str]) -> Callable[[Session], object]:
         def both(session: Session) -> object:
             wanted = {product_id(session, sku): 1_000 for sku in skus}
-            return actions.reserve(session, wanted, occasion_id=None, expires_at=None, now=NOW)
+            return actions.reserve(session, wanted, TO_ALL, expires_at=None, now=NOW)
 
         return both
 
@@ -136,7 +137,7 @@ def two_loads(session: Session) -> list[dict[int, int]]:
     loads = []
     for skus in (["PL001", "PL002"], ["PL002", "PL001"]):
         wanted = {product_id(session, sku): 1_000 for sku in skus}
-        holds = actions.reserve(session, wanted, occasion_id=None, expires_at=None, now=NOW)
+        holds = actions.reserve(session, wanted, TO_ALL, expires_at=None, now=NOW)
         loads.append({holds[of]: 1_000 for of in wanted})
     return loads
 

@@ -1,9 +1,5 @@
 """A worker that dies while it ends a live session: nothing of it is half done, and the next one ends it."""
 
-import os
-import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,27 +10,8 @@ from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
 from shop.live import actions
 from shop.reports.books import check_books
+from tests.factories.killed import die
 from tests.factories.sales import ready
-
-ROOT = Path(__file__).resolve().parents[2]
-
-#: Ends what is overdue, tells, and waits to be killed: before its commit, or after it (the control).
-DYING = """
-import os, sys, time
-from datetime import datetime
-from shop.app import create_app
-from shop.config import Settings
-from shop.kit.db import transaction
-from shop.live import actions
-with create_app(Settings.from_env(os.environ)).app_context():
-    with transaction() as session:
-        assert actions.end_overdue(session, now=datetime.fromisoformat(sys.argv[1])) == 1
-        if sys.argv[2] == "midway":
-            print("ended", flush=True)
-            time.sleep(600)
-    print("ended", flush=True)
-    time.sleep(600)
-"""
 
 
 def state() -> tuple[str, int, int]:
@@ -52,20 +29,6 @@ def state() -> tuple[str, int, int]:
     return found[0], found[1], found[2]
 
 
-def die(app: Flask, tmp_path: Path, now: str, when: str) -> None:
-    """A process that ends the session is killed."""
-    settings = app.extensions["settings"]
-    environ = os.environ | {
-        "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "DATA_DIR": str(tmp_path),
-    }  # fmt: skip
-    asked = [sys.executable, "-c", DYING, now, when]
-    with subprocess.Popen(asked, env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == "ended\n"
-        worker.send_signal(signal.SIGKILL)
-        assert worker.wait() == -signal.SIGKILL
-
-
 def test_stock_comes_back_though_the_host_forgot_and_the_worker_died_midway(
     county: Flask, clock: WalkingClock, tmp_path: Path
 ) -> None:
@@ -80,7 +43,7 @@ def test_stock_comes_back_though_the_host_forgot_and_the_worker_died_midway(
     assert before[0] == "live"
     assert before[2] > 0
 
-    die(county, tmp_path, late.isoformat(), "midway")
+    die(county, tmp_path, late, "midway", "shop.live.actions", "end_overdue")
     assert state() == before
 
     with transaction() as session:
@@ -99,5 +62,5 @@ def test_control_a_worker_that_died_after_its_commit_has_ended_it(
         ends_at = session.scalar(text("SELECT ends_at FROM occasions WHERE code = 'LIVE-1'"))
     assert ends_at is not None
     _, open_g, aside_g = state()
-    die(county, tmp_path, (ends_at + timedelta(minutes=1)).isoformat(), "after")
+    die(county, tmp_path, ends_at + timedelta(minutes=1), "after", "shop.live.actions", "end_overdue")
     assert state() == ("ended", open_g + aside_g, 0)

@@ -10,19 +10,24 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from shop.catalog.actions import product_by_sku
+from shop.channels.models import ChannelKind
 from shop.kit.clock import WalkingClock
+from shop.kit.db import transaction
 from shop.kit.http import query_names
 from shop.kit.tables import XLSX_TYPE
+from shop.stock import asides
 from tests.conftest import A_DAY_IN_JULY, fresh_app
 from tests.factories.routes import Route, routes
 from tests.factories.tables import contents
-from tests.factories.world import ACTORS, Side, World, build
+from tests.factories.world import ACTORS, NOW, Side, World, build
 
 EVERYBODY = ("anonymous", *ACTORS)
 PEOPLE = tuple(ACTORS)
@@ -295,6 +300,7 @@ MATRIX: dict[str, Access] = {
     "rounds.show_round": row("buyer operator", code="round", both="operator"),
     "rounds.close": row("buyer", code="round"),
     "rounds.cancel": row("buyer", code="round"),
+    "rounds.set_aside": row("firm_staff", code="round", owned={"sku": "product"}),
     "rounds.remove": row("buyer", code="round"),
     "rounds.show_distribution": row("buyer", code="round"),
     "rounds.download_distribution": row("buyer", code="round"),
@@ -319,6 +325,10 @@ MATRIX: dict[str, Access] = {
                              both="operator county_manager"),
     "settlement.list_shares": row("operator firm_staff host"),
     "stock.list_lots": row(REPORT_READERS),
+    "stock.list_stock": row(REPORT_READERS),
+    "stock.set_aside": row("firm_staff", owned={"sku": "product"}),
+    "stock.change_aside": row("firm_staff", code="aside"),
+    "stock.end_aside": row("firm_staff", code="aside"),
     "stock.list_presales": row("everybody"),
     "stock.open_presale": row("firm_staff", owned={"sku": "product"}),
     "stock.end_presale": row("firm_staff operator", code="presale", both="operator"),
@@ -356,7 +366,13 @@ OWN: dict[tuple[str, str], str] = {
 @pytest.fixture(scope="module")
 def world(urls: tuple[str, str], template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with fresh_app(urls, template, tmp_path_factory.mktemp("matrix"), WalkingClock(A_DAY_IN_JULY)) as app:
-        yield build(app)
+        made = build(app)
+        with transaction() as session:
+            for side in (made.a, made.b):
+                product, until = product_by_sku(session, str(side.things["product"])), NOW + timedelta(days=1)
+                aside = asides.start(session, product, 1_000, until, channel=ChannelKind.UNIT, actor_id=None, now=NOW)
+                side.things["aside"] = str(aside.code)
+        yield made
 
 
 def known(app: Flask) -> list[Route]:

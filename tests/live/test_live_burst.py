@@ -101,7 +101,7 @@ def pool_of(sku: str) -> tuple[int, int]:
     row = db.session.execute(
         text(
             "SELECT available_g / net_weight_g, reserved_g / net_weight_g FROM pools"
-            " JOIN occasions ON occasions.id = occasion_id AND code = 'BURST'"
+            " JOIN occasions ON occasions.id = occasion_id AND occasions.code = 'BURST'"
             " JOIN products ON products.id = product_id AND sku = :sku"
         ),
         {"sku": sku},

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from shop.catalog.reference import catalog
 from shop.channels.reference import selling
-from shop.kit.clock import BEIJING, beijing_day
+from shop.kit.clock import BEIJING
 from shop.kit.reference import current_version
 from shop.kit.tables import XLSX_TYPE, read_table
 from shop.marketplaces.actions import map_item, template
@@ -131,7 +131,7 @@ def offers_of(season: Season, *, percent: int = 100, only_mapped: bool = False) 
     goods = catalog(season.session, current_version(season.session))
     with statements() as seen:
         found = offered(
-            season.session, shop.shop, goods=goods, day=beijing_day(season.now), percent=percent,
+            season.session, shop.shop, goods=goods, now=season.now, percent=percent,
             only_mapped=only_mapped,
         )  # fmt: skip
     assert len(seen) == 2

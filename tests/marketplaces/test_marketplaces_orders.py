@@ -1,7 +1,7 @@
 """What a shop's order and refund files do to the books: each fact once, in any order, by the rules of everybody."""
 
 import random
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
+from shop.channels.models import ChannelKind
 from shop.income.actions import grant_refund
 from shop.ledger.actions import trial_balance
 from shop.marketplaces.actions import map_item
@@ -20,6 +21,7 @@ from shop.orders.models import Order, OrderStatus
 from shop.payments.errors import RefundByMarketplace
 from shop.reports.books import run_checks
 from shop.reports.checks import CHECKS
+from shop.stock import asides
 from tests.conftest import A_DAY_IN_JULY
 from tests.factories.sales import NECTARINE, Season, undone
 from tests.factories.shopfiles import ORDERS, SHAPES, Desk, desk, done, paid_out, refunded, sheet, sold
@@ -59,6 +61,27 @@ def wrong(shop: Desk) -> list[str]:
     shop.season.session.flush()
     checks = [check for check in CHECKS if check.rollup is None]
     return [str(found) for found in run_checks(shop.season.session.connection(), checks, now=shop.season.now)]
+
+
+def test_a_file_is_taken_from_what_is_set_aside_for_the_channel_first_line_by_line(shop: Desk) -> None:
+    season = shop.season
+    pack, until = season.product.net_weight_g, season.now + timedelta(hours=1)
+    asides.start(
+        season.session, season.product, 3 * pack, until, channel=ChannelKind.PLATFORM, actor_id=None, now=season.now
+    )
+    shop.orders(*(sold(f"690{n}", season.sku, packs=packs) for n, packs in enumerate((2, 2, 1))))
+    holds = season.session.execute(
+        text(
+            "SELECT number, kind, held_g FROM marketplace_orders JOIN order_lines USING (order_id)"
+            " JOIN reservations ON reservation_id = coalesce(beside_id, reservations.id)"
+            " JOIN pools ON pools.id = pool_id ORDER BY number, reservations.id"
+        )
+    ).all()
+    assert [tuple(hold) for hold in holds] == [
+        ("6900", "set_aside", 2 * pack), ("6901", "set_aside", pack), ("6901", "open", pack), ("6902", "open", pack),
+    ]  # fmt: skip
+    shop.orders(done("6901", season.sku, packs=2))
+    assert wrong(shop) == []
 
 
 def test_a_received_line_is_sold_from_stock_settled_with_the_shops_fee_and_reaches_households(shop: Desk) -> None:

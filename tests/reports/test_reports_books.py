@@ -142,6 +142,8 @@ FAULTS: dict[str, str] = {
     "I03-made": spoil("lots", "received_g = received_g + 1"),
     "I04": spoil("reservations", "held_g = held_g + 1", "held_g > 0"),
     "I04-lines": spoil("reservations", "sold_g = sold_g - 1, released_g = released_g + 1", "sold_g > 0"),
+    "I04-asides": "INSERT INTO pools (kind, product_id, channel_kind, code, until, received_g, available_g)"
+    " SELECT 'set_aside', min(id), 'cadre', 'Z', '2025-01-01', 1, 1 FROM products",
     "I04-presales": "INSERT INTO presales (code, product_id, cap_g, taken_g, opens_on, closes_on, ship_by, opened_at)"
     " SELECT 'Y', min(id), 2, 1, '2025-07-01', '2025-07-01', '2025-07-01', now() FROM products",
     "I05": spoil("orders", "expires_at = placed_at - interval '1 hour'", "status = 'placed'"),

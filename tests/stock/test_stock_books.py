@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 
 from shop.catalog.actions import firm_by_code, product_by_sku
 from shop.channels.actions import occasion_by_code
+from shop.channels.models import ChannelKind
 from shop.kit.db import db
 from shop.kit.errors import DomainError
-from shop.stock import actions, recalls
-from shop.stock.models import Lot, Movement, MovementKind, Pool, Recall, Reservation
+from shop.stock import actions, asides, recalls
+from shop.stock.models import Lot, Movement, MovementKind, Pool, PoolKind, Recall, Reservation
 from shop.stock.remaking import Source, remake
+from shop.stock.supply import TO_ALL, Supply
 from tests.factories.world import NOW, TODAY, World, build
 
 KINDS = [
@@ -25,6 +27,11 @@ KINDS = [
     "receive",
     "reserve",
     "reserve_aside",
+    "aside",
+    "reserve_cadre",
+    "change_aside",
+    "return_asides",
+    "release_part",
     "release",
     "pick",
     "set_aside",
@@ -40,10 +47,18 @@ def world(committed: Flask) -> World:
     return build(committed)
 
 
+def supply(kind: str, occasion_id: int) -> Supply:
+    """From where an order is taken: the open pool, a session's alone, or the one of the cadres first."""
+    if kind == "reserve_aside":
+        return Supply(occasion_id, last=PoolKind.SET_ASIDE)
+    return Supply(channel=ChannelKind.CADRE) if kind == "reserve_cadre" else TO_ALL
+
+
 def step(session: Session, kind: str, grams: int, which: int) -> None:
     """One thing that may happen to stock; the real action, with its own refusals."""
     product, occasion_id = product_by_sku(session, "PL001"), occasion_by_code(session, "LIVE-1").id
-    holds = session.scalars(select(Reservation.id).where(Reservation.held_g > 0).order_by(Reservation.id)).all()
+    of_lines = select(Reservation.line_hold_id).where(Reservation.held_g > 0).distinct()
+    holds = session.scalars(of_lines.order_by(Reservation.line_hold_id)).all()
     hold = holds[which % len(holds)] if holds else None
     match kind:
         case "receive":
@@ -52,13 +67,25 @@ def step(session: Session, kind: str, grams: int, which: int) -> None:
                 session, firm, product, harvested_on=TODAY - timedelta(days=which), certificate_number=None,
                 made_g=grams, actor_id=None, now=NOW,
             )  # fmt: skip
-        case "reserve" | "reserve_aside":
-            place = occasion_id if kind == "reserve_aside" else None
-            actions.reserve(session, {product.id: grams}, occasion_id=place, expires_at=None, now=NOW)
+        case "reserve" | "reserve_aside" | "reserve_cadre":
+            actions.reserve(session, {product.id: grams}, supply(kind, occasion_id), expires_at=None, now=NOW)
+        case "aside":
+            until = NOW + timedelta(hours=1 + which)
+            asides.start(session, product, grams, until, channel=ChannelKind.CADRE, actor_id=None, now=NOW)
+        case "change_aside":
+            pool = session.scalars(select(Pool).where(Pool.code.is_not(None)).order_by(Pool.id.desc())).first()
+            if pool:
+                asides.change(session, pool, weight_g=grams, until=None, actor_id=None, now=NOW)
+        case "return_asides":
+            asides.return_due(session, now=NOW + timedelta(hours=which))
+        case "release_part" if hold:
+            lines = Reservation.line_hold_id == hold
+            left = session.scalar(select(func.sum(Reservation.held_g)).where(lines)) or 0
+            actions.release_part(session, {hold: min(grams, left)})
         case "release" if hold:
             actions.release(session, [hold, hold])
         case "pick" if hold:
-            left = session.execute(select(Reservation.held_g).where(Reservation.id == hold)).scalar_one()
+            left = session.scalar(select(func.sum(Reservation.held_g)).where(Reservation.line_hold_id == hold)) or 0
             actions.pick(session, {hold: min(grams, left)}, now=NOW, day=TODAY)
         case "set_aside":
             actions.set_aside(session, occasion_id, {product.id: grams}, now=NOW)
@@ -134,7 +161,7 @@ def test_lots_are_picked_by_oldest_harvest_and_expired_ones_never(world: World) 
         )
         for days in (20, 50)
     )  # fmt: skip
-    (hold,) = actions.reserve(session, {product.id: 30_000}, occasion_id=None, expires_at=None, now=NOW).values()
+    (hold,) = actions.reserve(session, {product.id: 30_000}, TO_ALL, expires_at=None, now=NOW).values()
     assert oldest.expires_on == date(2025, 7, 25)
     picked = actions.pick(session, {hold: 15_000}, now=NOW, day=TODAY)[hold]
     assert [(pick.lot_id, pick.weight_g) for pick in picked] == [(oldest.id, 10_000), (older.id, 5_000)]
@@ -144,7 +171,7 @@ def test_lots_are_picked_by_oldest_harvest_and_expired_ones_never(world: World) 
 def test_expiry_takes_what_is_free_and_leaves_what_is_held(world: World) -> None:
     session = db.session()
     product = product_by_sku(session, "PL001")
-    actions.reserve(session, {product.id: 70_000}, occasion_id=None, expires_at=None, now=NOW)
+    actions.reserve(session, {product.id: 70_000}, TO_ALL, expires_at=None, now=NOW)
     assert actions.retire_lots(session, day=date(2025, 9, 14), now=NOW) == 0
     assert actions.retire_lots(session, day=date(2025, 9, 15), now=NOW) == 30_000 + 100_000
     assert actions.retire_lots(session, day=date(2025, 9, 15), now=NOW) == 0

@@ -1,0 +1,51 @@
+"""From which pools an order is taken: those set aside for it, then what is open to all."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_
+
+from shop.channels.models import ChannelKind
+from shop.stock.models import Pool, PoolKind
+
+
+@dataclass(frozen=True)
+class Supply:
+    """The pools set aside for an occasion, those for a channel, and the open one; in this order.
+
+    `last`: the kind of the pool that must have what the others lack. A session's orders are taken from its own pool
+    alone: there it is SET_ASIDE.
+    """
+
+    occasion_id: int | None = None
+    channel: ChannelKind | None = None
+    last: PoolKind = PoolKind.OPEN
+
+    def values(self) -> dict[str, object]:
+        """What `REACHED` is asked with."""
+        return {
+            "from_occasion": self.occasion_id,
+            "from_channel": self.channel.value if self.channel else None,
+            "from_last": self.last.value,
+        }
+
+
+#: What everybody may take from.
+TO_ALL = Supply()
+
+#: Whether an order reaches a pool at `:now`; the same as `reached`.
+REACHED = """(
+    pools.kind IN ('set_aside', CAST(:from_last AS varchar))
+    AND (pools.kind = 'open' OR pools.occasion_id = CAST(:from_occasion AS bigint)
+         OR pools.channel_kind = CAST(:from_channel AS varchar))
+    AND pools.ended_at IS NULL AND (pools.until IS NULL OR pools.until > CAST(:now AS timestamptz)))"""
+
+
+def reached(supply: Supply, now: datetime) -> ColumnElement[bool]:
+    """Criterion: an order reaches the pool."""
+    ways = [Pool.kind == PoolKind.OPEN] if supply.last is PoolKind.OPEN else []
+    if supply.occasion_id is not None:
+        ways.append(Pool.occasion_id == supply.occasion_id)
+    if supply.channel is not None:
+        ways.append(Pool.channel_kind == supply.channel)
+    return and_(or_(*ways), Pool.ended_at.is_(None), or_(Pool.until.is_(None), Pool.until > now))
