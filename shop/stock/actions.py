@@ -212,7 +212,7 @@ def move(session: Session, source: int, target: int, weight_g: int, now: datetim
 
 
 #: The guard of every hold: all pools of a product together have what is asked, or none of it is taken; and each has its
-#: part in the row that is changed.
+#: part in the row that is changed: before a row is read again behind its lock, its CHECKs judge the one that was seen.
 ENOUGH = "shares.left_g >= shares.asked_g AND pools.available_g >= weight_g"
 
 #: What takes grams of a product for an order: the pools that it reaches in turn, as far as they have them, the last one
