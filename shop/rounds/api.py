@@ -62,11 +62,11 @@ def _shown(code: str) -> dict[str, Any]:
 
 
 @blueprint.route("/rounds", methods=["GET"])
-@allow(Role.BUYER, Role.OPERATOR)
+@allow(Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
 @blueprint.arguments(schemas.RoundFilter, location="query")
 @blueprint.response(200, schemas.RoundPage)
 def list_rounds(query: dict[str, Any]) -> dict[str, object]:
-    """团购列表 · Rounds of your unit, newest first; the county sees all of them, without names."""
+    """团购列表 · Rounds of your unit, or of your firm's goods, newest first, without names; the county sees all."""
     wanted = []
     before = cursor_key(query["cursor"])
     if before is not None:
@@ -114,7 +114,7 @@ def open_round(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/rounds/<string:code>", methods=["GET"])
-@allow(Role.BUYER, Role.OPERATOR)
+@allow(Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
 @blueprint.response(200, schemas.RoundOut)
 @documented(errors=[NotFoundError])
 def show_round(code: str) -> dict[str, Any]:

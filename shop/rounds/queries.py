@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from shop.access.actions import masked_phone
 from shop.access.guard import ALL, Actor, Owner, Role, scope
+from shop.catalog.models import Firm
 from shop.catalog.reference import Catalog, Rungs, reached
 from shop.channels.models import Partner
 from shop.channels.reference import selling
@@ -21,15 +22,20 @@ from shop.orders.states import STATE_ZH as ORDER_ZH
 from shop.rounds.models import EntryLine, HandOut, Round, RoundEntry, RoundProduct
 from shop.rounds.states import STATE_ZH
 
-#: Whose a round is: of the unit that buys. The county sees figures, never names.
-OWNERS: dict[Role, Owner] = {Role.OPERATOR: ALL, Role.BUYER: Partner.party_id}
+#: Whose a round is: of the unit that buys, and of the firm that sells. County and firm see figures, never names.
+OWNERS: dict[Role, Owner] = {Role.OPERATOR: ALL, Role.BUYER: Partner.party_id, Role.FIRM_STAFF: Firm.party_id}
 
 
 def rounds(
     session: Session, actor: Actor, *wanted: ColumnElement[bool], goods: Catalog, day: date, limit: int
 ) -> list[dict[str, Any]]:
-    """Up to `limit` rounds that `actor` sees, newest first, with totals and no names. Three statements."""
-    return _rounds(session, scope(actor, OWNERS), *wanted, goods=goods, day=day, limit=limit)
+    """Up to `limit` rounds that `actor` sees, newest first, with totals and no names. Three statements.
+
+    By which link colleagues join is not told to a firm.
+    """
+    found = _rounds(session, scope(actor, OWNERS), *wanted, goods=goods, day=day, limit=limit)
+    hidden = {} if actor.has(Role.BUYER, Role.OPERATOR) else {"join_code": None, "join_path": None}
+    return [row | hidden for row in found]
 
 
 def own_round(session: Session, actor: Actor, code: str, *, goods: Catalog, day: date) -> dict[str, Any]:
@@ -57,6 +63,7 @@ def _rounds(
     rows = session.execute(
         select(Round, Partner.code, Partner.name_zh, Order.number, Order.status, people)
         .join(Partner, Partner.id == Round.partner_id)
+        .join(Firm, Firm.id == Round.firm_id)
         .outerjoin(Order, Order.id == Round.order_id)
         .where(*wanted)
         .order_by(Round.id.desc())

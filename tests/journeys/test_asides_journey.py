@@ -138,6 +138,12 @@ def test_a_round_takes_what_is_set_aside_for_it_and_the_rest_goes_back_once_it_h
     there = leave_open(stage)
     opened = stage.post("unit", "/rounds", ROUND)
     cancelled = stage.post("unit", "/rounds", ROUND | {"title_zh": "另一团购（示例）"})
+    # The firm finds the rounds for its goods, not by which link colleagues join.
+    seen = stage.get("firm", "/rounds")["items"]
+    assert [(one["code"], one["join_code"], one["join_path"]) for one in seen] == [
+        (cancelled["code"], None, None), (opened["code"], None, None),
+    ]  # fmt: skip
+    assert stage.get("firm", f"/rounds/{opened['code']}")["products"] == opened["products"]
     for code in (opened["code"], cancelled["code"]):
         aside(stage, 10, round=code)
     of_units = aside(stage, 3, channel="unit")
