@@ -216,7 +216,7 @@ def postgres(
     command = [*way.prefix, str(binaries / "postgres"), "-D", str(cluster)]
     for name, value in options.items():
         command += ["-c", f"{name}={value}"]
-    ready = [str(binaries / "pg_isready"), "-q", "-h", str(sockets), "-U", "shop"]
+    ready = [str(binaries / "pg_isready"), "-q", "-h", str(sockets), "-U", "shop", "-d", "postgres"]
     child = _started(command, ready, log)
     try:
         if processes is not None:
