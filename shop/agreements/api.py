@@ -7,9 +7,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Response, current_app
 from flask_smorest import Blueprint
-from marshmallow import ValidationError
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own
@@ -30,7 +29,7 @@ from shop.channels.reference import selling
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, release, transaction
 from shop.kit.errors import DomainError, ForbiddenError, MoveRefusedError, NotFoundError
-from shop.kit.http import accepts_upload, also_as, documented, file_response, language, now
+from shop.kit.http import accepts_upload, also_as, documented, file_response, language, now, one_file
 from shop.kit.reference import current_version
 from shop.kit.scans import ENDINGS
 from shop.kit.schemas import PageQuery, cursor_key, page
@@ -48,15 +47,6 @@ MAX_LISTED = 500
 def _file_body(example: str) -> dict[str, Any]:
     schema = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
     return {"required": True, "content": {"multipart/form-data": {"schema": schema, "example": {"file": example}}}}
-
-
-def _one_file() -> bytes:
-    """The one file that was sent. Raises ValidationError."""
-    parts = [part for _, part in request.files.items(multi=True)]
-    if len(parts) != 1:
-        raise ValidationError({"file": ["Send exactly one file."]})
-    with parts[0].stream as opened:
-        return opened.read()
 
 
 @blueprint.route("/agreements", methods=["GET"])
@@ -184,7 +174,7 @@ def download_template() -> Response:
 @documented(errors=[NotFoundError, CodeTaken, errors.DraftRefused])
 def import_draft() -> dict[str, Any]:
     """导入协议表 · Draft an agreement from the filled workbook: the same draft as by the form, or no draft at all."""
-    filled = filled_in(_one_file())
+    filled = filled_in(one_file()[1])
     if filled.bad:
         raise _refused_draft(filled.bad)
     with transaction() as session:
@@ -349,7 +339,7 @@ def add_paper(query: dict[str, Any], code: str) -> AgreementPaper:
     """上传协议文件 · Add a paper to an agreement: PDF, JPEG or PNG; the same file again is the same paper."""
     with transaction() as session:
         agreement, hand = locked_agreement(code, *papers.READERS)
-        return papers.add_paper(session, agreement, papers.Sent(**query, data=_one_file()), by=hand)
+        return papers.add_paper(session, agreement, papers.Sent(**query, data=one_file()[1]), by=hand)
 
 
 @blueprint.route("/agreements/<string:code>/papers", methods=["GET"])
@@ -426,7 +416,7 @@ def quote(body: dict[str, Any]) -> dict[str, Any]:
 @documented(errors=[errors.QuotesRefused], answer={"new": 12, "unchanged": 3, "corrected": 1})
 def import_quotes() -> dict[str, int]:
     """导入行情 · Take a CSV or XLSX file of quotes: all of it or nothing; sent again it changes nothing."""
-    data = _one_file()
+    _, data = one_file()
     with transaction() as session:
         taken = take_in(session, QuoteFile(data), actor_id=current_actor().person_id, now=now())
         if taken.problems:

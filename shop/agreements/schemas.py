@@ -40,9 +40,11 @@ def once_within_the_term(data: dict[str, Any], *, last: date) -> None:
         return day is not None and not data["starts_on"] <= day <= last
 
     said = {"schedule": ["A single delivery must lie within the term."]}
-    lines = {place: said for place, line in enumerate(data.get("lines", ())) if wrong(line["schedule"])}
-    if wrong(data["schedule"]) or lines:
-        raise ValidationError((said if wrong(data["schedule"]) else {}) | ({"lines": lines} if lines else {}))
+    told: dict[str, Any] = dict(said) if wrong(data["schedule"]) else {}
+    if lines := {place: said for place, line in enumerate(data.get("lines", ())) if wrong(line["schedule"])}:
+        told["lines"] = lines
+    if told:
+        raise ValidationError(told)
 
 
 class PromiseAsked(StrictSchema):

@@ -184,6 +184,15 @@ def sent_file(name: str) -> bytes:
         return opened.read()
 
 
+def one_file() -> tuple[str, bytes]:
+    """Name and bytes of the one file that was sent, whatever its field is called. Raises ValidationError."""
+    parts = [part for _, part in request.files.items(multi=True)]
+    if len(parts) != 1:
+        raise ValidationError({"file": ["Send exactly one file."]})
+    with parts[0].stream as opened:
+        return parts[0].filename or "", opened.read()
+
+
 def documented(
     *, errors: Sequence[type[DomainError]] = (), example: object = None, answer: object = None
 ) -> Callable[[View], View]:

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import ValidationError
 
 from shop.access.guard import Role, allow, current_actor, reference_version
 from shop.catalog.actions import product_by_sku
@@ -14,7 +13,7 @@ from shop.channels.reference import selling
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
 from shop.kit.errors import NotFoundError
-from shop.kit.http import AS_FILES, accepts_upload, asks_for_file, documented, file_response, language, now
+from shop.kit.http import AS_FILES, accepts_upload, asks_for_file, documented, file_response, language, now, one_file
 from shop.kit.schemas import cursor_key, page
 from shop.kit.tables import XLSX_TYPE, Cell, Sheet, write_csv, write_xlsx, yuan_cell
 from shop.marketplaces import actions, errors, queries, reconciling, schemas
@@ -120,7 +119,7 @@ def import_file(query: dict[str, Any], code: str) -> dict[str, object]:
     """导入平台文件 · Take a file of orders, refunds or payouts: all of it or nothing; sent again it changes nothing."""
     with transaction() as session:
         shop = actions.shop_by_code(session, code, lock=True)
-        file, data = _one_file()
+        file, data = one_file()
         kind: FactKind = query["kind"]
         told, version = FileConnector(profile_of(shop.profile), file, data).tell(kind, now=now()), reference_version()
         taken = bring(
@@ -144,14 +143,6 @@ def list_imports(query: dict[str, Any], code: str) -> dict[str, object]:
         session, actions.shop_by_code(session, code), limit=query["limit"] + 1, before_id=cursor_key(query["cursor"])
     )
     return page(rows, query["limit"], lambda row: row["id"])
-
-
-def _one_file() -> tuple[str, bytes]:
-    parts = [part for _, part in request.files.items(multi=True)]
-    if len(parts) != 1:
-        raise ValidationError({"file": ["Send exactly one file."]})
-    with parts[0].stream as opened:
-        return parts[0].filename or "", opened.read()
 
 
 def _listed(problems: tuple[Problem, ...]) -> list[dict[str, object]]:

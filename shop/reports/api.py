@@ -447,6 +447,11 @@ def show_file(code: str) -> dict[str, Any]:
 @documented(errors=[NotFoundError, errors.FileNotReady])
 def fetch_file(code: str) -> Response:
     """取报表文件 · The file, for who asked for it, while he may still see all that is in it."""
+    return made_file(code)
+
+
+def made_file(code: str) -> Response:
+    """The file of an export. Raises NotFoundError, FileNotReady."""
     one, body = exports.fetched(db.session(), current_actor(), code, now=now())
     kind, title = exports.TYPES[one.file], one.title
     release()

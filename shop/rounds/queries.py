@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select, true
 from sqlalchemy.orm import Session
 
 from shop.access.actions import masked_phone
@@ -22,8 +22,10 @@ from shop.orders.states import STATE_ZH as ORDER_ZH
 from shop.rounds.models import EntryLine, HandOut, Round, RoundEntry, RoundProduct
 from shop.rounds.states import STATE_ZH
 
-#: Whose a round is: of the unit that buys, and of the firm that sells. County and firm see figures, never names.
-OWNERS: dict[Role, Owner] = {Role.OPERATOR: ALL, Role.BUYER: Partner.party_id, Role.FIRM_STAFF: Firm.party_id}
+#: Who is told the link of a round, by which colleagues join: the unit that buys. The county sees all of them.
+ORGANISERS: dict[Role, Owner] = {Role.OPERATOR: ALL, Role.BUYER: Partner.party_id}
+#: Whose a round is: also the firm's that sells. County and firm see figures, never names.
+OWNERS: dict[Role, Owner] = {**ORGANISERS, Role.FIRM_STAFF: Firm.party_id}
 
 
 def rounds(
@@ -31,11 +33,10 @@ def rounds(
 ) -> list[dict[str, Any]]:
     """Up to `limit` rounds that `actor` sees, newest first, with totals and no names. Three statements.
 
-    By which link colleagues join is not told to a firm.
+    By which link colleagues join is not told to the firm.
     """
-    found = _rounds(session, scope(actor, OWNERS), *wanted, goods=goods, day=day, limit=limit)
-    hidden = {} if actor.has(Role.BUYER, Role.OPERATOR) else {"join_code": None, "join_path": None}
-    return [row | hidden for row in found]
+    told = scope(actor, ORGANISERS)
+    return _rounds(session, scope(actor, OWNERS), *wanted, told=told, goods=goods, day=day, limit=limit)
 
 
 def own_round(session: Session, actor: Actor, code: str, *, goods: Catalog, day: date) -> dict[str, Any]:
@@ -48,20 +49,20 @@ def own_round(session: Session, actor: Actor, code: str, *, goods: Catalog, day:
 
 def round_of_link(session: Session, join_code: str, *, goods: Catalog, day: date) -> dict[str, Any]:
     """What whoever has the link sees of the round. Raises NotFoundError."""
-    found = _rounds(session, Round.join_code == join_code, goods=goods, day=day, limit=1)
+    found = _rounds(session, Round.join_code == join_code, told=true(), goods=goods, day=day, limit=1)
     if not found:
         raise NotFoundError(what=join_code)
     return found[0]
 
 
 def _rounds(
-    session: Session, *wanted: ColumnElement[bool], goods: Catalog, day: date, limit: int
+    session: Session, *wanted: ColumnElement[bool], told: ColumnElement[bool], goods: Catalog, day: date, limit: int
 ) -> list[dict[str, Any]]:
     people = (
         select(func.count()).select_from(RoundEntry).where(RoundEntry.round_id == Round.id).correlate(Round)
     ).scalar_subquery()
     rows = session.execute(
-        select(Round, Partner.code, Partner.name_zh, Order.number, Order.status, people)
+        select(Round, Partner.code, Partner.name_zh, Order.number, Order.status, people, case((told, Round.join_code)))
         .join(Partner, Partner.id == Round.partner_id)
         .join(Firm, Firm.id == Round.firm_id)
         .outerjoin(Order, Order.id == Round.order_id)
@@ -84,8 +85,8 @@ def _rounds(
             "contact_name_zh": round_.contact_name_zh,
             "opened_at": round_.opened_at,
             "closes_at": round_.closes_at,
-            "join_code": round_.join_code,
-            "join_path": f"/r/{round_.join_code}",
+            "join_code": link,
+            "join_path": link and f"/r/{link}",
             "people": joined,
             "products": products[round_.id],
             "amount_fen": sum(product["amount_fen"] for product in products[round_.id]),
@@ -93,7 +94,7 @@ def _rounds(
             "order_status_zh": ORDER_ZH[status] if status else None,
             "refusal": round_.refusal,
         }
-        for round_, partner, partner_name, number, status, joined in rows
+        for round_, partner, partner_name, number, status, joined, link in rows
     ]
 
 

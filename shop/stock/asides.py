@@ -52,10 +52,10 @@ def start(
         same = (Pool.occasion_id.is_not_distinct_from(occasion_id), Pool.channel_kind.is_not_distinct_from(channel))
         standing = session.scalar(select(Pool.code).where(*named, *same, Pool.ended_at.is_(None)))
         raise SetAsideStands(sku=product.sku, aside=standing)
-    pool = _locked(session, [made])[made]
-    move(session, _open_id(session, pool), pool.id, weight_g, now)
-    _record(session, pool, "set_aside", actor_id, now)
-    return pool
+    pools, opens = _locked(session, [made])
+    move(session, opens[product.id], made, weight_g, now)
+    _record(session, pools[made], "set_aside", actor_id, now)
+    return pools[made]
 
 
 def _must_lie_ahead(until: datetime, now: datetime) -> None:
@@ -71,7 +71,8 @@ def change(
     Locks the pool and the open one by rising id. Raises SetAsideIsOver, SetAsideUntil, SetAsideInUse for less than
     orders hold or took, NotEnoughStock; then nothing is changed.
     """
-    pool = _locked(session, [pool.id])[pool.id]
+    pools, opens = _locked(session, [pool.id])
+    pool, open_id = pools[pool.id], opens[pool.product_id]
     if pool.ended_at is not None or _until(pool) <= now:
         raise SetAsideIsOver(aside=pool.code)
     if until is not None:
@@ -81,9 +82,9 @@ def change(
     if -more_g > pool.available_g:
         raise SetAsideInUse(aside=pool.code, least_g=pool.reserved_g + pool.sold_g, asked_g=weight_g)
     if more_g > 0:
-        move(session, _open_id(session, pool), pool.id, more_g, now)
+        move(session, open_id, pool.id, more_g, now)
     elif more_g < 0:
-        move(session, pool.id, _open_id(session, pool), -more_g, now)
+        move(session, pool.id, open_id, -more_g, now)
     _record(session, pool, "change", actor_id, now)
 
 
@@ -108,13 +109,13 @@ def end_for(session: Session, occasion_ids: Collection[int], *, now: datetime) -
 def _end_all(session: Session, which: ColumnElement[bool], actor_id: int | None, now: datetime) -> int:
     to_do = or_(Pool.ended_at.is_(None), Pool.available_g > 0)
     over = select(Pool.id).where(which, Pool.until.is_not(None), to_do)
-    pools = _locked(session, session.scalars(over).all())
+    pools, opens = _locked(session, session.scalars(over).all())
     back = 0
     for pool_id in session.scalars(over.where(Pool.id.in_(pools))).all():  # asked again: somebody may have prolonged it
         pool = pools[pool_id]
         left_g = pool.available_g
         if left_g:
-            move(session, pool.id, _open_id(session, pool), left_g, now)
+            move(session, pool.id, opens[pool.product_id], left_g, now)
         event = "end" if pool.ended_at is None else "return"
         pool.ended_at = pool.ended_at or now
         _record(session, pool, event, actor_id, now, back_g=left_g)
@@ -122,8 +123,8 @@ def _end_all(session: Session, which: ColumnElement[bool], actor_id: int | None,
     return back
 
 
-def _locked(session: Session, ids: Collection[int]) -> dict[int, Pool]:
-    """These pools by id, locked by rising id with the open ones of their products, and read again."""
+def _locked(session: Session, ids: Collection[int]) -> tuple[dict[int, Pool], dict[int, int]]:
+    """These pools by id and the ids of the open ones by product, all locked by rising id and read again."""
     of_them = select(Pool.product_id).where(Pool.id.in_(ids))
     rows = session.scalars(
         select(Pool)
@@ -132,11 +133,8 @@ def _locked(session: Session, ids: Collection[int]) -> dict[int, Pool]:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
-    return {pool.id: pool for pool in rows if pool.id in ids}
-
-
-def _open_id(session: Session, pool: Pool) -> int:
-    return open_pool(session, pool.product_id)
+    opens = {pool.product_id: pool.id for pool in rows if pool.kind is PoolKind.OPEN}
+    return {pool.id: pool for pool in rows if pool.id in ids}, opens
 
 
 def _until(pool: Pool) -> datetime:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import TextClause, text
 
 from shop.channels.models import ChannelKind
-from shop.stock.models import Pool, PoolKind
+from shop.stock.models import PoolKind
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Supply:
 #: What everybody may take from.
 TO_ALL = Supply()
 
-#: Whether an order reaches a pool at `:now`; the same as `reached`.
+#: Whether an order reaches a row of `pools` at `:now`.
 REACHED = """(
     pools.kind IN ('set_aside', CAST(:from_last AS varchar))
     AND (pools.kind = 'open' OR pools.occasion_id = CAST(:from_occasion AS bigint)
@@ -41,11 +41,6 @@ REACHED = """(
     AND pools.ended_at IS NULL AND (pools.until IS NULL OR pools.until > CAST(:now AS timestamptz)))"""
 
 
-def reached(supply: Supply, now: datetime) -> ColumnElement[bool]:
-    """Criterion: an order reaches the pool."""
-    ways = [Pool.kind == PoolKind.OPEN] if supply.last is PoolKind.OPEN else []
-    if supply.occasion_id is not None:
-        ways.append(Pool.occasion_id == supply.occasion_id)
-    if supply.channel is not None:
-        ways.append(Pool.channel_kind == supply.channel)
-    return and_(or_(*ways), Pool.ended_at.is_(None), or_(Pool.until.is_(None), Pool.until > now))
+def reached(supply: Supply, now: datetime) -> TextClause:
+    """Criterion on `Pool`: an order reaches it."""
+    return text(REACHED).bindparams(now=now, **supply.values())

@@ -25,6 +25,7 @@ from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE
 from shop.places.queries import place_names
 from shop.reports import exports, schemas
 from shop.reports.agreement_report import AgreementsBy, agreements_report
+from shop.reports.api import made_file
 from shop.reports.area import READERS, sees_households
 from shop.reports.columns import Column, written
 from shop.reports.explain import Measure, explain_income
@@ -269,10 +270,7 @@ def export(code: str) -> AnyResponse:
 @page_for(*READERS)
 def export_file(code: str) -> AnyResponse:
     """取文件 · The file, for who asked for it."""
-    one, body = exports.fetched(db.session(), current_actor(), code, now=now())
-    kind, title = exports.TYPES[one.file], one.title
-    release()
-    return file_response(body, kind, title)
+    return made_file(code)
 
 
 def _agreement_link(query: dict[str, Any], day: date) -> Link:

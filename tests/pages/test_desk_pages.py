@@ -6,7 +6,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from shop.access.models import PartyKind, Role
 from shop.kit.tables import XLSX_TYPE, read_table
+from tests.factories.access import headers_of, person
 from tests.factories.world import World, build
 
 PAGES = ["/desk/rounds", "/desk/rounds/T01/distribution", "/desk/rounds/T01/distribution.xlsx",
@@ -50,6 +52,21 @@ def test_the_list_of_rounds_shows_the_link_to_pass_on_and_only_our_own(world: Wo
     assert "http://localhost/r/jn2" in text
     assert "团购1（示例）" in text
     assert "团购2" not in text
+
+
+def test_who_buys_for_one_unit_and_sells_to_another_learns_neither_its_link_nor_its_names(world: World) -> None:
+    other, firm = world.b.parties[PartyKind.BUYER], world.a.parties[PartyKind.FIRM]
+    both = headers_of(world.app, person(world.app, (Role.BUYER, other), (Role.FIRM_STAFF, firm)))
+    http = world.app.test_client()
+    seen = http.get("/api/v1/rounds", headers=both).get_json()["items"]
+    assert [(one["code"], one["join_code"]) for one in seen] == [("T02", world.b.things["join"]), ("T01", None)]
+    assert http.get("/api/v1/rounds/T01", headers=both).get_json()["join_path"] is None
+    for path in ("/api/v1/rounds/T01/distribution", "/api/v1/rounds/T01/distribution.xlsx"):
+        assert http.get(path, headers=both).status_code == 404
+    http.set_cookie("signed_in", both["Authorization"].removeprefix("Bearer "))
+    assert http.get("/desk/rounds/T01/distribution").status_code == 404
+    text = http.get("/desk/rounds").text
+    assert ("团购2（示例）" in text, "团购1" in text) == (True, False)
 
 
 def test_the_distribution_list_prints_people_boxes_and_a_place_to_sign(world: World) -> None:
