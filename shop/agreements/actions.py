@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from shop.agreements.errors import (
     AgreementNotRunning,
     BelowMinimum,
+    DueDayPast,
     NotFoundError,
     NotScheduled,
     OutsideTerm,
@@ -60,13 +61,12 @@ def call_off(
 
     `schedule_day`: what the schedule asks for on that day, brought forward, moved or reduced; the schedule does not
     call it again. Locks the agreement, so that parallel calls add up. Raises NotFoundError, AgreementNotRunning,
-    OutsideTerm, ProductNotPromised, PromiseExceeded, NotScheduled, BelowMinimum; then nothing is changed.
+    OutsideTerm, DueDayPast, ProductNotPromised, PromiseExceeded, NotScheduled, BelowMinimum; then nothing is changed.
     """
     agreement = agreement_by_code(session, agreement_code, lock=True)
     if not AGREEMENT_LIFE.allows(agreement.status, "call_off"):
         raise AgreementNotRunning(agreement=agreement.code)
-    if not agreement.starts_on <= due_on <= agreement.ends_on:
-        raise OutsideTerm(day=str(due_on), agreement=agreement.code)
+    _can_come(agreement, due_on, now)
     line = session.scalar(
         select(AgreementLine).where(AgreementLine.agreement_id == agreement.id, AgreementLine.product_id == product.id)
     )
@@ -87,6 +87,14 @@ def call_off(
     if agreement.status is not AgreementStatus.EXECUTING:
         advance(session, agreement, AGREEMENT_LIFE, "call_off", person_id=actor_id, now=now)
     return call
+
+
+def _can_come(agreement: Agreement, due_on: date, now: datetime) -> None:
+    """Goods can come on that day: else who calls would put the firm behind at once. Raises OutsideTerm, DueDayPast."""
+    if not agreement.starts_on <= due_on <= agreement.ends_on:
+        raise OutsideTerm(day=str(due_on), agreement=agreement.code)
+    if due_on < beijing_day(now):
+        raise DueDayPast(day=str(due_on))
 
 
 def _within_schedule(
@@ -120,8 +128,8 @@ def change_call_off(
 ) -> CallOff:
     """Move a call-off that the firm has not confirmed to another day of the term, or reduce it; priced for its new day.
 
-    Locks the agreement, then the call-off. Raises MoveRefusedError, AgreementNotRunning, OutsideTerm, PromiseExceeded
-    for more than was called, BelowMinimum.
+    Locks the agreement, then the call-off. Raises MoveRefusedError, AgreementNotRunning, OutsideTerm, DueDayPast,
+    PromiseExceeded for more than was called, BelowMinimum.
     """
     found = session.execute(select(CallOff.agreement_id).where(CallOff.id == call_off_id)).scalar_one()
     agreement = session.execute(select(Agreement).where(Agreement.id == found).with_for_update()).scalar_one()
@@ -129,8 +137,7 @@ def change_call_off(
     line = session.get_one(AgreementLine, call.line_id)
     if not AGREEMENT_LIFE.allows(agreement.status, "call_off"):
         raise AgreementNotRunning(agreement=agreement.code)
-    if not max(agreement.starts_on, beijing_day(now)) <= due_on <= agreement.ends_on:
-        raise OutsideTerm(day=str(due_on), agreement=agreement.code)
+    _can_come(agreement, due_on, now)
     if weight_g > call.weight_g:
         raise PromiseExceeded(agreement=agreement.code, left_g=call.weight_g, asked_g=weight_g)
     if call.schedule_day is not None:

@@ -390,7 +390,7 @@ def show_agreement(code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.QuoteAsked)
 @blueprint.response(201, schemas.QuoteOut)
 @documented(
-    errors=[NotFoundError, errors.QuoteExists, errors.QuoteMissing],
+    errors=[NotFoundError, errors.QuoteAhead, errors.QuoteExists, errors.QuoteMissing],
     example={
         "sku": "PL001", "quoted_on": "2025-07-15", "source": "农业农村部行情（示例）",
         "market": "运城果品批发市场（示例）", "grade": "一级", "per": "斤", "price_fen": 280,

@@ -9,6 +9,7 @@ __all__ = [
     "BelowMinimum",
     "DocumentNotCurrent",
     "DraftRefused",
+    "DueDayPast",
     "NoProof",
     "NoSuchNotice",
     "NotABulkBuyer",
@@ -21,6 +22,7 @@ __all__ = [
     "PaperRefused",
     "ProductNotPromised",
     "PromiseExceeded",
+    "QuoteAhead",
     "QuoteExists",
     "QuoteMissing",
     "QuotesRefused",
@@ -46,6 +48,15 @@ class OutsideTerm(DomainError):
     en = "{day} is outside the term of {agreement}."
 
 
+class DueDayPast(DomainError):
+    """Nothing is called for a day that is past: it could not come any more."""
+
+    code = "due-day-past"
+    title_zh, title_en = "交货日已过", "Day of delivery is past"
+    zh = "{day} 已经过去，要货只能在今天或以后交货。"
+    en = "{day} is past; goods are called for today or later."
+
+
 class ProductNotPromised(DomainError):
     """The agreement does not promise this product."""
 
@@ -62,6 +73,16 @@ class PromiseExceeded(DomainError):
     title_zh, title_en = "超出协议数量", "Promise exceeded"
     zh = "协议 {agreement} 还可要货 {left_g} 克，要求 {asked_g} 克；超出须先签补充协议。"
     en = "Agreement {agreement} has {left_g} g left, {asked_g} g were asked; amend it first."
+
+
+class QuoteAhead(DomainError):
+    """Nobody knows yet what a market will quote."""
+
+    code = "quote-ahead"
+    status = 422
+    title_zh, title_en = "行情日期未到", "Quote of a day to come"
+    zh = "{day} 还没有到，不能登记那天的行情。"
+    en = "{day} is still to come: no market has quoted it yet."
 
 
 class QuoteExists(DomainError):

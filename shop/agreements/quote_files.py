@@ -19,6 +19,7 @@ from shop.agreements.models import MarketQuote
 from shop.agreements.quotes import QuoteUnit, per_kg
 from shop.catalog.models import Product
 from shop.farmers.models import Grade
+from shop.kit.clock import beijing_day
 from shop.kit.schemas import MAX_FEN
 from shop.kit.tables import TableRefused, read_table
 
@@ -139,7 +140,8 @@ def take_in(session: Session, connector: QuoteConnector, *, actor_id: int | None
     """Record what a connector tells, in three statements. A later row of the same file for the same day corrects it."""
     told, problems = connector.tell()
     products = _products(session, told)
-    problems = [*problems, *(wrong for quote in told if (wrong := _unknown(quote, products)))]
+    today = beijing_day(now)
+    problems = [*problems, *(wrong for quote in told if (wrong := _unknown(quote, products) or _ahead(quote, today)))]
     if problems:
         return TakenIn(problems=tuple(sorted(problems)))
     result = TakenIn()
@@ -197,6 +199,10 @@ def _unknown(quote: Told, products: dict[str, int]) -> Problem | None:
 def _unwanted(quote: Told, sources: Sequence[str], today: date) -> Problem | None:
     if sources and quote.source not in sources:
         return Problem(quote.line, f"来源 {quote.source} 不在设置之内", f"{quote.source} is not a source that is set")
+    return _ahead(quote, today)
+
+
+def _ahead(quote: Told, today: date) -> Problem | None:
     if quote.quoted_on > today:
         return Problem(quote.line, f"{quote.quoted_on} 还没有到", f"{quote.quoted_on} is still to come")
     return None

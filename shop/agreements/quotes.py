@@ -11,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shop.agreements.errors import QuoteExists, QuoteMissing
+from shop.agreements.errors import QuoteAhead, QuoteExists, QuoteMissing
 from shop.agreements.models import AgreementLine, MarketQuote
 from shop.agreements.pricing import QUOTE_LIFE, Quote, day_price
 from shop.farmers.models import Grade
+from shop.kit.clock import beijing_day
 from shop.kit.money import divide_half_up
 
 
@@ -54,9 +55,11 @@ def record_quote(
 ) -> MarketQuote:
     """Record a quote, or with a reason its correction.
 
-    Raises QuoteExists for a second quote of the same source, market, grade and day without a reason; QuoteMissing for a
-    correction of nothing. Of two at once one is refused by the unique constraint.
+    Raises QuoteAhead for a day to come; QuoteExists for a second quote of the same source, market, grade and day that
+    has no reason; QuoteMissing for a correction of nothing. Of two at once one is refused by the unique constraint.
     """
+    if said.quoted_on > beijing_day(now):
+        raise QuoteAhead(day=str(said.quoted_on))
     same = {name: getattr(said, name) for name in ("product_id", "quoted_on", "source", "market", "grade")}
     before = session.scalar(
         select(MarketQuote.position).filter_by(**same).order_by(MarketQuote.position.desc()).limit(1)

@@ -145,8 +145,9 @@ def enter(body: dict[str, Any], code: str) -> Response:
 @blueprint.alt_response(201, schema=schemas.PlacedOut, success=True)
 @documented(
     errors=[
-        agreement_errors.AgreementNotRunning, agreement_errors.OutsideTerm, agreement_errors.ProductNotPromised,
-        agreement_errors.PromiseExceeded, agreement_errors.NotScheduled, agreement_errors.BelowMinimum, *PLACING,
+        agreement_errors.AgreementNotRunning, agreement_errors.OutsideTerm, agreement_errors.DueDayPast,
+        agreement_errors.ProductNotPromised, agreement_errors.PromiseExceeded, agreement_errors.NotScheduled,
+        agreement_errors.BelowMinimum, *PLACING,
     ],
     example={"sku": "PL001", "weight_g": 100_000, "due_on": "2025-07-17"},
 )  # fmt: skip
@@ -222,7 +223,8 @@ def _locked(number: str, *roles: Role) -> Order:
 @documented(
     errors=[
         NotFoundError, MoveRefusedError, errors.NotACallOff, agreement_errors.AgreementNotRunning,
-        agreement_errors.OutsideTerm, agreement_errors.PromiseExceeded, agreement_errors.BelowMinimum,
+        agreement_errors.OutsideTerm, agreement_errors.DueDayPast, agreement_errors.PromiseExceeded,
+        agreement_errors.BelowMinimum,
     ],
     example={"due_on": "2025-07-21", "weight_g": 80_000},
 )  # fmt: skip

@@ -9,6 +9,7 @@ from shop.agreements.actions import DueCall, call_scheduled, due_calls
 from shop.catalog.actions import product_by_sku
 from shop.catalog.reference import Catalog, catalog
 from shop.channels.reference import Selling, selling
+from shop.kit.clock import beijing_day
 from shop.kit.errors import DomainError
 from shop.kit.reference import current_version
 from shop.orders.place import Called, place_call_off
@@ -28,13 +29,15 @@ def place_due(session: Session, day: date, *, now: datetime) -> Scheduled:
     Each line has a savepoint of its own, so one that is refused (not for sale, a paper expired) stops no other; it is
     named in the result and tried again on each day after, while the agreement runs.
     """
+    # Made up for after midnight, what was meant for yesterday comes today at the earliest.
+    comes_on = max(day, beijing_day(now))
     version = current_version(session)
     goods, channels = catalog(session, version), selling(session, version)
     result = Scheduled()
     for due in due_calls(session, day):
         try:
             with session.begin_nested():
-                result.placed += _place(session, due, day, goods, channels, now)
+                result.placed += _place(session, due, comes_on, goods, channels, now)
         except DomainError as refusal:
             result.refused.append((due.agreement_code, refusal.code))
     return result

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from threading import Barrier
 
 import pytest
@@ -15,6 +15,7 @@ from shop.agreements import actions, signing
 from shop.agreements.errors import (
     AgreementNotRunning,
     BelowMinimum,
+    DueDayPast,
     NotScheduled,
     OutsideTerm,
     ProductNotPromised,
@@ -42,8 +43,10 @@ def world(committed: Flask) -> World:
     return build(committed)
 
 
-def call(session: Session, weight_g: int, due_on: date = TODAY, code: str = "A01", sku: str = "PL001") -> CallOff:
-    return actions.call_off(session, code, product_by_sku(session, sku), weight_g, due_on, actor_id=None, now=NOW)
+def call(
+    session: Session, weight_g: int, due_on: date = TODAY, code: str = "A01", sku: str = "PL001", now: datetime = NOW
+) -> CallOff:
+    return actions.call_off(session, code, product_by_sku(session, sku), weight_g, due_on, actor_id=None, now=now)
 
 
 def refused(world: World, error: type[DomainError], *args: object, **kwargs: object) -> DomainError:
@@ -116,7 +119,11 @@ def test_t35_before_the_first_and_after_the_last_day_is_refused(world: World, da
 @pytest.mark.parametrize("day", [date(2025, 7, 1), date(2025, 12, 1)])
 def test_t35_the_first_and_the_last_day_belong_to_the_term(world: World, day: date) -> None:
     with transaction() as session:
-        assert call(session, 1_000, day).due_on == day
+        assert call(session, 1_000, day, now=at_beijing(day, 23)).due_on == day
+
+
+def test_nothing_is_called_for_a_day_that_is_past_so_that_the_firm_is_not_behind_at_once(world: World) -> None:
+    refused(world, DueDayPast, 1_000, TODAY - timedelta(days=1))
 
 
 def test_t35_a_terminated_agreement_is_not_called_off(world: World) -> None:

@@ -63,6 +63,14 @@ def test_a_second_quote_of_a_day_is_a_correction_with_a_reason_that_counts_from_
     ]  # fmt: skip
 
 
+def test_no_market_has_quoted_a_day_to_come(world: World) -> None:
+    before = contents(world.app)
+    said = SAID | {"quoted_on": str(TODAY + timedelta(days=1))}
+    answer = world.app.test_client().post(URL, json=said, headers=world.headers["operator"])
+    assert (answer.status_code, answer.get_json()["type"].rpartition("#")[2]) == (422, "quote-ahead")
+    assert contents(world.app) == before
+
+
 def test_what_was_never_quoted_is_not_corrected(world: World) -> None:
     said = Quoted(product_by_sku(db.session(), "PL001").id, TODAY, "甲（示例）", "运城（示例）", 600)
     db.session.rollback()
@@ -150,6 +158,7 @@ def test_a_file_of_quotes_is_taken_once_and_a_changed_price_is_a_correction(
         ("3.20", "0", [2]),
         ("3.20", "-1", [2]),
         ("2025-07-15", "15.7.2025", [2]),
+        ("2025-07-15", "2025-07-16", [2]),
         ("斤", "两", [2]),
         ("甲（示例）,运城（示例）,一级", ",运城（示例）,一级", [2]),
         (HEAD, HEAD[:-1], [1]),

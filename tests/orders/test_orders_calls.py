@@ -196,6 +196,12 @@ def test_a_scheduler_that_was_away_for_six_weeks_orders_each_missed_day_once(wor
     assert called_days() == [(TODAY, TODAY, 1), *missed]
 
 
+def test_a_day_that_is_made_up_for_after_midnight_comes_on_the_new_day(world: World, clock: WalkingClock) -> None:
+    clock.put(at_beijing(TODAY + timedelta(days=8), 2))
+    assert run_schedule(clock) == Done(1)
+    assert called_days()[-1] == (TODAY + timedelta(days=7), TODAY + timedelta(days=8), 1)
+
+
 def test_a_clock_that_jumps_ahead_and_back_orders_no_day_twice(world: World, clock: WalkingClock) -> None:
     for days in (21, 0, 1, 14, 22, 3, 28):
         clock.put(at_beijing(TODAY + timedelta(days=days), 7))

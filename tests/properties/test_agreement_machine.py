@@ -21,7 +21,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shop.agreements import actions
-from shop.agreements.errors import AmendmentRefused, BelowMinimum, NotScheduled, OutsideTerm, PromiseExceeded
+from shop.agreements.errors import (
+    AmendmentRefused,
+    BelowMinimum,
+    DueDayPast,
+    NotScheduled,
+    OutsideTerm,
+    PromiseExceeded,
+)
 from shop.agreements.models import Agreement, AgreementLine, CallOff, CallOffStatus, DueWeight
 from shop.agreements.terms import LineTerms
 from shop.catalog.actions import product_by_sku
@@ -169,6 +176,8 @@ class Promises(RuleBasedStateMachine):
         day = self.today + timedelta(days=ahead)
         if not TODAY <= day <= LAST:
             self.refused(OutsideTerm, self.call, sku, grams, day, None)
+        elif day < self.today:
+            self.refused(DueDayPast, self.call, sku, grams, day, None)
         elif grams > self.left(sku):
             self.refused(PromiseExceeded, self.call, sku, grams, day, None)
         else:
@@ -241,8 +250,10 @@ class Promises(RuleBasedStateMachine):
         known = sorted(self.calls)[which % len(self.calls)]
         call = self.calls[known]
         grams, day = max(call.grams * part // 10, 1), self.today + timedelta(days=ahead)
-        if not self.today <= day <= LAST:
+        if not TODAY <= day <= LAST:
             why: type[DomainError] | None = OutsideTerm
+        elif day < self.today:
+            why = DueDayPast
         elif grams > call.grams:
             why = PromiseExceeded
         elif call.schedule_day is not None and grams < min(LEAST_G, call.grams):
