@@ -240,12 +240,15 @@ class CouponWouldNotHold(DomainError):
 
 
 class AcceptanceDoesNotFit(DomainError):
-    """Accepted and refused weights are not what was dispatched, or a refusal has no reason."""
+    """Accepted and refused weights are not what was dispatched, grades do not add up, or a refusal has no reason."""
 
     code = "acceptance-does-not-fit"
     title_zh, title_en = "验收数量不符", "Acceptance does not fit"
-    zh = "{sku} 发货 {dispatched_g} 克，验收 {accepted_g} 克，拒收须写明原因。"
-    en = "{sku}: {dispatched_g} g were dispatched, {accepted_g} g accepted; what is refused needs a reason."
+    zh = "{sku} 发货 {dispatched_g} 克，验收 {accepted_g} 克；各等级之和须等于验收重量，拒收须写明原因。"
+    en = (
+        "{sku}: {dispatched_g} g were dispatched, {accepted_g} g accepted; grades must add up to what is accepted, and"
+        " what is refused needs a reason."
+    )
 
 
 class NothingAccepted(DomainError):

@@ -27,8 +27,10 @@ from shop.income.models import (
     SurplusPlan,
     SurplusShare,
 )
-from shop.orders.models import Order, OrderLine
+from shop.orders.models import AcceptanceCorrection, AttributionChange, Order, OrderLine
+from shop.payments.models import Refund
 from shop.reports.income_report import IncomeBy, Months, grouped, key_of, only_managers, records_of, within
+from shop.settlement.models import Settlement
 from shop.stock.models import Lot
 
 
@@ -148,15 +150,20 @@ def entries_with_sources(actor: Actor, months: Months) -> Any:
 
 
 def _reached(actor: Actor, months: Months) -> Any:
-    """Sales that reached households, with order and lot."""
+    """Sales that reached households, with order and lot; why, where they were taken back or written anew."""
     query = select(
         SalesReach.id, SalesReach.month, Order.placed_on.label("day"), Household.code.label("household"),
         Firm.code.label("firm"), Product.sku, SalesReach.weight_g, SalesReach.amount_fen,
         literal("order_lines").label("source"), Order.number.label("source_code"), Lot.code.label("lot"),
         Channel.kind.label("channel"),
+        func.coalesce(AcceptanceCorrection.reason, AttributionChange.reason, Refund.reason).label("corrected_because"),
     )  # fmt: skip
     return (
         within(query, actor, SalesReach, months)
+        .join(Settlement, Settlement.id == SalesReach.settlement_id)
+        .outerjoin(AcceptanceCorrection, AcceptanceCorrection.id == Settlement.acceptance_id)
+        .outerjoin(AttributionChange, AttributionChange.id == Settlement.correction_id)
+        .outerjoin(Refund, Refund.id == Settlement.refund_id)
         .join(OrderLine, OrderLine.id == SalesReach.order_line_id)
         .join(Order, Order.id == OrderLine.order_id)
         .join(Lot, Lot.id == SalesReach.lot_id)

@@ -163,7 +163,7 @@ def why() -> str:
     if query["measure"] is Measure.COST:
         columns = [column for column in columns if column.unit != "g"]
     elif query["measure"] is Measure.SALES_REACHED:
-        columns[5:5] = [Column("批次", "lot"), Column("渠道", "channel_zh")]
+        columns[5:5] = [Column("批次", "lot"), Column("渠道", "channel_zh"), Column("更正原因", "corrected_because")]
     else:
         columns[5:5] = [Column("类别", "category_zh"), Column("更正原因", "corrected_because")]
     return _page(

@@ -222,6 +222,15 @@ def test_a_wrong_acceptance_is_reversed_in_a_later_month_and_the_closed_one_stay
         assert stage.get(side, f"/orders/{number}/acceptance-corrections")["items"] == [told]
     assert statements(stage, "2025-07") == july
     assert reached(stage, "2025-08") == (92_000 - 100_000, owed - 50_000)
+    whys = {
+        month: {
+            (row["source_code"], row["corrected_because"]): row["amount_fen"] > 0
+            for row in stage.get("operator", f"/reports/income/explain?by=firm&key=F01&from={month}&to={month}"
+                                 "&measure=sales_reached&limit=100")["items"] if row["source_code"] == number
+        }
+        for month in ("2025-07", "2025-08")
+    }  # fmt: skip
+    assert [set(named) for named in whys.values()] == [{(number, None)}, {(number, right["reason"])}]
     stage.post("operator", f"/orders/{number}/acceptance-corrections", right, status=409)
 
     # The buyer pays what is owed now, and not a fen more; then no correction may leave him owed anything.
