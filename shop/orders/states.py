@@ -31,6 +31,8 @@ PENALTY_LIFE: Life[P] = Life(
     }
 )
 
+PENALTY_ZH = {P.PROPOSED: "待决定", P.CLAIMED: "已主张", P.DEPOSIT_TAKEN: "已适用定金罚则", P.WAIVED: "已放弃"}
+
 STATE_ZH = {
     S.PLACED: "已下单",
     S.CONFIRMED: "已确认",

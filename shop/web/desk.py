@@ -25,8 +25,10 @@ from shop.kit.errors import DomainError, NotFoundError
 from shop.kit.http import accepts_upload, file_response, now, sent_file
 from shop.kit.money import kilograms, yuan
 from shop.kit.tables import XLSX_TYPE
+from shop.orders.breach import proposals
 from shop.orders.reopening import reopenings
 from shop.orders.reversals import reversals_under
+from shop.orders.states import PENALTY_ZH
 from shop.rounds import queries as rounds
 from shop.rounds.papers import workbook
 from shop.units import queries as units
@@ -118,13 +120,19 @@ def list_agreements() -> str:
     """采购协议 · Agreements that concern the reader, newest first."""
     session, actor = db.session(), current_actor()
     found = agreements.agreements(session, actor, papers.readable(actor), limit=AGREEMENTS, day=beijing_day(now()))
-    return render_template("desk/agreements.html", agreements=found, states=STATE_ZH, yuan=yuan)
+    return render_template("desk/agreements.html", agreements=found, reminded=_reminded(), states=STATE_ZH, yuan=yuan)
+
+
+def _reminded() -> dict[str, dict[str, Any]]:
+    """The youngest reminder of each running agreement whose end is near, by its code."""
+    told = agreements.reminders(db.session(), current_actor())
+    return {one["agreement"]: one for one in sorted(told, key=lambda one: one["days_before"], reverse=True)}
 
 
 @blueprint.route("/desk/agreements/<string:code>", methods=["GET"])
 @page_for(*papers.READERS)
 def show_agreement(code: str) -> str:
-    """一份协议 · Where the promises stand, its papers, and what became of it: notices, corrections, reopenings."""
+    """一份协议 · Where the promises stand, its papers, and what became of it: notices, penalties, corrections."""
     return _agreement(code)
 
 
@@ -136,7 +144,8 @@ def _agreement(code: str, told: str | None = None) -> str:
         "desk/agreement.html", a=found, papers=sent, kinds=PAPER_ZH, told=told,
         versions=agreements.versions(session, actor, code),
         majeures=agreements.majeures(session, found["id"]), decided=DECIDED_ZH, states=STATE_ZH, sides=SIDES_ZH,
-        reversals=reversals_under(session, found["id"]), reopenings=reopenings(session, found["id"]), yuan=yuan,
+        reversals=reversals_under(session, found["id"]), reopenings=reopenings(session, found["id"]),
+        penalties=proposals(session, found["id"]), penalty_states=PENALTY_ZH, reminder=_reminded().get(code), yuan=yuan,
     )  # fmt: skip
 
 

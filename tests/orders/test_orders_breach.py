@@ -217,6 +217,11 @@ def test_a_penalty_is_proposed_once_and_decided_by_the_side_that_was_let_down(wo
     assert refused.get_json()["type"].endswith("not-yours-to-decide")
     decided = post(world, "buyer", "/agreements/A50/penalty-decisions", waive)
     assert decided.get_json()["items"][0]["status"] == "waived"
+    page = world.app.test_client()
+    page.set_cookie("signed_in", world.headers["firm_staff"]["Authorization"].removeprefix("Bearer "))
+    told = page.get("/desk/agreements/A50").text
+    row = f'<td>1</td><td>供方</td><td>{TODAY}</td><td class="n">5</td><td class="n">1.25</td>'
+    assert [words in told for words in (row, "<td>已放弃</td>")] == [True, True]
     assert post(world, "buyer", "/agreements/A50/penalty-decisions", waive, "2").status_code == 409
     ahead = post(world, "buyer", "/agreements/A50/penalties", {"day": "2025-09-16"}, "3")
     assert ahead.status_code == 422
