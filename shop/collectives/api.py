@@ -12,6 +12,7 @@ from shop.kit.db import db, transaction
 from shop.kit.errors import NotFoundError
 from shop.kit.http import documented, language, now
 from shop.kit.idempotency import idempotent
+from shop.kit.schemas import PageQuery, cursor_key, page
 
 blueprint = Blueprint("collectives", __name__, url_prefix="/api/v1", description="村集体 · Village collectives")
 
@@ -26,6 +27,20 @@ def list_collectives(query: dict[str, Any]) -> dict[str, Any]:
         db.session(), current_actor(), query["year"], township=query["township"], limit=query["limit"],
         after=query["after"], language=language(),
     )  # fmt: skip
+
+
+@blueprint.route("/village-collectives/<string:code>", methods=["GET"])
+@allow(Role.OPERATOR, Role.MANAGER)
+@blueprint.arguments(schemas.VillageYearAsked, location="query")
+@blueprint.response(200, schemas.VillageYear)
+@documented(errors=[NotFoundError])
+def show_collective(query: dict[str, Any], code: str) -> dict[str, Any]:
+    """一个村的集体收入 · One village's year, and the events that make it; their parts add up to its figures."""
+    found = queries.village_year(
+        db.session(), current_actor(), code, query["year"], limit=query["limit"],
+        before_id=cursor_key(query["cursor"]), language=language(),
+    )  # fmt: skip
+    return found | page(found["items"], query["limit"], lambda row: int(row["id"]))
 
 
 @blueprint.route("/collective-incomes", methods=["POST"])
@@ -65,6 +80,18 @@ def reverse_income(body: dict[str, Any], code: str) -> dict[str, Any]:
     session = db.session()
     mirror = actions.reverse_income(session, code, body["reason"], actor_id=current_actor().person_id, now=now())
     return queries.event_told(session, mirror)
+
+
+@blueprint.route("/village-pairings", methods=["GET"])
+@allow(Role.OPERATOR, Role.MANAGER)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.PairingPage)
+def list_village_pairings(query: dict[str, Any]) -> dict[str, object]:
+    """强村带弱村结对记录 · Joint projects with a village of your area, newest first."""
+    rows = queries.village_pairings(
+        db.session(), current_actor(), limit=query["limit"] + 1, before_id=cursor_key(query["cursor"])
+    )
+    return page(rows, query["limit"], lambda row: int(row["id"]))
 
 
 @blueprint.route("/village-pairings", methods=["POST"])

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import ALL, Actor, Role, scope
 from shop.collectives.models import CollectiveIncome, CollectiveKind, CollectivePart, CollectiveTier, VillagePairing
+from shop.kit.db import columns_of
+from shop.kit.errors import NotFoundError
 from shop.places.models import Township, Village, VillageKind
 
 _KINDS = tuple(kind.value for kind in CollectiveKind)
@@ -25,14 +27,16 @@ def tiers_of(session: Session, year: int) -> list[CollectiveTier]:
 
 
 def yearly(
-    session: Session, actor: Actor, year: int, *, township: str | None, limit: int, after: str | None, language: str
-) -> dict[str, Any]:
+    session: Session, actor: Actor, year: int, *, township: str | None, limit: int, after: str | None, language: str,
+    village: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Villages of the reader's area by code, at most `limit` + 1 of them, and the total and tiers of all of them.
 
     Net = income - cost without subsidies, which stand apart. Two statements for any number of villages.
     """
     mine = scope(actor, {Role.OPERATOR: ALL, Role.MANAGER: Township.party_id})
     own = [Village.kind == VillageKind.VILLAGE, mine] + ([Township.code == township] if township else [])
+    own += [Village.code == village] if village else []
     earned = (
         select(
             CollectivePart.village_id, CollectiveIncome.kind, func.sum(CollectivePart.income_fen).label("income"),
@@ -56,20 +60,20 @@ def yearly(
     tiers = tiers_of(session, year)
     villages: dict[str, dict[str, Any]] = {}
     for code, name, of, of_name, kind, income, cost in rows:
-        village = villages.setdefault(
+        row = villages.setdefault(
             code,
             {"village": code, "name_zh": name, "township": of, "township_zh": of_name,
              "income": dict.fromkeys(_KINDS, 0), "cost_fen": 0},
         )  # fmt: skip
         if kind is not None:
-            village["income"][kind.value] += int(income)
-            village["cost_fen"] += int(cost)
-    for village in villages.values():
-        subsidy = village["income"][CollectiveKind.SUBSIDY.value]
-        village["net_fen"] = sum(village["income"].values()) - subsidy - village["cost_fen"]
-        village["subsidy_fen"] = subsidy
-        tier = _tier(tiers, village["net_fen"])
-        village["tier"] = None if tier is None else tier.name_zh if language == "zh" else tier.name_en
+            row["income"][kind.value] += int(income)
+            row["cost_fen"] += int(cost)
+    for row in villages.values():
+        subsidy = row["income"][CollectiveKind.SUBSIDY.value]
+        row["net_fen"] = sum(row["income"].values()) - subsidy - row["cost_fen"]
+        row["subsidy_fen"] = subsidy
+        tier = _tier(tiers, row["net_fen"])
+        row["tier"] = None if tier is None else tier.name_zh if language == "zh" else tier.name_en
     shown = [row for code, row in villages.items() if after is None or code > after][: limit + 1]
     return {
         "year": year,
@@ -88,6 +92,60 @@ def yearly(
             "subsidy_fen": sum(row["subsidy_fen"] for row in villages.values()),
         },
     }  # fmt: skip
+
+
+def village_year(
+    session: Session, actor: Actor, code: str, year: int, *, limit: int, before_id: int | None, language: str
+) -> dict[str, Any]:
+    """One village's year, and `limit` + 1 of the events that make it, newest first, each with this village's part.
+
+    Raises NotFoundError, also for a village of somebody else's area.
+    """
+    told = yearly(session, actor, year, township=None, limit=1, after=None, language=language, village=code)
+    if not told["items"]:
+        raise NotFoundError(what=code)
+    reversed_ = aliased(CollectiveIncome)
+    query = (
+        select(
+            CollectiveIncome.id, CollectiveIncome.code, VillagePairing.code.label("pairing"),
+            VillagePairing.project_zh, CollectiveIncome.kind, CollectiveIncome.received_on, CollectivePart.income_fen,
+            CollectivePart.cost_fen, CollectiveIncome.source, reversed_.code.label("reverses"),
+        )
+        .join(CollectivePart, CollectivePart.event_id == CollectiveIncome.id)
+        .join(Village, Village.id == CollectivePart.village_id)
+        .outerjoin(VillagePairing, VillagePairing.id == CollectiveIncome.pairing_id)
+        .outerjoin(reversed_, reversed_.id == CollectiveIncome.reverses_id)
+        .where(Village.code == code, func.extract("year", CollectiveIncome.received_on) == year)
+        .order_by(CollectiveIncome.id.desc())
+        .limit(limit + 1)
+    )  # fmt: skip
+    if before_id is not None:
+        query = query.where(CollectiveIncome.id < before_id)
+    return {"year": year, **told["items"][0], "items": [dict(row) for row in session.execute(query).mappings()]}
+
+
+def village_pairings(session: Session, actor: Actor, *, limit: int, before_id: int | None) -> list[dict[str, Any]]:
+    """Joint projects of the reader's area, newest first: those with a village of it, the strong or the weak one."""
+    strong, weak = aliased(Village), aliased(Village)
+    mine = (
+        select(Village.id)
+        .join(Township, Township.id == Village.township_id)
+        .where(scope(actor, {Role.OPERATOR: ALL, Role.MANAGER: Township.party_id}))
+    )
+    query = (
+        select(VillagePairing, strong.code, weak.code)
+        .join(strong, strong.id == VillagePairing.strong_id)
+        .join(weak, weak.id == VillagePairing.weak_id)
+        .where(or_(strong.id.in_(mine), weak.id.in_(mine)))
+        .order_by(VillagePairing.id.desc())
+        .limit(limit)
+    )
+    if before_id is not None:
+        query = query.where(VillagePairing.id < before_id)
+    return [
+        columns_of(pairing) | {"strong": strong_code, "weak": weak_code}
+        for pairing, strong_code, weak_code in session.execute(query)
+    ]
 
 
 def _tier(tiers: list[CollectiveTier], net_fen: int) -> CollectiveTier | None:

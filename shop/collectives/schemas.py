@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.collectives.models import CollectiveKind
-from shop.kit.schemas import MAX_FEN, MAX_PAGE, Code, Day, QueryWhole, StrictSchema, Text, Whole
+from shop.kit.schemas import MAX_FEN, MAX_PAGE, Code, Day, PageQuery, QueryWhole, StrictSchema, Text, Whole
 
 
 class EarnedAsked(StrictSchema):
@@ -88,6 +88,13 @@ class PairingOut(Schema):
     ends_on = fields.Date()
 
 
+class PairingPage(Schema):
+    """A page of joint projects, newest first."""
+
+    items = fields.List(fields.Nested(PairingOut))
+    next = fields.String(allow_none=True)
+
+
 class TierIn(StrictSchema):
     """A tier: who nets as much or more in a year; no floor: everybody else."""
 
@@ -138,6 +145,34 @@ class VillageOut(Schema):
     net_fen = fields.Integer()
     subsidy_fen = fields.Integer()
     tier = fields.String(allow_none=True)
+
+
+class VillageYearAsked(PageQuery):
+    """The year."""
+
+    year = QueryWhole(low=2000, high=2100, required=True)
+
+
+class VillageEvent(Schema):
+    """What of an event is the village's; `reverses`: the event that it takes back, and then why as its `source`."""
+
+    code = fields.String()
+    pairing = fields.String(allow_none=True)
+    project_zh = fields.String(allow_none=True)
+    kind = fields.Enum(CollectiveKind, by_value=True)
+    received_on = fields.Date()
+    income_fen = fields.Integer()
+    cost_fen = fields.Integer()
+    source = fields.String()
+    reverses = fields.String(allow_none=True)
+
+
+class VillageYear(VillageOut):
+    """A village's year and the events that make it, newest first."""
+
+    year = fields.Integer()
+    items = fields.List(fields.Nested(VillageEvent))
+    next = fields.String(allow_none=True)
 
 
 class YearTotal(Schema):

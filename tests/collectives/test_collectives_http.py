@@ -100,6 +100,15 @@ def test_what_was_wrong_is_reversed_once_and_stays_readable(office: Office) -> N
     back = office.post("/collective-incomes/JT-1/reversal", {"reason": "重复登记"})
     assert (back["income_fen"], [part["income_fen"] for part in back["parts"]]) == (-999, [-599, -400])
     assert year(office)["total"]["net_fen"] == 0
+    told = office.get(f"/village-collectives/{weak}?year=2025&limit=1")
+    assert (told["net_fen"], told["tier"]) == (0, "below 50,000 yuan")
+    rest = office.get(f"/village-collectives/{weak}?year=2025&cursor={told['next']}")
+    events = [
+        [row[name] for name in ("code", "pairing", "income_fen", "source", "reverses")]
+        for row in [*told["items"], *rest["items"]]
+    ]
+    assert events == [[back["code"], "JD-1", -400, "重复登记", "JT-1"], ["JT-1", "JD-1", 400, "合同（示例）", None]]
+    assert office.get(f"/village-collectives/{weak}?year=2024")["items"] == []
     for code in ("JT-1", back["code"]):
         again = office.post(f"/collective-incomes/{code}/reversal", {"reason": "再次"}, status=409)
         assert again["type"].endswith("collective-income-reversed")
@@ -140,6 +149,12 @@ def test_tiers_are_settings_that_hold_from_a_year_on(office: Office) -> None:
     assert [tier["floor_fen"] for tier in before["tiers"]] == [None, 5_000_000, 20_000_000, 30_000_000, 50_000_000]
 
 
+def other(village: str) -> str:
+    """The village before it."""
+    found = scalars(f"SELECT max(code) FROM villages WHERE kind = 'village' AND code < '{village}'")[0][0]
+    return str(found)
+
+
 def test_a_township_manager_sees_the_villages_of_his_township_alone(office: Office) -> None:
     township, party = scalars(
         "SELECT code, party_id FROM townships WHERE kind <> 'community_area' ORDER BY code LIMIT 1"
@@ -148,6 +163,15 @@ def test_a_township_manager_sees_the_villages_of_his_township_alone(office: Offi
     seen = year(office, "", manager)
     assert {row["township"] for row in seen["items"]} == {township}
     assert seen["total"]["villages"] == len(seen["items"])
+    first, last = scalars("SELECT min(code), max(code) FROM villages WHERE kind = 'village'")[0]
+    office.get(f"/village-collectives/{last}?year=2025", manager, status=404)
+    mine, far = {"code": "JD-2", "strong": first, "weak": last}, {"code": "JD-3", "strong": last, "weak": other(last)}
+    agreed = {"project_zh": "联建冷库（示例）", "strong_bp": 5_000, "starts_on": "2025-01-01", "ends_on": "2025-12-31",
+              "document": "协议（示例）"}  # fmt: skip
+    for pair in (mine, far):
+        office.post("/village-pairings", pair | agreed)
+    assert [row["code"] for row in office.get("/village-pairings", manager)["items"]] == ["JD-2"]
+    assert [row["code"] for row in office.get("/village-pairings")["items"]] == ["JD-3", "JD-2"]
     assert (
         year(office, "&township=140829102" if township != "140829102" else "&township=140829101", manager)["items"]
         == []
