@@ -21,7 +21,7 @@ from shop.catalog.models import Product
 from shop.farmers.models import Grade
 from shop.kit.clock import beijing_day
 from shop.kit.schemas import MAX_FEN
-from shop.kit.tables import TableRefused, read_table
+from shop.kit.tables import TableRefused, day_of, read_table
 
 HEADER = ("商品编码", "日期", "来源", "市场", "等级", "单位", "价格（元）")
 MAX_ROWS = 5_000
@@ -100,7 +100,7 @@ def _read(line: int, cells: list[str]) -> Told:
         raise _Broken(f"应有 {len(HEADER)} 列", f"must have {len(HEADER)} cells")
     sku, day, source, market, grade, unit, price = cells
     try:
-        quoted_on = date.fromisoformat(day[:10])
+        quoted_on = day_of(day)
     except ValueError:
         raise _Broken("日期须为 2025-07-15 的格式", "the day must be YYYY-MM-DD") from None
     if not all(name and len(name) <= 120 and name.isprintable() for name in (source, market)):

@@ -12,6 +12,7 @@ from shop.agreements.models import PriceRule
 from shop.agreements.schedule import parse as parse_schedule
 from shop.catalog.models import PaperKind
 from shop.kit.schemas import MAX_FEN, MAX_GRAMS
+from shop.kit.tables import day_of
 
 E = TypeVar("E", bound=StrEnum)
 T = TypeVar("T")
@@ -30,7 +31,6 @@ _PHONE = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
 _CARD = re.compile(r"(?<!\d)\d{15,19}[Xx]?(?!\d)")
 #: A mobile number has eleven digits.
 _SHORTEST_PERSONAL = 11
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 #: Control, format, surrogate and line-separating characters: no name or code needs them.
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -157,11 +157,9 @@ def blank_or(parse: Callable[[str], T]) -> Callable[[str], T | None]:
 
 
 def day(cell: str) -> date:
-    """A calendar day YYYY-MM-DD in 2000..2100."""
+    """A calendar day in 2000..2100."""
     try:
-        if not (_DAY.fullmatch(cell) and cell.isascii()):
-            raise ValueError
-        found = date.fromisoformat(cell)
+        found = day_of(cell)
     except ValueError:
         raise Refusal("日期须写作 YYYY-MM-DD", "must be a day as YYYY-MM-DD") from None
     if not 2000 <= found.year <= 2100:

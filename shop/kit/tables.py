@@ -32,6 +32,8 @@ Cell = str | int | Decimal | date | None
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 _REFERENCE = re.compile(rb'<(?:\w+:)?(?:c|row)\b[^>]*?\br="([A-Z]{0,3})([0-9]{1,7})"')
+#: A day, as a workbook has it or as Excel in Chinese writes it into a CSV.
+_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?: \d{2}:\d{2}:\d{2})?|(\d{4})/(\d{1,2})/(\d{1,2})", re.ASCII)
 _RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -46,6 +48,14 @@ class TableRefused(Exception):
 def yuan_cell(amount_fen: int) -> Decimal:
     """Fen as a number of yuan for a cell, exactly."""
     return Decimal(amount_fen).scaleb(-2)
+
+
+def day_of(cell: str) -> date:
+    """The day that a cell names: 2025-07-05, also with a time of day, or 2025/7/5. Raises ValueError."""
+    found = _DAY.fullmatch(cell)
+    if found is None:
+        raise ValueError(cell)
+    return date(*(int(part) for part in found.groups() if part))
 
 
 def read_table(data: bytes) -> Iterator[tuple[int, list[str]]]:

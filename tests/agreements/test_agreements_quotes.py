@@ -134,7 +134,12 @@ def workbook(text_: str) -> bytes:
     return kept.getvalue()
 
 
-@pytest.mark.parametrize("as_file", [str.encode, lambda text_: text_.encode("gb18030"), workbook])
+def as_excel_saves(text_: str) -> bytes:
+    """A CSV as Excel in Chinese saves it: GBK, and days in its own way."""
+    return text_.replace("2025-07-", "2025/7/").encode("gb18030")
+
+
+@pytest.mark.parametrize("as_file", [str.encode, as_excel_saves, workbook])
 def test_a_file_of_quotes_is_taken_once_and_a_changed_price_is_a_correction(
     world: World, as_file: Callable[[str], bytes]
 ) -> None:
@@ -158,6 +163,7 @@ def test_a_file_of_quotes_is_taken_once_and_a_changed_price_is_a_correction(
         ("3.20", "0", [2]),
         ("3.20", "-1", [2]),
         ("2025-07-15", "15.7.2025", [2]),
+        ("2025-07-15", "2025-07-15，晴", [2]),
         ("2025-07-15", "2025-07-16", [2]),
         ("斤", "两", [2]),
         ("甲（示例）,运城（示例）,一级", ",运城（示例）,一级", [2]),
