@@ -51,7 +51,7 @@ def plans(
         query = query.where(Firm.code == firm)
     if year is not None:
         query = query.where(SurplusPlan.year == year)
-    return [_told(plan, code) for plan, code in session.execute(query)]
+    return [_told(*row) for row in session.execute(query)]
 
 
 def plan_detail(session: Session, actor: Actor, code: str) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def plan_detail(session: Session, actor: Actor, code: str) -> dict[str, Any]:
     found = session.execute(_plans(actor).where(SurplusPlan.code == code)).first()
     if found is None:
         raise NotFoundError(what=code)
-    plan, firm = found
+    plan = found[0]
     mine = or_(_whole(actor), _own_household(actor))
     parts = session.execute(
         select(SurplusShare, Household.code)
@@ -78,7 +78,7 @@ def plan_detail(session: Session, actor: Actor, code: str) -> dict[str, Any]:
         .where(SurplusObjection.plan_id == plan.id, mine)
         .order_by(SurplusObjection.position)
     )
-    return _told(plan, firm) | {
+    return _told(*found) | {
         "parts": [
             {
                 "household": household, "delivered_fen": share.delivered_fen, "account_fen": share.account_fen,
@@ -98,15 +98,18 @@ def plan_detail(session: Session, actor: Actor, code: str) -> dict[str, Any]:
 
 
 def _plans(actor: Actor) -> Any:
-    return select(SurplusPlan, Firm.code).join(Firm, Firm.id == SurplusPlan.firm_id).where(_visible(actor))
+    return (
+        select(SurplusPlan, Firm.code, Firm.name_zh).join(Firm, Firm.id == SurplusPlan.firm_id).where(_visible(actor))
+    )
 
 
-def _told(plan: SurplusPlan, firm: str) -> dict[str, Any]:
+def _told(plan: SurplusPlan, firm: str, firm_name_zh: str) -> dict[str, Any]:
     laid_open = plan.laid_open_on
     waits = plan.status is PlanStatus.OPEN and laid_open is not None
     return {name: getattr(plan, name) for name in _AS_WRITTEN} | {
         "id": plan.id,
         "firm": firm,
+        "firm_name_zh": firm_name_zh,
         "status": plan.status.value,
         "approvable_from": laid_open + timedelta(LAID_OPEN_DAYS) if waits and laid_open else None,
     }

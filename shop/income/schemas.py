@@ -244,6 +244,7 @@ class PlanOut(Schema):
 
     code = fields.String()
     firm = fields.String()
+    firm_name_zh = fields.String()
     year = fields.Integer()
     status = fields.String()
     historical = fields.Boolean()

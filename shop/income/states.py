@@ -14,3 +14,6 @@ PLAN_LIFE: Life[P] = Life(
         (P.APPROVED, "withdraw"): P.WITHDRAWN,
     }
 )
+STATE_ZH = {
+    P.DRAFT: "草案", P.OPEN: "公示中", P.APPROVED: "社员大会已通过", P.BOOKED: "已分配入账", P.WITHDRAWN: "已撤回",
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a household reads on its phone: its statement month by month, and each slip with where its produce went.
+"""What a household reads on its phone: its statement by month, its slips, and how its co-operative shares a surplus.
 
 The same queries as the API decide what it sees. Gross and net stand apart, sales reached apart from both.
 """
@@ -7,22 +7,28 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
+from marshmallow import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
 from shop.access.guard import Actor, Role, current_actor, scope
+from shop.farmers.actions import household_by_code
 from shop.farmers.models import Household
+from shop.income import plans, surplus
+from shop.income.errors import NotAMember, ObjectionTooLate
 from shop.income.models import Category, IncomeKind
 from shop.income.queries import KIND_ZH, latest_month, statement
+from shop.income.states import STATE_ZH
 from shop.kit.clock import beijing_month, month_of
-from shop.kit.db import db
+from shop.kit.db import db, transaction
 from shop.kit.errors import NotFoundError
 from shop.kit.http import now
 from shop.kit.money import kilograms, yuan
-from shop.kit.schemas import Month, StrictSchema
+from shop.kit.schemas import Month, StrictSchema, Text
 from shop.tracing.queries import slip_trace
-from shop.web.signin import page_for
+from shop.web.signin import from_our_page, page_for
 
 blueprint = Blueprint("my", __name__, template_folder="templates")
 
@@ -34,10 +40,20 @@ CATEGORY_ZH = {
 LOT_ZH = {"delivered": "交售入批", "graded": "降级转出", "repacked": "改装"}
 
 
+#: Plans on the page, the newest first.
+PLANS = 12
+
+
 class Asked(StrictSchema):
     """Which month."""
 
     month = Month(load_default=None)
+
+
+class Said(StrictSchema):
+    """What a member says against a plan."""
+
+    words = Text(high=1_000, required=True)
 
 
 @blueprint.errorhandler(NotFoundError)
@@ -114,3 +130,38 @@ def slip(code: str) -> str:
     return render_template(
         "my/slip.html", slip=found, yuan=yuan, kilograms=kilograms, lots_zh=LOT_ZH, sale=KIND_ZH[IncomeKind.SALE]
     )
+
+
+@blueprint.route("/my/surplus", methods=["GET"])
+@page_for(Role.HOUSEHOLD)
+def surplus_plans() -> str:
+    """盈余分配公示 · Plans laid open to the members, newest first, with the household's own part and objections."""
+    return _plans()
+
+
+def _plans(told: str | None = None) -> str:
+    session, actor = db.session(), current_actor()
+    found = plans.plans(session, actor, limit=PLANS, before_id=None, firm=None, year=None)
+    details = [plans.plan_detail(session, actor, plan["code"]) for plan in found]
+    return render_template("my/surplus.html", plans=details, states=STATE_ZH, told=told, yuan=yuan)
+
+
+@blueprint.route("/my/surplus/<string:code>/objections", methods=["POST"])
+@page_for(Role.HOUSEHOLD)
+def object_to(code: str) -> Response | tuple[str, int]:
+    """提出异议 · The household objects to a plan that is laid open, by the form of the page."""
+    from_our_page()
+    try:
+        said = Said().load({"words": request.form.get("words", "")})
+        with transaction() as session:
+            actor = current_actor()
+            plans.plan_detail(session, actor, code)
+            own = household_by_code(session, _own(session, actor))
+            surplus.object_to(
+                session, surplus.locked_plan(session, code), own, said["words"], actor_id=actor.person_id, now=now()
+            )
+    except ValidationError:
+        return _plans("请写明异议，不超过 1000 字。"), 422
+    except (ObjectionTooLate, NotAMember) as refusal:
+        return _plans(refusal.sentence("zh")), refusal.status
+    return redirect(url_for("my.surplus_plans"), 303)

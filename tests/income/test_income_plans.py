@@ -14,7 +14,7 @@ from shop.income.surplus import Terms, draft_plan
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
 from shop.kit.errors import DomainError
-from shop.kit.money import split
+from shop.kit.money import split, yuan
 from shop.reports import rollups
 from shop.reports.books import check_books
 from shop.reports.models import Rollup
@@ -202,6 +202,37 @@ def test_objections_are_recorded_and_answered_before_the_meeting_decides(office:
         f"/surplus-plans/{code}/objections", {"household": member, "words": "迟了"}, office.household(member), 409
     )
     assert late["type"].endswith("plan-not-laid-open")
+
+
+def test_a_member_reads_and_objects_on_its_phone(office: Office) -> None:
+    code = laid_open(office)
+    own, phone = office.household(members()[0][0]), office.app.test_client()
+
+    def sign_in() -> None:
+        phone.set_cookie("signed_in", office.household(members()[0][0])["Authorization"].removeprefix("Bearer "))
+
+    sign_in()
+    part = office.get(f"/surplus-plans/{code}", own)["parts"][0]
+    page = phone.get("/my/surplus").text
+    for words in ("2026 年 · 公示中", "2027-01-10 起公示，2027-01-25 起可开社员大会", "公积金（10.00%）",
+                  yuan(part["patronage_fen"] + part["dividend_fen"])):  # fmt: skip
+        assert words in page
+    address = f"/my/surplus/{code}/objections"
+    assert phone.post(address, data={"words": "少记"}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    empty = phone.post(address, data={"words": " "})
+    assert (empty.status_code, "请写明异议" in empty.text) == (422, True)
+    assert phone.post("/my/surplus/F02-2026-1/objections", data={"words": "少记"}).status_code == 404
+    assert scalars("SELECT count(*) FROM surplus_objections") == [(0,)]
+    sent = phone.post(address, data={"words": "<b>少记一次</b>"})
+    assert (sent.status_code, sent.headers["Location"]) == (303, "/my/surplus")
+    moved(office, code, "answers", 201, position=1, words="已核对")
+    page = phone.get("/my/surplus").text
+    assert ["&lt;b&gt;少记一次" in page, "<b>少记" in page, "答复：已核对" in page] == [True, False, True]
+    office.go(date(2027, 1, 25))
+    moved(office, code, "approval", met_on="2027-01-25", minutes="纪要（示例）")
+    sign_in()
+    late = phone.post(address, data={"words": "迟了"})
+    assert (late.status_code, "提出异议</button>" in late.text, "社员大会已通过" in late.text) == (409, False, True)
 
 
 def test_who_is_no_member_shares_nothing_objects_to_nothing_and_sees_no_draft(office: Office) -> None:
