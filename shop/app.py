@@ -45,6 +45,7 @@ from shop.web.api import refusal_page
 from shop.web.buying import blueprint as buying
 from shop.web.campaigns import blueprint as campaign_page
 from shop.web.claiming import blueprint as claiming
+from shop.web.collectives import blueprint as collectives_page
 from shop.web.dashboard import blueprint as dashboard
 from shop.web.desk import blueprint as desk
 from shop.web.following import blueprint as following
@@ -119,6 +120,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.register_blueprint(signin)
     app.register_blueprint(dashboard)
     app.register_blueprint(campaign_page)
+    app.register_blueprint(collectives_page)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
     assert_guarded(app)

@@ -149,6 +149,34 @@ def test_tiers_are_settings_that_hold_from_a_year_on(office: Office) -> None:
     assert [tier["floor_fen"] for tier in before["tiers"]] == [None, 5_000_000, 20_000_000, 30_000_000, 50_000_000]
 
 
+def test_the_managers_page_shows_villages_by_tier_and_the_events_behind_one(office: Office) -> None:
+    strong, weak, _ = villages()
+    paired(office, strong, weak)
+    earns(office, pairing="JD-1", income_fen=30_000_001, cost_fen=1)
+    party = scalars("SELECT party_id FROM townships JOIN villages ON townships.id = township_id"
+                    f" WHERE villages.code = '{weak}'")[0][0]  # fmt: skip
+    far = scalars("SELECT max(code) FROM villages WHERE kind = 'village'")[0][0]
+    browser = office.app.test_client()
+
+    def signed_in(headers: Any) -> None:
+        browser.set_cookie("signed_in", headers["Authorization"].removeprefix("Bearer "))
+
+    signed_in(office.operator)
+    page = browser.get("/reports/collectives?year=2025").text
+    assert all(words in page for words in ("300,000.00", '<td class="n">131</td>', f"/reports/collectives/{far}?"))
+    rows = browser.get("/reports/collectives.csv?year=2025").data.decode("utf-8-sig").splitlines()
+    told = next(row.split(",") for row in rows if row.startswith(weak))
+    assert (len(rows), told[7:9]) == (133 + 2, ["0.00", "119970.00"])
+    assert "筛选条件有误" in browser.get("/reports/collectives?year=1").text
+    signed_in(headers_of(office.app, person(office.app, (Role.MANAGER, party))))
+    events = browser.get(f"/reports/collectives/{weak}?year=2025").text
+    assert all(words in events for words in ("JT-1", "联建冷库（示例）", "租赁", "119,970.00"))
+    assert f"/reports/collectives/{far}" not in browser.get("/reports/collectives?year=2025").text
+    assert browser.get(f"/reports/collectives/{far}?year=2025").status_code == 404
+    signed_in(office.firms["F01"])
+    assert browser.get("/reports/collectives").status_code == 403
+
+
 def other(village: str) -> str:
     """The village before it."""
     found = scalars(f"SELECT max(code) FROM villages WHERE kind = 'village' AND code < '{village}'")[0][0]

@@ -1,0 +1,133 @@
+"""The managers' page of village collectives: each village's year with its tier, and the events that make it."""
+
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from shop.access.guard import Role, current_actor
+from shop.access.queries import me
+from shop.collectives import queries
+from shop.collectives.models import CollectiveKind
+from shop.collectives.schemas import VillageYearAsked
+from shop.kit.clock import beijing_day
+from shop.kit.db import db
+from shop.kit.errors import NotFoundError
+from shop.kit.http import file_response, now
+from shop.kit.schemas import cursor_key, page
+from shop.reports.columns import Column, sheet, written
+from shop.reports.files import as_bytes
+from shop.web.dashboard import FILE_KINDS, FILE_NAMES, ROWS
+from shop.web.dashboard import refused as refused_page
+from shop.web.panels import Card, table
+from shop.web.signin import page_for
+
+blueprint = Blueprint("collectives_page", __name__, template_folder="templates")
+blueprint.register_error_handler(NotFoundError, refused_page)
+
+KIND_ZH = {
+    CollectiveKind.OPERATING: "经营", CollectiveKind.LEASING: "租赁", CollectiveKind.INVESTMENT: "投资",
+    CollectiveKind.SERVICES: "服务", CollectiveKind.SUBSIDY: "补贴",
+}  # fmt: skip
+#: Subsidies stand behind the tier: they make none.
+COLUMNS = [
+    Column("村", "village"), Column("名称", "name_zh"), Column("乡镇", "township_zh"),
+    *(Column(name, f"income.{kind}", "fen") for kind, name in KIND_ZH.items() if kind is not CollectiveKind.SUBSIDY),
+    Column("成本", "cost_fen", "fen"), Column("净收入", "net_fen", "fen"), Column("分档", "tier"),
+    Column("补贴（另列）", "subsidy_fen", "fen"),
+]  # fmt: skip
+TIERS = [Column("分档", "name"), Column("净收入不低于", "floor_fen", "fen"), Column("村数", "villages", "count")]
+EVENTS = [
+    Column("日期", "received_on"), Column("编号", "code"), Column("类别", "kind_zh"), Column("结对项目", "project_zh"),
+    Column("收入", "income_fen", "fen"), Column("成本", "cost_fen", "fen"), Column("凭据或原因", "source"),
+    Column("冲销", "reverses"),
+]  # fmt: skip
+#: More villages than a county has.
+ALL = 1_000
+
+
+def _asked() -> tuple[dict[str, Any], bool]:
+    """The year and page that the address names, else this year; whether the address made no sense."""
+    given = request.args.to_dict()
+    wrong = bool(given) and bool(VillageYearAsked().validate(given))
+    asked: dict[str, Any] = VillageYearAsked().load(
+        {"year": str(beijing_day(now()).year)} if wrong or not given else given
+    )
+    return asked, wrong
+
+
+def _year(year: int) -> dict[str, Any]:
+    return queries.yearly(db.session(), current_actor(), year, township=None, limit=ALL, after=None, language="zh")
+
+
+def _page(**parts: Any) -> str:
+    who = me(db.session(), current_actor())
+    return render_template("dashboard/collectives.html", title="村集体", who=who, **parts)
+
+
+@blueprint.route("/reports/collectives")
+@page_for(Role.OPERATOR, Role.MANAGER)
+def show() -> str:
+    """村集体收入 · Villages of the reader's area in a year, at zero if need be, and how many stand in each tier."""
+    asked, wrong = _asked()
+    year = asked["year"]
+    found = _year(year)
+    total = found["total"]
+
+    def leads(column: Column, row: dict[str, Any] | None) -> str | None:
+        if row is None or column.path != "name_zh":
+            return None
+        return url_for("collectives_page.why", code=row["village"], year=year)
+
+    return _page(
+        year=year, wrong=wrong,
+        cards=[
+            Card("村集体", written("count", total["villages"]), "个", "没有收入的村也列出"),
+            Card("净收入", written("fen", total["net_fen"]), "元", "收入减成本，不含补贴；结对项目只计一次"),
+            Card("补贴", written("fen", total["subsidy_fen"]), "元", "另列，不计入分档"),
+        ],
+        tables=[
+            table("分档", TIERS, found["tiers"], None, lambda column, row: None),
+            table(
+                f"各村：{year} 年", COLUMNS, found["items"], None, leads,
+                files=[(name, url_for("collectives_page.file", kind=kind, year=year))
+                       for kind, name in FILE_NAMES.items()],
+            ),
+        ],
+    )  # fmt: skip
+
+
+@blueprint.route("/reports/collectives.<any(xlsx, csv):kind>")
+@page_for(Role.OPERATOR, Role.MANAGER)
+def file(kind: str) -> AnyResponse:
+    """村集体收入表文件 · The villages of the page as a file."""
+    year = _asked()[0]["year"]
+    rows = as_bytes(FILE_KINDS[kind], [sheet("村集体收入", COLUMNS, _year(year)["items"])])
+    return file_response(rows, FILE_KINDS[kind], f"村集体收入 {year} 年")
+
+
+@blueprint.route("/reports/collectives/<string:code>")
+@page_for(Role.OPERATOR, Role.MANAGER)
+def why(code: str) -> str:
+    """一个村的集体收入 · The events that make a village's year. Raises NotFoundError."""
+    asked, wrong = _asked()
+    year = asked["year"]
+    found = queries.village_year(
+        db.session(), current_actor(), code, year, limit=ROWS, before_id=cursor_key(asked["cursor"]), language="zh"
+    )
+    rows = page(found["items"], ROWS, lambda row: int(row["id"]))
+    more = url_for("collectives_page.why", code=code, year=year, cursor=rows["next"]) if rows["next"] else None
+    return _page(
+        year=year, wrong=wrong, village=found,
+        cards=[
+            Card("净收入", written("fen", found["net_fen"]), "元", found["tier"] or ""),
+            Card("补贴", written("fen", found["subsidy_fen"]), "元", "另列，不计入分档"),
+        ],
+        tables=[
+            table(
+                f"{found['township_zh']}{found['name_zh']}：{year} 年各笔", EVENTS,
+                [row | {"kind_zh": KIND_ZH[row["kind"]]} for row in rows["items"]],  # type: ignore[attr-defined]
+                None, lambda column, row: None, more=more,
+            )
+        ],
+    )  # fmt: skip
