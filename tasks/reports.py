@@ -57,6 +57,13 @@ def refresh_costs(session: Session, *, now: datetime) -> int | None:
     return _refresh(session, Rollup.COSTS)
 
 
+@runs(jobs.REFRESH_CUTS, Kind.SWEEP, by_the_clock=False)
+def refresh_cuts(session: Session, *, now: datetime) -> int | None:
+    """The months of the county that changed; None while one of their tables is being rebuilt."""
+    done = [_refresh(session, rollup) for rollup in (Rollup.INCOME_CUTS, Rollup.COST_CUTS, Rollup.REACH_CUTS)]
+    return None if None in done else sum(marks or 0 for marks in done)
+
+
 @runs(jobs.COMPARE_ROLLUPS, Kind.DAILY, by_the_clock=False)
 def compare_rollups(session: Session, _: date, *, now: datetime) -> Done:
     """Ask for a recount of every rollup from its facts, in parts; how many."""

@@ -1,7 +1,7 @@
 """Household income over places, firms, products, months; sales reached beside it, never added to it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -11,17 +11,21 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Date,
+    Integer,
     Select,
     Subquery,
     case,
     cast,
+    column,
     func,
+    literal,
     null,
     select,
     text,
     true,
     union,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, BIT
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import Actor
@@ -33,9 +37,11 @@ from shop.income.models import CATEGORY_OF, Category, CostLine, IncomeEntry, Inc
 from shop.kit.clock import month_of
 from shop.kit.errors import ForbiddenError
 from shop.places.models import Township, TownshipKind, Village
+from shop.reports import cuts
 from shop.reports.area import area, as_of, of_reader, records_in, sees_households, township_area
+from shop.reports.cuts import Cuts, Source, cuts_in, cuts_of
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
-from shop.reports.models import CostRollup, IncomeMonth, IncomeRollup, ReachRollup
+from shop.reports.models import CostRollup, Cut, IncomeMonth, IncomeRollup, ReachRollup
 from shop.reports.told import FEW, TOWNSHIP_DIGITS, untold, untold_places
 from shop.reports.wording import BY_CHANNEL, BY_GROUP, INCOME, SOURCE
 
@@ -109,18 +115,20 @@ def income_report(
     all months are kept, at zero if need be. Groups are shown to who sees households: raises ForbiddenError to a firm.
     """
     only_managers(by, actor)
-    page = _households(session, actor, months, after, limit + 1) if by is IncomeBy.HOUSEHOLD else []
+    kept = cuts_in(session, actor, months.first, months.last, months.place)
+    page = _households(session, actor, months, kept, after, limit + 1) if by is IncomeBy.HOUSEHOLD else []
+    records = list(session.scalars(records_of(page[:limit]))) if page else []
     cash, spent, reached = (
-        _summed(session, actor, months, rollup, by, page[:limit]) for rollup in (IncomeMonth, CostRollup, ReachRollup)
+        _summed(session, actor, months, kept, rollup, by, records) for rollup in (IncomeMonth, CostRollup, ReachRollup)
     )
-    people = _reached(session, actor, months, by, page[:limit])
+    people = reached if by is IncomeBy.CHANNEL else cash
     names = _names(session, actor, by, months, language, cash, spent, reached) | {code: code for code in page}
     # The five channels come in their own order; they always fit.
     keys = list(names) if by is IncomeBy.CHANNEL else sorted(key for key in names if after is None or key > after)
     shown = keys[:limit]
     hidden = _untold(session, actor, by, months, people)
-    total = _row(cash.total, people.total, reached.total, spent.total, assisted=hidden is not None
-                 and months.place not in hidden and not 0 < people.total.households < FEW)  # fmt: skip
+    total = _row(cash.total, cash.total, reached.total, spent.total, assisted=hidden is not None
+                 and months.place not in hidden and not 0 < cash.total["households"] < FEW)  # fmt: skip
     if by is IncomeBy.CHANNEL:
         total |= _NO_CASH
     items = []
@@ -239,9 +247,13 @@ _OWN = {
 }  # fmt: skip
 
 
+#: What is counted of the families that a rollup speaks of.
+_PEOPLE = ("households", "assisted")
+
+
 @dataclass(frozen=True)
 class _Sums:
-    """The figures of a rollup by key and in total, and what the keys are called."""
+    """The figures of a rollup and its distinct families by key and in total, and what the keys are called."""
 
     rows: dict[str, Counter[str]]
     total: Counter[str]
@@ -251,154 +263,186 @@ class _Sums:
         return self.rows.get(key, Counter())
 
 
-@dataclass(frozen=True)
-class _People:
-    """Distinct families, and the assisted ones among them."""
-
-    households: int = 0
-    assisted: int = 0
-
-
-@dataclass(frozen=True)
-class _Reached:
-    """Whom a rollup speaks of, by key and in total."""
-
-    rows: dict[str, _People]
-    total: _People
-
-    def of(self, key: str) -> _People:
-        return self.rows.get(key, _People())
-
-
 def _read_for(rollup: Rolled, by: IncomeBy) -> Rolled:
     """Only by product and by group what is finer than months of a household and firm is read."""
     return IncomeRollup if rollup is IncomeMonth and by in (IncomeBy.PRODUCT, IncomeBy.GROUP) else rollup
 
 
-def _summed(
-    session: Session, actor: Actor, months: Months, rollup: Rolled, by: IncomeBy, page: Sequence[str]
-) -> _Sums:  # fmt: skip
-    """A rollup by `by`, of the households of `page` alone when it is by household, and in total.
+#: Where a cut of a rollup stands, by what is read.
+_SOURCES: dict[Any, Source] = {
+    IncomeMonth: cuts.INCOME, IncomeRollup: cuts.INCOME_PRODUCTS, CostRollup: cuts.COSTS, ReachRollup: cuts.REACH,
+}  # fmt: skip
+#: The cut that a report reads, and the column of its rows that is its key; None = all in one row.
+_CUT_OF: dict[IncomeBy | None, tuple[Cut, str | None]] = {
+    None: (Cut.PAYER, None),
+    IncomeBy.MONTH: (Cut.PAYER, "month"),
+    IncomeBy.TOWNSHIP: (Cut.PAYER, "township_id"),
+    IncomeBy.VILLAGE: (Cut.VILLAGE, "own_id"),
+    IncomeBy.FIRM: (Cut.FIRM, "own_id"),
+    IncomeBy.PRODUCT: (Cut.PRODUCT, "own_id"),
+    IncomeBy.CHANNEL: (Cut.CHANNEL, "own_id"),
+}
 
-    Added by key at once: families are counted by `_reached`, not added first.
-    """
-    rows: dict[str, Counter[str]] = {}
-    names: dict[str, str | None] = {}
-    counted = _read_for(rollup, by)
-    if by is not IncomeBy.CHANNEL or rollup is ReachRollup:
-        if by is IncomeBy.GROUP:
-            query = _by_group(actor, months, counted, *(func.sum(column) for column in _FIGURES[counted].values()))
+
+def _cut(kept: Cuts | None, by: IncomeBy | None) -> tuple[Cut, str | None] | None:
+    found = _CUT_OF.get(by)
+    return found if kept is not None and found is not None and kept.knows(found[0]) else None
+
+
+def _from_cut(session: Session, kept: Cuts, cut: Cut, key: str | None, counted: Rolled, by: IncomeBy) -> _Sums:
+    """Figures and families by `_own` and in total; without a key in total only."""
+    figures = list(_FIGURES[counted])
+    told = (*figures, *(_PEOPLE if _peopled(counted, by) else ()))
+    columns = [column(name, BigInteger()) for name in (*figures, *_PEOPLE)]
+    own = column("own", Date() if key == "month" else BigInteger())
+    rows = kept.added(_SOURCES[counted], cut, key, figures).columns(own, *columns).subquery("each")
+    shown = [rows.c[name] for name in told]
+    query = _named(rows, by, rows.c.own, *shown) if key else select(null(), null(), rows.c.own, *shown)
+    found = _Sums({}, Counter(), {})
+    for code, name, owned, *values in session.execute(query):
+        if owned is None:
+            found.total.update(_figures(told, values))
         else:
-            each = _added(actor, months, counted, by, page).subquery("each")
-            query = _named(each, by, *(each.c[figure] for figure in _FIGURES[counted]))
-        # A township has a row for each of its villages.
-        for key, name, *sums in session.execute(query):
-            rows.setdefault(key, Counter()).update(_figures(rollup, sums))
-            names[key] = name
-    total: Counter[str] = Counter()
-    if rows and by not in (IncomeBy.GROUP, IncomeBy.HOUSEHOLD):
-        for row in rows.values():
-            total.update(row)
-    else:
-        [(_, *sums)] = session.execute(_added(actor, months, rollup, None))
-        total.update(_figures(rollup, sums))
-    return _Sums(rows, total, names)
+            found.rows[code], found.names[code] = Counter(_figures(told, values)), name
+    return found
 
 
-def _figures(rollup: Rolled, sums: Sequence[int | None]) -> dict[str, int]:
-    return dict(zip(_FIGURES[rollup], (int(x or 0) for x in sums), strict=True))
+def _summed(
+    session: Session, actor: Actor, months: Months, kept: Cuts | None, rollup: Rolled, by: IncomeBy,
+    records: Sequence[int],
+) -> _Sums:  # fmt: skip
+    """A rollup by `by`, of `records` alone when it is by household, and in total."""
+    told = by is not IncomeBy.CHANNEL or rollup is ReachRollup
+    counted = _read_for(rollup, by)
+    if kept is not None and told and (cut := _cut(kept, by)):
+        return _from_cut(session, kept, *cut, counted, by)
+    found = _Sums({}, Counter(), {})
+    for query in _rows(actor, months, kept, counted, by, records) if told else ():
+        for key, name, *values in session.execute(query):
+            found.rows.setdefault(key, Counter()).update(_figures(query.selected_columns.keys()[2:], values))
+            found.names[key] = name
+    if kept is not None and (cut := _cut(kept, None)):
+        return replace(found, total=_from_cut(session, kept, *cut, rollup, by).total)
+    for query in _total(actor, months, rollup, by):
+        found.total.update(_figures(query.selected_columns.keys(), session.execute(query).one()))
+    return found
 
 
-def _reached(session: Session, actor: Actor, months: Months, by: IncomeBy, page: Sequence[str] = ()) -> _Reached:
-    """The families that received anything, by `by` and in total; by channel those whose produce was sold through it."""
-    counted: Rolled = _read_for(ReachRollup if by is IncomeBy.CHANNEL else IncomeMonth, by)
+def _peopled(counted: Rolled, by: IncomeBy) -> bool:
+    """Of costs, and of sales reached but by channel, nobody counts families."""
+    return counted in (IncomeMonth, IncomeRollup) or (by is IncomeBy.CHANNEL and counted is ReachRollup)
+
+
+def _rows(
+    actor: Actor, months: Months, kept: Cuts | None, counted: Rolled, by: IncomeBy, records: Sequence[int]
+) -> Iterator[AnySelect]:  # fmt: skip
+    """Key, name and figures, and in a query of its own the families: what is added is no list of them."""
+    peopled = _peopled(counted, by)
     if by is IncomeBy.GROUP:
         people = func.count(Household.id.distinct())
-        query = _by_group(actor, months, counted, people, people.filter(Household.is_assisted))
+        sums = (func.sum(told).label(name) for name, told in _FIGURES[counted].items())
+        counts = (people.label("households"), people.filter(Household.is_assisted).label("assisted"))
+        yield _by_group(actor, months, counted, *sums, *(counts if peopled else ()))
+    elif by is IncomeBy.HOUSEHOLD:
+        here = kept is None or bool(kept.firms)
+        each = _added(counted, by, _of_records(actor, counted, months, records, here=here)).subquery("each")
+        alone = (literal(1).label("households"), cast(Household.is_assisted, Integer).label("assisted"))
+        yield _named(each, by, *(each.c[name] for name in _FIGURES[counted]), *(alone if peopled else ()))
     else:
-        each = _families(actor, months, counted, by, page).subquery("each")
-        query = _named(each, by, each.c.households, each.c.assisted)
-    rows: dict[str, _People] = {}
-    for key, _, households, assisted in session.execute(query):
-        before = rows.get(key, _People())
-        rows[key] = _People(before.households + households, before.assisted + assisted)
-    if by in (IncomeBy.TOWNSHIP, IncomeBy.VILLAGE):
-        # A family lives in one place.
-        everybody = _People(sum(row.households for row in rows.values()), sum(row.assisted for row in rows.values()))
-    else:
-        [(_, *found)] = session.execute(_families(actor, months, IncomeMonth, None))
-        everybody = _People(*found)
-    return _Reached(rows, everybody)
+        seen = _seen(actor, counted, months)
+        each = _added(counted, by, seen).subquery("each")
+        yield _named(each, by, *(each.c[name] for name in _FIGURES[counted]))
+        if peopled:
+            each = _families(counted, by, seen).subquery("each")
+            yield _named(each, by, *(each.c[name] for name in _PEOPLE))
 
 
-def _untold(session: Session, actor: Actor, by: IncomeBy, months: Months, reached: _Reached) -> set[str] | None:
+def _total(actor: Actor, months: Months, rollup: Rolled, by: IncomeBy) -> Iterator[AnySelect]:
+    """All rows of a rollup, and the families in them: one may be of several firms, products, months."""
+    seen = _seen(actor, rollup, months)
+    yield _added(rollup, None, seen)
+    if _peopled(rollup, by):
+        yield _families(rollup, None, seen)
+
+
+def _figures(told: Sequence[str], found: Sequence[int | None]) -> dict[str, int]:
+    return {name: int(figure or 0) for name, figure in zip(told, found, strict=True)}
+
+
+def _untold(session: Session, actor: Actor, by: IncomeBy, months: Months, people: _Sums) -> set[str] | None:
     """The rows and places that do not tell how many of their households are assisted; None = nobody tells this reader.
 
     Decided over all rows, whatever page is shown, and for places over the reader's whole area, whatever place he reads.
     """
     if not sees_households(actor):
         return None
-    counts = {key: row.households for key, row in reached.rows.items()}
+    counts = {key: row["households"] for key, row in people.rows.items()}
     # Groups are no parts of the total: most households are in none.
     hidden = {key for key in counts if 0 < counts[key] < FEW} if by is IncomeBy.GROUP else untold(counts)
     if by is not IncomeBy.VILLAGE and months.place is None:
         return hidden
     if months.place is not None:
-        reached = _reached(session, actor, replace(months, place=None), IncomeBy.VILLAGE)
-    places = untold_places({code: row.households for code, row in reached.rows.items()})
+        whole = replace(months, place=None)
+        kept = cuts_of(session, actor, months.first, months.last)
+        people = _summed(session, actor, whole, kept, IncomeMonth, IncomeBy.VILLAGE, ())
+    places = untold_places({code: row["households"] for code, row in people.rows.items()})
     return places if by in (IncomeBy.TOWNSHIP, IncomeBy.VILLAGE) else hidden | places
 
 
 def _own(counted: Rolled, by: IncomeBy) -> ColumnElement[Any]:
-    """What rows are added by: a column of the rollup, the village where the family lives, or the family itself."""
+    """What rows are added by: a column of the rollup, the place where the family lives, or the family itself."""
     if by in _OWN:
         column: ColumnElement[Any] = getattr(counted, _OWN[by])
         return column
+    if by is IncomeBy.TOWNSHIP:
+        return Village.township_id.expression
     return (Household.id if by is IncomeBy.HOUSEHOLD else Household.village_id).expression
 
 
-def _added(actor: Actor, months: Months, counted: Rolled, by: IncomeBy | None, page: Sequence[str] = ()) -> AnySelect:
-    """The figures of a rollup by `_own`; None = all in one row."""
+def _added(counted: Rolled, by: IncomeBy | None, seen: Sequence[ColumnElement[bool]]) -> AnySelect:
+    """The figures of the rows `seen` of a rollup by `_own`; None = all in one row."""
     sums = [cast(func.sum(column), BigInteger).label(name) for name, column in _FIGURES[counted].items()]
-    seen = _seen(actor, counted, months, by, page)
     if by is None:
-        return select(null(), *sums).where(*seen)
+        return select(*sums).where(*seen)
     own = _own(counted, by)
     query = select(own.label("own"), *sums).where(*seen).group_by(own)
     if by in _OWN:
         return query
-    return _of_families(query, counted).join(Household, Household.id == _family_of(counted))
+    query = _of_families(query, counted).join(Household, Household.id == _family_of(counted))
+    return query.join(Village, Village.id == Household.village_id)
 
 
-def _families(
-    actor: Actor, months: Months, counted: Rolled, by: IncomeBy | None, page: Sequence[str] = ()
-) -> AnySelect:  # fmt: skip
-    """Distinct families, and the assisted ones among them, by `_own`; None = all in one row."""
+def _families(counted: Rolled, by: IncomeBy | None, seen: Sequence[ColumnElement[bool]]) -> AnySelect:
+    """Distinct families of the rows `seen`, and the assisted ones among them, by `_own`; None = all in one row."""
     family = _family_of(counted).label("family_id")
-    seen = _of_families(select(family), counted).where(*_seen(actor, counted, months, by, page))
+    found = _of_families(select(family), counted).where(*seen)
     people = (func.count().label("households"), func.count().filter(Household.is_assisted).label("assisted"))
     if by is not None and by in _OWN:
-        each = seen.add_columns(_own(counted, by).label("own")).distinct().subquery("seen")
+        each = found.add_columns(_own(counted, by).label("own")).distinct().subquery("seen")
         counts = select(each.c.own, *people).select_from(each).join(Household, Household.id == each.c.family_id)
         return counts.group_by(each.c.own)
-    own = null() if by is None else _own(counted, by)
-    counts = select(own.label("own"), *people).where(Household.id.in_(seen))
-    return counts if by is None else counts.group_by(own)
+    if by is None:
+        return select(*people).where(Household.id.in_(found))
+    own = _own(counted, by)
+    counts = select(own.label("own"), *people).join(Village, Village.id == Household.village_id)
+    return counts.where(Household.id.in_(found)).group_by(own)
 
 
 def _named(rows: Subquery, by: IncomeBy, *columns: ColumnElement[Any]) -> AnySelect:
-    """Rows by `_own` as key, name and `columns`."""
+    """Rows by `_own` as key, name and `columns`; that of no own stays."""
     key = func.to_char(rows.c.own, "YYYY-MM") if by is IncomeBy.MONTH else _KEYS[by]
     query: AnySelect = select(key, _NAMES.get(by, null()), *columns).select_from(rows)
     match by:
-        case IncomeBy.TOWNSHIP | IncomeBy.VILLAGE:
-            query = query.join(Village, Village.id == rows.c.own).join(Township, Township.id == Village.township_id)
+        case IncomeBy.TOWNSHIP:
+            query = query.outerjoin(Township, Township.id == rows.c.own)
+        case IncomeBy.VILLAGE:
+            query = query.outerjoin(Village, Village.id == rows.c.own)
         case IncomeBy.FIRM:
             query = query.outerjoin(Firm, Firm.id == rows.c.own)
         case IncomeBy.PRODUCT:
             query = query.outerjoin(Product, Product.id == rows.c.own)
         case IncomeBy.CHANNEL:
-            query = query.join(Channel, Channel.id == rows.c.own)
+            query = query.outerjoin(Channel, Channel.id == rows.c.own)
         case IncomeBy.HOUSEHOLD:
             query = query.join(Household, Household.id == rows.c.own)
     return query
@@ -419,33 +463,45 @@ def _of_families(query: Any, counted: Any) -> Any:
     return query.select_from(counted).outerjoin(HouseholdAlias, HouseholdAlias.household_id == counted.household_id)
 
 
-def _seen(
-    actor: Actor, counted: Rolled, months: Months, by: IncomeBy | None = None, page: Sequence[str] = ()
-) -> list[ColumnElement[bool]]:  # fmt: skip
-    """The rows in the reader's area and months; by household those of `page` alone."""
+def _seen(actor: Actor, counted: Rolled, months: Months) -> list[ColumnElement[bool]]:
+    """The rows in the reader's area and months."""
     wanted = [counted.month.between(months.first, months.last), of_reader(actor, counted)]
     if months.place is not None:
         wanted.append(counted.household_id.in_(records_in(months.here())))
-    if by is IncomeBy.HOUSEHOLD:
-        wanted.append(counted.household_id.in_(records_of(page)))
     return wanted
 
 
-def _households(session: Session, actor: Actor, months: Months, after: str | None, limit: int) -> list[str]:
+def _of_records(
+    actor: Actor, counted: Rolled, months: Months, records: Sequence[int], *, here: bool
+) -> list[ColumnElement[bool]]:  # fmt: skip
+    """Those of some records of households, looked up one by one; `here`: some of them may be outside his area."""
+    each = [counted.month == func.any(literal(months.each(), ARRAY(Date)))]
+    mine = counted.household_id == func.any(literal(list(records), ARRAY(BigInteger)))
+    return [*each, mine, *(_seen(actor, counted, months) if here else ())]
+
+
+def _households(
+    session: Session, actor: Actor, months: Months, kept: Cuts | None, after: str | None, limit: int
+) -> list[str]:  # fmt: skip
     """The codes of the first families after `after` of whom a rollup knows anything."""
-    families = union(
-        *(
+    if kept is not None and not kept.firms:
+        known = kept.families(*(_SOURCES[rollup] for rollup in (IncomeMonth, CostRollup, ReachRollup)))
+        families = known.columns(column("families", BIT(varying=True))).cte("known")
+        there = func.get_bit(families.c.families, cast(Household.id, Integer)) == 1
+        query = select(Household.code).join(families, (Household.id < kept.width) & there)
+    else:
+        seen = (
             _of_families(select(_family_of(rollup)), rollup).where(*_seen(actor, rollup, months))
             for rollup in (IncomeMonth, CostRollup, ReachRollup)
         )
-    )
+        query = select(Household.code).where(Household.id.in_(union(*seen)))
     code = Household.code.collate("C")
-    query = select(Household.code).where(Household.id.in_(families)).order_by(code).limit(limit)
+    query = query.order_by(code).limit(limit)
     return list(session.scalars(query if after is None else query.where(code > after)))
 
 
 def _row(
-    cash: Counter[str], people: _People, reached: Counter[str], spent: Counter[str], *, assisted: bool
+    cash: Counter[str], people: Counter[str], reached: Counter[str], spent: Counter[str], *, assisted: bool
 ) -> dict[str, Any]:  # fmt: skip
     categories = dict.fromkeys(CATEGORY_NAMES.values(), 0)
     for kind in IncomeKind:
@@ -459,8 +515,8 @@ def _row(
             spent["covered_fen"], spent["cost_fen"],
         ),
         "weight_g": cash["weight_g"],
-        "households": people.households,
-        "assisted_households": people.assisted if assisted else None,
+        "households": people["households"],
+        "assisted_households": people["assisted"] if assisted else None,
         "sales_reached_fen": reached["amount_fen"],
         "sales_reached_g": reached["weight_g"],
     }  # fmt: skip

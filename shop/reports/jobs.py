@@ -9,6 +9,8 @@ REFRESH_INCOME = Job("reports.refresh_income")
 REFRESH_REACH = Job("reports.refresh_reach")
 REFRESH_AGREEMENTS = Job("reports.refresh_agreements")
 REFRESH_COSTS = Job("reports.refresh_costs")
+#: Every minute: count the months of the county that changed; until then reports count them.
+REFRESH_CUTS = Job("reports.refresh_cuts")
 #: Every few seconds, by as many workers as there are: parts of rollups that wait to be made from zero or proved.
 WORK_ON_PARTS = Job("reports.work_on_parts")
 #: Nightly: ask for every rollup to be recounted from its facts; a difference is an alarm, and its part is made anew.

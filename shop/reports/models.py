@@ -1,14 +1,15 @@
 """Rollup tables: each row is a pure function of the facts under its key, recomputed whole, never added to.
 
 Days and months are Beijing's. Dirty keys (`kit.dirty`): sales (on_day, firm, channel), its months (month, firm,
-channel), receivables (due day, firm, partner), income, reach, costs (month, household), agreements (agreement).
+channel), receivables (due day, firm, partner), income, reach, costs (month, household), their cuts (month),
+agreements (agreement).
 """
 
 from datetime import date
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import BIT, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.income.models import IncomeKind
@@ -27,6 +28,19 @@ class Rollup(StrEnum):
     REACH = "reach"
     AGREEMENTS = "agreements"
     COSTS = "costs"
+    INCOME_CUTS = "income_cuts"
+    COST_CUTS = "cost_cuts"
+    REACH_CUTS = "reach_cuts"
+
+
+class Cut(StrEnum):
+    """By what the months of a county are cut, beside its townships; what `own_id` is the id of."""
+
+    PAYER = "payer"  # 1: a firm, 0: none of them
+    VILLAGE = "village"
+    FIRM = "firm"
+    PRODUCT = "product"
+    CHANNEL = "channel"
 
 
 class PartWork(StrEnum):
@@ -212,6 +226,7 @@ class IncomeMonth(Model):
     """
 
     __tablename__ = "income_months"
+    __table_args__ = (Index(None, "firm_id", "month"),)
 
     month: Mapped[date] = mapped_column(primary_key=True)
     household_id: Mapped[Ref] = mapped_column(primary_key=True)
@@ -224,6 +239,46 @@ class IncomeMonth(Model):
     land_rent_fen: Mapped[Fen | None]
     dividend_fen: Mapped[Fen | None]
     subsidy_fen: Mapped[Fen | None]
+
+
+class _IncomeFigures:
+    """As those of `IncomeMonth`, added over families."""
+
+    amount_fen: Mapped[Fen]
+    weight_g: Mapped[Grams]
+    sale_fen: Mapped[Fen | None]
+    patronage_fen: Mapped[Fen | None]
+    wage_fen: Mapped[Fen | None]
+    land_rent_fen: Mapped[Fen | None]
+    dividend_fen: Mapped[Fen | None]
+    subsidy_fen: Mapped[Fen | None]
+
+
+class _Cut:
+    """Per month, township where the family lives, and one thing more: figures, and the families as a set of bits.
+
+    `families`: bit n stands for the household of id n, its merged records counted for it; as long as it must be.
+    """
+
+    month: Mapped[date] = mapped_column(primary_key=True)
+    cut: Mapped[Cut] = mapped_column(primary_key=True)
+    township_id: Mapped[Ref] = mapped_column(primary_key=True)
+    own_id: Mapped[Ref] = mapped_column(primary_key=True)
+    families: Mapped[str] = mapped_column(BIT(varying=True))
+
+
+class IncomeCut(_Cut, _IncomeFigures, Model):
+    """`IncomeMonth` by payer, village, firm."""
+
+    __tablename__ = "income_cuts"
+    __table_args__ = (one_of("cut", Cut),)
+
+
+class IncomeProductCut(_Cut, _IncomeFigures, Model):
+    """`IncomeRollup` by product (0 = none)."""
+
+    __tablename__ = "income_product_cuts"
+    __table_args__ = (one_of("cut", Cut),)
 
 
 class CostRollup(Model):
@@ -255,6 +310,26 @@ class ReachRollup(Model):
     lines: Mapped[int]
     weight_g: Mapped[Grams]
     amount_fen: Mapped[Fen]
+
+
+class CostCut(_Cut, Model):
+    """`CostRollup` by payer, village, firm, product."""
+
+    __tablename__ = "cost_cuts"
+    __table_args__ = (one_of("cut", Cut),)
+
+    covered_fen: Mapped[Fen]
+    cost_fen: Mapped[Fen]
+
+
+class ReachCut(_Cut, Model):
+    """`ReachRollup` by payer, village, firm, product, channel."""
+
+    __tablename__ = "reach_cuts"
+    __table_args__ = (one_of("cut", Cut),)
+
+    amount_fen: Mapped[Fen]
+    weight_g: Mapped[Grams]
 
 
 class AgreementRollup(Model):

@@ -10,26 +10,26 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Subquery, and_, cast, false, func, or_, select, union_all
+from sqlalchemy import BigInteger, String, Subquery, and_, column, func, or_, select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel, Occasion, OccasionKind, Partner, PartnerKind
-from shop.farmers.models import Household, HouseholdAlias
 from shop.income.models import IncomeEntry
 from shop.kit.clock import BEIJING, beijing_day, month_of
 from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, TownshipKind, Village
 from shop.reports import spanned
 from shop.reports.agreement_report import AgreementsBy, agreements_report
-from shop.reports.area import area, as_of, firms_of, of_reader, sees_households, township_area
+from shop.reports.area import area, as_of, firms_of, sees_households, township_area
 from shop.reports.columns import BY_ROW, Column
+from shop.reports.cuts import cuts_of
 from shop.reports.gain import gain
 from shop.reports.income_report import Months
 from shop.reports.jobs import REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_RECEIVABLES, REFRESH_SALES
-from shop.reports.models import IncomeMonth, ReceivableRollup
-from shop.reports.periods import NAMES_ZH, Every, Span, Spans, spans_of, title_zh
+from shop.reports.models import ReceivableRollup
+from shop.reports.periods import NAMES_ZH, Every, Spans, spans_of, title_zh
 from shop.reports.told import FEW, untold
 from shop.reports.wording import PERIODIC, SOURCES, TAX
 
@@ -465,81 +465,28 @@ _PEOPLE = ("households", "assisted", "cash_fen")
 
 def _reached(session: Session, actor: Actor, spans: Spans) -> list[Reached]:
     """Households that firms paid, by their township: each counted once in a span, and in one township only."""
-    rows = _received(actor, spans)
-    family = func.coalesce(HouseholdAlias.counts_for_id, rows.c.household_id)
-    names = list(SPANS_ZH)
-    found = (
-        select(family.label("household_id"), *(cast(func.sum(rows.c[name]), BigInteger).label(name) for name in names))
-        .select_from(rows)
-        .outerjoin(HouseholdAlias, HouseholdAlias.household_id == rows.c.household_id)
-        .group_by(family)
-        .subquery()
-    )
-    figures = {
-        f"{name}_{figure}": column
-        for name in names
-        for figure, column in (
-            ("households", func.count(found.c[name])),
-            ("assisted", func.count(found.c[name]).filter(Household.is_assisted)),
-            ("cash_fen", func.coalesce(func.sum(found.c[name]), 0)),
+    pieces = {name: spanned.pieces_of(span) for name, span in spans.named()}
+    months = sorted({month for piece in pieces.values() for month in piece.months}) or [month_of(spans.day.first)]
+    kept = cuts_of(session, actor, months[0], months[-1])
+    figures = (column(name, BigInteger()) for name in ("township_id", "amount_fen", "households", "assisted"))
+    rows = kept.paid(pieces).columns(column("span", String()), *figures).subquery()
+    query = select(Township.code, Township.name_zh, rows).join(Township, Township.id == rows.c.township_id)
+    found: dict[str, Reached] = {}
+    for row in session.execute(query.order_by(Township.code)).mappings():
+        reached = found.setdefault(row["code"], Reached(row["code"], row["name_zh"], _nothing(_PEOPLE)))
+        reached.figures.update(
+            {
+                f"{row['span']}_households": row["households"],
+                f"{row['span']}_assisted": row["assisted"],
+                f"{row['span']}_cash_fen": row["amount_fen"],
+            }
         )
-    }
-    query = (
-        select(Township.code, Township.name_zh, *(column.label(name) for name, column in figures.items()))
-        .select_from(found)
-        .join(Household, Household.id == found.c.household_id)
-        .join(Village, Village.id == Household.village_id)
-        .join(Township, Township.id == Village.township_id)
-        .group_by(Township.code, Township.name_zh)
-        .order_by(Township.code)
-    )
-    return [
-        Reached(row["code"], row["name_zh"], {name: int(row[name]) for name in figures})
-        for row in session.execute(query).mappings()
-    ]
+    return list(found.values())
 
 
 def counted_on() -> Any:
     """The day on which an entry counts: the one it was earned on, or the first of the month that took it late."""
     return func.greatest(IncomeEntry.earned_on, IncomeEntry.month)
-
-
-def _received(actor: Actor, spans: Spans) -> Subquery:
-    """What firms paid households, a column for each span, NULL where it is none of that span's.
-
-    Whole months from their rollup, parts of months from the entries, each read once for all spans: a look at one index,
-    by month and the day that counts.
-    """
-    pieces = {name: spanned.pieces_of(span) for name, span in spans.named()}
-    months = sorted({month for piece in pieces.values() for month in piece.months})
-    days = sorted({part for piece in pieces.values() for part in piece.days}, key=lambda part: part.first)
-    found = [
-        _by_household(IncomeMonth, {name: IncomeMonth.month.in_(piece.months) for name, piece in pieces.items()}).where(
-            IncomeMonth.month.in_(months), IncomeMonth.firm_id > 0, of_reader(actor, IncomeMonth)
-        )
-    ]
-    for month in sorted({month_of(part.first) for part in days}):
-        parts = [part for part in days if month_of(part.first) == month]
-        within = {
-            name: or_(false(), *(_on(part) for part in piece.days if part in parts)) for name, piece in pieces.items()
-        }
-        found.append(
-            _by_household(IncomeEntry, within).where(
-                IncomeEntry.month == month, _on(Span(parts[0].first, max(part.last for part in parts))),
-                IncomeEntry.firm_id.is_not(None), of_reader(actor, IncomeEntry),
-            )
-        )  # fmt: skip
-    return union_all(*found).subquery()
-
-
-def _by_household(counted: Any, spans: dict[str, ColumnElement[bool]]) -> Any:
-    amounts = (cast(func.sum(counted.amount_fen).filter(within), BigInteger) for within in spans.values())
-    columns = (amount.label(name) for name, amount in zip(spans, amounts, strict=True))
-    return select(counted.household_id, *columns).group_by(counted.household_id)
-
-
-def _on(days: Span) -> ColumnElement[bool]:
-    return counted_on().between(days.first, days.last)
 
 
 def _households(session: Session, actor: Actor, counted: Counted) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shop.income.models import IncomeKind
+from shop.reports import cuts
 from shop.reports.models import Rollup
 
 #: Dirty marks answered for in one transaction.
@@ -45,8 +46,9 @@ class Plan:
 
     `mark`: the columns of a dirty mark that are its key; `whose`: the same in the rollup's tables; `own`: in its facts.
     `vanish`: whether a row may be there no more after a recount; never where facts are append-only. `above`: the rollup
-    that counts the rows of this one by month, refreshed with it. `months`: the first own column is a day, and a mark
-    names its month. `by_month`, `by_firm`: the columns of facts and of tables by which a rebuild is split into parts.
+    that counts the rows of this one by month; it has the first columns of this one's mark. `follows`: it is refreshed
+    with the one below, not by a job of its own. `months`: the first own column is a day, and a mark names its month.
+    `by_month`, `by_firm`: the columns of facts and of tables by which a rebuild is split into parts.
     """
 
     facts: str
@@ -56,6 +58,7 @@ class Plan:
     vanish: bool
     tables: tuple[Table, ...]
     above: Rollup | None = None
+    follows: bool = False
     months: bool = False
     by_month: tuple[str, str] | None = None
     by_firm: tuple[str, str] | None = None
@@ -177,6 +180,7 @@ _SALES_MONTHS = Plan(
     whose=("month", "firm_id", "channel_id"),
     vanish=True,
     tables=tuple(_monthly(table) for table in _SALES.tables),
+    follows=True,
     months=True,
     by_month=("day", "month"),
 )
@@ -210,6 +214,7 @@ _INCOME = Plan(
     own=("month", "household_id"),
     whose=("month", "household_id"),
     vanish=False,
+    above=Rollup.INCOME_CUTS,
     by_month=("month", "month"),
     tables=(
         Table(
@@ -243,6 +248,7 @@ _REACH = Plan(
     own=("month", "household_id"),
     whose=("month", "household_id"),
     vanish=False,
+    above=Rollup.REACH_CUTS,
     by_month=("month", "month"),
     tables=(
         Table(
@@ -265,6 +271,7 @@ _COSTS = Plan(
     own=("month", "household_id"),
     whose=("month", "household_id"),
     vanish=False,
+    above=Rollup.COST_CUTS,
     by_month=("month", "month"),
     tables=(
         Table(
@@ -317,6 +324,26 @@ _AGREEMENTS = Plan(
     ),
 )
 
+
+def _cut(*sources: cuts.Source) -> Plan:
+    """Months of a county: a mark is a month, whatever changed in it."""
+    return Plan(
+        facts=sources[0].facts,
+        mark=("on_day",),
+        own=("month",),
+        whose=("month",),
+        vanish=True,
+        by_month=("month", "month"),
+        tables=tuple(
+            Table(
+                one.table, ("month", "cut", "township_id", "own_id"), (*one.figures, "families"), one.rows(),
+                facts=one.facts,
+            )
+            for one in sources
+        ),
+    )  # fmt: skip
+
+
 PLANS: dict[Rollup, Plan] = {
     Rollup.SALES: _SALES,
     Rollup.SALES_MONTHS: _SALES_MONTHS,
@@ -325,6 +352,9 @@ PLANS: dict[Rollup, Plan] = {
     Rollup.REACH: _REACH,
     Rollup.AGREEMENTS: _AGREEMENTS,
     Rollup.COSTS: _COSTS,
+    Rollup.INCOME_CUTS: _cut(cuts.INCOME, cuts.INCOME_PRODUCTS),
+    Rollup.COST_CUTS: _cut(cuts.COSTS),
+    Rollup.REACH_CUTS: _cut(cuts.REACH),
 }
 
 
@@ -353,8 +383,8 @@ def refresh(session: Session, rollup: Rollup, *, limit: int = BATCH) -> Refreshe
     """Answer for up to `limit` dirty marks, oldest first: recompute their keys, drop rows that are no more.
 
     One statement on one snapshot: marks and facts are committed together, so a fact that it does not see leaves a mark
-    that it does not delete. One refresh of a rollup at a time (advisory lock), none while parts of it are rebuilt. The
-    rollup above follows in the same transaction: no reader sees the days without their month.
+    that it does not delete. One refresh of a rollup at a time (advisory lock), none while parts of it are rebuilt. A
+    rollup that follows is refreshed in the same transaction: no reader sees the days without their month.
     """
     began = time.perf_counter()
     if session.scalar(_IN_PARTS, {"rollup": rollup.value}):
@@ -362,7 +392,7 @@ def refresh(session: Session, rollup: Rollup, *, limit: int = BATCH) -> Refreshe
     _alone(session, rollup)
     plan = PLANS[rollup]
     marks, keys = session.execute(text(_refresh_sql(plan)), {"rollup": rollup.value, "limit": limit}).one()
-    if plan.above is not None:
+    if plan.above is not None and PLANS[plan.above].follows:
         refresh(session, plan.above, limit=limit)
     return Refreshed(marks, keys, time.perf_counter() - began)
 
@@ -410,14 +440,8 @@ def _make(session: Session, plan: Plan, part: Part) -> int:
 
 def _mark_above(session: Session, plan: Plan, part: Part) -> None:
     if plan.above is not None:
-        kept, mark, whose = plan.tables[0].name, ", ".join(plan.mark), ", ".join(plan.whose)
-        session.execute(
-            text(
-                f"INSERT INTO dirty_keys (rollup, {mark}) SELECT DISTINCT '{plan.above}', {_month_of(whose)}"
-                f" FROM {kept}{_within(plan, part, kept)}"
-            ),
-            _bound(part),
-        )
+        kept = plan.tables[0].name
+        session.execute(text(_raise(plan.above, plan.whose, f"{kept}{_within(plan, part, kept)}")), _bound(part))
 
 
 def months_of(session: Session, rollup: Rollup) -> list[date]:
@@ -521,10 +545,12 @@ def _bound(part: Part) -> dict[str, object]:
     return {name: value for name, value in bound.items() if value is not None}
 
 
-def _month_of(columns: str) -> str:
-    """The columns of a key, its day made the first of its month."""
-    day, _, rest = columns.partition(", ")
-    return f"date_trunc('month', {day})::date, {rest}"
+def _raise(above: Rollup, columns: Sequence[str], rows: str) -> str:
+    """Mark for the rollup above what `rows` touch: the first column, a day, is made the first of its month."""
+    mark = PLANS[above].mark
+    day, *rest = columns[: len(mark)]
+    key = ", ".join((f"date_trunc('month', {day})::date", *rest))
+    return f"INSERT INTO dirty_keys (rollup, {', '.join(mark)}) SELECT DISTINCT '{above}', {key} FROM {rows}"
 
 
 def _dirty_rows(plan: Plan, table: Table) -> str:
@@ -554,10 +580,7 @@ def _refresh_sql(plan: Plan) -> str:
         f"keys AS MATERIALIZED (SELECT DISTINCT {mark} FROM taken ORDER BY {mark})",
     ]
     if plan.above is not None:
-        parts.append(
-            f"raised AS (INSERT INTO dirty_keys (rollup, {mark}) SELECT DISTINCT '{plan.above}', {_month_of(mark)}"
-            " FROM keys)"
-        )
+        parts.append(f"raised AS ({_raise(plan.above, plan.mark, 'keys')})")
     for table in plan.tables:
         # Looked up key by key, as the facts are.
         same = _same(table.name, plan.whose, "keys", plan.mark)

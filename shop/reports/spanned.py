@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, String, Subquery, cast, func, literal_column, select, union_all
@@ -46,6 +47,13 @@ def pieces_of(span: Span) -> Pieces:
             days.append(Span(first, last))
         first = date.fromordinal(month.last.toordinal() + 1)
     return Pieces(tuple(months), tuple(days))
+
+
+def disjoint(spans: Sequence[Span]) -> list[Span]:
+    """The days of some spans in parts that do not overlap: each lies in a span whole or not at all."""
+    cuts = sorted({cut for span in spans for cut in (span.first, span.last + timedelta(days=1))})
+    parts = [Span(first, after - timedelta(days=1)) for first, after in pairwise(cuts)]
+    return [part for part in parts if any(span.first <= part.first <= span.last for span in spans)]
 
 
 def labelled(span: str) -> Any:

@@ -10,12 +10,17 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shop.access.guard import Actor, Grant
+from shop.access.models import PartyKind, Role
 from shop.income.costs import count_by_rate, set_rate
 from shop.income.models import CostBasis
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
 from shop.orders.actions import cancel
+from shop.reports import income_report as told
 from shop.reports import rollups
+from shop.reports.cuts import cuts_of
+from shop.reports.income_report import IncomeBy, Months, income_report
 from shop.reports.models import Rollup
 from tests.conftest import A_DAY_IN_JULY, fresh_app
 from tests.factories.sales import Season, agreement_of, ready
@@ -83,6 +88,9 @@ def mark_all(session: Session) -> None:
                 UNION ALL SELECT 'reach', month, household_id, NULL FROM sales_reach
                 UNION ALL SELECT 'agreements', NULL, id, NULL FROM agreements
                 UNION ALL SELECT 'costs', month, household_id, NULL FROM cost_lines
+                UNION ALL SELECT 'income_cuts', month, NULL, NULL FROM income_entries
+                UNION ALL SELECT 'cost_cuts', month, NULL, NULL FROM cost_lines
+                UNION ALL SELECT 'reach_cuts', month, NULL, NULL FROM sales_reach
             ) AS marks ORDER BY random()
             """
         )
@@ -105,6 +113,8 @@ def test_refreshing_ten_times_in_any_order_gives_the_same_bytes(season: Flask) -
                 limit = random.Random(seed).choice([50, 700, 20_000])
                 while rollups.refresh(session, rollup, limit=limit).marks:
                     pass
+            # What was refreshed after a rollup that counts it marked it once more.
+            refresh_all(session)
             assert contents(session) == before
             assert marks(session) == 0
 
@@ -129,6 +139,7 @@ def test_refreshing_in_parallel_gives_the_same_bytes(season: Flask) -> None:
     for thread in threads:
         thread.join()
     with transaction() as session:
+        refresh_all(session)
         assert contents(session) == before
         assert marks(session) == 0
 
@@ -173,10 +184,13 @@ def test_compare_finds_what_was_changed_what_is_missing_and_what_is_too_much(sea
         )
         assert {found.side for found in rollups.compare(session, Rollup.REACH)} == {"recounted"}
         session.execute(text("INSERT INTO income_rollup VALUES ('2025-01-01', 1, 1, 0, 'subsidy', 1, 0, 1)"))
-        # The months are counted from the rollup: they lack what it has too much.
+        # The months are counted from the rollup, and cuts from the months: they lack what it has too much.
         assert [(found.table, found.side) for found in rollups.compare(session, Rollup.INCOME)] == [
             ("income_rollup", "kept"), ("income_months", "recounted")
         ]  # fmt: skip
+        assert {(found.table, found.side) for found in rollups.compare(session, Rollup.INCOME_CUTS)} == {
+            ("income_product_cuts", "kept"), ("income_product_cuts", "recounted")
+        }  # fmt: skip
 
 
 def test_the_figures_of_each_channel_are_what_was_sold(season: Flask) -> None:
@@ -284,3 +298,128 @@ def test_the_cost_follows_the_keys_and_not_the_history(season: Flask) -> None:
         )
     assert "ix_income_entries_month_household_id" in plan
     assert "Seq Scan on income_entries" not in plan
+
+
+#: All that the season's county knows.
+YEARS = Months(date(2025, 1, 1), date(2025, 12, 1))
+CUTS = ("income_cuts", "income_product_cuts", "cost_cuts", "reach_cuts")
+
+
+def readers(session: Session) -> list[Actor]:
+    """The operator, a manager of a township, staff of a firm, and somebody who is both."""
+    township, firm = (
+        session.execute(text(f"SELECT party_id FROM {table} ORDER BY id LIMIT 1")).scalar_one()
+        for table in ("townships", "firms")
+    )
+    manager = Grant(Role.MANAGER, township, PartyKind.TOWNSHIP)
+    staff = Grant(Role.FIRM_STAFF, firm, PartyKind.FIRM)
+    operator = Grant(Role.OPERATOR, 1, PartyKind.COUNTY)
+    return [Actor(1, grants) for grants in ((operator,), (manager,), (staff,), (manager, staff))]
+
+
+def all_reports(session: Session) -> list[dict[str, object]]:
+    """Every report of every reader, page after page; of the operator those of two months and of one township, too."""
+    found = []
+    some = (YEARS, Months(date(2025, 6, 1), date(2025, 7, 1)), Months(YEARS.first, YEARS.last, "140829100"))
+    for actor in readers(session):
+        operator = actor.has(Role.OPERATOR)
+        for by in IncomeBy:
+            for months in some if operator else some[:1]:
+                after, last = None, by is IncomeBy.GROUP and actor.grants[0].role is Role.FIRM_STAFF
+                while not last:
+                    page = income_report(session, actor, by, months, "zh", limit=100, after=after)
+                    found.append({key: told for key, told in page.items() if key != "as_of"})
+                    after = page["next"]
+                    last = after is None
+    return found
+
+
+def test_cuts_tell_what_the_rows_of_the_households_tell(season: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Session(db.engine) as session:
+        refresh_all(session)
+        # Two records of one family, and a family that moved.
+        session.execute(
+            text(
+                "INSERT INTO household_aliases (household_id, counts_for_id, merged_at)"
+                " SELECT max(household_id), min(household_id), now() FROM reach_rollup"
+            )
+        )
+        session.execute(
+            text(
+                "UPDATE households SET village_id = (SELECT max(id) FROM villages) WHERE id ="
+                " (SELECT household_id FROM income_rollup GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1)"
+            )
+        )
+        refresh_all(session)
+        kept = all_reports(session)
+        for table in CUTS:
+            session.execute(text(f"DELETE FROM {table}"))
+        nothing = all_reports(session)
+        mark_all(session)
+        counted = all_reports(session)
+        monkeypatch.setattr(told, "cuts_in", lambda *_: None)
+        monkeypatch.setattr(told, "cuts_of", lambda *_: None)
+        by_household = all_reports(session)
+    assert len(kept) >= len(IncomeBy) * 6 - 1
+    assert kept == by_household
+    assert counted == by_household
+    # The control: it was the cuts that were read.
+    assert nothing != by_household
+
+
+def test_a_family_that_is_merged_or_moves_marks_its_months(season: Flask) -> None:
+    changes = (
+        "INSERT INTO household_aliases (household_id, counts_for_id, merged_at)"
+        " SELECT max(household_id), min(household_id), now() FROM reach_rollup",
+        "UPDATE households SET village_id = (SELECT max(id) FROM villages) WHERE id = (SELECT min(household_id)"
+        " FROM reach_rollup)",
+        "DELETE FROM household_aliases",
+    )
+    with Session(db.engine) as session:
+        refresh_all(session)
+        for change in changes:
+            session.execute(text(change))
+            # The control: without its mark the month would be wrong.
+            with session.begin_nested() as undone:
+                session.execute(text("DELETE FROM dirty_keys"))
+                assert rollups.compare(session, Rollup.INCOME_CUTS) != []
+                undone.rollback()
+            refresh_all(session)
+            assert [rollups.compare(session, rollup) for rollup in Rollup] == [[]] * len(Rollup)
+
+
+def test_a_month_that_changed_is_counted_when_it_is_read(season: Flask) -> None:
+    with Session(db.engine) as session:
+        refresh_all(session)
+        (operator, *_) = readers(session)
+        before = income_report(session, operator, IncomeBy.MONTH, YEARS, "zh", limit=12, after=None)
+        session.execute(
+            text(
+                "INSERT INTO income_entries (household_id, kind, category, earned_on, month, weight_g, amount_fen,"
+                " source_type, source_id, journal_id) SELECT min(id), 'subsidy', 'transfer', '2025-02-03',"
+                " '2025-02-01', 0, 77, 'test', 1, (SELECT min(id) FROM journals) FROM households"
+            )
+        )
+        assert rollups.refresh(session, Rollup.INCOME).keys == 1
+        assert cuts_of(session, operator, YEARS.first, YEARS.last).changed == {"income_cuts": [date(2025, 2, 1)]}
+        after = income_report(session, operator, IncomeBy.MONTH, YEARS, "zh", limit=12, after=None)
+        assert after["total"]["cash_fen"] == before["total"]["cash_fen"] + 77
+        assert rollups.refresh(session, Rollup.INCOME_CUTS).keys == 1
+        assert cuts_of(session, operator, YEARS.first, YEARS.last).changed == {}
+        assert income_report(session, operator, IncomeBy.MONTH, YEARS, "zh", limit=12, after=None) == after
+
+
+def test_a_set_is_the_same_whoever_is_registered_later(season: Flask) -> None:
+    with Session(db.engine) as session:
+        refresh_all(session)
+        before = contents(session)
+        session.execute(
+            text(
+                "WITH made AS (INSERT INTO parties (kind, code, name_zh) VALUES ('household', 'LATER', '（示例）')"
+                " RETURNING id) INSERT INTO households (id, code, party_id, village_id, persons, land_mu_tenths,"
+                " leased_out_mu_tenths, is_assisted) OVERRIDING SYSTEM VALUE SELECT 5000, 'LATER', id,"
+                " (SELECT min(id) FROM villages), 1, 0, 0, false FROM made"
+            )
+        )
+        assert rollups.rebuild(session, Rollup.INCOME_CUTS) > 0
+        assert contents(session) == before

@@ -66,6 +66,7 @@ def test_what_the_totals_leave_open_is_never_of_few_households(villages: dict[st
 def three_townships(county: Flask) -> list[str]:
     """One household received something in the first, three in the next, four in the last."""
     with transaction() as session:
+        session.execute(text("INSERT INTO dirty_keys (rollup, on_day) VALUES ('income_cuts', '2025-03-01')"))
         session.execute(text("DELETE FROM income_months"))
         found = session.execute(
             text(

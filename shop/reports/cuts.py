@@ -1,0 +1,294 @@
+"""Months of a county by one thing more than its townships, each with the set of families that it is about.
+
+A family that received something all year has twelve rows in a rollup and is to be counted once: over a county that is
+a look at each row of each family. Here a month has a row for each village, firm, product, channel: its figures, and its
+families as a bit string, one bit for the id of each. Figures of months are added, sets are joined by OR, and how many
+families a set has is the number of its bits. That costs the same whether a family has one entry or a thousand.
+
+A month that changed is counted anew once a minute. Until then it is counted when it is read, so that no reader sees
+anything but what the rollups say.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import BigInteger, BindParameter, Date, TextClause, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
+
+from shop.access.guard import Actor, scope
+from shop.access.models import Role
+from shop.catalog.models import Firm
+from shop.farmers.models import Household
+from shop.income.models import IncomeKind
+from shop.kit.clock import month_of
+from shop.kit.dirty import DirtyKey
+from shop.places.models import Township
+from shop.reports.area import sees_all, township_area
+from shop.reports.models import Cut, Rollup
+from shop.reports.periods import Span
+from shop.reports.spanned import Pieces, disjoint
+from shop.reports.told import TOWNSHIP_DIGITS
+
+#: Bits of a set that are put together at once: the whole is as long as the highest id, and most of it is zero.
+WORD = 512
+#: Households that may be registered between the question how many there are and the report that asks it.
+SLACK = 1024
+
+
+#: A row stands for the whole county, where township_id is 0, or for a township. A village's own row is both.
+COUNTY, TOWNSHIP = "0::bigint", "township_id"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table of cuts: what it is counted from, its figures as expressions over that, and its cuts."""
+
+    table: str
+    rollup: Rollup
+    facts: str
+    figures: Mapping[str, str]
+    cuts: Mapping[Cut, str]
+
+    def rows(self, cuts: Collection[Cut] = (), area: str = "") -> str:
+        """The SELECT of all rows, or those of some cuts and one area, from `{facts}`: whatever is called by that name.
+
+        Of one cut the facts are read once, and a condition on a township or an own id reaches them.
+        """
+        sums = ", ".join(f"sum({told})::bigint AS {figure}" for figure, told in self.figures.items())
+        each = " UNION ALL ".join(
+            f"SELECT month, township_id, '{one}' AS cut, {own} AS own_id, {_WORD_OF} AS word, {sums}, {_BITS} AS bits"
+            f" FROM placed GROUP BY month, township_id, {own}, {_WORD_OF}"
+            for one, own in self.cuts.items()
+            if not cuts or one in cuts
+        )
+        added = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in self.figures)
+        areas, having = area, ""
+        if not area:
+            area, areas = f"coalesce({TOWNSHIP}, {COUNTY})", f"GROUPING SETS ({TOWNSHIP}, ())"
+            having = f"HAVING {TOWNSHIP} > 0 OR cut <> '{Cut.VILLAGE}'"
+        return f"""
+            WITH placed AS (
+                SELECT {self.facts}.*, village_id, township_id, households.id AS family_id
+                FROM {{facts}}
+                LEFT JOIN household_aliases ON household_aliases.household_id = {self.facts}.household_id
+                JOIN households ON households.id = coalesce(counts_for_id, {self.facts}.household_id)
+                JOIN villages ON villages.id = village_id
+            )
+            SELECT month, {area} AS township_id, cut, own_id, {added}, {_SET} AS families
+            FROM ({each}) AS words CROSS JOIN {_EMPTY}
+            GROUP BY month, cut, own_id, {areas}
+            {having}
+        """
+
+
+_WORD_OF = f"(family_id / {WORD})::int"
+_BITS = f"bit_or(set_bit(B'0'::bit({WORD}), (family_id % {WORD})::int, 1))"
+#: A set of no families, as long as the longest can be.
+_EMPTY = f"(SELECT repeat('0', {WORD} * (max(id) / {WORD} + 1)::int)::varbit AS nobody FROM households) AS longest"
+#: Words as one set: up to its last word, so that a set is the same whoever was registered since.
+_SET = (
+    f"substring(bit_or(substring(nobody FROM 1 FOR {WORD} * word) || bits || substring(nobody FROM"
+    f" {WORD} * (word + 1) + 1)) FROM 1 FOR {WORD} * (max(word) + 1))"
+)
+#: The assisted households as a set.
+_ASSISTED = f"""
+    SELECT {_SET} AS families
+    FROM (SELECT {_WORD_OF} AS word, {_BITS} AS bits FROM (SELECT id AS family_id FROM households WHERE is_assisted)
+          AS assisted GROUP BY {_WORD_OF}) AS words CROSS JOIN {_EMPTY}
+"""
+
+_PLACES = {Cut.PAYER: "(firm_id > 0)::int::bigint", Cut.VILLAGE: "village_id", Cut.FIRM: "firm_id"}
+_KINDS = [f"{kind}_fen" for kind in IncomeKind]
+
+INCOME = Source(
+    "income_cuts", Rollup.INCOME_CUTS, "income_months",
+    {name: name for name in ("amount_fen", "weight_g", *_KINDS)}, _PLACES,
+)  # fmt: skip
+INCOME_PRODUCTS = Source(
+    "income_product_cuts", Rollup.INCOME_CUTS, "income_rollup",
+    {"amount_fen": "amount_fen", "weight_g": "weight_g"}
+    | {f"{kind}_fen": f"CASE kind WHEN '{kind}' THEN amount_fen END" for kind in IncomeKind},
+    {Cut.PRODUCT: "product_id"},
+)  # fmt: skip
+COSTS = Source(
+    "cost_cuts", Rollup.COST_CUTS, "cost_rollup",
+    {"covered_fen": "covered_fen", "cost_fen": "cost_fen"}, {**_PLACES, Cut.PRODUCT: "product_id"},
+)  # fmt: skip
+REACH = Source(
+    "reach_cuts", Rollup.REACH_CUTS, "reach_rollup",
+    {"amount_fen": "amount_fen", "weight_g": "weight_g"},
+    {**_PLACES, Cut.PRODUCT: "product_id", Cut.CHANNEL: "channel_id"},
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """The cuts of some months and of a reader's area, as they are now.
+
+    `townships`: ids, None = all; `firms`: ids of those of which he sees what they paid elsewhere, too. `width`: bits of
+    a set. `changed`: by rollup the months that are counted when they are read.
+    """
+
+    first: date
+    last: date
+    townships: Sequence[int] | None
+    firms: Sequence[int]
+    width: int
+    changed: Mapping[str, Sequence[date]]
+
+    def knows(self, cut: Cut) -> bool:
+        """Whether the cut is kept for this area: of single firms it is not cut further."""
+        return not self.firms or cut in (Cut.PAYER, Cut.FIRM)
+
+    def rows(self, source: Source, cut: Cut, by: str | None = None) -> str:
+        """The rows of a cut, to be added by the column `by`: kept ones, and those of the months that changed since.
+
+        Who paid (`own_id`) is a firm's id where only firms of the reader are seen.
+        """
+        whole = self.townships is None and by != "township_id" and cut is not Cut.VILLAGE
+        columns, here = self._columns(source), self._here(cut, whole=whole)
+        kept = f"SELECT {columns} FROM {source.table} WHERE month BETWEEN :first AND :last AND {here}"
+        if not self.changed.get(source.rollup):
+            return kept
+        name = f"changed_{source.rollup}"
+        facts = f"(SELECT * FROM {source.facts} WHERE month = ANY(:{name})) AS {source.facts}"
+        return f"{kept} AND NOT month = ANY(:{name}) UNION ALL {self._counted(source, cut, facts, whole=whole)}"
+
+    def _columns(self, source: Source) -> str:
+        return f"month, township_id, own_id, {', '.join(source.figures)}, families::bit({self.width}) AS families"
+
+    def _here(self, cut: Cut, *, whole: bool) -> str:
+        """The rows of a cut in this area; `whole`: the one row of the county."""
+        here = f"cut = '{cut}' AND township_id {'=' if whole else '>'} 0"
+        if self.townships is not None:
+            here += " AND township_id = ANY(:townships)"
+        if self.firms:
+            elsewhere = "township_id > 0 AND NOT township_id = ANY(:townships)"
+            here = f"({here} OR cut = '{Cut.FIRM}' AND own_id = ANY(:firms) AND {elsewhere})"
+        return here
+
+    def _counted(self, source: Source, cut: Cut, facts: str, *, whole: bool) -> str:
+        """The rows of a cut in this area, counted from some facts."""
+        counted = source.rows({cut, Cut.FIRM} if self.firms else {cut}, COUNTY if whole else TOWNSHIP)
+        return (
+            f"SELECT {self._columns(source)} FROM ({counted.format(facts=facts)}) AS counted"
+            f" WHERE {self._here(cut, whole=whole)}"
+        )
+
+    def _people(self) -> str:
+        """Households and the assisted among them, of a set and one that is called `assisted`."""
+        return (
+            "coalesce(bit_count(families), 0) AS households,"
+            f" coalesce(bit_count(families & (SELECT families::bit({self.width}) FROM assisted)), 0) AS assisted"
+        )
+
+    def paid(self, spans: Mapping[str, Pieces]) -> TextClause:
+        """What firms paid in each span: its name, township_id, amount_fen, households and the assisted among them.
+
+        Whole months from the cuts, parts of months from the entries, each day read once for all spans.
+        """
+        parts = disjoint([days for pieces in spans.values() for days in pieces.days])
+        months = [(name, month) for name, pieces in spans.items() for month in pieces.months]
+        days = [
+            (name, part.first)
+            for name, pieces in spans.items()
+            for part in parts
+            if any(one.first <= part.first <= one.last for one in pieces.days)
+        ]
+        found = [(self.rows(INCOME, Cut.PAYER, "township_id"), months)]
+        if parts:
+            # Only what single firms paid lies together in the index.
+            own = "firm_id = ANY(:firms)" if self.townships == [] else "firm_id IS NOT NULL"
+            facts = " UNION ALL ".join(_entries_of(part, own) for part in parts)
+            found.append((self._counted(_ENTRIES, Cut.PAYER, f"({facts}) AS {_ENTRIES.facts}", whole=False), days))
+        rows = " UNION ALL ".join(
+            f"SELECT span, township_id, amount_fen, families FROM ({sql}) AS rows"
+            f" JOIN ({_values(counts)}) AS counts (span, counted) ON counted = month WHERE own_id > 0"
+            for sql, counts in found
+            if counts
+        )
+        return self.bound(
+            f"WITH assisted AS MATERIALIZED ({_ASSISTED}) SELECT span, township_id, amount_fen,"
+            f" {self._people()} FROM (SELECT span, township_id, sum(amount_fen)::bigint AS amount_fen,"
+            f" bit_or(families) AS families FROM ({rows}) AS rows GROUP BY span, township_id) AS found"
+        )
+
+    def added(self, source: Source, cut: Cut, by: str | None, figures: Sequence[str]) -> TextClause:
+        """Own, `figures`, households and the assisted among them, by the column `by` of the rows; own NULL is all."""
+        groups = f" GROUP BY GROUPING SETS ({by}, ())" if by else ""
+        sums = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in figures)
+        sql = (
+            f"WITH assisted AS MATERIALIZED ({_ASSISTED}) SELECT own, {', '.join(figures)}, {self._people()}"
+            f" FROM (SELECT {by or 'NULL::bigint'} AS own, {sums}, bit_or(families) AS families"
+            f" FROM ({self.rows(source, cut, by)}) AS rows{groups}) AS found"
+        )
+        return self.bound(sql)
+
+    def families(self, *sources: Source) -> TextClause:
+        """The set of all families of whom one of the sources knows anything; NULL if of none."""
+        rows = " UNION ALL ".join(f"SELECT families FROM ({self.rows(one, Cut.PAYER)}) AS rows" for one in sources)
+        return self.bound(f"SELECT bit_or(families) AS families FROM ({rows}) AS known")
+
+    def bound(self, sql: str) -> TextClause:
+        """A statement over `rows`, with what it binds of them."""
+        known: dict[str, BindParameter[Any]] = {
+            "first": bindparam("first", self.first, Date),
+            "last": bindparam("last", self.last, Date),
+            "townships": bindparam("townships", list(self.townships or ()), ARRAY(BigInteger)),
+            "firms": bindparam("firms", list(self.firms), ARRAY(BigInteger)),
+        }
+        for rollup, months in self.changed.items():
+            known[f"changed_{rollup}"] = bindparam(f"changed_{rollup}", list(months), ARRAY(Date))
+        return text(sql).bindparams(*(known[name] for name in known if f":{name}" in sql))
+
+
+#: Parts of months, each called by its first day.
+_ENTRIES = Source(
+    "", Rollup.INCOME_CUTS, "income_entries", {"amount_fen": "amount_fen"},
+    {cut: _PLACES[cut] for cut in (Cut.PAYER, Cut.FIRM)},
+)  # fmt: skip
+
+
+def _entries_of(days: Span, firms: str) -> str:
+    return (
+        f"SELECT DATE '{days.first}' AS month, household_id, firm_id, amount_fen FROM income_entries"
+        f" WHERE month = DATE '{month_of(days.first)}' AND greatest(earned_on, month) BETWEEN DATE '{days.first}'"
+        f" AND DATE '{days.last}' AND {firms}"
+    )
+
+
+def _values(counts: Sequence[tuple[str, date]]) -> str:
+    return "VALUES " + ", ".join(f"('{name}', DATE '{first}')" for name, first in counts)
+
+
+def cuts_of(session: Session, actor: Actor, first: date, last: date) -> Cuts:
+    """The cuts of the months from `first` to `last`, both included, in the reader's area."""
+    firms: list[int] = []
+    townships: list[int] | None = None
+    if not sees_all(actor):
+        firms = list(session.scalars(select(Firm.id).where(scope(actor, {Role.FIRM_STAFF: Firm.party_id}))))
+        townships = list(session.scalars(select(Township.id).where(township_area(actor))))
+    highest = session.scalar(select(func.max(Household.id))) or 0
+    changed: dict[str, list[date]] = {}
+    marks = select(DirtyKey.rollup, DirtyKey.on_day).where(
+        DirtyKey.rollup.in_([Rollup.INCOME_CUTS, Rollup.COST_CUTS, Rollup.REACH_CUTS]),
+        DirtyKey.on_day.between(first, last),
+    )
+    for rollup, month in session.execute(marks.distinct().order_by(DirtyKey.rollup, DirtyKey.on_day)):
+        if month is not None:
+            changed.setdefault(rollup, []).append(month)
+    return Cuts(first, last, townships, firms, (highest // SLACK + 2) * SLACK, changed)
+
+
+def cuts_in(session: Session, actor: Actor, first: date, last: date, place: str | None) -> Cuts | None:
+    """The same, in one township of it. None where cuts are no help: a village, a township to who sees single firms."""
+    found = cuts_of(session, actor, first, last)
+    if place is None:
+        return found
+    if found.firms or len(place) != TOWNSHIP_DIGITS:
+        return None
+    here = select(Township.id).where(Township.code == place, township_area(actor))
+    return replace(found, townships=list(session.scalars(here)))
