@@ -20,6 +20,7 @@ from shop.channels.policies import POLICIES, Approval, ChannelPolicy, Hold
 from shop.farmers.models import Grade
 from shop.kit.clock import beijing_day
 from shop.kit.jobs import enqueue
+from shop.kit.money import price_of
 from shop.kit.states import advance, advance_all
 from shop.orders.coupons import give_back_coupons
 from shop.orders.errors import (
@@ -32,7 +33,7 @@ from shop.orders.errors import (
 from shop.orders.grading import graded
 from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
 from shop.orders.locks import lines_of
-from shop.orders.models import Dispatch, GradedAcceptance, Order, OrderLine, OrderStatus, Pick
+from shop.orders.models import Dispatch, GradedAcceptance, Order, OrderLine, OrderStatus, Pick, PriceBasis
 from shop.orders.place import hold_ahead, supply_for
 from shop.orders.pricing import accepted_amount
 from shop.orders.states import ORDER_LIFE
@@ -271,6 +272,8 @@ def judged(
     by_grade = verdict.grades is None or sum(verdict.grades.values()) == verdict.accepted_g
     if refused < 0 or (refused > 0 and not verdict.refused_reason) or not by_grade:
         raise AcceptanceDoesNotFit(sku=sku, dispatched_g=line.dispatched_g, accepted_g=verdict.accepted_g)
+    if verdict.grades is None and line.price_basis is PriceBasis.KG:
+        return price_of(verdict.accepted_g, line.price_fen), []  # all of it is 一级
     if verdict.grades is None:
         return accepted_amount(line.standing_fen, line.standing_g, verdict.accepted_g), []
     rows = graded(session, order, line, verdict.grades, known or {})

@@ -42,7 +42,7 @@ BREACHES = """
                 - greatest(coalesce(never_called_g, 0) - coalesce(beside_g, 0), 0) ELSE 0 END AS uncalled_g
         FROM wanted LEFT JOIN (
             SELECT line_id, sum(accepted_g) AS accepted_g,
-                sum(weight_g) FILTER (WHERE status <> 'cancelled' OR cancelled_by = 'firm') AS taken_g,
+                sum(weight_g) FILTER (WHERE cancelled_by IS DISTINCT FROM 'buyer') AS taken_g,
                 sum(weight_g) FILTER (WHERE cancelled_by = 'buyer' AND schedule_day IS NULL) AS beside_g
             FROM calls GROUP BY line_id
         ) AS of_calls USING (line_id)

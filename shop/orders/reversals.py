@@ -55,8 +55,9 @@ def reverse_acceptance(
     _no_penalty_taken(session, agreement, call)
     (line,) = lines_of(session, order.id)
     sku = session.execute(select(Product.sku).where(Product.id == line.product_id)).scalar_one()
-    booked = _standing(session, line.id)
-    if booked and verdict.grades is None:
+    written = _written(session, line.id)
+    booked = [row for row in written if row.weight_g]
+    if written and verdict.grades is None:
         verdict = replace(verdict, grades={Grade.FIRST: verdict.accepted_g})
     # A grade that was booked keeps its factor, also when the agreement was amended since.
     agreed = {row.grade: row.factor_bp for row in booked}
@@ -145,13 +146,14 @@ def _by_grade(rows: list[GradedAcceptance]) -> dict[Grade, int]:
     return {row.grade: row.weight_g for row in rows}
 
 
-def _standing(session: Session, line_id: int) -> list[GradedAcceptance]:
-    """What stands as accepted by grade, written off by nothing, as rows of its own; none for a line without grades."""
+def _written(session: Session, line_id: int) -> list[GradedAcceptance]:
+    """What was accepted by grade less what was written off, as rows of its own; none for a line without grades.
+
+    A grade of which nothing stands has a row of 0 g: what is accepted of such a line is booked by grade ever after.
+    """
     price = GradedAcceptance.grade, GradedAcceptance.fen_per_kg, GradedAcceptance.factor_bp
     grams, fen = func.sum(GradedAcceptance.weight_g), func.sum(GradedAcceptance.amount_fen)
-    rows = session.execute(
-        select(*price, grams, fen).where(GradedAcceptance.order_line_id == line_id).group_by(*price).having(grams != 0)
-    )
+    rows = session.execute(select(*price, grams, fen).where(GradedAcceptance.order_line_id == line_id).group_by(*price))
     return [
         GradedAcceptance(
             order_line_id=line_id, grade=grade, fen_per_kg=fen_per_kg, factor_bp=factor_bp, weight_g=int(weight_g),

@@ -99,8 +99,8 @@ _IN_SEASON = """(
         + shelf_life_days
 )"""
 
-#: What is asked for: call-offs, and from the day on days of the schedules of running agreements that nobody called, as
-#: far as the promise reaches; the earliest take from it first. `waits`: no stock is held for it yet.
+#: What is asked for: call-offs, and from the day on days of the schedules of running agreements that nobody called nor
+#: missed, as far as the promise reaches; the earliest take from it first. `waits`: no stock is held for it yet.
 ASKED = """
     SELECT 'call_offs' AS source, call_offs.id AS fact_id, line_id, due_on AS day, weight_g,
         price_fen_per_kg AS fen_per_kg, call_offs.status = 'requested' AS waits
@@ -118,6 +118,8 @@ ASKED = """
         WHERE agreements.status IN ('signed', 'deposit_paid', 'executing') AND due_on >= :day
             AND NOT EXISTS (SELECT FROM call_offs
                 WHERE call_offs.line_id = due_weights.line_id AND schedule_day = due_weights.due_on)
+            AND NOT EXISTS (SELECT FROM missed_days
+                WHERE missed_days.line_id = due_weights.line_id AND missed_days.due_on = due_weights.due_on)
     ) AS uncalled
 """
 

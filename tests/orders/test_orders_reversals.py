@@ -18,6 +18,7 @@ from shop.orders.actions import approve, dispatch
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import GradedAcceptance, Order
 from shop.orders.scheduled import place_due
+from shop.reports.books import CHECKS, run_checks
 from shop.settlement.models import Settlement
 from tests.factories.agreements import line, recorded
 from tests.factories.tables import contents
@@ -119,10 +120,23 @@ def test_an_acceptance_without_grades_and_without_money_yet_is_reversed_as_well(
     # All of it was bad: nobody has anything of it, and it may still turn out to be good.
     body = {"accepted_g": 0, "refused_reason": "全部变质", "reason": "填错"}
     assert post(world, "operator", "/acceptance-corrections", body).status_code == 201
-    assert reverse(world, first=10_000).status_code == 201
+    # A line that was booked by grade stays so: what is said without a grade is 一级.
+    body = {"accepted_g": 10_000, "refused_reason": None, "reason": "填错"}
+    assert post(world, "operator", "/acceptance-corrections", body).status_code == 201
+    assert rows()[-1] == ("一级", 10_000, 5_000, False)
+    grades = [check for check in CHECKS if check.code == "I20-grades"]
+    assert run_checks(db.session.connection(), grades, now=NOW) == []
     assert [s.net_fen for s in db.session.scalars(select(Settlement).order_by(Settlement.id))] == [
         3_600, -3_600, 0, 5_000,
     ]  # fmt: skip
+
+
+def test_what_is_accepted_without_grades_costs_to_the_fen_what_first_grade_costs(committed: Flask) -> None:
+    world = on_its_way(committed, f"once:{TODAY}", committed_g=10_001, minimum_g=0, floor_fen_per_kg=333)
+    body = {"lines": [{"sku": "PL001", "accepted_g": 9_603, "refused_reason": "压伤"}]}
+    [line_] = post(world, "buyer", "/acceptance", body).get_json()["lines"]
+    assert line_["accepted_fen"] == 3_198  # 3,197.8, not 9,603 parts in 10,001 of the 3,330 fen of all of it
+    assert reverse(world, first=9_603).get_json()["items"][0]["accepted_fen"] == 3_198
 
 
 def test_what_cannot_be_walked_back_is_refused_and_says_what_to_do(world: World) -> None:

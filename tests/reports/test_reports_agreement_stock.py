@@ -4,13 +4,16 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from shop.agreements.actions import agreement_by_code
 from shop.agreements.models import CallOff
+from shop.agreements.signing import end
 from shop.kit.db import db, transaction
 from shop.orders.actions import approve
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Order
+from shop.orders.reopening import reopen
 from shop.orders.scheduled import place_due
-from tests.factories.agreements import line, recorded
+from tests.factories.agreements import BUYER, FIRM, line, recorded
 from tests.factories.world import NOW, TODAY, World, build
 
 #: The world's own agreement A01 has a call-off of 10 kg that waits, 100 kg lie free.
@@ -47,6 +50,15 @@ def test_a_call_counts_once_and_not_when_the_firm_holds_stock_for_it(world: Worl
     with transaction() as session:
         approve(session, locked_order_by_id(session, order), actor_id=None, now=NOW)
     assert row(world, 7) == {"asked_g": 60_000 + WAITING_G, "available_g": FREE_G - 60_000, "lacking_g": 30_000}
+
+
+def test_a_day_that_was_missed_while_the_agreement_was_closed_is_not_asked_for(world: World) -> None:
+    with transaction() as session:
+        agreement = agreement_by_code(session, "A50", lock=True)
+        end(session, agreement, "terminate", actor_id=None, now=NOW, reason="误")
+        assert [reopen(session, agreement, "误", by=hand) for hand in (BUYER, FIRM)] == [False, True]
+    # Today was missed; on the next Tuesday the schedule calls again.
+    assert row(world, 7) == {"asked_g": 60_000 + WAITING_G, "available_g": FREE_G, "lacking_g": 0}
 
 
 def test_the_county_sees_both_firms_and_the_largest_lack_first(world: World) -> None:

@@ -1,0 +1,287 @@
+"""An agreement as docs/agreements.md says it, counted by hand: whole grams, fen and days, of the shop only its words.
+
+`test_agreement_machine.py` lives the same life on the real actions and compares after every step.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from fractions import Fraction
+from math import floor
+
+from shop.agreements.models import AgreementStatus, CallOffStatus, Side
+from shop.farmers.models import Grade
+from shop.orders.models import OrderStatus, PenaltyStatus
+
+RUNNING = (AgreementStatus.SIGNED, AgreementStatus.DEPOSIT_PAID, AgreementStatus.EXECUTING)
+JUDGED = (AgreementStatus.FULFILLED, AgreementStatus.SHORT)
+ON_THE_WAY = (OrderStatus.PLACED, OrderStatus.CONFIRMED, OrderStatus.DISPATCHED)
+ACCEPTED = (OrderStatus.ACCEPTED, OrderStatus.SETTLED)
+TAKEN = (PenaltyStatus.CLAIMED, PenaltyStatus.DEPOSIT_TAKEN)
+REOPENED_WITHIN = timedelta(days=30)
+
+
+def half_up(exact: Fraction) -> int:
+    return floor(exact + Fraction(1, 2))
+
+
+def part(whole: int, bp: int) -> int:
+    """Basis points of grams or fen."""
+    return half_up(Fraction(whole * bp, 10_000))
+
+
+def worth(grams: int, fen_per_kg: int, factor_bp: int = 10_000) -> int:
+    """Fen for grams of a grade, rounded once."""
+    return half_up(Fraction(grams * fen_per_kg * factor_bp, 1_000 * 10_000))
+
+
+def shared(grams: int, days: list[date]) -> dict[date, int]:
+    """Grams over days, the odd ones on the first days."""
+    each, odd = divmod(grams, len(days))
+    return {day: each + (place < odd) for place, day in enumerate(days)}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the buyer says of a call-off: grams he takes, by grade or all as one."""
+
+    grams: int
+    grades: dict[Grade, int] | None
+
+    @property
+    def by_grade(self) -> dict[Grade, int]:
+        return {grade: grams for grade, grams in (self.grades or {}).items() if grams}
+
+
+@dataclass(frozen=True)
+class Booked:
+    """One row of an acceptance by grade; a counter-entry is negative."""
+
+    grade: Grade
+    factor_bp: int
+    grams: int
+    fen: int
+
+    @property
+    def undone(self) -> "Booked":
+        return Booked(self.grade, self.factor_bp, -self.grams, -self.fen)
+
+
+@dataclass
+class Called:
+    """A call-off with its order. `got_g`, `owed_fen`: what stands as accepted, and what is owed for it."""
+
+    sku: str
+    grams: int
+    due_on: date
+    schedule_day: date | None
+    fen_per_kg: int
+    order: OrderStatus = OrderStatus.PLACED
+    cancelled_by: Side | None = None
+    got_g: int = 0
+    owed_fen: int = 0
+    paid_fen: int = 0
+    invoice_due: date | None = None
+    #: Rows of the acceptance by grade, and what was settled and taken back, in the order in which they were written.
+    rows: list[Booked] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
+
+    @property
+    def stands(self) -> bool:
+        return self.order is not OrderStatus.CANCELLED
+
+    @property
+    def status(self) -> CallOffStatus:
+        if not self.stands:
+            return CallOffStatus.CANCELLED
+        return CallOffStatus.REQUESTED if self.order is OrderStatus.PLACED else CallOffStatus.CONFIRMED
+
+    @property
+    def sent_g(self) -> int:
+        return self.grams if self.order in (OrderStatus.DISPATCHED, *ACCEPTED) else 0
+
+    @property
+    def booked(self) -> dict[Grade, Booked]:
+        """What stands by grade: rows and their counter-entries added up."""
+        sums: dict[Grade, Booked] = {}
+        for row in self.rows:
+            old = sums.get(row.grade)
+            grams, fen = (old.grams, old.fen) if old else (0, 0)
+            sums[row.grade] = Booked(row.grade, row.factor_bp, grams + row.grams, fen + row.fen)
+        return {grade: row for grade, row in sums.items() if row.grams}
+
+    def read(self, said: Said, factors: dict[Grade, int]) -> tuple[int, list[Booked]] | None:
+        """What would be owed, and the rows of it; None when a grade is not taken."""
+        if said.grades is None:
+            return worth(said.grams, self.fen_per_kg), []
+        rows = [
+            Booked(grade, factors[grade], grams, worth(grams, self.fen_per_kg, factors[grade]))
+            for grade, grams in sorted(said.by_grade.items())
+        ]
+        return None if any(not row.factor_bp for row in rows) else (sum(row.fen for row in rows), rows)
+
+
+@dataclass
+class Promise:
+    """A line: what is promised and due when, what the buyer takes at least in all and on a day, what grades cost."""
+
+    committed: int
+    minimum: int
+    least: int
+    floor_fen: int
+    factors: dict[Grade, int]
+    due: dict[date, int] = field(default_factory=dict)
+
+
+@dataclass
+class Proposal:
+    """A penalty that was proposed."""
+
+    side: Side
+    as_of: date
+    grams: int
+    fen: int
+    status: PenaltyStatus = PenaltyStatus.PROPOSED
+
+
+@dataclass
+class Life:
+    """All that is known of the agreement."""
+
+    last: date
+    tolerance_bp: int
+    rates: dict[Side, int]
+    promises: dict[str, Promise]
+    status: AgreementStatus = AgreementStatus.SIGNED
+    calls: dict[int, Called] = field(default_factory=dict)
+    missed: set[tuple[str, date]] = field(default_factory=set)
+    proposals: list[Proposal] = field(default_factory=list)
+    ended_on: date | None = None
+    asked_by: Side | None = None
+    deposit_left: int = 0
+
+    @property
+    def runs(self) -> bool:
+        return self.status in RUNNING
+
+    def of(self, sku: str) -> list[Called]:
+        return [call for call in self.calls.values() if call.sku == sku]
+
+    def live(self, sku: str) -> int:
+        return sum(call.grams for call in self.of(sku) if call.stands)
+
+    def left(self, sku: str) -> int:
+        return self.promises[sku].committed - self.live(sku)
+
+    def known(self, sku: str) -> set[date | None]:
+        """Days of the schedule that were called."""
+        return {call.schedule_day for call in self.of(sku)}
+
+    def fell_due(self, sku: str, day: date) -> int:
+        return sum(grams for on, grams in self.promises[sku].due.items() if on <= day)
+
+    def asked(self, sku: str, since: date = date.min) -> dict[date, int]:
+        """What the schedule asks for from a day on and nobody called, as far as the promise reaches."""
+        left, known, asked = self.left(sku), self.known(sku), {}
+        for day, grams in sorted(self.promises[sku].due.items()):
+            if self.runs and day >= since and day not in known and (sku, day) not in self.missed and min(grams, left):
+                asked[day] = min(grams, left)
+                left -= asked[day]
+        return asked
+
+    def tolerated(self, sku: str) -> int:
+        return part(self.promises[sku].committed, self.tolerance_bp)
+
+    def behind(self, sku: str, side: Side, day: date) -> int:
+        """Grams that a side is behind with on a day, beyond what is tolerated."""
+        calls, line = self.of(sku), self.promises[sku]
+        not_wanted = [call for call in calls if call.cancelled_by is Side.BUYER]
+        if side is Side.FIRM:
+            called = [call for call in calls if call.due_on < day and (call.stands or call.cancelled_by is Side.FIRM)]
+            missing = line.committed - sum(call.got_g for call in calls)
+            grams = min(sum(call.grams - call.got_g for call in called), missing)
+        else:
+            days = [call for call in not_wanted if call.schedule_day and call.schedule_day <= day]
+            grams = sum(min(call.grams, line.least) for call in days)
+            if day >= self.last:
+                known = self.known(sku)
+                never = sum(asked for on, asked in line.due.items() if on not in known)
+                beside = sum(call.grams for call in not_wanted if not call.schedule_day)
+                taken = sum(call.grams for call in calls if call.cancelled_by is not Side.BUYER)
+                grams = max(grams, line.minimum - taken - max(never - beside, 0))
+        return max(grams - self.tolerated(sku), 0)
+
+    def penalty(self, sku: str, side: Side, grams: int) -> int:
+        return part(worth(grams, self.promises[sku].floor_fen), self.rates[side])
+
+    def breaches(self, day: date) -> list[tuple[str, Side, int, int]]:
+        """Each side's breach of each line."""
+        found = [(sku, side, self.behind(sku, side, day)) for sku in self.promises for side in (Side.BUYER, Side.FIRM)]
+        return [(sku, side, grams, self.penalty(sku, side, grams)) for sku, side, grams in found if grams]
+
+    def propose(self, day: date) -> list[int]:
+        """The numbers of what is proposed for a day, by side; what was proposed before and still holds is the same."""
+        numbers = []
+        for side in (Side.BUYER, Side.FIRM):
+            found = [(grams, fen) for _, of, grams, fen in self.breaches(day) if of is side]
+            if not found:
+                continue
+            asked = side, day, sum(grams for grams, _ in found), sum(fen for _, fen in found)
+            same = [
+                number
+                for number, old in enumerate(self.proposals, 1)
+                if (old.side, old.as_of, old.grams, old.fen) == asked
+            ]
+            if not same:
+                self.proposals.append(Proposal(*asked))
+            numbers += same or [len(self.proposals)]
+        return numbers
+
+    def taken(self, side: Side) -> list[Proposal]:
+        return [one for one in self.proposals if one.side is side and one.status in TAKEN]
+
+    @property
+    def kept(self) -> bool:
+        """Whether of each product what was promised was accepted, less the tolerance."""
+        return all(
+            sum(call.got_g for call in self.of(sku)) >= line.committed - self.tolerated(sku)
+            for sku, line in self.promises.items()
+        )
+
+    def end(self, status: AgreementStatus, day: date) -> None:
+        self.status, self.ended_on, self.asked_by = status, day, None
+
+    def reopen(self, day: date) -> None:
+        assert self.ended_on is not None
+        for sku, line in self.promises.items():
+            passed = {on for on, grams in line.due.items() if grams and self.ended_on <= on <= day}
+            self.missed |= {(sku, on) for on in passed - self.known(sku)}
+        self.status = AgreementStatus.EXECUTING
+
+    def figures(self, sku: str, day: date) -> dict[str, int]:
+        """The report of a line on a day; what it says of stock is not known here."""
+        line, calls = self.promises[sku], [call for call in self.of(sku) if call.stands]
+        fell = [call for call in calls if call.due_on <= day]
+        accepted, due = sum(call.got_g for call in fell), self.fell_due(sku, day)
+        owed = [(call.owed_fen - call.paid_fen, call.invoice_due) for call in calls if call.order in ACCEPTED]
+        ahead = [(call.grams, call.fen_per_kg) for call in calls if call.due_on > day]
+        ahead += [(grams, line.floor_fen) for on, grams in self.asked(sku, day).items() if on > day]
+        behind = {side: self.behind(sku, side, day) for side in (Side.FIRM, Side.BUYER)}
+        return {
+            "signed_g": line.committed,
+            "signed_fen": worth(line.committed, line.floor_fen),
+            "due_g": due,
+            "called_g": sum(call.grams for call in fell),
+            "dispatched_g": sum(call.sent_g for call in fell),
+            "accepted_g": accepted,
+            "refused_g": sum(call.grams - call.got_g for call in fell if call.order in ACCEPTED),
+            "executed_fen": sum(call.owed_fen for call in fell),
+            "shortfall_g": max(due - accepted, 0),
+            "firm_short_g": behind[Side.FIRM],
+            "firm_penalty_fen": self.penalty(sku, Side.FIRM, behind[Side.FIRM]),
+            "buyer_short_g": behind[Side.BUYER],
+            "buyer_penalty_fen": self.penalty(sku, Side.BUYER, behind[Side.BUYER]),
+            "receivable_fen": sum(fen for fen, _ in owed),
+            "overdue_fen": sum(fen for fen, invoice_due in owed if invoice_due and invoice_due < day),
+            "forecast_g": sum(grams for grams, _ in ahead),
+            "forecast_fen": sum(worth(grams, fen) for grams, fen in ahead),
+        }
