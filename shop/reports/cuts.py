@@ -36,8 +36,6 @@ from shop.reports.told import TOWNSHIP_DIGITS
 WORD = 512
 #: Households that may be registered between the question how many there are and the report that asks it.
 SLACK = 1024
-
-
 #: A row stands for the whole county, where township_id is 0, or for a township. A village's own row is both.
 COUNTY, TOWNSHIP = "0::bigint", "township_id"
 
@@ -139,6 +137,11 @@ class Cuts:
     width: int
     changed: Mapping[str, Sequence[date]]
 
+    @property
+    def only_firms(self) -> bool:
+        """Whether nothing is seen but what `firms` paid."""
+        return self.townships is not None and not self.townships
+
     def knows(self, cut: Cut) -> bool:
         """Whether the cut is kept for this area: of single firms it is not cut further."""
         return not self.firms or cut in (Cut.PAYER, Cut.FIRM)
@@ -201,7 +204,7 @@ class Cuts:
         found = [(self.rows(INCOME, Cut.PAYER, "township_id"), months)]
         if parts:
             # Only what single firms paid lies together in the index.
-            own = "firm_id = ANY(:firms)" if self.townships == [] else "firm_id IS NOT NULL"
+            own = "firm_id = ANY(:firms)" if self.only_firms else "firm_id IS NOT NULL"
             facts = " UNION ALL ".join(_entries_of(part, own) for part in parts)
             found.append((self._counted(_ENTRIES, Cut.PAYER, f"({facts}) AS {_ENTRIES.facts}", whole=False), days))
         rows = " UNION ALL ".join(

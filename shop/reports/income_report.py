@@ -344,12 +344,11 @@ def _rows(
         counts = (people.label("households"), people.filter(Household.is_assisted).label("assisted"))
         yield _by_group(actor, months, counted, *sums, *(counts if peopled else ()))
     elif by is IncomeBy.HOUSEHOLD:
-        here = kept is None or bool(kept.firms)
-        each = _added(counted, by, _of_records(actor, counted, months, records, here=here)).subquery("each")
+        each = _added(counted, by, _of_records(actor, counted, months, kept, records)).subquery("each")
         alone = (literal(1).label("households"), cast(Household.is_assisted, Integer).label("assisted"))
         yield _named(each, by, *(each.c[name] for name in _FIGURES[counted]), *(alone if peopled else ()))
     else:
-        seen = _seen(actor, counted, months)
+        seen = _seen(actor, counted, months, kept)
         each = _added(counted, by, seen).subquery("each")
         yield _named(each, by, *(each.c[name] for name in _FIGURES[counted]))
         if peopled:
@@ -359,7 +358,7 @@ def _rows(
 
 def _total(actor: Actor, months: Months, rollup: Rolled, by: IncomeBy) -> Iterator[AnySelect]:
     """All rows of a rollup, and the families in them: one may be of several firms, products, months."""
-    seen = _seen(actor, rollup, months)
+    seen = _seen(actor, rollup, months, None)
     yield _added(rollup, None, seen)
     if _peopled(rollup, by):
         yield _families(rollup, None, seen)
@@ -463,21 +462,27 @@ def _of_families(query: Any, counted: Any) -> Any:
     return query.select_from(counted).outerjoin(HouseholdAlias, HouseholdAlias.household_id == counted.household_id)
 
 
-def _seen(actor: Actor, counted: Rolled, months: Months) -> list[ColumnElement[bool]]:
+def _seen(actor: Actor, counted: Rolled, months: Months, kept: Cuts | None) -> list[ColumnElement[bool]]:
     """The rows in the reader's area and months."""
-    wanted = [counted.month.between(months.first, months.last), of_reader(actor, counted)]
+    wanted: list[ColumnElement[bool]] = [counted.month.between(months.first, months.last)]
+    if kept is not None and kept.only_firms:
+        # By their ids, so that the planner knows how few they are.
+        return [*wanted, counted.firm_id == func.any(literal(list(kept.firms), ARRAY(BigInteger)))]
+    wanted.append(of_reader(actor, counted))
     if months.place is not None:
         wanted.append(counted.household_id.in_(records_in(months.here())))
     return wanted
 
 
 def _of_records(
-    actor: Actor, counted: Rolled, months: Months, records: Sequence[int], *, here: bool
+    actor: Actor, counted: Rolled, months: Months, kept: Cuts | None, records: Sequence[int]
 ) -> list[ColumnElement[bool]]:  # fmt: skip
-    """Those of some records of households, looked up one by one; `here`: some of them may be outside his area."""
-    each = [counted.month == func.any(literal(months.each(), ARRAY(Date)))]
+    """Those of some records of households, looked up one by one; what of them is outside his area stays out."""
+    each = counted.month == func.any(literal(months.each(), ARRAY(Date)))
     mine = counted.household_id == func.any(literal(list(records), ARRAY(BigInteger)))
-    return [*each, mine, *(_seen(actor, counted, months) if here else ())]
+    # Whoever sees no single firms sees a family altogether, and was given none of elsewhere.
+    whole = kept is not None and not kept.firms
+    return [each, mine] if whole else [each, mine, *_seen(actor, counted, months, kept)]
 
 
 def _households(
@@ -491,7 +496,7 @@ def _households(
         query = select(Household.code).join(families, (Household.id < kept.width) & there)
     else:
         seen = (
-            _of_families(select(_family_of(rollup)), rollup).where(*_seen(actor, rollup, months))
+            _of_families(select(_family_of(rollup)), rollup).where(*_seen(actor, rollup, months, kept))
             for rollup in (IncomeMonth, CostRollup, ReachRollup)
         )
         query = select(Household.code).where(Household.id.in_(union(*seen)))

@@ -218,12 +218,21 @@ class IncomeRollup(Model):
     amount_fen: Mapped[Fen]
 
 
-class IncomeMonth(Model):
-    """The rows of `IncomeRollup` without product and kind: per month, household and firm, a column for each kind.
+class _IncomeFigures:
+    """Without product: a column for each kind. One without an entry is NULL, another thing than entries of nothing."""
 
-    For reports over many households, which would read four times as many rows. A kind without an entry is NULL, which
-    is another thing than entries that come to nothing.
-    """
+    amount_fen: Mapped[Fen]
+    weight_g: Mapped[Grams]
+    sale_fen: Mapped[Fen | None]
+    patronage_fen: Mapped[Fen | None]
+    wage_fen: Mapped[Fen | None]
+    land_rent_fen: Mapped[Fen | None]
+    dividend_fen: Mapped[Fen | None]
+    subsidy_fen: Mapped[Fen | None]
+
+
+class IncomeMonth(_IncomeFigures, Model):
+    """The rows of `IncomeRollup` per month, household and firm: reports over many would read four times as many."""
 
     __tablename__ = "income_months"
     __table_args__ = (Index(None, "firm_id", "month"),)
@@ -231,27 +240,6 @@ class IncomeMonth(Model):
     month: Mapped[date] = mapped_column(primary_key=True)
     household_id: Mapped[Ref] = mapped_column(primary_key=True)
     firm_id: Mapped[Ref] = mapped_column(primary_key=True)
-    amount_fen: Mapped[Fen]
-    weight_g: Mapped[Grams]
-    sale_fen: Mapped[Fen | None]
-    patronage_fen: Mapped[Fen | None]
-    wage_fen: Mapped[Fen | None]
-    land_rent_fen: Mapped[Fen | None]
-    dividend_fen: Mapped[Fen | None]
-    subsidy_fen: Mapped[Fen | None]
-
-
-class _IncomeFigures:
-    """As those of `IncomeMonth`, added over families."""
-
-    amount_fen: Mapped[Fen]
-    weight_g: Mapped[Grams]
-    sale_fen: Mapped[Fen | None]
-    patronage_fen: Mapped[Fen | None]
-    wage_fen: Mapped[Fen | None]
-    land_rent_fen: Mapped[Fen | None]
-    dividend_fen: Mapped[Fen | None]
-    subsidy_fen: Mapped[Fen | None]
 
 
 class _Cut:
