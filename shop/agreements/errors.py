@@ -232,7 +232,7 @@ class QuotesRefused(DomainError):
     status = 422
     title_zh, title_en = "行情文件未导入", "Quotes refused"
     zh = "行情文件有 {errors_total} 处错误，未导入任何行。"
-    en = "The file of quotes has {errors_total} errors; nothing of it was recorded."
+    en = "The file of quotes has mistakes ({errors_total}); nothing of it was recorded."
 
 
 class DraftRefused(DomainError):
@@ -242,4 +242,4 @@ class DraftRefused(DomainError):
     status = 422
     title_zh, title_en = "协议表未导入", "Draft refused"
     zh = "协议表有 {errors_total} 处错误，未起草协议。"
-    en = "The workbook has {errors_total} errors; nothing was drafted."
+    en = "The workbook has mistakes ({errors_total}); nothing was drafted."

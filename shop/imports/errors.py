@@ -10,7 +10,7 @@ class ImportRefused(DomainError):
     status = 422
     title_zh, title_en = "导入未通过", "Import refused"
     zh = "共有 {errors_total} 处错误，没有导入任何内容；请按 rows 逐行改正后重新提交。"
-    en = "{errors_total} errors, nothing was imported; correct the rows listed and send the files again."
+    en = "Mistakes found: {errors_total}; nothing was imported. Correct the rows listed and send the files again."
 
 
 class ArchiveRefused(DomainError):
