@@ -489,7 +489,7 @@ def _households(
     session: Session, actor: Actor, months: Months, kept: Cuts | None, after: str | None, limit: int
 ) -> list[str]:  # fmt: skip
     """The codes of the first families after `after` of whom a rollup knows anything."""
-    if kept is not None and not kept.firms:
+    if kept is not None:
         known = kept.families(*(_SOURCES[rollup] for rollup in (IncomeMonth, CostRollup, ReachRollup)))
         families = known.columns(column("families", BIT(varying=True))).cte("known")
         there = func.get_bit(families.c.families, cast(Household.id, Integer)) == 1
