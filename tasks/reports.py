@@ -7,7 +7,7 @@ from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
 from shop.kit.db import transaction
-from shop.reports import jobs, parts, rollups
+from shop.reports import cuts, jobs, parts, rollups
 from shop.reports.models import PartWork, Rollup
 from tasks.registry import Done, Kind, runs
 
@@ -60,7 +60,7 @@ def refresh_costs(session: Session, *, now: datetime) -> int | None:
 @runs(jobs.REFRESH_CUTS, Kind.SWEEP, by_the_clock=False)
 def refresh_cuts(session: Session, *, now: datetime) -> int | None:
     """The months of the county that changed; None while one of their tables is being rebuilt."""
-    done = [_refresh(session, rollup) for rollup in (Rollup.INCOME_CUTS, Rollup.COST_CUTS, Rollup.REACH_CUTS)]
+    done = [_refresh(session, rollup) for rollup in cuts.ROLLUPS]
     return None if None in done else sum(marks or 0 for marks in done)
 
 

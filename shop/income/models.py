@@ -270,6 +270,10 @@ class GuaranteePayment(Model):
     recorded_at: Mapped[Instant]
 
 
+#: The day on which an entry counts, in SQL: the one it was earned on, or the first of the month that took it late.
+COUNTED_ON = "greatest(earned_on, month)"
+
+
 class IncomeEntry(Model):
     """One event of a household's income. Append-only; a correction is a new entry that names the one it corrects."""
 
@@ -289,11 +293,11 @@ class IncomeEntry(Model):
             postgresql_include=["firm_id", "product_id", "kind", "weight_g", "amount_fen"],
         ),
         Index(None, "household_id", "earned_on"),
-        # A part of a month in a periodic report (`reports.periodic.counted_on`), read from the index alone.
+        # A part of a month in a periodic report (`COUNTED_ON`), read from the index alone.
         Index(
             "ix_income_entries_counted",
             "month",
-            text("greatest(earned_on, month)"),
+            text(COUNTED_ON),
             "firm_id",
             postgresql_include=["household_id", "amount_fen", "earned_on"],
         ),

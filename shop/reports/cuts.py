@@ -22,7 +22,7 @@ from shop.access.guard import Actor, scope
 from shop.access.models import Role
 from shop.catalog.models import Firm
 from shop.farmers.models import Household
-from shop.income.models import IncomeKind
+from shop.income.models import COUNTED_ON, IncomeKind
 from shop.kit.clock import month_of
 from shop.kit.dirty import DirtyKey
 from shop.places.models import Township
@@ -36,6 +36,8 @@ from shop.reports.told import TOWNSHIP_DIGITS
 WORD = 512
 #: Households that may be registered between the question how many there are and the report that asks it.
 SLACK = 1024
+#: The rollups of cuts.
+ROLLUPS = (Rollup.INCOME_CUTS, Rollup.COST_CUTS, Rollup.REACH_CUTS)
 #: A row stands for the whole county, where township_id is 0, or for a township. A village's own row is both.
 COUNTY, TOWNSHIP = "0::bigint", "township_id"
 
@@ -258,7 +260,7 @@ _ENTRIES = Source(
 def _entries_of(days: Span, firms: str) -> str:
     return (
         f"SELECT DATE '{days.first}' AS month, household_id, firm_id, amount_fen FROM income_entries"
-        f" WHERE month = DATE '{month_of(days.first)}' AND greatest(earned_on, month) BETWEEN DATE '{days.first}'"
+        f" WHERE month = DATE '{month_of(days.first)}' AND {COUNTED_ON} BETWEEN DATE '{days.first}'"
         f" AND DATE '{days.last}' AND {firms}"
     )
 
@@ -277,7 +279,7 @@ def cuts_of(session: Session, actor: Actor, first: date, last: date) -> Cuts:
     highest = session.scalar(select(func.max(Household.id))) or 0
     changed: dict[str, list[date]] = {}
     marks = select(DirtyKey.rollup, DirtyKey.on_day).where(
-        DirtyKey.rollup.in_([Rollup.INCOME_CUTS, Rollup.COST_CUTS, Rollup.REACH_CUTS]),
+        DirtyKey.rollup.in_(ROLLUPS),
         DirtyKey.on_day.between(first, last),
     )
     for rollup, month in session.execute(marks.distinct().order_by(DirtyKey.rollup, DirtyKey.on_day)):

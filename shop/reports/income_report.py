@@ -37,9 +37,9 @@ from shop.income.models import CATEGORY_OF, Category, CostLine, IncomeEntry, Inc
 from shop.kit.clock import month_of
 from shop.kit.errors import ForbiddenError
 from shop.places.models import Township, TownshipKind, Village
-from shop.reports import cuts
 from shop.reports.area import area, as_of, of_reader, records_in, sees_households, township_area
-from shop.reports.cuts import Cuts, Source, cuts_in, cuts_of
+from shop.reports.cuts import COSTS, INCOME_PRODUCTS, REACH, Cuts, Source, cuts_in, cuts_of
+from shop.reports.cuts import INCOME as INCOME_CUTS
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
 from shop.reports.models import CostRollup, Cut, IncomeMonth, IncomeRollup, ReachRollup
 from shop.reports.told import FEW, TOWNSHIP_DIGITS, untold, untold_places
@@ -270,7 +270,7 @@ def _read_for(rollup: Rolled, by: IncomeBy) -> Rolled:
 
 #: Where a cut of a rollup stands, by what is read.
 _SOURCES: dict[Any, Source] = {
-    IncomeMonth: cuts.INCOME, IncomeRollup: cuts.INCOME_PRODUCTS, CostRollup: cuts.COSTS, ReachRollup: cuts.REACH,
+    IncomeMonth: INCOME_CUTS, IncomeRollup: INCOME_PRODUCTS, CostRollup: COSTS, ReachRollup: REACH,
 }  # fmt: skip
 #: The cut that a report reads, and the column of its rows that is its key; None = all in one row.
 _CUT_OF: dict[IncomeBy | None, tuple[Cut, str | None]] = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from shop.access.guard import Role, current_actor
@@ -17,7 +17,7 @@ from shop.kit.http import file_response, now
 from shop.kit.schemas import cursor_key, page
 from shop.reports.columns import Column, sheet, written
 from shop.reports.files import as_bytes
-from shop.web.dashboard import FILE_KINDS, FILE_NAMES, ROWS
+from shop.web.dashboard import FILE_KINDS, FILE_NAMES, ROWS, asked_of
 from shop.web.dashboard import refused as refused_page
 from shop.web.panels import Card, table
 from shop.web.signin import page_for
@@ -48,12 +48,7 @@ ALL = 1_000
 
 def _asked() -> tuple[dict[str, Any], bool]:
     """The year and page that the address names, else this year; whether the address made no sense."""
-    given = request.args.to_dict()
-    wrong = bool(given) and bool(VillageYearAsked().validate(given))
-    asked: dict[str, Any] = VillageYearAsked().load(
-        {"year": str(beijing_day(now()).year)} if wrong or not given else given
-    )
-    return asked, wrong
+    return asked_of(VillageYearAsked(), lambda: {"year": str(beijing_day(now()).year)})
 
 
 def _year(year: int) -> dict[str, Any]:
@@ -69,8 +64,8 @@ def _page(**parts: Any) -> str:
 @page_for(Role.OPERATOR, Role.MANAGER)
 def show() -> str:
     """村集体收入 · Villages of the reader's area in a year, at zero if need be, and how many stand in each tier."""
-    asked, wrong = _asked()
-    year = asked["year"]
+    query, wrong = _asked()
+    year = query["year"]
     found = _year(year)
     total = found["total"]
 
@@ -110,10 +105,10 @@ def file(kind: str) -> AnyResponse:
 @page_for(Role.OPERATOR, Role.MANAGER)
 def why(code: str) -> str:
     """一个村的集体收入 · The events that make a village's year. Raises NotFoundError."""
-    asked, wrong = _asked()
-    year = asked["year"]
+    query, wrong = _asked()
+    year = query["year"]
     found = queries.village_year(
-        db.session(), current_actor(), code, year, limit=ROWS, before_id=cursor_key(asked["cursor"]), language="zh"
+        db.session(), current_actor(), code, year, limit=ROWS, before_id=cursor_key(query["cursor"]), language="zh"
     )
     rows = page(found["items"], ROWS, lambda row: int(row["id"]))
     more = url_for("collectives_page.why", code=code, year=year, cursor=rows["next"]) if rows["next"] else None

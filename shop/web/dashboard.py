@@ -94,7 +94,7 @@ def shown(value: Any, unit: str) -> str:
     return written(unit, value)
 
 
-def _asked(schema: Schema, defaults: Callable[[], dict[str, str]]) -> tuple[dict[str, Any], bool]:
+def asked_of(schema: Schema, defaults: Callable[[], dict[str, str]]) -> tuple[dict[str, Any], bool]:
     """The filters of the address, or the defaults when they make no sense; whether they did."""
     given = request.args.to_dict()
     wrong = bool(given) and bool(schema.validate(given))
@@ -114,7 +114,7 @@ def _page(template: str, title: str, **parts: Any) -> str:
 def income() -> str:
     """增收 · Households reached, income by category and month, by place down to the household, and the gain."""
     actor, session = current_actor(), db.session()
-    query, wrong = _asked(schemas.IncomeFilter(), lambda: _whole_latest_year(actor))
+    query, wrong = asked_of(schemas.IncomeFilter(), lambda: _whole_latest_year(actor))
     months, by = _months(query), query["by"]
     report = income_report(session, actor, by, months, "zh", limit=query["limit"], after=query["after"])
     by_month = income_report(session, actor, IncomeBy.MONTH, months, "zh", limit=ROWS, after=None)
@@ -139,7 +139,7 @@ def income() -> str:
 @page_for(*READERS)
 def income_file(kind: str) -> AnyResponse:
     """增收表文件 · All rows of the income page's table as a file."""
-    query, _ = _asked(schemas.IncomeFilter(), lambda: _whole_latest_year(current_actor()))
+    query, _ = asked_of(schemas.IncomeFilter(), lambda: _whole_latest_year(current_actor()))
     months = _months(query)
     return _file(exports.Wanted(Exported.INCOME, query["by"], months.first, months.last, months.place), kind)
 
@@ -149,7 +149,7 @@ def income_file(kind: str) -> AnyResponse:
 def why() -> str:
     """数字来源 · The rows that make one figure of the income page; their sum is the figure."""
     actor, session = current_actor(), db.session()
-    query, wrong = _asked(schemas.ExplainFilter(), lambda: _whole_latest_year(actor))
+    query, wrong = asked_of(schemas.ExplainFilter(), lambda: _whole_latest_year(actor))
     months = _months(query)
     found = explain_income(
         session, actor, query["by"], query["key"], months, query["measure"], query["kind"], query["category"],
@@ -184,7 +184,7 @@ def agreements() -> str:
     """采购协议 · Signed against executed, due, and short."""
     actor, session = current_actor(), db.session()
     day = beijing_day(now())
-    query, wrong = _asked(schemas.AgreementsFilter(), lambda: {"as_of": str(day)})
+    query, wrong = asked_of(schemas.AgreementsFilter(), lambda: {"as_of": str(day)})
     day = query["day"] or day
     by = query["by"]
     report = agreements_report(session, actor, by, day, "zh", limit=query["limit"], after=query["after"])
@@ -231,7 +231,7 @@ def agreements() -> str:
 def agreements_file(kind: str) -> AnyResponse:
     """协议表文件 · All rows of the agreements page's table as a file."""
     today = beijing_day(now())
-    query, _ = _asked(schemas.AgreementsFilter(), lambda: {"as_of": str(today)})
+    query, _ = asked_of(schemas.AgreementsFilter(), lambda: {"as_of": str(today)})
     day = query["day"] or today
     return _file(exports.Wanted(Exported.AGREEMENTS, query["by"], day, day), kind)
 
@@ -289,7 +289,7 @@ def _agreement_link(query: dict[str, Any], day: date) -> Link:
 @page_for(*READERS)
 def why_agreements() -> str:
     """协议数字来源 · The facts that make one figure of the agreements page; their sum is the figure."""
-    query, wrong = _asked(schemas.AgreementExplainFilter(), lambda: {"as_of": str(beijing_day(now()))})
+    query, wrong = asked_of(schemas.AgreementExplainFilter(), lambda: {"as_of": str(beijing_day(now()))})
     day, figure = query["day"] or beijing_day(now()), query["figure"]
     found = explain_agreements(
         db.session(), current_actor(), query["by"], query["key"], day, figure, limit=query["limit"],
@@ -447,7 +447,7 @@ def _source_zh(row: dict[str, Any]) -> dict[str, Any]:
 def periodic() -> str:
     """日报、旬报、周报、月报 · A report on paper: as it is now, to be printed or saved as PDF."""
     actor, moment = current_actor(), now()
-    query, wrong = _asked(schemas.PeriodicFilter(), lambda: {"on": str(beijing_day(moment))})
+    query, wrong = asked_of(schemas.PeriodicFilter(), lambda: {"on": str(beijing_day(moment))})
     on = query["on"] or beijing_day(moment)
     report = current_report(db.session(), actor, query["every"], on, now=moment)
     return _page(
@@ -487,7 +487,7 @@ def _periodic_link(every: Every, on: date, section: str) -> Link:
 def periodic_why() -> str:
     """数字来源 · The rows that make one figure of a periodic report; their sum is the figure."""
     moment = now()
-    query, wrong = _asked(
+    query, wrong = asked_of(
         schemas.PeriodicExplainFilter(),
         lambda: {"on": str(beijing_day(moment)), "section": "channels", "figure": "net_fen"},
     )
@@ -524,7 +524,7 @@ _SOURCES = [
 def periodic_file(kind: str) -> AnyResponse:
     """报表文件 · The same report as a file."""
     moment = now()
-    query, _ = _asked(schemas.PeriodicFilter(), lambda: {"on": str(beijing_day(moment))})
+    query, _ = asked_of(schemas.PeriodicFilter(), lambda: {"on": str(beijing_day(moment))})
     on = query["on"] or beijing_day(moment)
     report = current_report(db.session(), current_actor(), query["every"], on, now=moment)
     release()

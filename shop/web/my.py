@@ -140,10 +140,8 @@ def surplus_plans() -> str:
 
 
 def _plans(told: str | None = None) -> str:
-    session, actor = db.session(), current_actor()
-    found = plans.plans(session, actor, limit=PLANS, before_id=None, firm=None, year=None)
-    details = [plans.plan_detail(session, actor, plan["code"]) for plan in found]
-    return render_template("my/surplus.html", plans=details, states=STATE_ZH, told=told, yuan=yuan)
+    found = plans.plan_details(db.session(), current_actor(), limit=PLANS)
+    return render_template("my/surplus.html", plans=found, states=STATE_ZH, told=told, yuan=yuan)
 
 
 @blueprint.route("/my/surplus/<string:code>/objections", methods=["POST"])
