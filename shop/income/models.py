@@ -293,13 +293,12 @@ class IncomeEntry(Model):
             postgresql_include=["firm_id", "product_id", "kind", "weight_g", "amount_fen"],
         ),
         Index(None, "household_id", "earned_on"),
-        # A part of a month in a periodic report (`COUNTED_ON`), read from the index alone.
+        # The days of `income_days`, counted from the index alone.
         Index(
             "ix_income_entries_counted",
-            "month",
             text(COUNTED_ON),
             "firm_id",
-            postgresql_include=["household_id", "amount_fen", "earned_on"],
+            postgresql_include=["month", "household_id", "amount_fen", "earned_on"],
         ),
     )
 

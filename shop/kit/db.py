@@ -1,6 +1,7 @@
 """The database door: the declarative base, the session, and `transaction()` with the only commit.
 
 Isolation is READ COMMITTED; races are decided by guarded single statements and constraints, never by read-decide-write.
+Reports of several statements read in `one_moment()`.
 """
 
 from collections.abc import Iterator
@@ -103,6 +104,20 @@ def transaction() -> Iterator[Session]:
         raise
     finally:
         session.info["in_transaction"] = False
+
+
+@contextmanager
+def one_moment() -> Iterator[Session]:
+    """A session that reads as of one moment, however many statements it sends: for reports whose parts must add up.
+
+    It writes nothing, and does not see what an open `transaction()` has not committed. Outside of one the request's
+    connection goes back first.
+    """
+    if not db.session().info.get("in_transaction"):
+        release()
+    with Session(db.engine) as session:
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+        yield session
 
 
 def release() -> None:

@@ -8,7 +8,7 @@ from flask_smorest import Blueprint
 
 from shop.access.guard import EVERYONE, Role, allow, current_actor
 from shop.kit.clock import beijing_day
-from shop.kit.db import db, release, transaction
+from shop.kit.db import db, one_moment, release, transaction
 from shop.kit.errors import NotFoundError
 from shop.kit.http import AS_FILES, also_as, asks_for_file, documented, file_response, language, now
 from shop.kit.idempotency import idempotent
@@ -188,11 +188,12 @@ def income(query: dict[str, Any]) -> dict[str, Any]:
     By township all nine are shown. The gain compares only what both periods record in the same way, and names the rest.
     """
     months = _months(query)
-    session, actor = db.session(), current_actor()
-    report = income_report.income_report(
-        session, actor, query["by"], months, language(), limit=query["limit"], after=query["after"]
-    )
-    return {**report, "gain": gain(session, actor, months, language(), now=now())}
+    actor = current_actor()
+    with one_moment() as session:
+        report = income_report.income_report(
+            session, actor, query["by"], months, language(), limit=query["limit"], after=query["after"]
+        )
+        return {**report, "gain": gain(session, actor, months, language(), now=now())}
 
 
 def _months(query: dict[str, Any]) -> income_report.Months:
@@ -302,11 +303,10 @@ def show_periodic(query: dict[str, Any]) -> Any:
     Each figure over the last day, the period, the year so far and the same period a year before.
     """
     moment = now()
-    report = sent.current_report(
-        db.session(), current_actor(), query["every"], query["on"] or beijing_day(moment), now=moment
-    )
+    on, actor = query["on"] or beijing_day(moment), current_actor()
+    with one_moment() as session:
+        report = sent.current_report(session, actor, query["every"], on, now=moment)
     if kind := asks_for_file(PDF_TYPE):
-        release()
         return file_response(files.periodic_file(kind, report), kind, report["title"])
     return report
 

@@ -5,8 +5,10 @@ a look at each row of each family. Here a month has a row for each village, firm
 families as a bit string, one bit for the id of each. Figures of months are added, sets are joined by OR, and how many
 families a set has is the number of its bits. That costs the same whether a family has one entry or a thousand.
 
-A month that changed is counted anew once a minute. Until then it is counted when it is read, so that no reader sees
-anything but what the rollups say.
+Days are kept in the same way, for reports over parts of months.
+
+A month or day that changed is counted anew once a minute. Until then it is counted when it is read, so that no reader
+sees anything but what the rollups say.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,13 +25,12 @@ from shop.access.models import Role
 from shop.catalog.models import Firm
 from shop.farmers.models import Household
 from shop.income.models import COUNTED_ON, IncomeKind
-from shop.kit.clock import month_of
 from shop.kit.dirty import DirtyKey
 from shop.places.models import Township
 from shop.reports.area import sees_all, township_area
 from shop.reports.models import Cut, Rollup
-from shop.reports.periods import Span
-from shop.reports.spanned import Pieces, disjoint
+from shop.reports.periods import Every, period_of
+from shop.reports.spanned import Pieces
 from shop.reports.told import TOWNSHIP_DIGITS
 
 #: Bits of a set that are put together at once: the whole is as long as the highest id, and most of it is zero.
@@ -37,20 +38,34 @@ WORD = 512
 #: Households that may be registered between the question how many there are and the report that asks it.
 SLACK = 1024
 #: The rollups of cuts.
-ROLLUPS = (Rollup.INCOME_CUTS, Rollup.COST_CUTS, Rollup.REACH_CUTS)
+ROLLUPS = (Rollup.INCOME_CUTS, Rollup.COST_CUTS, Rollup.REACH_CUTS, Rollup.INCOME_DAYS)
 #: A row stands for the whole county, where township_id is 0, or for a township. A village's own row is both.
 COUNTY, TOWNSHIP = "0::bigint", "township_id"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A table of cuts: what it is counted from, its figures as expressions over that, and its cuts."""
+    """A table of cuts: what it is counted from, its figures as expressions over that, and its cuts.
+
+    `when`: what a row is about and what marks name, a month (by its first day) or a day.
+    """
 
     table: str
     rollup: Rollup
     facts: str
     figures: Mapping[str, str]
     cuts: Mapping[Cut, str]
+    when: str = "month"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The key of the table."""
+        return self.when, "cut", "township_id", "own_id"
+
+    @property
+    def name(self) -> str:
+        """What the facts are called."""
+        return self.facts.rpartition(" ")[2]
 
     def rows(self, cuts: Collection[Cut] = (), area: str = "") -> str:
         """The SELECT of all rows, or those of some cuts and one area, from `{facts}`: whatever is called by that name.
@@ -59,8 +74,8 @@ class Source:
         """
         sums = ", ".join(f"sum({told})::bigint AS {figure}" for figure, told in self.figures.items())
         each = " UNION ALL ".join(
-            f"SELECT month, township_id, '{one}' AS cut, {own} AS own_id, {_WORD_OF} AS word, {sums}, {_BITS} AS bits"
-            f" FROM placed GROUP BY month, township_id, {own}, {_WORD_OF}"
+            f"SELECT {self.when}, township_id, '{one}' AS cut, {own} AS own_id, {_WORD_OF} AS word, {sums},"
+            f" {_BITS} AS bits FROM placed GROUP BY {self.when}, township_id, {own}, {_WORD_OF}"
             for one, own in self.cuts.items()
             if not cuts or one in cuts
         )
@@ -71,15 +86,15 @@ class Source:
             having = f"HAVING {TOWNSHIP} > 0 OR cut <> '{Cut.VILLAGE}'"
         return f"""
             WITH placed AS (
-                SELECT {self.facts}.*, village_id, township_id, households.id AS family_id
+                SELECT {self.name}.*, village_id, township_id, households.id AS family_id
                 FROM {{facts}}
-                LEFT JOIN household_aliases ON household_aliases.household_id = {self.facts}.household_id
-                JOIN households ON households.id = coalesce(counts_for_id, {self.facts}.household_id)
+                LEFT JOIN household_aliases ON household_aliases.household_id = {self.name}.household_id
+                JOIN households ON households.id = coalesce(counts_for_id, {self.name}.household_id)
                 JOIN villages ON villages.id = village_id
             )
-            SELECT month, {area} AS township_id, cut, own_id, {added}, {_SET} AS families
+            SELECT {self.when}, {area} AS township_id, cut, own_id, {added}, {_SET} AS families
             FROM ({each}) AS words CROSS JOIN {_EMPTY}
-            GROUP BY month, cut, own_id, {areas}
+            GROUP BY {self.when}, cut, own_id, {areas}
             {having}
         """
 
@@ -122,6 +137,12 @@ REACH = Source(
     {"amount_fen": "amount_fen", "weight_g": "weight_g"},
     {**_PLACES, Cut.PRODUCT: "product_id", Cut.CHANNEL: "channel_id"},
 )  # fmt: skip
+INCOME_DAYS = Source(
+    "income_days", Rollup.INCOME_DAYS,
+    f"(SELECT {COUNTED_ON} AS day, household_id, firm_id, amount_fen FROM income_entries) AS paid_on",
+    {"amount_fen": "amount_fen"},
+    {Cut.PAYER: "(firm_id IS NOT NULL)::int::bigint", Cut.FIRM: "coalesce(firm_id, 0)"}, "day",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -129,7 +150,7 @@ class Cuts:
     """The cuts of some months and of a reader's area, as they are now.
 
     `townships`: ids, None = all; `firms`: ids of those of which he sees what they paid elsewhere, too. `width`: bits of
-    a set. `changed`: by rollup the months that are counted when they are read.
+    a set. `changed`: by rollup the months or days that are counted when they are read.
     """
 
     first: date
@@ -144,6 +165,12 @@ class Cuts:
         """Whether nothing is seen but what `firms` paid."""
         return self.townships is not None and not self.townships
 
+    def over(self, first: date, last: date) -> "Cuts":
+        """The same of fewer months."""
+        ends = _ends(last)
+        changed = {rollup: [one for one in known if first <= one <= ends] for rollup, known in self.changed.items()}
+        return replace(self, first=first, last=last, changed=changed)
+
     def knows(self, cut: Cut) -> bool:
         """Whether the cut is kept for this area: of single firms it is not cut further."""
         return not self.firms or cut in (Cut.PAYER, Cut.FIRM)
@@ -155,15 +182,18 @@ class Cuts:
         """
         whole = self.townships is None and by != "township_id" and cut is not Cut.VILLAGE
         columns, here = self._columns(source), self._here(cut, whole=whole)
-        kept = f"SELECT {columns} FROM {source.table} WHERE month BETWEEN :first AND :last AND {here}"
+        kept = f"SELECT {columns} FROM {source.table} WHERE {source.when} BETWEEN :first AND :ends AND {here}"
         if not self.changed.get(source.rollup):
             return kept
-        name = f"changed_{source.rollup}"
-        facts = f"(SELECT * FROM {source.facts} WHERE month = ANY(:{name})) AS {source.facts}"
-        return f"{kept} AND NOT month = ANY(:{name}) UNION ALL {self._counted(source, cut, facts, whole=whole)}"
+        among = f"{source.when} = ANY(:changed_{source.rollup})"
+        counted = source.rows({cut, Cut.FIRM} if self.firms else {cut}, COUNTY if whole else TOWNSHIP).format(
+            facts=f"(SELECT * FROM {source.facts} WHERE {among}) AS {source.name}"
+        )
+        return f"{kept} AND NOT {among} UNION ALL SELECT {columns} FROM ({counted}) AS counted WHERE {here}"
 
     def _columns(self, source: Source) -> str:
-        return f"month, township_id, own_id, {', '.join(source.figures)}, families::bit({self.width}) AS families"
+        figures = ", ".join(source.figures)
+        return f"{source.when}, township_id, own_id, {figures}, families::bit({self.width}) AS families"
 
     def _here(self, cut: Cut, *, whole: bool) -> str:
         """The rows of a cut in this area; `whole`: the one row of the county."""
@@ -175,14 +205,6 @@ class Cuts:
             here = f"({here} OR cut = '{Cut.FIRM}' AND own_id = ANY(:firms) AND {elsewhere})"
         return here
 
-    def _counted(self, source: Source, cut: Cut, facts: str, *, whole: bool) -> str:
-        """The rows of a cut in this area, counted from some facts."""
-        counted = source.rows({cut, Cut.FIRM} if self.firms else {cut}, COUNTY if whole else TOWNSHIP)
-        return (
-            f"SELECT {self._columns(source)} FROM ({counted.format(facts=facts)}) AS counted"
-            f" WHERE {self._here(cut, whole=whole)}"
-        )
-
     def _people(self) -> str:
         """Households and the assisted among them, of a set and one that is called `assisted`."""
         return (
@@ -193,26 +215,14 @@ class Cuts:
     def paid(self, spans: Mapping[str, Pieces]) -> TextClause:
         """What firms paid in each span: its name, township_id, amount_fen, households and the assisted among them.
 
-        Whole months from the cuts, parts of months from the entries, each day read once for all spans.
+        Whole months and the days that are left are each a row of a cut.
         """
-        parts = disjoint([days for pieces in spans.values() for days in pieces.days])
         months = [(name, month) for name, pieces in spans.items() for month in pieces.months]
-        days = [
-            (name, part.first)
-            for name, pieces in spans.items()
-            for part in parts
-            if any(one.first <= part.first <= one.last for one in pieces.days)
-        ]
-        found = [(self.rows(INCOME, Cut.PAYER, "township_id"), months)]
-        if parts:
-            # Only what single firms paid lies together in the index.
-            own = "firm_id = ANY(:firms)" if self.only_firms else "firm_id IS NOT NULL"
-            facts = " UNION ALL ".join(_entries_of(part, own) for part in parts)
-            found.append((self._counted(_ENTRIES, Cut.PAYER, f"({facts}) AS {_ENTRIES.facts}", whole=False), days))
+        days = [(name, day) for name, pieces in spans.items() for part in pieces.days for day in part]
         rows = " UNION ALL ".join(
-            f"SELECT span, township_id, amount_fen, families FROM ({sql}) AS rows"
-            f" JOIN ({_values(counts)}) AS counts (span, counted) ON counted = month WHERE own_id > 0"
-            for sql, counts in found
+            f"SELECT span, township_id, amount_fen, families FROM ({self.rows(source, Cut.PAYER, 'township_id')})"
+            f" AS rows JOIN ({_values(counts)}) AS counts (span, counted) ON counted = {source.when} WHERE own_id > 0"
+            for source, counts in ((INCOME, months), (INCOME_DAYS, days))
             if counts
         )
         return self.bound(
@@ -232,6 +242,12 @@ class Cuts:
         )
         return self.bound(sql)
 
+    def altogether(self, source: Source) -> TextClause:
+        """The figures of all, and the set of the families behind them; NULL where there are none."""
+        sums = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in source.figures)
+        rows = self.rows(source, Cut.PAYER)
+        return self.bound(f"SELECT {sums}, bit_or(families)::text AS families FROM ({rows}) AS rows")
+
     def families(self, *sources: Source) -> TextClause:
         """The set of all families of whom one of the sources knows anything; NULL if of none."""
         rows = " UNION ALL ".join(f"SELECT families FROM ({self.rows(one, Cut.PAYER)}) AS rows" for one in sources)
@@ -241,7 +257,7 @@ class Cuts:
         """A statement over `rows`, with what it binds of them."""
         known: dict[str, BindParameter[Any]] = {
             "first": bindparam("first", self.first, Date),
-            "last": bindparam("last", self.last, Date),
+            "ends": bindparam("ends", _ends(self.last), Date),
             "townships": bindparam("townships", list(self.townships or ()), ARRAY(BigInteger)),
             "firms": bindparam("firms", list(self.firms), ARRAY(BigInteger)),
         }
@@ -250,19 +266,9 @@ class Cuts:
         return text(sql).bindparams(*(known[name] for name in known if f":{name}" in sql))
 
 
-#: Parts of months, each called by its first day.
-_ENTRIES = Source(
-    "", Rollup.INCOME_CUTS, "income_entries", {"amount_fen": "amount_fen"},
-    {cut: _PLACES[cut] for cut in (Cut.PAYER, Cut.FIRM)},
-)  # fmt: skip
-
-
-def _entries_of(days: Span, firms: str) -> str:
-    return (
-        f"SELECT DATE '{days.first}' AS month, household_id, firm_id, amount_fen FROM income_entries"
-        f" WHERE month = DATE '{month_of(days.first)}' AND {COUNTED_ON} BETWEEN DATE '{days.first}'"
-        f" AND DATE '{days.last}' AND {firms}"
-    )
+def _ends(last: date) -> date:
+    """The last day of a month."""
+    return period_of(Every.MONTH, last).last
 
 
 def _values(counts: Sequence[tuple[str, date]]) -> str:
@@ -280,11 +286,11 @@ def cuts_of(session: Session, actor: Actor, first: date, last: date) -> Cuts:
     changed: dict[str, list[date]] = {}
     marks = select(DirtyKey.rollup, DirtyKey.on_day).where(
         DirtyKey.rollup.in_(ROLLUPS),
-        DirtyKey.on_day.between(first, last),
+        DirtyKey.on_day.between(first, _ends(last)),
     )
-    for rollup, month in session.execute(marks.distinct().order_by(DirtyKey.rollup, DirtyKey.on_day)):
-        if month is not None:
-            changed.setdefault(rollup, []).append(month)
+    for rollup, day in session.execute(marks.distinct().order_by(DirtyKey.rollup, DirtyKey.on_day)):
+        if day is not None:
+            changed.setdefault(rollup, []).append(day)
     return Cuts(first, last, townships, firms, (highest // SLACK + 2) * SLACK, changed)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, undefer
 
 from shop.access.guard import Actor
 from shop.access.queries import acting
+from shop.kit.db import one_moment
 from shop.kit.errors import NotFoundError
 from shop.kit.jobs import enqueue
 from shop.kit.tables import CSV_TYPE, XLSX_TYPE, Sheet
@@ -148,7 +149,8 @@ def gather(session: Session, export_id: int) -> tuple[Listed, ExportFile] | None
     if not actor.grants:
         session.delete(export)
         return None
-    found = listed(session, actor, _wanted(export), limit=MOST)
+    with one_moment() as reading:
+        found = listed(reading, actor, _wanted(export), limit=MOST)
     export.scope, export.rows_total = {"grants": _scope(actor)}, len(found.report["items"])
     return found, export.file
 

@@ -5,36 +5,120 @@ with a whole year only; gross sales are never compared with net income; new hous
 is no figure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, Subquery, cast, func, or_, select, union
+from sqlalchemy import BigInteger, ColumnElement, cast, exists, func, literal, or_, select, union
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import Actor
 from shop.farmers.models import Household, HouseholdAlias
-from shop.income.models import CATEGORY_OF, BaselineIncome, Category
+from shop.income.models import CATEGORY_OF, BaselineIncome, Category, IncomeKind
 from shop.kit.clock import beijing_month
 from shop.kit.money import divide_half_up
 from shop.places.models import Township, Village
 from shop.reports.area import records_in, sees_all, sees_households, township_area
+from shop.reports.cuts import COSTS, INCOME, Cuts, Source, cuts_in
 from shop.reports.income_report import Months
 from shop.reports.models import CostRollup, IncomeMonth
 from shop.reports.wording import LEFT_OUT, NO_BASE, SAME_COVERAGE, WIDER_BASE
 
+#: Ids of families.
+Families: TypeAlias = Set[int]
+
 
 @dataclass(frozen=True)
 class Record:
-    """What a period recorded: for each household fen by category, and whether its business income is gross of costs.
+    """What a period recorded: of whom, fen by category of some of them, and whether business income is gross of costs.
 
-    A category of which a household has no record is NULL.
+    A category of which none of them has a record is not there.
     """
 
-    rows: Subquery
+    families: Families
+    fen_of: Callable[[Families], dict[Category, int]]
     business_gross: bool
     name: str
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The months of a reader's area. The sums of some families are those of all less those of the others, who are few.
+
+    `kept`: the cuts that know the sums of all; None where every family is looked at, in a village.
+    """
+
+    session: Session
+    actor: Actor
+    months: Months
+    kept: Cuts | None
+
+    def recorded(self, source: Source) -> tuple[Families, Callable[[Families], dict[str, int | None]]]:
+        """The families of whom a source knows anything, and how to know the figures of some of them."""
+        if self.kept is None:
+            return self._families(source), lambda some: self._sums(some, source)
+        *sums, bits = self.session.execute(self.kept.altogether(source)).one()
+        all_of = dict(zip(source.figures, sums, strict=True))
+        families = {family for family, bit in enumerate(bits or "") if bit == "1"}
+        return families, lambda some: self._less(all_of, families - some, some, source)
+
+    def _less(
+        self, all_of: dict[str, int | None], others: Families, some: Families, source: Source
+    ) -> dict[str, int | None]:
+        """The figures of `some`: those of all less those of the others; None where none of them has a record."""
+        if not others:
+            return all_of
+        less = self._sums(others, source)
+        # What others have a record of, these may have none of, or one of nothing.
+        known = self._known(some, [figure for figure, fen in less.items() if fen is not None], source)
+        return {
+            figure: None if fen is None or not known.get(figure, True) else fen - (less[figure] or 0)
+            for figure, fen in all_of.items()
+        }
+
+    def _families(self, source: Source) -> Families:
+        rows = _ROWS[source.table]
+        family = func.coalesce(HouseholdAlias.counts_for_id, rows.household_id)
+        query = select(family).select_from(rows)
+        query = query.outerjoin(HouseholdAlias, HouseholdAlias.household_id == rows.household_id)
+        return set(self.session.scalars(query.where(*self._here(rows)).distinct()))
+
+    def _sums(self, families: Families, source: Source) -> dict[str, int | None]:
+        rows = _ROWS[source.table]
+        sums = (cast(func.sum(getattr(rows, figure)), BigInteger).label(figure) for figure in source.figures)
+        found = self.session.execute(select(*sums).where(*self._here(rows), _of_families(rows, families)))
+        return dict(found.mappings().one())
+
+    def _known(self, families: Families, figures: Sequence[str], source: Source) -> dict[str, bool]:
+        """Whether one of the families has a record of a figure."""
+        if not figures:
+            return {}
+        rows = _ROWS[source.table]
+        here = (*self._here(rows), _of_families(rows, families))
+        each = (exists().where(*here, getattr(rows, figure).is_not(None)).label(figure) for figure in figures)
+        return dict(self.session.execute(select(*each)).mappings().one())
+
+    def _here(self, rows: Any) -> list[ColumnElement[bool]]:
+        """The rows of the reader's area, of the months and the place."""
+        wanted: list[ColumnElement[bool]] = [rows.month.in_(self.months.each())]
+        if not sees_all(self.actor):
+            wanted.append(rows.household_id.in_(records_in(township_area(self.actor))))
+        if self.months.place is not None:
+            wanted.append(rows.household_id.in_(records_in(self.months.here())))
+        return wanted
+
+
+#: The rows of families behind a cut.
+_ROWS: Mapping[str, Any] = {INCOME.table: IncomeMonth, COSTS.table: CostRollup}
+
+
+def _of_families(rows: Any, families: Families) -> ColumnElement[bool]:
+    """Rows of the families, under whatever record."""
+    ids = literal(sorted(families), ARRAY(BigInteger))
+    merged = select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id == func.any(ids))
+    return rows.household_id.in_(union(select(func.unnest(ids)), merged))
 
 
 def gain(session: Session, actor: Actor, months: Months, language: str, *, now: datetime) -> dict[str, Any]:
@@ -45,58 +129,61 @@ def gain(session: Session, actor: Actor, months: Months, language: str, *, now: 
         return _none("one_year_only", language)
     if months.last >= beijing_month(now):
         return _none("period_not_over", language)
-    base = _base(session, actor, months)
+    seen, before = _seen(session, actor, months)
+    base = _base(seen, before)
     if isinstance(base, str):
         return _none(base, language)
-    return _compared(session, Record(_entries(actor, months), True, ""), base, months, language)
+    return _compared(_recorded(seen, ""), base, seen, language)
 
 
 def _none(reason: str, language: str) -> dict[str, Any]:
     return {"status": "no_base", "reason": reason, "reason_text": NO_BASE[reason].in_(language)}
 
 
-def _base(session: Session, actor: Actor, months: Months) -> Record | str:
-    """The same months a year before if they are recorded, else the annual base for a whole year, else why not."""
+def _seen(session: Session, actor: Actor, months: Months) -> tuple[_Seen, _Seen]:
+    """The months, and the same a year before."""
     before = replace(months, first=_year_before(months.first), last=_year_before(months.last))
-    year = before.first.year
-    if session.scalar(select(IncomeMonth.household_id).where(*_seen(actor, before)).limit(1)) is not None:
-        name = f"{before.first:%Y-%m}" if before.first == before.last else f"{before.first:%Y-%m}..{before.last:%Y-%m}"
-        return Record(_entries(actor, before), True, name)
-    annual = _baseline(actor, year, months)
-    if session.scalar(select(annual.c.household_id).limit(1)) is None:
-        return "no_record"
-    whole_year = months.first.month == 1 and months.last.month == 12
-    return Record(annual, False, str(year)) if whole_year else "part_of_a_year"
+    kept = cuts_in(session, actor, before.first, months.last, months.place)
+    # What his firms paid elsewhere is no income of his townships.
+    ours, theirs = (
+        None if kept is None else replace(kept.over(which.first, which.last), firms=()) for which in (months, before)
+    )
+    return _Seen(session, actor, months, ours), _Seen(session, actor, before, theirs)
 
 
 def _year_before(month: date) -> date:
     return month.replace(year=month.year - 1)
 
 
-def _seen(actor: Actor, months: Months) -> list[ColumnElement[bool]]:
-    """The rows of the reader's area, of the months and the place."""
-    wanted: list[ColumnElement[bool]] = [IncomeMonth.month.between(months.first, months.last)]
-    if not sees_all(actor):
-        wanted.append(IncomeMonth.household_id.in_(records_in(township_area(actor))))
-    if months.place is not None:
-        wanted.append(IncomeMonth.household_id.in_(records_in(months.here())))
-    return wanted
+def _base(seen: _Seen, before: _Seen) -> Record | str:
+    """The same months a year before if they are recorded, else the annual base for a whole year, else why not."""
+    first, last = before.months.first, before.months.last
+    recorded = _recorded(before, f"{first:%Y-%m}" if first == last else f"{first:%Y-%m}..{last:%Y-%m}")
+    if recorded.families:
+        return recorded
+    annual = _baseline(seen.session, seen.actor, first.year, seen.months)
+    if not annual.families:
+        return "no_record"
+    whole_year = seen.months.first.month == 1 and seen.months.last.month == 12
+    return annual if whole_year else "part_of_a_year"
 
 
-def _entries(actor: Actor, months: Months) -> Subquery:
-    family = func.coalesce(HouseholdAlias.counts_for_id, IncomeMonth.household_id)
-    query = select(family.label("household_id"), *(_of_category(category) for category in Category))
-    query = query.outerjoin(HouseholdAlias, HouseholdAlias.household_id == IncomeMonth.household_id)
-    return query.where(*_seen(actor, months)).group_by(family).subquery()
+def _recorded(seen: _Seen, name: str) -> Record:
+    families, figures_of = seen.recorded(INCOME)
+
+    def fen_of(some: Families) -> dict[Category, int]:
+        figures = figures_of(some)
+        found: dict[Category, int] = {}
+        for kind in IncomeKind:
+            fen = figures[f"{kind}_fen"]
+            if fen is not None:
+                found[CATEGORY_OF[kind]] = found.get(CATEGORY_OF[kind], 0) + fen
+        return found
+
+    return Record(families, fen_of, True, name)
 
 
-def _of_category(category: Category) -> ColumnElement[Any]:
-    kinds = [getattr(IncomeMonth, f"{kind}_fen") for kind, of in CATEGORY_OF.items() if of is category]
-    added = sum((func.coalesce(kind, 0) for kind in kinds[1:]), func.coalesce(kinds[0], 0))
-    return cast(func.sum(added).filter(func.num_nonnulls(*kinds) > 0), BigInteger).label(category.value)
-
-
-def _baseline(actor: Actor, year: int, months: Months) -> Subquery:
+def _baseline(session: Session, actor: Actor, year: int, months: Months) -> Record:
     columns: Mapping[Category, ColumnElement[int]] = {
         Category.WAGE: BaselineIncome.wage_fen.expression,
         Category.BUSINESS: BaselineIncome.business_net_fen.expression,
@@ -104,16 +191,26 @@ def _baseline(actor: Actor, year: int, months: Months) -> Subquery:
         Category.TRANSFER: BaselineIncome.transfer_net_fen.expression,
     }
     family = func.coalesce(HouseholdAlias.counts_for_id, BaselineIncome.household_id)
-    return (
-        select(Household.id.label("household_id"), *(columns[category].label(category.value) for category in Category))
+    query = (
+        select(Household.id, *(columns[category] for category in Category))
         .select_from(BaselineIncome)
         .outerjoin(HouseholdAlias, HouseholdAlias.household_id == BaselineIncome.household_id)
         .join(Household, Household.id == family)
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
         .where(BaselineIncome.year == year, township_area(actor), months.here(), _first_survey())
-        .subquery()
     )
+    surveyed = {household: fen for household, *fen in session.execute(query)}
+
+    def fen_of(families: Families) -> dict[Category, int]:
+        found: dict[Category, int] = {}
+        for household in families:
+            for category, fen in zip(Category, surveyed[household], strict=True):
+                if fen is not None:
+                    found[category] = found.get(category, 0) + fen
+        return found
+
+    return Record(set(surveyed), fen_of, False, str(year))
 
 
 def _first_survey() -> ColumnElement[bool]:
@@ -136,20 +233,13 @@ def _first_survey() -> ColumnElement[bool]:
     )  # fmt: skip
 
 
-def _compared(session: Session, period: Record, base: Record, months: Months, language: str) -> dict[str, Any]:
-    ours, theirs = period.rows, base.rows
-    here, there = ours.c.household_id.is_not(None), theirs.c.household_id.is_not(None)
-    sums = [func.sum(side.c[category.value]).filter(here, there) for side in (ours, theirs) for category in Category]
-    in_both, new, gone, *found = session.execute(
-        select(func.count().filter(here, there), func.count().filter(~there), func.count().filter(~here), *sums)
-        .select_from(ours.join(theirs, theirs.c.household_id == ours.c.household_id, full=True))
-    ).one()  # fmt: skip
-    if not in_both:
+def _compared(period: Record, base: Record, seen: _Seen, language: str) -> dict[str, Any]:
+    both = period.families & base.families
+    if not both:
         return _none("nobody_in_both", language)
-    now_fen, before_fen = _recorded(found[: len(Category)]), _recorded(found[len(Category) :])
+    now_fen, before_fen = period.fen_of(both), base.fen_of(both)
     if period.business_gross and not base.business_gross:
-        both = select(ours.c.household_id).join(theirs, theirs.c.household_id == ours.c.household_id)
-        cost = _costs_if_all_known(session, both, months)
+        cost = _costs_if_all_known(seen, both)
         if cost is not None:
             period = replace(period, business_gross=False)
             now_fen[Category.BUSINESS] = now_fen.get(Category.BUSINESS, 0) - cost
@@ -161,37 +251,23 @@ def _compared(session: Session, period: Record, base: Record, months: Months, la
     return {
         "status": "compared",
         "base": base.name,
-        "households": in_both,
-        "households_new": new,
-        "households_without_income_now": gone,
+        "households": len(both),
+        "households_new": len(period.families - both),
+        "households_without_income_now": len(base.families - both),
         "base_fen": sum(row["base_fen"] for row in compared),
         "period_fen": sum(row["period_fen"] for row in compared),
         "change_fen": change,
-        "per_household_fen": divide_half_up(change, in_both),
+        "per_household_fen": divide_half_up(change, len(both)),
         "note": (SAME_COVERAGE if base.business_gross else WIDER_BASE).in_(language),
         "categories": categories,
     }
 
 
-def _costs_if_all_known(session: Session, both: Any, months: Months) -> int | None:
-    """Costs of the households in both periods, if the costs of every sale of theirs are known; else None."""
-    records = union(both, select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id.in_(both)))
-    sold = session.scalar(
-        select(func.coalesce(func.sum(IncomeMonth.sale_fen), 0)).where(
-            IncomeMonth.month.between(months.first, months.last), IncomeMonth.household_id.in_(records)
-        )
-    )
-    covered, cost = session.execute(
-        select(
-            func.coalesce(func.sum(CostRollup.covered_fen), 0), func.coalesce(func.sum(CostRollup.cost_fen), 0)
-        ).where(CostRollup.month.between(months.first, months.last), CostRollup.household_id.in_(records))
-    ).one()
-    return int(cost) if int(sold or 0) == int(covered) else None
-
-
-def _recorded(sums: Sequence[int | None]) -> dict[Category, int]:
-    """Fen of the households in both periods, by category; a category that nobody has is not recorded."""
-    return {category: int(fen) for category, fen in zip(Category, sums, strict=True) if fen is not None}
+def _costs_if_all_known(seen: _Seen, families: Families) -> int | None:
+    """Costs of the families, if the costs of every sale of theirs are known; else None."""
+    sold, spent = (figures_of(families) for _, figures_of in (seen.recorded(INCOME), seen.recorded(COSTS)))
+    all_known = (sold[f"{IncomeKind.SALE}_fen"] or 0) == (spent["covered_fen"] or 0)
+    return (spent["cost_fen"] or 0) if all_known else None
 
 
 def _category(

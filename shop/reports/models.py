@@ -31,6 +31,7 @@ class Rollup(StrEnum):
     INCOME_CUTS = "income_cuts"
     COST_CUTS = "cost_cuts"
     REACH_CUTS = "reach_cuts"
+    INCOME_DAYS = "income_days"
 
 
 class Cut(StrEnum):
@@ -242,17 +243,22 @@ class IncomeMonth(_IncomeFigures, Model):
     firm_id: Mapped[Ref] = mapped_column(primary_key=True)
 
 
-class _Cut:
-    """Per month, township where the family lives, and one thing more: figures, and the families as a set of bits.
+class _Families:
+    """By township where the family lives, and by one thing more: the families as a set of bits.
 
     `families`: bit n stands for the household of id n, its merged records counted for it; as long as it must be.
     """
 
-    month: Mapped[date] = mapped_column(primary_key=True)
     cut: Mapped[Cut] = mapped_column(primary_key=True)
     township_id: Mapped[Ref] = mapped_column(primary_key=True)
     own_id: Mapped[Ref] = mapped_column(primary_key=True)
     families: Mapped[str] = mapped_column(BIT(varying=True))
+
+
+class _Cut(_Families):
+    """A month."""
+
+    month: Mapped[date] = mapped_column(primary_key=True, sort_order=-1)
 
 
 class IncomeCut(_Cut, _IncomeFigures, Model):
@@ -267,6 +273,16 @@ class IncomeProductCut(_Cut, _IncomeFigures, Model):
 
     __tablename__ = "income_product_cuts"
     __table_args__ = (one_of("cut", Cut),)
+
+
+class IncomeDay(_Families, Model):
+    """A day on which entries count (`COUNTED_ON`), by payer and firm: what parts of months are read from."""
+
+    __tablename__ = "income_days"
+    __table_args__ = (one_of("cut", Cut),)
+
+    day: Mapped[date] = mapped_column(primary_key=True, sort_order=-1)
+    amount_fen: Mapped[Fen]
 
 
 class CostRollup(Model):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, String, Subquery, and_, column, func, or_, select
+from sqlalchemy import BigInteger, String, and_, column, func, or_, select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
@@ -22,7 +22,7 @@ from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, TownshipKind, Village
 from shop.reports import spanned
 from shop.reports.agreement_report import AgreementsBy, agreements_report
-from shop.reports.area import area, as_of, firms_of, sees_households, township_area
+from shop.reports.area import as_of, firms_of, sees_households, township_area
 from shop.reports.columns import BY_ROW, Column
 from shop.reports.cuts import cuts_of
 from shop.reports.gain import gain
@@ -43,6 +43,7 @@ CLASSES = ((50, "50 单及以上"), (10, "10 至 49 单"), (1, "1 至 9 单"))
 
 _FIGURES = ("orders", "net_fen", "weight_g")
 _MONEY = ("paid_fen", "refunded_fen")
+_SOLD = ("net_fen", "weight_g")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,15 @@ class Sold:
     firm_zh: str
     township: str
     channel: str
+    figures: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Goods:
+    """What was sold of one product, over the four spans."""
+
+    sku: str
+    name: str
     figures: dict[str, int]
 
 
@@ -70,12 +80,13 @@ class Counted:
     """What the sections of a report are cut from."""
 
     sold: list[Sold]
+    goods: list[Goods]
     reached: list[Reached]
 
 
 def counted(session: Session, actor: Actor, spans: Spans) -> Counted:
-    """Sales by firm and channel and households by township, for the reader's area."""
-    return Counted(_sold(session, actor, spans), _reached(session, actor, spans))
+    """Sales by firm and channel, by product, and households by township, for the reader's area."""
+    return Counted(*_sold(session, actor, spans), _reached(session, actor, spans))
 
 
 def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: datetime) -> dict[str, Any]:
@@ -88,7 +99,7 @@ def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: dat
         _townships(session, actor, found),
         *_partners(session, actor, spans),
         _firms(found),
-        *_products(session, actor, spans),
+        *_products(found),
         _sessions(session, actor, spans),
         _agreements(session, actor, spans.period.last),
         _receivables(session, actor, beijing_day(now)),
@@ -145,25 +156,21 @@ def _section(
     }
 
 
-def _in_area(query: Any, rows: Subquery, actor: Actor) -> Any:
-    return (
-        query.select_from(rows)
-        .join(Firm, Firm.id == rows.c.firm_id)
-        .join(Village, Village.id == Firm.village_id)
-        .join(Township, Township.id == Village.township_id)
-        .where(area(actor))
-    )
+def _numbers(row: Any, names: Sequence[str]) -> dict[str, int]:
+    """The figures of a row over the four spans."""
+    return {name: row[name] for name in names}
 
 
-def _numbers(row: Any, names: Iterable[str]) -> dict[str, int]:
-    """The figures of a row about one span, called `span_figure`."""
-    return {f"{row['span']}_{name}": int(row[name]) for name in names}
-
-
-def _sold(session: Session, actor: Actor, spans: Spans) -> list[Sold]:
+def _sold(session: Session, actor: Actor, spans: Spans) -> tuple[list[Sold], list[Goods]]:
+    """By firm and channel, and by product: what was sold is read once for both."""
     found: dict[tuple[int, int], Sold] = {}
-    for tables, names in ((spanned.PRODUCTS, ("net_fen", "weight_g")), (spanned.SALES, ("orders", *_MONEY))):
-        rows = spanned.added(tables, ("firm_id", "channel_id"), names, dict(spans.named()), firms=firms_of(actor))
+    goods: dict[str, Goods] = {}
+    firms = firms_of(session, actor)
+    for tables, keys, figures in (
+        (spanned.PRODUCTS, ("firm_id", "channel_id", "product_id"), _SOLD),
+        (spanned.SALES, ("firm_id", "channel_id"), ("orders", *_MONEY)),
+    ):
+        rows = spanned.added(tables, keys, figures, dict(spans.named()), firms=firms)
         query = (
             select(
                 rows, Firm.code.label("firm"), Firm.name_zh.label("firm_zh"), Township.code.label("township"),
@@ -174,13 +181,20 @@ def _sold(session: Session, actor: Actor, spans: Spans) -> list[Sold]:
             .join(Township, Township.id == Village.township_id)
             .join(Channel, Channel.id == rows.c.channel_id)
         )  # fmt: skip
+        if "product_id" in keys:
+            query = query.add_columns(Product.sku, Product.name_zh).join(Product, Product.id == rows.c.product_id)
+        names = spanned.spanned(SPANS_ZH, figures)
         for row in session.execute(query).mappings():
-            sold = found.setdefault(
-                (row["firm_id"], row["channel_id"]),
-                Sold(row["firm"], row["firm_zh"], row["township"], row["channel"].value, _nothing(_FIGURES + _MONEY)),
-            )
-            sold.figures.update(_numbers(row, names))
-    return list(found.values())
+            numbers, pair = _numbers(row, names), (row["firm_id"], row["channel_id"])
+            if pair not in found:
+                names_of = (row["firm"], row["firm_zh"], row["township"], row["channel"].value)
+                found[pair] = Sold(*names_of, _nothing(_FIGURES + _MONEY))
+            _add(found[pair].figures, numbers)
+            if "product_id" in keys:
+                if row["sku"] not in goods:
+                    goods[row["sku"]] = Goods(row["sku"], row["name_zh"], _nothing(_SOLD))
+                _add(goods[row["sku"]].figures, numbers)
+    return list(found.values()), [goods[sku] for sku in sorted(goods)]
 
 
 def _by(found: Iterable[Sold], key: Callable[[Sold], str]) -> dict[str, dict[str, int]]:
@@ -196,8 +210,9 @@ def _nothing(names: Sequence[str] = _FIGURES) -> dict[str, int]:
 
 
 def _add(to: dict[str, int], figures: dict[str, int]) -> None:
-    for name in to:
-        to[name] += figures.get(name, 0)
+    for name, value in figures.items():
+        if name in to:
+            to[name] += value
 
 
 def with_change(row: dict[str, Any], figure: str = "net_fen") -> dict[str, Any]:
@@ -298,22 +313,8 @@ def _firms(counted: Counted) -> dict[str, Any]:
     return _section("firms", "各企业", columns, rows, _total(found.values()))
 
 
-_SOLD = ("net_fen", "weight_g")
-
-
-def products_sold(session: Session, actor: Actor, spans: Spans) -> list[dict[str, Any]]:
-    """Every product that was sold in one of the spans, by SKU."""
-    rows = spanned.added(spanned.PRODUCTS, ("product_id",), _SOLD, dict(spans.named()), firms=firms_of(actor))
-    query = select(rows, Product.sku, Product.name_zh).join(Product, Product.id == rows.c.product_id)
-    query = query.order_by(Product.sku)
-    found: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: _nothing(_SOLD))
-    for row in session.execute(query).mappings():
-        found[row["sku"], row["name_zh"]].update(_numbers(row, _SOLD))
-    return [with_change({"key": sku, "name": name, **figures}) for (sku, name), figures in found.items()]
-
-
-def _products(session: Session, actor: Actor, spans: Spans) -> list[dict[str, Any]]:
-    rows = products_sold(session, actor, spans)
+def _products(counted: Counted) -> list[dict[str, Any]]:
+    rows = [with_change({"key": one.sku, "name": one.name, **one.figures}) for one in counted.goods]
     columns = [
         Column("编号", "key"), Column("商品", "name"),
         *_spanned({name: SALES[name] for name in _SOLD}),
@@ -341,15 +342,15 @@ _PARTNERS_ZH = {
 
 def _partners(session: Session, actor: Actor, spans: Spans) -> list[dict[str, Any]]:
     """Units, enterprises, shops, hosts by name; cadres by class; and where the figures came from."""
-    rows = spanned.added(
-        spanned.PARTNERS, ("partner_id", "is_own", "from_file"), _FIGURES, dict(spans.named()), firms=firms_of(actor)
-    )
+    keys, firms = ("partner_id", "is_own", "from_file"), firms_of(session, actor)
+    rows = spanned.added(spanned.PARTNERS, keys, _FIGURES, dict(spans.named()), firms=firms)
     query = select(rows, Partner.kind, Partner.code, Partner.name_zh).join(Partner, Partner.id == rows.c.partner_id)
     query = query.order_by(Partner.code)
     named: dict[PartnerKind, dict[tuple[str, str], dict[str, int]]] = {kind: {} for kind in PartnerKind}
     origins: dict[str, dict[str, int]] = {"own": _nothing(), "file": _nothing()}
+    names = spanned.spanned(SPANS_ZH, _FIGURES)
     for row in session.execute(query).mappings():
-        kind, figures = row["kind"], _numbers(row, _FIGURES)
+        kind, figures = row["kind"], _numbers(row, names)
         _add(origins["file" if row["from_file"] else "own"], figures)
         # What a cadre buys himself counts for nobody.
         if not (kind is PartnerKind.CADRE and row["is_own"]):
@@ -397,16 +398,16 @@ def _sessions(session: Session, actor: Actor, spans: Spans) -> dict[str, Any]:
     """Live sessions with orders in the period: ordered, refunded, net."""
     sold = spanned.added(
         spanned.PARTNERS, ("occasion_id",), list(SESSION_FIGURES.values()), {"period": spans.period},
-        firms=firms_of(actor),
+        firms=firms_of(session, actor),
     )  # fmt: skip
     query = (
-        select(Occasion.code, Occasion.title_zh, *(sold.c[name] for name in SESSION_FIGURES.values()))
+        select(Occasion.code, Occasion.title_zh, *(sold.c[f"period_{name}"] for name in SESSION_FIGURES.values()))
         .join(Occasion, Occasion.id == sold.c.occasion_id)
         .where(Occasion.kind == OccasionKind.SESSION)
         .order_by(Occasion.code)
     )
     rows = [
-        {"key": code, "name": title} | dict(zip(SESSION_FIGURES, map(int, values), strict=True))
+        {"key": code, "name": title} | dict(zip(SESSION_FIGURES, values, strict=True))
         for code, title, *values in session.execute(query)
     ]
     columns = [
@@ -438,14 +439,19 @@ def _agreements(session: Session, actor: Actor, day: date) -> dict[str, Any]:
 
 def _receivables(session: Session, actor: Actor, today: date) -> dict[str, Any]:
     """Accepted on invoice and not yet paid, by partner: all of it, and what is past its day."""
-    owed = select(ReceivableRollup).subquery()
-    late = func.coalesce(func.sum(owed.c.due_fen).filter(owed.c.due_on < today), 0)
+    due_fen, due_on = ReceivableRollup.due_fen, ReceivableRollup.due_on
+    late = func.coalesce(func.sum(due_fen).filter(due_on < today), 0)
+    owed = select(
+        ReceivableRollup.partner_id, func.sum(due_fen).label("due_fen"), late.label("overdue_fen"),
+        func.min(due_on).label("oldest"),
+    ).group_by(ReceivableRollup.partner_id)  # fmt: skip
+    firms = firms_of(session, actor)
+    if firms is not None:
+        owed = owed.where(ReceivableRollup.firm_id.in_(firms))
+    each = owed.subquery()
     query = (
-        _in_area(
-            select(Partner.code, Partner.name_zh, func.sum(owed.c.due_fen), late, func.min(owed.c.due_on)), owed, actor
-        )
-        .join(Partner, Partner.id == owed.c.partner_id)
-        .group_by(Partner.code, Partner.name_zh)
+        select(Partner.code, Partner.name_zh, each.c.due_fen, each.c.overdue_fen, each.c.oldest)
+        .join(Partner, Partner.id == each.c.partner_id)
         .order_by(Partner.code)
     )
     rows = [
@@ -466,8 +472,7 @@ _PEOPLE = ("households", "assisted", "cash_fen")
 def _reached(session: Session, actor: Actor, spans: Spans) -> list[Reached]:
     """Households that firms paid, by their township: each counted once in a span, and in one township only."""
     pieces = {name: spanned.pieces_of(span) for name, span in spans.named()}
-    months = sorted({month for piece in pieces.values() for month in piece.months}) or [month_of(spans.day.first)]
-    kept = cuts_of(session, actor, months[0], months[-1])
+    kept = cuts_of(session, actor, month_of(spans.last_year.first), month_of(spans.this_year.last))
     figures = (column(name, BigInteger()) for name in ("township_id", "amount_fen", "households", "assisted"))
     rows = kept.paid(pieces).columns(column("span", String()), *figures).subquery()
     query = select(Township.code, Township.name_zh, rows).join(Township, Township.id == rows.c.township_id)

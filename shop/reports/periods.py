@@ -29,6 +29,10 @@ class Span:
     first: date
     last: date
 
+    def __iter__(self) -> Iterator[date]:
+        """Each of its days."""
+        return map(date.fromordinal, range(self.first.toordinal(), self.last.toordinal() + 1))
+
     def __str__(self) -> str:
         return f"{self.first}" if self.first == self.last else f"{self.first} 至 {self.last}"
 

@@ -326,22 +326,19 @@ _AGREEMENTS = Plan(
 
 
 def _cut(*sources: cuts.Source) -> Plan:
-    """Months of a county: a mark is a month, whatever changed in it."""
+    """Months or days of a county: a mark is one of them, whatever changed in it."""
+    when = sources[0].when
     return Plan(
         facts=sources[0].facts,
         mark=("on_day",),
-        own=("month",),
-        whose=("month",),
+        own=(when,),
+        whose=(when,),
         vanish=True,
-        by_month=("month", "month"),
+        by_month=(when, when),
         tables=tuple(
-            Table(
-                one.table, ("month", "cut", "township_id", "own_id"), (*one.figures, "families"), one.rows(),
-                facts=one.facts,
-            )
-            for one in sources
+            Table(one.table, one.key, (*one.figures, "families"), one.rows(), facts=one.facts) for one in sources
         ),
-    )  # fmt: skip
+    )
 
 
 PLANS: dict[Rollup, Plan] = {
@@ -355,6 +352,7 @@ PLANS: dict[Rollup, Plan] = {
     Rollup.INCOME_CUTS: _cut(cuts.INCOME, cuts.INCOME_PRODUCTS),
     Rollup.COST_CUTS: _cut(cuts.COSTS),
     Rollup.REACH_CUTS: _cut(cuts.REACH),
+    Rollup.INCOME_DAYS: _cut(cuts.INCOME_DAYS),
 }
 
 

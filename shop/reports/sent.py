@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from shop.access.guard import ALL, Actor, Owner, must_own, scope
 from shop.access.models import Party, PartyKind, Person, Role
 from shop.kit.clock import beijing_day
+from shop.kit.db import one_moment
 from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.reports.columns import BY_ROW, Column
 from shop.reports.errors import PeriodNotBegun, ReportNeedsReason, ReportUnchanged
@@ -67,7 +68,8 @@ def send_report(
         .order_by(SentReport.version.desc())
         .limit(1)
     ).scalar()
-    report = current_report(session, office.actor, every, on, now=now)
+    with one_moment() as reading:
+        report = current_report(reading, office.actor, every, on, now=now)
     sections = json.loads(_plain(report["sections"]))
     if last is not None and json.loads(last.body)["sections"] == sections:
         raise ReportUnchanged(report=last.code)

@@ -1,12 +1,12 @@
 """Several spans of days in one look: whole months from a rollup by month, the days that are left from one by day."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import pairwise
+from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, String, Subquery, cast, func, literal_column, select, union_all
+from sqlalchemy import BigInteger, BindParameter, Date, Subquery, bindparam, column, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from shop.kit.clock import month_of
 from shop.reports.models import (
@@ -49,46 +49,53 @@ def pieces_of(span: Span) -> Pieces:
     return Pieces(tuple(months), tuple(days))
 
 
-def disjoint(spans: Sequence[Span]) -> list[Span]:
-    """The days of some spans in parts that do not overlap: each lies in a span whole or not at all."""
-    cuts = sorted({cut for span in spans for cut in (span.first, span.last + timedelta(days=1))})
-    parts = [Span(first, after - timedelta(days=1)) for first, after in pairwise(cuts)]
-    return [part for part in parts if any(span.first <= part.first <= span.last for span in spans)]
-
-
-def labelled(span: str) -> Any:
-    """The name of a span, as the column `span` of rows that count in it."""
-    return literal_column(f"'{span}'", String).label("span")
-
-
 def added(
     tables: tuple[Any, Any], keys: Sequence[str], figures: Sequence[str], spans: Mapping[str, Span], *,
-    firms: ColumnElement[Any] | None,
+    firms: Sequence[int] | None,
 ) -> Subquery:  # fmt: skip
-    """The sums of `figures` over a rollup by span and `keys`; of `firms` alone, if they are given.
+    """The sums of `figures` over a rollup by `keys`, a column `span_figure` for each span; of `firms`, None = of all.
 
-    A row that counts in several spans is there for each: sums need no condition, and each span is a look at an index.
-    Names are joined to what comes out, not to the rows.
+    A row that counts in several spans is read for each: each span is a look at an index. Names are joined to what comes
+    out, not to the rows.
     """
-    by_day, by_month = tables
-    found = []
+    by_day, by_month = (table.__tablename__ for table in tables)
+    key = ", ".join(keys)
+    sums = ", ".join(f"sum({figure}) AS {figure}" for figure in figures)
+    bound: dict[str, BindParameter[Any]] = {}
+    own = ""
+    if firms is not None:
+        own, bound["firms"] = "firm_id = ANY(:firms) AND ", bindparam("firms", list(firms), ARRAY(BigInteger))
+    looks = []
     for name, span in spans.items():
         pieces = pieces_of(span)
-        looks = [(by_day, by_day.day.between(days.first, days.last)) for days in pieces.days]
+        found = [(by_day, f"day BETWEEN :{name}{i}a AND :{name}{i}z") for i in range(len(pieces.days))]
+        for i, days in enumerate(pieces.days):
+            bound[f"{name}{i}a"] = bindparam(f"{name}{i}a", days.first, Date)
+            bound[f"{name}{i}z"] = bindparam(f"{name}{i}z", days.last, Date)
         if pieces.months:
-            looks.append((by_month, by_month.month.in_(pieces.months)))
-        found += [_summed(table, keys, figures, labelled(name)).where(within, *of(table, firms))
-                  for table, within in looks]  # fmt: skip
-    pieces_added = union_all(*found).subquery()
-    return _summed(pieces_added.c, ("span", *keys), figures).subquery()
+            found.append((by_month, f"month = ANY(:{name})"))
+            bound[name] = bindparam(name, list(pieces.months), ARRAY(Date))
+        looks += [
+            f"SELECT '{name}' AS span, {key}, {sums} FROM {table} WHERE {own}{within} GROUP BY {key}"
+            for table, within in found
+        ]
+    columns = spanned(spans, figures)
+    each = ", ".join(
+        f"coalesce(sum({figure}) FILTER (WHERE span = '{name}'), 0)::bigint AS {name}_{figure}"
+        for figure in figures
+        for name in spans
+    )
+    sql = f"SELECT {key}, {each} FROM ({' UNION ALL '.join(looks)}) AS pieces GROUP BY {key}"
+    types = tables[0].__table__.columns
+    return (
+        text(sql)
+        .bindparams(*bound.values())
+        .columns(*(column(name, types[name].type) for name in keys), *(column(name, BigInteger) for name in columns))
+        .subquery("added")
+    )
 
 
-def _summed(rows: Any, keys: Sequence[str], figures: Sequence[str], *also: Any) -> Any:
-    sums = (cast(func.sum(getattr(rows, figure)), BigInteger).label(figure) for figure in figures)
-    by = [getattr(rows, key) for key in keys]
-    return select(*also, *by, *sums).group_by(*by)
-
-
-def of(table: Any, firms: ColumnElement[Any] | None) -> list[ColumnElement[bool]]:
-    """The condition that a row is of one of `firms`, if they are given."""
-    return [] if firms is None else [table.firm_id == func.any(firms)]
+def spanned(spans: Iterable[str], figures: Sequence[str]) -> list[str]:
+    """The names of figures over some spans, in the order in which `added` has them."""
+    spans = list(spans)
+    return [f"{name}_{figure}" for figure in figures for name in spans]

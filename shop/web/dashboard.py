@@ -17,7 +17,7 @@ from shop.access.queries import me
 from shop.channels.policies import POLICIES
 from shop.income.models import Category, IncomeKind
 from shop.kit.clock import beijing_day
-from shop.kit.db import db, release, transaction
+from shop.kit.db import db, one_moment, release, transaction
 from shop.kit.errors import DomainError
 from shop.kit.http import file_response, now
 from shop.kit.schemas import cursor_key, page
@@ -113,12 +113,13 @@ def _page(template: str, title: str, **parts: Any) -> str:
 @page_for(*READERS)
 def income() -> str:
     """增收 · Households reached, income by category and month, by place down to the household, and the gain."""
-    actor, session = current_actor(), db.session()
+    actor = current_actor()
     query, wrong = asked_of(schemas.IncomeFilter(), lambda: _whole_latest_year(actor))
     months, by = _months(query), query["by"]
-    report = income_report(session, actor, by, months, "zh", limit=query["limit"], after=query["after"])
-    by_month = income_report(session, actor, IncomeBy.MONTH, months, "zh", limit=ROWS, after=None)
-    gained = gain(session, actor, months, "zh", now=now())
+    with one_moment() as session:
+        report = income_report(session, actor, by, months, "zh", limit=query["limit"], after=query["after"])
+        by_month = income_report(session, actor, IncomeBy.MONTH, months, "zh", limit=ROWS, after=None)
+        gained = gain(session, actor, months, "zh", now=now())
     return _page(
         "income", "农户增收", wrong=wrong, months=months, by=by, tabs=_tabs(query, _ways(actor)),
         trail=_trail(actor, months, query), report=report, cards=_income_cards(report["total"], gained, months),
@@ -238,11 +239,12 @@ def agreements_file(kind: str) -> AnyResponse:
 
 def _file(wanted: exports.Wanted, kind: str) -> AnyResponse:
     """A short table at once; of a long one a page that offers to have it made."""
-    found = exports.listed(db.session(), current_actor(), wanted)
+    actor = current_actor()
+    with one_moment() as session:
+        found = exports.listed(session, actor, wanted)
     if found.is_long:
         asked = schemas.export_form(wanted, kind)
         return make_response(_page("export_offer", found.title, asked=asked, most=exports.LONG))
-    release()
     return file_response(as_bytes(FILE_KINDS[kind], found.sheets()), FILE_KINDS[kind], found.title)
 
 
@@ -449,7 +451,8 @@ def periodic() -> str:
     actor, moment = current_actor(), now()
     query, wrong = asked_of(schemas.PeriodicFilter(), lambda: {"on": str(beijing_day(moment))})
     on = query["on"] or beijing_day(moment)
-    report = current_report(db.session(), actor, query["every"], on, now=moment)
+    with one_moment() as session:
+        report = current_report(session, actor, query["every"], on, now=moment)
     return _page(
         "periodic", report["title"], wrong=wrong, report=report, every=query["every"], on=on,
         kinds=[(kind.value, NAMES_ZH[kind]) for kind in Every],
@@ -525,9 +528,9 @@ def periodic_file(kind: str) -> AnyResponse:
     """报表文件 · The same report as a file."""
     moment = now()
     query, _ = asked_of(schemas.PeriodicFilter(), lambda: {"on": str(beijing_day(moment))})
-    on = query["on"] or beijing_day(moment)
-    report = current_report(db.session(), current_actor(), query["every"], on, now=moment)
-    release()
+    on, actor = query["on"] or beijing_day(moment), current_actor()
+    with one_moment() as session:
+        report = current_report(session, actor, query["every"], on, now=moment)
     return file_response(as_file(PERIODIC_KINDS[kind], report), PERIODIC_KINDS[kind], report["title"])
 
 

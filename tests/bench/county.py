@@ -292,7 +292,7 @@ def _rebuild(results: Results, rows: int, environ: dict[str, str]) -> None:
             asked, took = _by_two_workers(rollup, environ)
             results.add("S8", f"{rollup.value} rebuilt, {state}, {rows:,} rows, {asked} parts, two workers",
                         f"{took / raw:.2f} = {took:.1f} s / {raw:.1f} s raw", "<= 1.5")  # fmt: skip
-    for rollup in (Rollup.SALES, Rollup.RECEIVABLES, Rollup.INCOME_CUTS):
+    for rollup in (Rollup.SALES, Rollup.RECEIVABLES, Rollup.INCOME_CUTS, Rollup.INCOME_DAYS):
         with transaction() as session:
             rollups.rebuild(session, rollup)
     _outside(*(f"VACUUM ANALYZE {table.name}" for plan in rollups.PLANS.values() for table in plan.tables))

@@ -18,6 +18,7 @@ from shop.kit.clock import WalkingClock, beijing_day
 from shop.kit.db import db, release, transaction
 from shop.kit.jobs import all_jobs
 from shop.kit.money import part, price_of
+from shop.reports import gain as gains
 from shop.reports import rollups, runs
 from shop.reports.agreement_facts import FIGURES
 from shop.reports.gain import gain
@@ -478,27 +479,48 @@ def test_without_a_base_there_is_no_gain(reports: Reports, months: Any, now: dat
     assert "per_household_fen" not in found
 
 
-def test_the_same_months_a_year_before_are_compared_gross_with_gross(reports: Reports) -> None:
+@pytest.mark.parametrize("read", ["kept cuts", "months counted when read", "rows of households"])
+def test_the_same_months_a_year_before_are_compared_gross_with_gross(
+    reports: Reports, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
     with reports.app.app_context(), Session(db.engine) as session:
         session.execute(text("DELETE FROM income_months"))
         session.execute(
             text(
                 """
-                INSERT INTO income_months (month, household_id, firm_id, amount_fen, weight_g, sale_fen, wage_fen)
+                INSERT INTO income_months
+                    (month, household_id, firm_id, amount_fen, weight_g, sale_fen, wage_fen, land_rent_fen)
                 VALUES
-                    ('2025-02-01', 1, 1, 1000, 1000, 1000, NULL), ('2025-02-01', 2, 1, 700, 0, NULL, 700),
-                    ('2026-02-01', 1, 1, 1801, 1000, 1501, 300), ('2026-02-01', 3, 1, 9000, 0, NULL, 9000),
-                    ('2026-02-01', 2, 1, 700, 0, NULL, 700), ('2026-03-01', 2, 1, 5000, 0, NULL, 5000)
+                    ('2025-02-01', 1, 1, 1000, 1000, 1000, NULL, NULL), ('2025-02-01', 2, 1, 700, 0, NULL, 700, NULL),
+                    ('2025-02-01', 4, 1, 50, 0, NULL, NULL, 50), ('2026-02-01', 1, 1, 1801, 1000, 1501, 300, NULL),
+                    ('2026-02-01', 3, 1, 9000, 0, NULL, 9000, NULL), ('2026-02-01', 3, 2, 40, 0, NULL, NULL, 40),
+                    ('2026-02-01', 2, 1, 700, 0, NULL, 700, NULL), ('2026-03-01', 2, 1, 5000, 0, NULL, 5000, NULL)
                 """
             )
         )
+        match read:
+            case "kept cuts":
+                rollups.rebuild(session, Rollup.INCOME_CUTS)
+            case "months counted when read":
+                session.execute(
+                    text(
+                        "INSERT INTO dirty_keys (rollup, on_day)"
+                        " SELECT 'income_cuts', generate_series(date '2025-01-01', '2026-12-01', '1 month')"
+                    )
+                )
+            case _:
+                monkeypatch.setattr(gains, "cuts_in", lambda *_: None)
         february = span(date(2026, 2, 1), date(2026, 2, 1))
         found = gain(session, OPERATOR, february, "en", now=AFTER_THE_YEAR)
         session.rollback()
     assert (found["base"], found["households"], found["households_new"]) == ("2025-02", 2, 1)
+    assert found["households_without_income_now"] == 1
     # Household 3 is new and stands apart: (1501 + 300 + 700) - (1000 + 700) = 801, for two households.
     assert (found["change_fen"], found["per_household_fen"]) == (801, 401)
     assert [row["category"] for row in found["categories"] if row["compared"]] == ["wage", "business"]
+    # Rent had only who came and who went: of who was there both times none is recorded.
+    rent = next(row for row in found["categories"] if row["category"] == "property")
+    assert (rent["left_out"], rent["period_fen"], rent["base_fen"]) == ("not_recorded_now", None, None)
 
 
 def test_a_report_speaks_the_reader_s_language(reports: Reports) -> None:

@@ -213,6 +213,7 @@ FAULTS: dict[str, str] = {
     "I23-income-product-cuts": "UPDATE income_product_cuts SET families = families || B'1'",
     "I23-cost-cuts": "INSERT INTO cost_cuts VALUES ('2025-01-01', 'payer', 0, 1, B'1', 1, 1)",
     "I23-reach-cuts": "DELETE FROM reach_cuts",
+    "I23-income-days": "UPDATE income_days SET amount_fen = amount_fen - 1",
     "I23-agreement": "UPDATE agreement_rollup SET due_g = due_g + 1",
     "I24": "INSERT INTO attribution_changes (order_id, position, changed_at, reason, from_channel_id, from_partner_id,"
     " to_channel_id, to_partner_id) SELECT id, 1, now(), 'x', channel_id, partner_id, channel_id, partner_id + 1"

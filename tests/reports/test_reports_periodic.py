@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -16,13 +17,14 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from shop.access.models import Role
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
 from shop.kit.tables import CSV_TYPE, XLSX_TYPE
-from shop.reports import rollups, runs
+from shop.reports import api, periodic, rollups, runs, sent
 from shop.reports.books import check_books
 from shop.reports.explain_periodic import Figure, figure_at
 from shop.reports.models import Rollup
@@ -355,13 +357,49 @@ def test_csv_has_the_same_figures(year: Desk) -> None:
 
 
 def test_a_sent_report_keeps_its_bytes_whatever_happens_afterwards(desk: Desk) -> None:
-    sent = desk.send("day", "2025-07-15").get_json()
-    assert (sent["code"], sent["version"], sent["area"]) == ("day-2025-07-15-140829-v1", 1, "平陆县")
-    body = desk.get(f"/reports/sent/{sent['code']}").data
-    assert sha256(body).hexdigest() == sent["sha256"]
+    mine = desk.send("day", "2025-07-15").get_json()
+    assert (mine["code"], mine["version"], mine["area"]) == ("day-2025-07-15-140829-v1", 1, "平陆县")
+    body = desk.get(f"/reports/sent/{mine['code']}").data
+    assert sha256(body).hexdigest() == mine["sha256"]
     late_sale(desk)
-    assert desk.get(f"/reports/sent/{sent['code']}").data == body
+    assert desk.get(f"/reports/sent/{mine['code']}").data == body
     assert figure(desk.report("day", "2025-07-15"), "net_fen") == figure(json.loads(body), "net_fen") + 3_980
+
+
+def frozen(answer: TestResponse) -> Any:
+    """The body of a report that was just sent."""
+    return json.loads(
+        db.session.scalars(text("SELECT body FROM sent_reports WHERE code = :code"), answer.get_json()).one()
+    )
+
+
+@contextmanager
+def whatever_is_there() -> Iterator[Session]:
+    """What `one_moment` keeps out."""
+    yield db.session()
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["one moment", "the control"])
+def test_a_report_says_what_was_there_at_one_moment(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, *, guarded: bool
+) -> None:
+    read = periodic._partners
+
+    def overtaken(*asked: Any) -> Any:
+        with db.engine.begin() as job:
+            job.execute(text("UPDATE partner_sales_rollup SET net_fen = net_fen + 1"))
+        return read(*asked)
+
+    monkeypatch.setattr(periodic, "_partners", overtaken)
+    if not guarded:
+        for room in (api, sent):
+            monkeypatch.setattr(room, "one_moment", whatever_is_there)
+    for read_now in (lambda: desk.report("day", "2025-07-15"), lambda: frozen(desk.send("day", "2025-07-15"))):
+        report = read_now()
+        origins, channels = (section(report, code)["total"]["period_net_fen"] for code in ("origins", "channels"))
+        assert (origins == channels) is guarded
+        with transaction() as session:
+            rollups.rebuild(session, Rollup.SALES)
 
 
 def late_sale(desk: Desk) -> None:

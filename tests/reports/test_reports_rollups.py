@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from threading import Thread
 
 import pytest
@@ -17,11 +17,15 @@ from shop.income.models import CostBasis
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
 from shop.orders.actions import cancel
+from shop.reports import gain as gains
 from shop.reports import income_report as told
 from shop.reports import rollups
 from shop.reports.cuts import cuts_of
+from shop.reports.gain import gain
 from shop.reports.income_report import IncomeBy, Months, income_report
 from shop.reports.models import Rollup
+from shop.reports.periodic import counted
+from shop.reports.periods import Every, spans_of
 from tests.conftest import A_DAY_IN_JULY, fresh_app
 from tests.factories.sales import Season, agreement_of, ready
 
@@ -91,6 +95,7 @@ def mark_all(session: Session) -> None:
                 UNION ALL SELECT 'income_cuts', month, NULL, NULL FROM income_entries
                 UNION ALL SELECT 'cost_cuts', month, NULL, NULL FROM cost_lines
                 UNION ALL SELECT 'reach_cuts', month, NULL, NULL FROM sales_reach
+                UNION ALL SELECT 'income_days', greatest(earned_on, month), NULL, NULL FROM income_entries
             ) AS marks ORDER BY random()
             """
         )
@@ -302,7 +307,7 @@ def test_the_cost_follows_the_keys_and_not_the_history(season: Flask) -> None:
 
 #: All that the season's county knows.
 YEARS = Months(date(2025, 1, 1), date(2025, 12, 1))
-CUTS = ("income_cuts", "income_product_cuts", "cost_cuts", "reach_cuts")
+CUTS = ("income_cuts", "income_product_cuts", "cost_cuts", "reach_cuts", "income_days")
 
 
 def readers(session: Session) -> list[Actor]:
@@ -331,6 +336,7 @@ def all_reports(session: Session) -> list[dict[str, object]]:
                     found.append({key: told for key, told in page.items() if key != "as_of"})
                     after = page["next"]
                     last = after is None
+        found += [gain(session, actor, months, "zh", now=datetime(2026, 2, 1, tzinfo=UTC)) for months in some]
     return found
 
 
@@ -359,12 +365,67 @@ def test_cuts_tell_what_the_rows_of_the_households_tell(season: Flask, monkeypat
         counted = all_reports(session)
         monkeypatch.setattr(told, "cuts_in", lambda *_: None)
         monkeypatch.setattr(told, "cuts_of", lambda *_: None)
+        monkeypatch.setattr(gains, "cuts_in", lambda *_: None)
         by_household = all_reports(session)
     assert len(kept) >= len(IncomeBy) * 6 - 1
     assert kept == by_household
     assert counted == by_household
     # The control: it was the cuts that were read.
     assert nothing != by_household
+
+
+#: What firms paid to the families of a township over some days, by the records of families; of a firm alone, perhaps.
+PAID = """
+    SELECT count(DISTINCT households.id) AS households, coalesce(sum(amount_fen), 0) AS fen,
+        count(DISTINCT households.id) FILTER (WHERE is_assisted) AS assisted
+    FROM income_entries
+    LEFT JOIN household_aliases ON household_aliases.household_id = income_entries.household_id
+    JOIN households ON households.id = coalesce(counts_for_id, income_entries.household_id)
+    JOIN villages ON villages.id = village_id JOIN townships ON townships.id = township_id
+    WHERE townships.code = :township AND greatest(earned_on, month) BETWEEN :first AND :last AND firm_id IS NOT NULL
+        AND (CAST(:firm AS bigint) IS NULL OR firm_id = :firm)
+"""
+
+
+def test_days_and_months_tell_what_the_entries_tell(season: Flask) -> None:
+    with Session(db.engine) as session:
+        refresh_all(session)
+        session.execute(
+            text(
+                "INSERT INTO household_aliases (household_id, counts_for_id, merged_at)"
+                " SELECT max(household_id), min(household_id), now() FROM income_entries WHERE earned_on > '2025-07-01'"
+            )
+        )
+        refresh_all(session)
+        # The middle of a month that is on its way, a week over the end of one, and a whole one.
+        asked = [spans_of(every, date(2025, 8, day), today=date(2025, 8, 13)) for every, day in
+                 ((Every.TEN_DAYS, 13), (Every.WEEK, 1), (Every.MONTH, 3))]  # fmt: skip
+        operator, manager, staff, _ = readers(session)
+        firm = session.execute(text("SELECT min(id) FROM firms")).scalar_one()
+        before = None
+        for state in ("kept", "counted when read", "taken away"):
+            if state == "counted when read":
+                mark_all(session)
+            if state == "taken away":
+                session.execute(text("DELETE FROM dirty_keys"))
+                session.execute(text("DELETE FROM income_days"))
+            found = [(actor, spans, counted(session, actor, spans).reached) for actor in (operator, manager, staff)
+                     for spans in asked]  # fmt: skip
+            if state == "taken away":
+                # The control: it was the days that were read.
+                assert [reached for *_, reached in found] != before
+                break
+            before = [reached for *_, reached in found]
+            assert sum(one.figures["period_households"] for one in before[0]) > 1
+            for actor, spans, reached in found:
+                for one in reached:
+                    for name, span in spans.named():
+                        wanted = {"township": one.township, "first": span.first, "last": span.last}
+                        truth = session.execute(text(PAID), wanted | {"firm": firm if actor is staff else None}).one()
+                        said = tuple(
+                            one.figures[f"{name}_{figure}"] for figure in ("households", "cash_fen", "assisted")
+                        )
+                        assert said == tuple(truth), (name, one.township)
 
 
 def test_a_family_that_is_merged_or_moves_marks_its_months(season: Flask) -> None:
@@ -383,6 +444,7 @@ def test_a_family_that_is_merged_or_moves_marks_its_months(season: Flask) -> Non
             with session.begin_nested() as undone:
                 session.execute(text("DELETE FROM dirty_keys"))
                 assert rollups.compare(session, Rollup.INCOME_CUTS) != []
+                assert rollups.compare(session, Rollup.INCOME_DAYS) != []
                 undone.rollback()
             refresh_all(session)
             assert [rollups.compare(session, rollup) for rollup in Rollup] == [[]] * len(Rollup)
@@ -401,10 +463,13 @@ def test_a_month_that_changed_is_counted_when_it_is_read(season: Flask) -> None:
             )
         )
         assert rollups.refresh(session, Rollup.INCOME).keys == 1
-        assert cuts_of(session, operator, YEARS.first, YEARS.last).changed == {"income_cuts": [date(2025, 2, 1)]}
+        assert cuts_of(session, operator, YEARS.first, YEARS.last).changed == {
+            "income_cuts": [date(2025, 2, 1)], "income_days": [date(2025, 2, 3)]
+        }  # fmt: skip
         after = income_report(session, operator, IncomeBy.MONTH, YEARS, "zh", limit=12, after=None)
         assert after["total"]["cash_fen"] == before["total"]["cash_fen"] + 77
         assert rollups.refresh(session, Rollup.INCOME_CUTS).keys == 1
+        assert rollups.refresh(session, Rollup.INCOME_DAYS).keys == 1
         assert cuts_of(session, operator, YEARS.first, YEARS.last).changed == {}
         assert income_report(session, operator, IncomeBy.MONTH, YEARS, "zh", limit=12, after=None) == after
 
