@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, cast, exists, func, literal, or_, select, union
+from sqlalchemy import BigInteger, ColumnElement, cast, exists, func, literal, not_, or_, select, union
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
@@ -70,9 +70,11 @@ class _Seen:
         """The figures of `some`: those of all less those of the others; None where none of them has a record."""
         if not others:
             return all_of
+        if len(some) <= len(others):
+            return self._sums(some, source)
         less = self._sums(others, source)
         # What others have a record of, these may have none of, or one of nothing.
-        known = self._known(some, [figure for figure, fen in less.items() if fen is not None], source)
+        known = self._known([figure for figure, fen in less.items() if fen is not None], others, source)
         return {
             figure: None if fen is None or not known.get(figure, True) else fen - (less[figure] or 0)
             for figure, fen in all_of.items()
@@ -91,12 +93,12 @@ class _Seen:
         found = self.session.execute(select(*sums).where(*self._here(rows), _of_families(rows, families)))
         return dict(found.mappings().one())
 
-    def _known(self, families: Families, figures: Sequence[str], source: Source) -> dict[str, bool]:
-        """Whether one of the families has a record of a figure."""
+    def _known(self, figures: Sequence[str], others: Families, source: Source) -> dict[str, bool]:
+        """Whether anybody but the others has a record of a figure."""
         if not figures:
             return {}
         rows = _ROWS[source.table]
-        here = (*self._here(rows), _of_families(rows, families))
+        here = (*self._here(rows), not_(_of_families(rows, others)))
         each = (exists().where(*here, getattr(rows, figure).is_not(None)).label(figure) for figure in figures)
         return dict(self.session.execute(select(*each)).mappings().one())
 
