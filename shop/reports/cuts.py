@@ -11,7 +11,7 @@ A month or day that changed is counted anew once a minute. Until then it is coun
 sees anything but what the rollups say.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -29,7 +29,7 @@ from shop.kit.dirty import DirtyKey
 from shop.places.models import Township
 from shop.reports.area import sees_all, township_area
 from shop.reports.models import Cut, Rollup
-from shop.reports.periods import Every, period_of
+from shop.reports.periods import Every, Span, period_of
 from shop.reports.spanned import Pieces
 from shop.reports.told import TOWNSHIP_DIGITS
 
@@ -167,9 +167,12 @@ class Cuts:
 
     def over(self, first: date, last: date) -> "Cuts":
         """The same of fewer months."""
-        ends = _ends(last)
-        changed = {rollup: [one for one in known if first <= one <= ends] for rollup, known in self.changed.items()}
-        return replace(self, first=first, last=last, changed=changed)
+        return replace(self._of(Span(first, _ends(last))), first=first, last=last)
+
+    def _of(self, needed: Container[date]) -> "Cuts":
+        """The same, counting nothing when it is read but what is needed."""
+        changed = {rollup: [one for one in known if one in needed] for rollup, known in self.changed.items()}
+        return replace(self, changed=changed)
 
     def knows(self, cut: Cut) -> bool:
         """Whether the cut is kept for this area: of single firms it is not cut further."""
@@ -219,13 +222,14 @@ class Cuts:
         """
         months = [(name, month) for name, pieces in spans.items() for month in pieces.months]
         days = [(name, day) for name, pieces in spans.items() for part in pieces.days for day in part]
+        needed = self._of({day for _, day in (*months, *days)})
         rows = " UNION ALL ".join(
-            f"SELECT span, township_id, amount_fen, families FROM ({self.rows(source, Cut.PAYER, 'township_id')})"
+            f"SELECT span, township_id, amount_fen, families FROM ({needed.rows(source, Cut.PAYER, 'township_id')})"
             f" AS rows JOIN ({_values(counts)}) AS counts (span, counted) ON counted = {source.when} WHERE own_id > 0"
             for source, counts in ((INCOME, months), (INCOME_DAYS, days))
             if counts
         )
-        return self.bound(
+        return needed.bound(
             f"WITH assisted AS MATERIALIZED ({_ASSISTED}) SELECT span, township_id, amount_fen,"
             f" {self._people()} FROM (SELECT span, township_id, sum(amount_fen)::bigint AS amount_fen,"
             f" bit_or(families) AS families FROM ({rows}) AS rows GROUP BY span, township_id) AS found"

@@ -29,6 +29,9 @@ class Span:
     first: date
     last: date
 
+    def __contains__(self, day: object) -> bool:
+        return isinstance(day, date) and self.first <= day <= self.last
+
     def __iter__(self) -> Iterator[date]:
         """Each of its days."""
         return map(date.fromordinal, range(self.first.toordinal(), self.last.toordinal() + 1))
