@@ -1,7 +1,7 @@
 """Household income over places, firms, products, months; sales reached beside it, never added to it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -317,14 +317,14 @@ def _summed(
     if kept is not None and told and (cut := _cut(kept, by)):
         return _from_cut(session, kept, *cut, counted, by)
     found = _Sums({}, Counter(), {})
-    for query in _rows(actor, months, kept, counted, by, records) if told else ():
+    if told:
+        query = _rows(actor, months, kept, counted, by, records)
         for key, name, *values in session.execute(query):
-            found.rows.setdefault(key, Counter()).update(_figures(query.selected_columns.keys()[2:], values))
-            found.names[key] = name
+            found.rows[key], found.names[key] = Counter(_figures(query.selected_columns.keys()[2:], values)), name
     if kept is not None and (cut := _cut(kept, None)):
         return replace(found, total=_from_cut(session, kept, *cut, rollup, by).total)
-    for query in _total(actor, months, rollup, by):
-        found.total.update(_figures(query.selected_columns.keys(), session.execute(query).one()))
+    query = _added(rollup, None, _seen(actor, rollup, months, None), peopled=_peopled(rollup, by))
+    found.total.update(_figures(query.selected_columns.keys(), session.execute(query).one()))
     return found
 
 
@@ -335,33 +335,20 @@ def _peopled(counted: Rolled, by: IncomeBy) -> bool:
 
 def _rows(
     actor: Actor, months: Months, kept: Cuts | None, counted: Rolled, by: IncomeBy, records: Sequence[int]
-) -> Iterator[AnySelect]:  # fmt: skip
-    """Key, name and figures, and in a query of its own the families: what is added is no list of them."""
+) -> AnySelect:  # fmt: skip
+    """Key, name, figures, and the families behind them."""
     peopled = _peopled(counted, by)
     if by is IncomeBy.GROUP:
         people = func.count(Household.id.distinct())
         sums = (func.sum(told).label(name) for name, told in _FIGURES[counted].items())
         counts = (people.label("households"), people.filter(Household.is_assisted).label("assisted"))
-        yield _by_group(actor, months, counted, *sums, *(counts if peopled else ()))
-    elif by is IncomeBy.HOUSEHOLD:
-        each = _added(counted, by, _of_records(actor, counted, months, kept, records)).subquery("each")
-        alone = (literal(1).label("households"), cast(Household.is_assisted, Integer).label("assisted"))
-        yield _named(each, by, *(each.c[name] for name in _FIGURES[counted]), *(alone if peopled else ()))
+        return _by_group(actor, months, counted, *sums, *(counts if peopled else ()))
+    if by is IncomeBy.HOUSEHOLD:
+        seen = _of_records(actor, counted, months, kept, records)
     else:
         seen = _seen(actor, counted, months, kept)
-        each = _added(counted, by, seen).subquery("each")
-        yield _named(each, by, *(each.c[name] for name in _FIGURES[counted]))
-        if peopled:
-            each = _families(counted, by, seen).subquery("each")
-            yield _named(each, by, *(each.c[name] for name in _PEOPLE))
-
-
-def _total(actor: Actor, months: Months, rollup: Rolled, by: IncomeBy) -> Iterator[AnySelect]:
-    """All rows of a rollup, and the families in them: one may be of several firms, products, months."""
-    seen = _seen(actor, rollup, months, None)
-    yield _added(rollup, None, seen)
-    if _peopled(rollup, by):
-        yield _families(rollup, None, seen)
+    each = _added(counted, by, seen, peopled=peopled).subquery("each")
+    return _named(each, by, *(each.c[name] for name in (*_FIGURES[counted], *(_PEOPLE if peopled else ()))))
 
 
 def _figures(told: Sequence[str], found: Sequence[int | None]) -> dict[str, int]:
@@ -388,43 +375,44 @@ def _untold(session: Session, actor: Actor, by: IncomeBy, months: Months, people
     return places if by in (IncomeBy.TOWNSHIP, IncomeBy.VILLAGE) else hidden | places
 
 
-def _own(counted: Rolled, by: IncomeBy) -> ColumnElement[Any]:
-    """What rows are added by: a column of the rollup, the place where the family lives, or the family itself."""
-    if by in _OWN:
-        column: ColumnElement[Any] = getattr(counted, _OWN[by])
-        return column
+def _added(
+    counted: Rolled, by: IncomeBy | None, seen: Sequence[ColumnElement[bool]], *, peopled: bool
+) -> AnySelect:  # fmt: skip
+    """The figures of the rows `seen` of a rollup by `own`, and their families; by None, all in one row.
+
+    Added by family first: so each is there once to be counted, and only families are joined to where they live.
+    """
+    sums = [cast(func.sum(column), BigInteger).label(name) for name, column in _FIGURES[counted].items()]
+    by_column = [getattr(counted, _OWN[by]).label("own")] if by is not None and by in _OWN else []
+    rows = _of_families(counted, *by_column, *sums).where(*seen)
+    each = rows.group_by(_family_of(counted), *by_column).subquery("family")
+    told = [cast(func.sum(each.c[name]), BigInteger).label(name) for name in _FIGURES[counted]]
+    people = (func.count().label("households"), func.count().filter(Household.is_assisted).label("assisted"))
+    query = select(*told, *(people if peopled else ())).select_from(each)
+    query = query.join(Household, Household.id == each.c.family_id)
+    if by is None:
+        return query
+    own = each.c.own if by_column else _lives(by)
+    if by is IncomeBy.TOWNSHIP:
+        query = query.join(Village, Village.id == Household.village_id)
+    return query.add_columns(own.label("own")).group_by(own)
+
+
+def _family_of(counted: Any) -> ColumnElement[int]:
+    return func.coalesce(HouseholdAlias.counts_for_id, counted.household_id)
+
+
+def _of_families(counted: Rolled, *columns: Any) -> AnySelect:
+    """The family of each row of a rollup, and `columns`."""
+    query = select(_family_of(counted).label("family_id"), *columns).select_from(counted)
+    return query.outerjoin(HouseholdAlias, HouseholdAlias.household_id == counted.household_id)
+
+
+def _lives(by: IncomeBy) -> ColumnElement[Any]:
+    """The family itself, or the place where it lives."""
     if by is IncomeBy.TOWNSHIP:
         return Village.township_id.expression
     return (Household.id if by is IncomeBy.HOUSEHOLD else Household.village_id).expression
-
-
-def _added(counted: Rolled, by: IncomeBy | None, seen: Sequence[ColumnElement[bool]]) -> AnySelect:
-    """The figures of the rows `seen` of a rollup by `_own`; None = all in one row."""
-    sums = [cast(func.sum(column), BigInteger).label(name) for name, column in _FIGURES[counted].items()]
-    if by is None:
-        return select(*sums).where(*seen)
-    own = _own(counted, by)
-    query = select(own.label("own"), *sums).where(*seen).group_by(own)
-    if by in _OWN:
-        return query
-    query = _of_families(query, counted).join(Household, Household.id == _family_of(counted))
-    return query.join(Village, Village.id == Household.village_id)
-
-
-def _families(counted: Rolled, by: IncomeBy | None, seen: Sequence[ColumnElement[bool]]) -> AnySelect:
-    """Distinct families of the rows `seen`, and the assisted ones among them, by `_own`; None = all in one row."""
-    family = _family_of(counted).label("family_id")
-    found = _of_families(select(family), counted).where(*seen)
-    people = (func.count().label("households"), func.count().filter(Household.is_assisted).label("assisted"))
-    if by is not None and by in _OWN:
-        each = found.add_columns(_own(counted, by).label("own")).distinct().subquery("seen")
-        counts = select(each.c.own, *people).select_from(each).join(Household, Household.id == each.c.family_id)
-        return counts.group_by(each.c.own)
-    if by is None:
-        return select(*people).where(Household.id.in_(found))
-    own = _own(counted, by)
-    counts = select(own.label("own"), *people).join(Village, Village.id == Household.village_id)
-    return counts.where(Household.id.in_(found)).group_by(own)
 
 
 def _named(rows: Subquery, by: IncomeBy, *columns: ColumnElement[Any]) -> AnySelect:
@@ -452,14 +440,6 @@ def _by_group(actor: Actor, months: Months, counted: Any, *columns: ColumnElemen
     query = within(select(HouseholdGroup.code, func.max(HouseholdGroup.name_zh), *columns), actor, counted, months)
     found: AnySelect = grouped(query, counted, months).group_by(HouseholdGroup.code)
     return found
-
-
-def _family_of(counted: Any) -> ColumnElement[int]:
-    return func.coalesce(HouseholdAlias.counts_for_id, counted.household_id)
-
-
-def _of_families(query: Any, counted: Any) -> Any:
-    return query.select_from(counted).outerjoin(HouseholdAlias, HouseholdAlias.household_id == counted.household_id)
 
 
 def _seen(actor: Actor, counted: Rolled, months: Months, kept: Cuts | None) -> list[ColumnElement[bool]]:
@@ -496,7 +476,7 @@ def _households(
         query = select(Household.code).join(families, (Household.id < kept.width) & there)
     else:
         seen = (
-            _of_families(select(_family_of(rollup)), rollup).where(*_seen(actor, rollup, months, kept))
+            _of_families(rollup).where(*_seen(actor, rollup, months, kept))
             for rollup in (IncomeMonth, CostRollup, ReachRollup)
         )
         query = select(Household.code).where(Household.id.in_(union(*seen)))
