@@ -112,11 +112,15 @@ def reopenings(session: Session, agreement_id: int) -> list[dict[str, Any]]:
 
 
 def _end(session: Session, agreement: Agreement) -> _End:
+    """The last end as it was written, not by time: a clock that was set back would name an end that was taken back."""
     at = session.execute(
-        select(func.max(History.at)).where(
+        select(History.at)
+        .where(
             History.entity_type == Agreement.__tablename__, History.entity_id == agreement.id,
             History.to_state == agreement.status, History.from_state != agreement.status,
         )
+        .order_by(History.id.desc())
+        .limit(1)
     ).scalar_one()  # fmt: skip
     return _End(at, agreement.status)
 

@@ -17,6 +17,7 @@ from shop.orders.actions import cancel
 from shop.orders.breach import behind
 from shop.orders.calls import close_ended
 from shop.orders.models import Order
+from shop.orders.reopening import reopen
 from shop.orders.scheduled import place_due
 from shop.reports.books import CHECKS, run_checks
 from tests.factories.access import headers_of, person
@@ -151,3 +152,22 @@ def test_one_whose_term_is_over_is_judged_anew_the_night_after(world: World, clo
     with transaction() as session:
         assert close_ended(session, TODAY + timedelta(days=72), now=clock.now()) == 1
     assert status() == "short"
+
+
+def test_one_word_is_never_both_sides_however_the_clock_was_set_between_two_ends(
+    world: World, clock: WalkingClock
+) -> None:
+    later(world, clock, 2)
+    now = clock.now()
+    with transaction() as session:
+        agreement = agreement_by_code(session, "A50", lock=True)
+        reopen(session, agreement, "误登记", by=Hand(Side.BUYER, None, now))
+        assert reopen(session, agreement, "误登记", by=Hand(Side.FIRM, None, now))
+        end(session, agreement, "terminate", actor_id=None, now=now - timedelta(days=3), reason="再次解除")
+    later(world, clock, 1)
+    assert (ask(world, "firm_staff").status_code, status()) == (200, "terminated")
+    shown = world.app.test_client().get(URL, headers=world.headers["buyer"]).get_json()["items"]
+    assert [(one["number"], one["asked_by"], one["consented_at"] is None) for one in shown] == [
+        (1, "buyer", False), (2, "firm", True),
+    ]  # fmt: skip
+    assert (ask(world, "buyer").status_code, status()) == (200, "executing")
