@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shop.collectives.errors import (
@@ -25,6 +26,7 @@ from shop.collectives.models import (
 from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
 from shop.kit.money import BP_WHOLE, split
+from shop.kit.types import MAX_CODE
 from shop.places.models import Village, VillageKind
 
 
@@ -121,13 +123,7 @@ def reverse_income(
     taken_back = session.scalar(select(CollectiveIncome.id).where(CollectiveIncome.reverses_id == event.id))
     if event.reverses_id is not None or taken_back is not None:
         raise ReversedAlready(event=code)
-    mirror = CollectiveIncome(
-        code=f"{code}-R"[-40:], pairing_id=event.pairing_id, kind=event.kind, received_on=event.received_on,
-        income_fen=-event.income_fen, cost_fen=-event.cost_fen, source=reason, reverses_id=event.id,
-        recorded_by_id=actor_id, recorded_at=now,
-    )  # fmt: skip
-    session.add(mirror)
-    session.flush()
+    mirror = _mirror(session, event, reason, actor_id, now)
     parts = session.scalars(select(CollectivePart).where(CollectivePart.event_id == event.id)).all()
     session.add_all(
         CollectivePart(
@@ -136,6 +132,28 @@ def reverse_income(
         for part in parts
     )
     session.flush()
+    return mirror
+
+
+def _mirror(
+    session: Session, event: CollectiveIncome, reason: str, actor_id: int | None, now: datetime
+) -> CollectiveIncome:
+    """What takes the event back, under its code with -R, or the first of -R2, -R3, … that no paper has.
+
+    A code that somebody takes at the same time is known once he commits: the insert waits for him and tries the next.
+    """
+    values = {
+        "pairing_id": event.pairing_id, "kind": event.kind, "received_on": event.received_on,
+        "income_fen": -event.income_fen, "cost_fen": -event.cost_fen, "source": reason, "reverses_id": event.id,
+        "recorded_by_id": actor_id, "recorded_at": now,
+    }  # fmt: skip
+    number, mirror = 0, None
+    while mirror is None:
+        number += 1
+        suffix = f"-R{number}" if number > 1 else "-R"
+        code = event.code[-(MAX_CODE - len(suffix)) :] + suffix
+        made = insert(CollectiveIncome).values(code=code, **values).on_conflict_do_nothing(index_elements=["code"])
+        mirror = session.scalar(made.returning(CollectiveIncome))
     return mirror
 
 

@@ -18,8 +18,10 @@ Grams = Annotated[int, mapped_column(BigInteger)]
 #: A rate in basis points: 10_000 is the whole.
 Bp = Annotated[int, mapped_column(Integer)]
 Small = Annotated[int, mapped_column(SmallInteger)]
+#: Characters of a code.
+MAX_CODE = 40
 #: A short code printed on papers and used in URLs.
-Code = Annotated[str, mapped_column(String(40))]
+Code = Annotated[str, mapped_column(String(MAX_CODE))]
 #: A name as people write it.
 Name = Annotated[str, mapped_column(String(120))]
 Prose = Annotated[str, mapped_column(Text)]

@@ -117,6 +117,21 @@ def test_what_was_wrong_is_reversed_once_and_stays_readable(office: Office) -> N
         session.execute(text("DELETE FROM collective_parts"))
 
 
+def test_an_event_is_reversed_whatever_codes_are_taken(office: Office) -> None:
+    village = villages()[0]
+    long = ["甲" + "9" * 39, "乙" + "9" * 39]  # alike but for what the longer code of a reversal has no room for
+    for code in ("JT-1", "JT-1-R", "JT-1-R2", *long):
+        earns(office, code=code, village=village, income_fen=5)
+    reversal = {"reason": "重复登记"}
+    mirrors = [office.post(f"/collective-incomes/{code}/reversal", reversal) for code in ("JT-1", *long)]
+    assert [(one["code"], one["income_fen"]) for one in mirrors] == [
+        ("JT-1-R3", -5), ("9" * 38 + "-R", -5), ("9" * 37 + "-R2", -5),
+    ]  # fmt: skip
+    assert of(year(office), village)["net_fen"] == 10
+    again = office.post("/collective-incomes/JT-1/reversal", {"reason": "再次"}, status=409)
+    assert again["type"].endswith("collective-income-reversed")
+
+
 def test_what_makes_no_sense_is_refused_and_nothing_is_kept(office: Office) -> None:
     strong, weak, _ = villages()
     community = scalars("SELECT code FROM villages WHERE kind = 'community' LIMIT 1")[0][0]
