@@ -14,6 +14,7 @@ from shop.collectives.errors import (
     NotAVillage,
     OutsideAgreement,
     ReversedAlready,
+    TiersOfThePast,
     TiersTaken,
 )
 from shop.collectives.models import (
@@ -23,6 +24,7 @@ from shop.collectives.models import (
     CollectiveTier,
     VillagePairing,
 )
+from shop.collectives.queries import tiers_of
 from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
 from shop.kit.money import BP_WHOLE, split
@@ -161,9 +163,16 @@ def set_tiers(
     session: Session, from_year: int, tiers: Sequence[tuple[int | None, str, str]], *, actor_id: int | None,
     now: datetime,
 ) -> None:  # fmt: skip
-    """Set the tiers (floor in fen, None = the lowest; Chinese and English name) from a year on. Raises TiersTaken."""
+    """Set the tiers (floor in fen, None = the lowest; Chinese and English name) from a year on.
+
+    A past year in which tiers hold keeps them, so that no report that is out tells another tier than it told. Raises
+    TiersTaken, TiersOfThePast.
+    """
     if session.scalar(select(CollectiveTier.id).where(CollectiveTier.from_year == from_year).limit(1)):
         raise TiersTaken(year=from_year)
+    current = beijing_day(now).year
+    if from_year < current and tiers_of(session, from_year):
+        raise TiersOfThePast(year=from_year, current=current)
     session.add_all(
         CollectiveTier(
             from_year=from_year, floor_fen=floor, name_zh=zh, name_en=en, recorded_by_id=actor_id, recorded_at=now

@@ -122,7 +122,7 @@ def pair_villages(body: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(schemas.TiersAsked)
 @blueprint.response(201, schemas.TiersAsked)
 @documented(
-    errors=[errors.TiersTaken],
+    errors=[errors.TiersTaken, errors.TiersOfThePast],
     example={
         "from_year": 2026,
         "tiers": [

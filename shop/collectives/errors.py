@@ -50,6 +50,15 @@ class ReversedAlready(DomainError):
     en = "{event} is reversed already, or is a reversal itself."
 
 
+class TiersOfThePast(DomainError):
+    """A year that is over keeps its tiers: its report is out."""
+
+    code = "collective-tiers-of-the-past"
+    title_zh, title_en = "往年分档不改", "Tiers of a past year stay"
+    zh = "{year} 年已过，当年的村集体分档已用于报表；改动请从 {current} 年起。"
+    en = "{year} is over and its report was made with the tiers that hold; give changed ones {current} or later."
+
+
 class TiersTaken(DomainError):
     """Tiers of a year are set once; changed ones hold from a later year."""
 

@@ -1,5 +1,6 @@
 """Village collectives over HTTP: net income by tier, subsidies apart, joint projects split and counted once."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ from shop.kit.money import split
 from shop.reports.books import CHECKS, run_checks
 from tests.factories.access import headers_of, person
 from tests.factories.office import Office, scalars
+
+#: Tiers of one step.
+HIGHER = [{"floor_fen": 10_000_000, "name_zh": "十万以上", "name_en": "100,000 or more"}]
 
 
 @pytest.fixture
@@ -152,16 +156,39 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_kept(office: Office) -> N
 def test_tiers_are_settings_that_hold_from_a_year_on(office: Office) -> None:
     first = villages()[0]
     earns(office, village=first, income_fen=10_000_000)
-    tiers = {
-        "from_year": 2025,
-        "tiers": [{"floor_fen": 10_000_000, "name_zh": "十万以上", "name_en": "100,000 or more"}],
-    }
+    office.go(date(2025, 12, 31))
+    tiers = {"from_year": 2025, "tiers": HIGHER}
     office.post("/collective-tiers", tiers)
     assert office.post("/collective-tiers", tiers, status=409)["type"].endswith("collective-tiers-taken")
     assert of(year(office), first)["tier"] == "100,000 or more"
     assert {row["tier"] for row in year(office)["items"]} == {"100,000 or more", None}
     before = office.get("/village-collectives?year=2024&limit=1")
     assert [tier["floor_fen"] for tier in before["tiers"]] == [None, 5_000_000, 20_000_000, 30_000_000, 50_000_000]
+
+
+def test_a_year_that_is_over_keeps_its_tiers_and_one_that_has_none_gets_them(office: Office) -> None:
+    first = villages()[0]
+    earns(office, village=first, income_fen=10_000_000)
+    told = year(office)
+    refused = office.post("/collective-tiers", {"from_year": 2025, "tiers": HIGHER}, status=409)
+    assert (refused["type"].rpartition("#")[2], refused["current"]) == ("collective-tiers-of-the-past", 2026)
+    assert year(office) == told
+    office.post("/collective-tiers", {"from_year": 2026, "tiers": HIGHER})
+    assert year(office) == told
+    without_tiers(office)
+    assert year(office)["tiers"] == []
+    office.post("/collective-tiers", {"from_year": 2025, "tiers": HIGHER})
+    assert of(year(office), first)["tier"] == "100,000 or more"
+
+
+def without_tiers(office: Office) -> None:
+    """As in a county that set none: those that come with the shop taken out, trigger or not."""
+    with transaction() as session:
+        for command in (
+            "ALTER TABLE collective_tiers DISABLE TRIGGER USER", "DELETE FROM collective_tiers",
+            "ALTER TABLE collective_tiers ENABLE TRIGGER USER",
+        ):  # fmt: skip
+            session.execute(text(command))
 
 
 def test_the_managers_page_shows_villages_by_tier_and_the_events_behind_one(office: Office) -> None:
