@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import ALL, Actor, Role, scope
@@ -26,6 +26,23 @@ def tiers_of(session: Session, year: int) -> list[CollectiveTier]:
     )
 
 
+def latest_year(session: Session, actor: Actor) -> int | None:
+    """The last year in which a village of the reader's area earned something; None when none did yet."""
+    day = session.scalar(
+        select(func.max(CollectiveIncome.received_on))
+        .join(CollectivePart, CollectivePart.event_id == CollectiveIncome.id)
+        .join(Village, Village.id == CollectivePart.village_id)
+        .join(Township, Township.id == Village.township_id)
+        .where(_mine(actor))
+    )
+    return day.year if day else None
+
+
+def _mine(actor: Actor) -> ColumnElement[bool]:
+    """The villages of the reader's area, by their townships."""
+    return scope(actor, {Role.OPERATOR: ALL, Role.MANAGER: Township.party_id})
+
+
 def yearly(
     session: Session, actor: Actor, year: int, *, township: str | None, limit: int, after: str | None, language: str,
     village: str | None = None,
@@ -34,8 +51,7 @@ def yearly(
 
     Net = income - cost without subsidies, which stand apart. Two statements for any number of villages.
     """
-    mine = scope(actor, {Role.OPERATOR: ALL, Role.MANAGER: Township.party_id})
-    own = [Village.kind == VillageKind.VILLAGE, mine] + ([Township.code == township] if township else [])
+    own = [Village.kind == VillageKind.VILLAGE, _mine(actor)] + ([Township.code == township] if township else [])
     own += [Village.code == village] if village else []
     earned = (
         select(
@@ -127,11 +143,7 @@ def village_year(
 def village_pairings(session: Session, actor: Actor, *, limit: int, before_id: int | None) -> list[dict[str, Any]]:
     """Joint projects of the reader's area, newest first: those with a village of it, the strong or the weak one."""
     strong, weak = aliased(Village), aliased(Village)
-    mine = (
-        select(Village.id)
-        .join(Township, Township.id == Village.township_id)
-        .where(scope(actor, {Role.OPERATOR: ALL, Role.MANAGER: Township.party_id}))
-    )
+    mine = select(Village.id).join(Township, Township.id == Village.township_id).where(_mine(actor))
     query = (
         select(VillagePairing, strong.code, weak.code)
         .join(strong, strong.id == VillagePairing.strong_id)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from shop.access.guard import Role, current_actor
@@ -47,8 +47,13 @@ ALL = 1_000
 
 
 def _asked() -> tuple[dict[str, Any], bool]:
-    """The year and page that the address names, else this year; whether the address made no sense."""
-    return asked_of(VillageYearAsked(), lambda: {"year": str(beijing_day(now()).year)})
+    """The year and page that the address names, else the latest year; whether the address made no sense."""
+    return asked_of(VillageYearAsked(), lambda: {"year": str(_latest_year())})
+
+
+def _latest_year() -> int:
+    """The last year in which somebody whom the reader sees earned something, else this year."""
+    return queries.latest_year(db.session(), current_actor()) or beijing_day(now()).year
 
 
 def _year(year: int) -> dict[str, Any]:
@@ -62,8 +67,13 @@ def _page(**parts: Any) -> str:
 
 @blueprint.route("/reports/collectives")
 @page_for(Role.OPERATOR, Role.MANAGER)
-def show() -> str:
-    """村集体收入 · Villages of the reader's area in a year, at zero if need be, and how many stand in each tier."""
+def show() -> str | AnyResponse:
+    """村集体收入 · Villages of the reader's area in a year, at zero if need be, and how many stand in each tier.
+
+    Asked for no year it leads to the latest, so that the address always names the year that is shown.
+    """
+    if not request.args:
+        return redirect(url_for("collectives_page.show", year=_latest_year()))
     query, wrong = _asked()
     year = query["year"]
     found = _year(year)

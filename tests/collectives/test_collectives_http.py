@@ -219,6 +219,28 @@ def test_the_managers_page_shows_villages_by_tier_and_the_events_behind_one(offi
     assert browser.get("/reports/collectives").status_code == 403
 
 
+def test_the_page_opens_on_the_latest_year_in_which_the_reader_s_villages_earned_something(office: Office) -> None:
+    first, *_, last = (row[0] for row in scalars("SELECT code FROM villages WHERE kind = 'village' ORDER BY code"))
+    browser = office.app.test_client()
+
+    def opens_on(headers: Any) -> str:
+        browser.set_cookie("signed_in", headers["Authorization"].removeprefix("Bearer "))
+        answer = browser.get("/reports/collectives")
+        assert answer.status_code == 302
+        assert browser.get(answer.location).status_code == 200
+        return str(answer.location).rpartition("/")[2]
+
+    assert opens_on(office.operator) == "collectives?year=2026"
+    earns(office, village=first, income_fen=1, received_on="2024-05-06")
+    assert opens_on(office.operator) == "collectives?year=2024"
+    earns(office, code="JT-2", village=last, income_fen=1)
+    party = scalars("SELECT party_id FROM townships JOIN villages ON townships.id = township_id"
+                    f" WHERE villages.code = '{first}'")[0][0]  # fmt: skip
+    assert opens_on(office.operator) == "collectives?year=2025"
+    assert opens_on(headers_of(office.app, person(office.app, (Role.MANAGER, party)))) == "collectives?year=2024"
+    assert ": 2024 年" in browser.get("/reports/collectives?year=1").text.replace("：", ": ")
+
+
 def other(village: str) -> str:
     """The village before it."""
     found = scalars(f"SELECT max(code) FROM villages WHERE kind = 'village' AND code < '{village}'")[0][0]
