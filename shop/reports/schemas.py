@@ -116,9 +116,11 @@ class AgreementFigures(Schema):
     executed_fen = fields.Integer()
     rate_bp = fields.Integer(allow_none=True, metadata={"description": "accepted of due; null while nothing is due"})
     firm_short_g = fields.Integer(metadata={"description": "what the firm is behind with, beyond the tolerance"})
-    firm_penalty_fen = fields.Integer(metadata={"description": "exposure by contract, not booked"})
+    firm_penalty_fen = fields.Integer(
+        metadata={"description": "exposure by contract, not booked, what was waived included"}
+    )
     buyer_short_g = fields.Integer()
-    buyer_penalty_fen = fields.Integer()
+    buyer_penalty_fen = fields.Integer(metadata={"description": "the same of the buyer"})
     receivable_fen = fields.Integer(metadata={"description": "accepted and not paid, now"})
     overdue_fen = fields.Integer(metadata={"description": "of it, due before the day"})
     forecast_g = fields.Integer(metadata={"description": "called or scheduled after the day, in the harvest window"})

@@ -38,7 +38,8 @@ BY_GROUP = Said(
 AGREEMENTS = Said(
     "签约金额按保底价计算，履约金额按验收重量和要货当日价格计算，两者不相加。截至日之前（含）到期的数量为应交；"
     "履约率 = 验收 ÷ 应交。缺口按每个协议品种分别计算，多交的不抵少交的，先到期的先抵。"
-    "双方欠量为超出允差的部分（允差先抵最早的），违约金为按合同测算、未入账；应收为已验收未付，逾期以截至日计；"
+    "双方欠量为超出允差的部分（允差先抵最早的），违约金为按合同就截至日的欠量测算，未入账，"
+    "不论此前提出的是否已主张或放弃（放弃只针对那一次提出的数额，不分品种和月份；各次决定见协议页）；应收为已验收未付，逾期以截至日计；"
     "预计为截至日之后已要货与排期未要的数量，以承诺量为限，只计产季内，产季外另列；"
     "风险为此后 14 天内企业空闲库存不够的部分。"
     "按月：签约计在签约月，其余计在排期日或要货日所在的月。",
@@ -46,7 +47,9 @@ AGREEMENTS = Said(
     " are never added. Due is what the schedules ask for up to the day, included; rate = accepted / due. Shortfall is"
     " counted for each line: what one delivers too much makes up for no other, and the oldest is made up for first."
     " What a side is behind with is beyond the tolerance, which covers the oldest; penalties are what the contract"
-    " names, not booked; receivable is accepted and not paid, overdue on the day; forecast is what is called or"
+    " names for it, not booked, whatever was decided of earlier proposals (who waives one waives its sum as of its day,"
+    " of no product or month; decisions stand on the page of the agreement);"
+    " receivable is accepted and not paid, overdue on the day; forecast is what is called or"
     " scheduled after the day, within the promise and the harvest window, the rest of it apart; at risk is what the"
     " firm's free stock does not reach of the 14 days ahead. By month, what was signed stands in the month of signing,"
     " all else in the month of its day of the schedule or call-off.",

@@ -9,18 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
-from shop.agreements.actions import call_off, move_call_off
+from shop.agreements.actions import agreement_by_code, call_off, move_call_off
 from shop.agreements.grades import graded_price
 from shop.agreements.models import CallOff, Side
+from shop.agreements.signing import Hand
 from shop.catalog.actions import product_by_sku
 from shop.farmers.models import Grade
 from shop.kit.clock import at_beijing
 from shop.kit.db import db, transaction
 from shop.kit.money import price_of
 from shop.orders.actions import Verdict, accept, approve, dispatch
-from shop.orders.breach import Behind, behind
+from shop.orders.breach import Behind, behind, decide, propose_penalties
 from shop.orders.locks import locked_order_by_id
-from shop.orders.models import GradedAcceptance, Order
+from shop.orders.models import GradedAcceptance, Order, PenaltyStatus
 from shop.orders.scheduled import place_due
 from tests.factories.agreements import line, recorded
 from tests.factories.scans import sends
@@ -232,6 +233,26 @@ def test_a_penalty_is_proposed_once_and_decided_by_the_side_that_was_let_down(wo
     ahead = post(world, "buyer", "/agreements/A50/penalties", {"day": "2025-09-16"}, "3")
     assert ahead.status_code == 422
     assert db.session.execute(text(books)).scalar_one() == 0
+
+
+def test_what_was_waived_of_one_day_is_named_anew_of_the_next_and_the_report_says_that_it_counts_it(
+    world: World,
+) -> None:
+    with transaction() as session:
+        agreement = agreement_by_code(session, "A50", lock=True)
+        propose_penalties(session, agreement, TODAY + timedelta(days=1), actor_id=None, now=NOW)
+        decide(session, agreement, 1, "waive", by=Hand(Side.BUYER, None, NOW), reason="协商免除")
+        [anew] = propose_penalties(session, agreement, TODAY + timedelta(days=2), actor_id=None, now=NOW)
+        assert (anew.number, anew.penalty_fen, anew.status) == (2, 125, PenaltyStatus.PROPOSED)
+    client, headers = world.app.test_client(), world.headers["operator"]
+    asked = f"as_of={TODAY + timedelta(days=2)}"
+    told = client.get(f"/api/v1/reports/agreements?{asked}", headers=headers | {"Accept-Language": "zh"}).get_json()
+    why = client.get(f"/api/v1/reports/agreements/explain?{asked}&figure=firm_penalty_fen", headers=headers).get_json()
+    assert (told["total"]["firm_penalty_fen"], why["value"]) == (125, 125)
+    assert "不论此前提出的是否已主张或放弃" in told["basis"]
+    client.set_cookie("signed_in", headers["Authorization"].removeprefix("Bearer "))
+    page = client.get(f"/reports/agreements?{asked}").text
+    assert [f"{side}违约金测算（含已放弃）" in page for side in ("企业", "采购方")] == [True, True]
 
 
 @pytest.mark.parametrize(("grade", "price", "status"), [("一级", 399, 409), ("一级", 400, 201), ("二级", 319, 409),
