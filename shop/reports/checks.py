@@ -403,21 +403,24 @@ CHECKS: tuple[Check, ...] = (
                                  agreement_lines.product_id, call_offs.weight_g, price_fen_per_kg))
            OR (orders.status IN ('cancelled', 'expired')) <> (call_offs.status = 'cancelled')"""),
     Check("I20-floor", "协议价不低于当时的保底价",
-        "no call-off is priced below the floor that stood when it was asked for", """
+        "no call-off is priced below the floor that stood when its price was fixed", """
         SELECT call_offs.id AS call_off_id FROM call_offs JOIN agreement_lines ON agreement_lines.id = line_id
         JOIN products ON products.id = product_id
         WHERE (price_fen_per_kg < floor_fen_per_kg
            OR (price_rule = 'FIXED' AND price_fen_per_kg <> floor_fen_per_kg))
-          -- An amendment moves no price that was fixed before it: the terms of that day count.
+          -- An amendment moves no price that was fixed before it, when asked for or moved: the terms that were in force
+          -- then count. What was before what is told by the order of writing: a clock may have been set back.
           AND NOT EXISTS (
-            SELECT FROM agreement_versions AS agreed CROSS JOIN LATERAL jsonb_array_elements(terms->'lines') AS line
-            WHERE agreed.agreement_id = call_offs.agreement_id AND line->>'sku' = sku
-              AND (SELECT count(*) FROM agreement_signatures WHERE version_id = agreed.id) = 2
-              AND NOT EXISTS (
-                SELECT FROM agreement_versions AS later
-                WHERE later.agreement_id = agreed.agreement_id AND later.number > agreed.number
-                  AND (SELECT count(*) FROM agreement_signatures
-                       WHERE version_id = later.id AND signed_at <= requested_at) = 2)
+            SELECT FROM history AS fixed CROSS JOIN LATERAL (
+                SELECT (facts->>'version')::int AS number FROM history
+                WHERE entity_type = 'agreements' AND entity_id = call_offs.agreement_id
+                  AND event IN ('sign', 'amend') AND history.id < fixed.id ORDER BY history.id DESC LIMIT 1
+            ) AS in_force
+            JOIN agreement_versions AS agreed
+                ON agreed.agreement_id = call_offs.agreement_id AND agreed.number = in_force.number
+            CROSS JOIN LATERAL jsonb_array_elements(terms->'lines') AS line
+            WHERE fixed.entity_type = 'call_offs' AND fixed.entity_id = call_offs.id
+              AND fixed.event IN ('request', 'change') AND line->>'sku' = sku
               AND price_fen_per_kg >= (line->>'floor_fen_per_kg')::bigint
               AND (line->>'price_rule' <> 'FIXED' OR price_fen_per_kg = (line->>'floor_fen_per_kg')::bigint))"""),
     Check("I20-grades", "分级验收合计等于该行验收的重量与金额",

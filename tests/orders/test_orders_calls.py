@@ -1,6 +1,6 @@
 """Call-offs through their orders: changed before the firm confirms, and the outcome of an agreement at its end."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from shop.kit.clock import WalkingClock, at_beijing
 from shop.kit.db import db, release, transaction
 from shop.kit.states import History
 from shop.orders.actions import Verdict, accept, approve, dispatch
-from shop.orders.calls import close_ended
+from shop.orders.calls import change_call, close_ended
 from shop.orders.jobs import CALL_OFF_DUE
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Order, OrderLine, OrderStatus
@@ -239,19 +239,8 @@ def test_a_run_that_dies_midway_leaves_nothing_and_the_next_makes_up_for_it(worl
 def test_a_floor_that_was_raised_later_makes_no_earlier_price_wrong_and_one_below_its_own_floor_is_found(
     world: World,
 ) -> None:
-    with transaction() as session:
-        buyer, firm = (Hand(side, None, NOW + timedelta(days=1)) for side in (Side.BUYER, Side.FIRM))
-        asked = terms(line(minimum_date_g=4_000, floor_fen_per_kg=600))
-        propose(session, agreement_by_code(session, "A50", lock=True), asked, by=buyer)
-        assert sign_by(session, "A50", buyer, firm)
-    floors = [check for check in CHECKS if check.code == "I20-floor"]
-
-    def found() -> list[Any]:
-        below = [row.row for row in run_checks(db.session.connection(), floors, now=NOW)]
-        release()
-        return below
-
-    assert found() == []
+    amended(600, NOW + timedelta(days=1))
+    assert below_the_floor() == []
     call = db.session.scalars(select(CallOff.id).where(CallOff.schedule_day == TODAY)).one()
     release()
     for price_fen in (499, 501):  # FIXED at 500
@@ -259,4 +248,40 @@ def test_a_floor_that_was_raised_later_makes_no_earlier_price_wrong_and_one_belo
             session.execute(
                 text("UPDATE call_offs SET price_fen_per_kg = :fen WHERE id = :id"), {"fen": price_fen, "id": call}
             )
-        assert found() == [{"call_off_id": call}]
+        assert below_the_floor() == [{"call_off_id": call}]
+
+
+def amended(floor_fen_per_kg: int, now: datetime) -> None:
+    """Both sign another floor."""
+    with transaction() as session:
+        buyer, firm = (Hand(side, None, now) for side in (Side.BUYER, Side.FIRM))
+        asked = terms(line(minimum_date_g=4_000, floor_fen_per_kg=floor_fen_per_kg))
+        propose(session, agreement_by_code(session, "A50", lock=True), asked, by=buyer)
+        assert sign_by(session, "A50", buyer, firm)
+
+
+def below_the_floor() -> list[Any]:
+    floors = [check for check in CHECKS if check.code == "I20-floor"]
+    below = [row.row for row in run_checks(db.session.connection(), floors, now=NOW)]
+    release()
+    return below
+
+
+def test_the_proof_of_floors_goes_by_what_was_written_first_however_the_clock_was_set(world: World) -> None:
+    late = TODAY + timedelta(days=7)
+    with transaction() as session:
+        assert place_due(session, late, now=at_beijing(late, 6)).placed == 1
+    amended(600, NOW)  # signed after that call by a clock that was set back to before it
+    assert below_the_floor() == []
+
+
+def test_a_call_off_that_was_moved_is_held_to_the_floor_of_the_day_on_which_it_was_moved(world: World) -> None:
+    amended(450, NOW + timedelta(hours=1))
+    with transaction() as session:
+        order = locked_order_by_id(session, order_of().id)
+        moved = NOW + timedelta(hours=2)
+        change_call(session, order, due_on=TODAY + timedelta(days=2), weight_g=None, actor_id=None, now=moved)
+    amended(600, NOW + timedelta(hours=3))
+    assert db.session.scalars(select(CallOff.price_fen_per_kg).where(CallOff.schedule_day == TODAY)).one() == 450
+    release()
+    assert below_the_floor() == []
