@@ -8,13 +8,13 @@ from datetime import date, timedelta
 from fractions import Fraction
 from math import floor
 
-from shop.agreements.models import AgreementStatus, CallOffStatus, Side
+from shop.agreements.models import AgreementStatus, CallOffStatus, MajeureStatus, PriceRule, Side
 from shop.farmers.models import Grade
 from shop.orders.models import OrderStatus, PenaltyStatus
 
 RUNNING = (AgreementStatus.SIGNED, AgreementStatus.DEPOSIT_PAID, AgreementStatus.EXECUTING)
 JUDGED = (AgreementStatus.FULFILLED, AgreementStatus.SHORT)
-ON_THE_WAY = (OrderStatus.PLACED, OrderStatus.CONFIRMED, OrderStatus.DISPATCHED)
+ON_THE_WAY = (OrderStatus.PLACED, OrderStatus.CONFIRMED, OrderStatus.PARTLY_DISPATCHED, OrderStatus.DISPATCHED)
 ACCEPTED = (OrderStatus.ACCEPTED, OrderStatus.SETTLED)
 TAKEN = (PenaltyStatus.CLAIMED, PenaltyStatus.DEPOSIT_TAKEN)
 REOPENED_WITHIN = timedelta(days=30)
@@ -68,7 +68,10 @@ class Booked:
 
 @dataclass
 class Called:
-    """A call-off with its order. `got_g`, `owed_fen`: what stands as accepted, and what is owed for it."""
+    """A call-off with its order. `cut_g`: what the firm will not send; `sent_g`: what it sent so far.
+
+    `got_g`, `owed_fen`: what stands as accepted, and what is owed for it.
+    """
 
     sku: str
     grams: int
@@ -77,6 +80,8 @@ class Called:
     fen_per_kg: int
     order: OrderStatus = OrderStatus.PLACED
     cancelled_by: Side | None = None
+    cut_g: int = 0
+    sent_g: int = 0
     got_g: int = 0
     owed_fen: int = 0
     paid_fen: int = 0
@@ -96,8 +101,14 @@ class Called:
         return CallOffStatus.REQUESTED if self.order is OrderStatus.PLACED else CallOffStatus.CONFIRMED
 
     @property
-    def sent_g(self) -> int:
-        return self.grams if self.order in (OrderStatus.DISPATCHED, *ACCEPTED) else 0
+    def to_send_g(self) -> int:
+        """What is sent in the end, or was."""
+        return self.grams - self.cut_g
+
+    def send(self, grams: int) -> None:
+        self.sent_g += grams
+        whole = self.sent_g == self.to_send_g
+        self.order = OrderStatus.DISPATCHED if whole else OrderStatus.PARTLY_DISPATCHED
 
     @property
     def booked(self) -> dict[Grade, Booked]:
@@ -120,6 +131,15 @@ class Called:
         return None if any(not row.factor_bp for row in rows) else (sum(row.fen for row in rows), rows)
 
 
+@dataclass(frozen=True)
+class Pricing:
+    """How the price of a day follows from the market: the rule, what is added, whose quotes count (empty: all)."""
+
+    rule: PriceRule = PriceRule.FIXED
+    margin_bp: int = 0
+    source: str = ""
+
+
 @dataclass
 class Promise:
     """A line: what is promised and due when, what the buyer takes at least in all and on a day, what grades cost."""
@@ -129,7 +149,29 @@ class Promise:
     least: int
     floor_fen: int
     factors: dict[Grade, int]
+    pricing: Pricing
     due: dict[date, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """Whose price of what in which market on which day."""
+
+    sku: str
+    day: date
+    source: str
+    market: str
+    grade: Grade
+
+
+@dataclass
+class Notice:
+    """Force majeure as a side told it."""
+
+    side: Side
+    first: date
+    last: date
+    status: MajeureStatus = MajeureStatus.TOLD
 
 
 @dataclass
@@ -155,6 +197,9 @@ class Life:
     calls: dict[int, Called] = field(default_factory=dict)
     missed: set[tuple[str, date]] = field(default_factory=set)
     proposals: list[Proposal] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    #: In the order in which they were first said, each with all that was said of it.
+    quotes: dict[Quoted, list[int]] = field(default_factory=dict)
     ended_on: date | None = None
     asked_by: Side | None = None
     deposit_left: int = 0
@@ -188,6 +233,26 @@ class Life:
                 left -= asked[day]
         return asked
 
+    def price(self, sku: str, day: date) -> int:
+        """Fen for a kilogram of 一级 on a day, by what is known now: the last quote of a week, or the floor."""
+        line = self.promises[sku]
+        if line.pricing.rule is PriceRule.FIXED:
+            return line.floor_fen
+        for back in range(8):
+            for of, said in self.quotes.items():
+                mine = of.source == line.pricing.source or not line.pricing.source
+                if (of.sku, of.grade, of.day) == (sku, Grade.FIRST, day - timedelta(days=back)) and mine:
+                    more = Fraction(line.pricing.margin_bp, 10_000)
+                    return max(line.floor_fen, half_up(said[-1] * (1 + more)))
+        return line.floor_fen
+
+    def excused(self, side: Side, day: date | None) -> bool:
+        """Whether the county recognised that the side could not help it on that day."""
+        return any(
+            one.status is MajeureStatus.RECOGNISED and one.side is side and day and one.first <= day <= one.last
+            for one in self.notices
+        )
+
     def tolerated(self, sku: str) -> int:
         return part(self.promises[sku].committed, self.tolerance_bp)
 
@@ -197,17 +262,19 @@ class Life:
         not_wanted = [call for call in calls if call.cancelled_by is Side.BUYER]
         if side is Side.FIRM:
             called = [call for call in calls if call.due_on < day and (call.stands or call.cancelled_by is Side.FIRM)]
+            called = [call for call in called if not self.excused(side, call.due_on)]
             missing = line.committed - sum(call.got_g for call in calls)
             grams = min(sum(call.grams - call.got_g for call in called), missing)
         else:
             days = [call for call in not_wanted if call.schedule_day and call.schedule_day <= day]
-            grams = sum(min(call.grams, line.least) for call in days)
+            grams = sum(min(call.grams, line.least) for call in days if not self.excused(side, call.schedule_day))
             if day >= self.last:
-                known = self.known(sku)
+                known = self.known(sku) | {on for on in line.due if self.excused(side, on)}
+                minimum = line.minimum - sum(asked for on, asked in line.due.items() if self.excused(side, on))
                 never = sum(asked for on, asked in line.due.items() if on not in known)
                 beside = sum(call.grams for call in not_wanted if not call.schedule_day)
                 taken = sum(call.grams for call in calls if call.cancelled_by is not Side.BUYER)
-                grams = max(grams, line.minimum - taken - max(never - beside, 0))
+                grams = max(grams, minimum - taken - max(never - beside, 0))
         return max(grams - self.tolerated(sku), 0)
 
     def penalty(self, sku: str, side: Side, grams: int) -> int:
@@ -273,7 +340,7 @@ class Life:
             "called_g": sum(call.grams for call in fell),
             "dispatched_g": sum(call.sent_g for call in fell),
             "accepted_g": accepted,
-            "refused_g": sum(call.grams - call.got_g for call in fell if call.order in ACCEPTED),
+            "refused_g": sum(call.sent_g - call.got_g for call in fell if call.order in ACCEPTED),
             "executed_fen": sum(call.owed_fen for call in fell),
             "shortfall_g": max(due - accepted, 0),
             "firm_short_g": behind[Side.FIRM],

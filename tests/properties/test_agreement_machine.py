@@ -1,10 +1,11 @@
 """An agreement lives any life that people and the calendar give it, and a model that counts by hand never disagrees.
 
 A state machine over the real actions on the real database, of two products, each by the agreement's schedule or by its
-own: calls, cancellations, changes, runs of the schedule on any day, forward and back, amendments that both sign; goods
-that come and are taken by grade, acceptances reversed by the county, invoices paid; ends and reopenings, penalties
-proposed, claimed or waived, the deposit taken instead. The model (`agreement_model`) knows the rules of
-docs/agreements.md and nothing else.
+own: calls, cancellations, changes, runs of the schedule on any day, forward and back, amendments that both sign; market
+quotes, said again only as corrections, by which days are priced; goods that come in parts, of which the firm takes some
+off, and are taken by grade, acceptances reversed by the county, invoices paid; force majeure, recognised or not; ends
+and reopenings, penalties proposed, claimed or waived, the deposit taken instead. The model (`agreement_model`) knows
+the rules of docs/agreements.md and nothing else.
 """
 
 import os
@@ -23,15 +24,20 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shop.agreements import actions, signing
+from shop.agreements import actions, majeure, quotes, signing
 from shop.agreements.errors import (
     AgreementNotRunning,
     AmendmentRefused,
     BelowMinimum,
     DueDayPast,
+    NoProof,
+    NoSuchNotice,
     NotScheduled,
     OutsideTerm,
     PromiseExceeded,
+    QuoteAhead,
+    QuoteExists,
+    QuoteMissing,
 )
 from shop.agreements.models import (
     Agreement,
@@ -39,9 +45,14 @@ from shop.agreements.models import (
     AgreementStatus,
     CallOff,
     DueWeight,
+    MajeureStatus,
+    MarketQuote,
     MissedDay,
+    PaperKind,
+    PriceRule,
     Side,
 )
+from shop.agreements.papers import Sent, add_paper
 from shop.agreements.signing import Hand
 from shop.agreements.terms import LineTerms
 from shop.catalog.actions import firm_by_code, product_by_sku
@@ -57,7 +68,7 @@ from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError, MoveRefusedError
 from shop.kit.reference import current_version
 from shop.ledger.models import Journal
-from shop.orders import breach, reopening
+from shop.orders import breach, cuts, reopening
 from shop.orders.actions import Verdict, accept, approve, cancel, dispatch
 from shop.orders.calls import change_call, close_ended
 from shop.orders.errors import (
@@ -65,9 +76,13 @@ from shop.orders.errors import (
     AcceptancePaid,
     AcceptanceSame,
     AlreadyOnTheWay,
+    CutBeyondOrder,
+    DispatchBeyondOrder,
     GradeNotTaken,
     NoSuchPenalty,
+    NotCutHere,
     NothingAccepted,
+    NothingWouldBeLeft,
     NotYoursToDecide,
     OutcomeStands,
     PenaltyStands,
@@ -88,6 +103,7 @@ from shop.reports.books import CHECKS, Violation, run_checks
 from shop.settlement.models import Settlement
 from shop.stock.actions import open_lot
 from tests.factories.agreements import line, recorded, second_product, sign_by, terms
+from tests.factories.scans import pdf
 from tests.factories.world import NOW, TODAY, build
 from tests.properties.agreement_model import (
     ACCEPTED,
@@ -97,7 +113,10 @@ from tests.properties.agreement_model import (
     TAKEN,
     Called,
     Life,
+    Notice,
+    Pricing,
     Promise,
+    Quoted,
     Said,
     part,
     shared,
@@ -113,7 +132,7 @@ FLOORS = {"PL001": 500, "PL009": 333}
 A, S, P = AgreementStatus, OrderStatus, PenaltyStatus
 which_product = st.sampled_from(SKUS)
 sides = st.sampled_from([Side.BUYER, Side.FIRM])
-seldom = st.sampled_from([False, False, False, True])
+seldom, often = st.sampled_from([False, False, False, True]), st.sampled_from([True, True, True, False])
 #: Of the agreement; and of a line, None: the agreement's.
 schedules = st.one_of(
     st.lists(st.integers(1, 7), min_size=1, max_size=3, unique=True).map(
@@ -125,14 +144,28 @@ schedules = st.one_of(
     st.sampled_from(["monthly:31", "monthly:29,30,31", "once:2025-08-31", "daily"]),
 )
 of_lines = st.tuples(*(st.none() | schedules for _ in SKUS))
-#: Of a line: tenths of the whole that the buyer commits to, grams that he does on each day, factors of 二级 and 等外.
+SOURCES = ("新发地（示例）", "农批市场（示例）")
+prices = st.integers(250, 900)
+pricings = st.sampled_from(
+    [
+        Pricing(),
+        Pricing(PriceRule.FLOOR_OR_MARKET),
+        Pricing(PriceRule.FLOOR_OR_MARKET, 0, SOURCES[1]),
+        Pricing(PriceRule.MARKET_PLUS, 333),
+        Pricing(PriceRule.MARKET_PLUS, 1_250, SOURCES[0]),
+    ]
+)
+#: Of a line: tenths of the whole that the buyer commits to, grams that he does on each day, factors of 二级 and 等外,
+#: fen above the usual floor, how a day is priced.
 commitments = st.tuples(
     *(
         st.tuples(
-            st.integers(0, 10),
+            st.sampled_from([10, 10, 10, 9, 6, 3, 0]),
             st.sampled_from([4_000, 2_500, 0]),
             st.sampled_from([8_500, 7_777]),
             st.sampled_from([6_000, 0]),
+            st.sampled_from([0, 0, 117, -50]),
+            pricings,
         )
         for _ in SKUS
     )
@@ -144,7 +177,7 @@ verdicts = st.tuples(
     st.sampled_from([100, 100, 97, 90, 50, 33, 0, 101]),
     st.none() | st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 3)),
 )
-Line = tuple[int, int, int, int]
+Line = tuple[int, int, int, int, int, Pricing]
 Judged = tuple[int, tuple[int, int, int] | None]
 
 
@@ -167,19 +200,21 @@ def scheduled(written: str, first: date) -> list[date]:
 
 
 def promised(sku: str, committed: int, asked: Line) -> Promise:
-    tenths, least, second, off = asked
+    tenths, least, second, off, above, pricing = asked
     factors = {Grade.SPECIAL: 11_500, Grade.FIRST: 10_000, Grade.SECOND: second, Grade.OFF: off}
-    return Promise(committed, committed * tenths // 10, least, FLOORS[sku], factors)
+    return Promise(committed, committed * tenths // 10, least, FLOORS[sku] + above, factors, pricing)
 
 
 #: What may happen, with the strategies of how.
 ACTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {}
 #: How often each happens while the agreement runs, and when it has ended: then it is mostly reckoned and made up.
 WEIGHTS = {
-    "the_schedule_runs": (5, 1), "buyer_calls": (4, 1), "buyer_brings_forward": (2, 1), "somebody_decides": (2, 1),
-    "buyer_changes": (1, 1), "both_amend": (1, 1), "goods_come": (7, 3), "county_reverses": (3, 4),
-    "buyer_pays": (2, 2), "county_terminates": (1, 1), "the_term_ends": (1, 1), "a_side_asks_to_reopen": (1, 8),
-    "penalties_are_proposed": (2, 3), "a_side_decides_a_penalty": (1, 3), "a_side_takes_the_deposit": (1, 2),
+    "the_schedule_runs": (5, 1), "buyer_calls": (4, 1), "buyer_brings_forward": (2, 1), "somebody_decides": (3, 1),
+    "buyer_changes": (2, 1), "a_source_quotes": (5, 1), "both_amend": (1, 1), "firm_sends_part": (1, 1),
+    "a_side_cuts": (2, 1), "goods_come": (7, 3), "county_reverses": (3, 4), "buyer_pays": (2, 2),
+    "a_side_tells_of_force_majeure": (3, 4), "county_decides_a_notice": (1, 1), "county_terminates": (1, 1),
+    "the_term_ends": (2, 1), "a_side_asks_to_reopen": (1, 8), "penalties_are_proposed": (2, 3),
+    "a_side_decides_a_penalty": (1, 3), "a_side_takes_the_deposit": (1, 2),
 }  # fmt: skip
 WHILE_IT_RUNS, WHEN_ENDED = (
     [name for name, weights in WEIGHTS.items() for _ in range(weights[place])] for place in (0, 1)
@@ -235,10 +270,11 @@ class Promises(RuleBasedStateMachine):
     @initialize(
         schedule=st.just("weekly:2") | schedules, own=of_lines, commits=commitments, share=rates, paid=st.booleans(),
         first=st.just(()) | st.tuples(*(st.integers(5_000, 40_000) for _ in SKUS)),
+        told=st.just(()) | st.tuples(*(prices for _ in SKUS)), unwanted=st.booleans(),
     )  # fmt: skip
     def begin(
         self, schedule: str, own: Sequence[str | None], commits: Sequence[Line], share: Sequence[int], paid: bool,
-        first: Sequence[int],
+        first: Sequence[int], told: Sequence[int], unwanted: bool,
     ) -> None:  # fmt: skip
         self.stack = ExitStack()
         self.stack.enter_context(self.market.app_context())
@@ -248,6 +284,7 @@ class Promises(RuleBasedStateMachine):
         self.session = self.stack.enter_context(Session(bind=connection, join_transaction_mode="create_savepoint"))
         self.today, self.since, self.moments = TODAY, TODAY, 0
         self.compared: object = None
+        self.papers: dict[Side, str] = {}
         asked = [promised(sku, 100_000, said) for sku, said in zip(SKUS, commits, strict=True)]
         recorded(self.session, *self.lines(asked, own), **self.written(share), schedule=schedule)
         of = {Side.FIRM: share[1], Side.BUYER: share[2]}
@@ -268,15 +305,23 @@ class Promises(RuleBasedStateMachine):
             value = sum(worth(promise.committed, promise.floor_fen) for promise in asked)
             deposits.receive(self.session, self.agreement(), part(value, 1_000), "YH-0", by=self.hand(Side.BUYER))
             self.model.deposit_left, self.model.status = part(value, 1_000), A.DEPOSIT_PAID
+        for sku, fen in zip(SKUS, told, strict=False):
+            self.a_source_quotes(sku, 0, SOURCES[0], "", Grade.FIRST, fen, False)
         for sku, grams in zip(SKUS, first, strict=False):
             self.buyer_calls(sku, grams, 1, None)
+        if unwanted:
+            self.the_schedule_runs(8, False)
+        for known, call in self.model.calls.items():
+            if unwanted:
+                self.cancelled(known, call, Side.BUYER)
 
     def lines(self, asked: Sequence[Promise], own: Sequence[str | None]) -> list[LineTerms]:
         return [
             line(
                 sku=sku, committed_g=promise.committed, minimum_date_g=promise.least, minimum_g=promise.minimum,
                 floor_fen_per_kg=promise.floor_fen, second_bp=promise.factors[Grade.SECOND],
-                off_bp=promise.factors[Grade.OFF], schedule=written,
+                off_bp=promise.factors[Grade.OFF], schedule=written, price_rule=promise.pricing.rule,
+                margin_bp=promise.pricing.margin_bp, quote_source=promise.pricing.source,
             )
             for sku, promise, written in zip(SKUS, asked, own, strict=True)
         ]  # fmt: skip
@@ -343,7 +388,8 @@ class Promises(RuleBasedStateMachine):
         return made
 
     def keep(self, sku: str, made: CallOff) -> None:
-        self.model.calls[made.id] = Called(sku, made.weight_g, made.due_on, made.schedule_day, FLOORS[sku])
+        price = self.model.price(sku, made.due_on)
+        self.model.calls[made.id] = Called(sku, made.weight_g, made.due_on, made.schedule_day, price)
         self.model.status = A.EXECUTING
 
     @act(
@@ -417,7 +463,7 @@ class Promises(RuleBasedStateMachine):
 
     @act(
         which=st.integers(0, 30), event=st.sampled_from(["confirm", "cancel", "cancel"]),
-        by=st.sampled_from([Side.BUYER, Side.FIRM, None]),
+        by=st.sampled_from([Side.BUYER, Side.BUYER, Side.FIRM, None]),
     )  # fmt: skip
     def somebody_decides(self, which: int, event: str, by: Side | None) -> None:
         """The firm confirms; or one side cancels, or the county."""
@@ -425,7 +471,7 @@ class Promises(RuleBasedStateMachine):
         if found is None:
             return
         known, call = found
-        if event == "cancel" and call.order is S.DISPATCHED:
+        if event == "cancel" and call.order in (S.PARTLY_DISPATCHED, S.DISPATCHED):
             self.refused(AlreadyOnTheWay, self.decide, known, event, by)
         elif call.order is not S.PLACED and not (event == "cancel" and call.order is S.CONFIRMED):
             self.refused(MoveRefusedError, self.decide, known, event, by)
@@ -469,6 +515,8 @@ class Promises(RuleBasedStateMachine):
             self.refused(why, self.change, known, day, grams)
             return
         self.change(known, day, grams)
+        if day != call.due_on:
+            call.fen_per_kg = self.model.price(call.sku, day)
         call.grams, call.due_on = grams, day
 
     def change(self, call_off_id: int, day: date, grams: int) -> None:
@@ -510,6 +558,34 @@ class Promises(RuleBasedStateMachine):
         signing.propose(self.session, self.agreement(), wanted, by=buyer)  # type: ignore[arg-type]
         sign_by(self.session, "A50", buyer, self.hand(Side.FIRM))
 
+    @act(
+        sku=which_product, back=st.sampled_from([0, 0, 0, 1, 2, 7, 8, -1]), source=st.sampled_from(SOURCES),
+        market=st.sampled_from(["", "", "城北"]), grade=st.sampled_from([Grade.FIRST] * 4 + [Grade.SECOND]),
+        fen=prices, again=seldom,
+    )  # fmt: skip
+    def a_source_quotes(
+        self, sku: str, back: int, source: str, market: str, grade: Grade, fen: int, again: bool
+    ) -> None:
+        """The price of a day, of today as a rule; what was said of it before is only corrected, with a reason."""
+        of = Quoted(sku, self.today - timedelta(days=back), source, market, grade)
+        said = [quoted for quoted in self.model.quotes if quoted.sku == sku]
+        of = said[-1] if again and said and back else of
+        known = of in self.model.quotes
+        why: type[DomainError] | None = None
+        if of.day > self.today:
+            why = QuoteAhead
+        elif known is not again:
+            why = QuoteExists if known else QuoteMissing
+        if why is not None:
+            self.refused(why, self.quote, of, fen, again)
+        else:
+            self.quote(of, fen, again)
+            self.model.quotes.setdefault(of, []).append(fen)
+
+    def quote(self, of: Quoted, fen: int, again: bool) -> None:
+        said = quotes.Quoted(self.product(of.sku).id, of.day, of.source, of.market, fen, of.grade)
+        quotes.record_quote(self.session, said, actor_id=None, now=self.now(), correction="听错" if again else None)
+
     # -- goods, acceptances, money -------------------------------------------------------------------------------------
 
     @act(which=st.integers(0, 30), steps=st.sampled_from([4, 4, 4, 3, 2, 1]), verdict=verdicts)
@@ -526,10 +602,9 @@ class Promises(RuleBasedStateMachine):
                 case S.PLACED:
                     self.decide(known, "confirm", None)
                     call.order = S.CONFIRMED
-                case S.CONFIRMED:
-                    order, now = self.order(known), self.now()
-                    dispatch(self.session, order, None, carrier_zh=None, tracking_number=None, actor_id=None, now=now)
-                    call.order = S.DISPATCHED
+                case S.CONFIRMED | S.PARTLY_DISPATCHED:
+                    self.send(known, None)
+                    call.send(call.to_send_g - call.sent_g)
                 case S.DISPATCHED:
                     if not self.accepted(known, call, said):
                         return
@@ -538,9 +613,72 @@ class Promises(RuleBasedStateMachine):
                     call.order = S.SETTLED
                     call.settled.append(call.owed_fen)
 
+    def send(self, call_off_id: int, weights: dict[str, int] | None) -> None:
+        order, now = self.order(call_off_id), self.now()
+        dispatch(self.session, order, weights, carrier_zh=None, tracking_number=None, actor_id=None, now=now)
+
+    def confirmed(self, which: int, at_once: bool) -> tuple[int, Called] | None:
+        """One of the calls that wait to be sent; where they wait for the firm, it confirms as a rule."""
+        found = self.one(which, S.PLACED, S.CONFIRMED, S.PARTLY_DISPATCHED)
+        if found is not None and found[1].order is S.PLACED and at_once:
+            self.go_on(*found, 1, Said(0, None))
+        return found
+
+    @act(which=st.integers(0, 30), tenths=st.integers(1, 11), at_once=often)
+    def firm_sends_part(self, which: int, tenths: int, at_once: bool) -> None:
+        """Some of what it has confirmed, or more than it has to send."""
+        found = self.confirmed(which, at_once)
+        if found is None:
+            return
+        known, call = found
+        left = call.to_send_g - call.sent_g
+        grams = max(left * min(tenths, 10) // 10, 1) + (tenths > 10)
+        if call.order not in (S.CONFIRMED, S.PARTLY_DISPATCHED):
+            self.refused(MoveRefusedError, self.send, known, {call.sku: grams})
+        elif grams > left:
+            self.refused(DispatchBeyondOrder, self.send, known, {call.sku: grams})
+        else:
+            self.send(known, {call.sku: grams})
+            call.send(grams)
+
+    @act(
+        which=st.integers(0, 30), tenths=st.sampled_from([1, 3, 5, 9, 10, 11]),
+        by=st.sampled_from([Side.FIRM, Side.FIRM, Side.BUYER]), at_once=often,
+    )  # fmt: skip
+    def a_side_cuts(self, which: int, tenths: int, by: Side, at_once: bool) -> None:
+        """The firm takes off some or all of what it has not sent, and is behind with it; the buyer does not."""
+        found = self.confirmed(which, at_once)
+        if found is None:
+            return
+        known, call = found
+        left = call.to_send_g - call.sent_g
+        grams = max(left * min(tenths, 10) // 10, 1) + (tenths > 10)
+        why: type[DomainError] | None = None
+        if call.order not in (S.CONFIRMED, S.PARTLY_DISPATCHED):
+            why = MoveRefusedError
+        elif by is Side.BUYER:
+            why = NotCutHere
+        elif grams > left:
+            why = CutBeyondOrder
+        elif grams == call.to_send_g:
+            why = NothingWouldBeLeft
+        if why is not None:
+            self.refused(why, self.take_off, known, call.sku, grams, by)
+            return
+        self.take_off(known, call.sku, grams, by)
+        call.cut_g += grams
+        if call.sent_g:
+            call.send(0)
+
+    def take_off(self, call_off_id: int, sku: str, grams: int, by: Side) -> None:
+        cuts.cut(
+            self.session, self.order(call_off_id), [cuts.Less(sku, weight_g=grams)], by=by, reason="不够",
+            goods=self.goods, actor_id=None, now=self.now(),
+        )  # fmt: skip
+
     def said(self, call: Called, verdict: Judged) -> Said:
         hundredths, tenths = verdict
-        grams = call.grams * hundredths // 100 + (hundredths > 100)
+        grams = call.to_send_g * hundredths // 100 + (hundredths > 100)
         if tenths is None:
             return Said(grams, None)
         special, second, off = (grams * tenth // 10 for tenth in tenths)
@@ -553,7 +691,7 @@ class Promises(RuleBasedStateMachine):
     def accepted(self, known: int, call: Called, said: Said) -> bool:
         """Whether the buyer's word was taken."""
         read = call.read(said, self.model.promises[call.sku].factors)
-        if said.grams > call.grams:
+        if said.grams > call.sent_g:
             self.refused(AcceptanceDoesNotFit, self.accept, known, call, said)
         elif read is None:
             self.refused(GradeNotTaken, self.accept, known, call, said)
@@ -585,7 +723,7 @@ class Promises(RuleBasedStateMachine):
             why = NothingAccepted
         elif any(one.as_of > call.due_on for one in model.taken(Side.FIRM)):
             why = PenaltyStands
-        elif said.grams > call.grams:
+        elif said.grams > call.sent_g:
             why = AcceptanceDoesNotFit
         elif read is None:
             why = GradeNotTaken
@@ -629,6 +767,69 @@ class Promises(RuleBasedStateMachine):
         now = self.now()
         record_bank_transfer(self.session, self.order(known), fen, f"YH-{self.moments}", actor_id=None, now=now)
 
+    # -- force majeure -------------------------------------------------------------------------------------------------
+
+    @act(
+        side=sides, which=st.integers(0, 30), since=st.sampled_from([0, 0, -1, -14, -63]),
+        days=st.sampled_from([0, 6, 28, 63, 63]), within=often, proof=often,
+        event=st.sampled_from(["recognise", "recognise", "reject", None]),
+    )  # fmt: skip
+    def a_side_tells_of_force_majeure(
+        self, side: Side, which: int, since: int, days: int, within: bool, proof: bool, event: str | None
+    ) -> None:
+        """In some days about one for which something was called, by a paper of its own or, in vain, of the other's.
+
+        Days out of the term, or none, are refused. A side that is behind, the buyer first, has more reason to tell. As
+        a rule the county decides at once.
+        """
+        behind = [one for _, one, *_ in self.model.breaches(LAST + timedelta(days=1))]
+        side = min(behind) if behind and which % 3 else side
+        calls = self.model.calls.values()
+        called = sorted({call.due_on for call in calls} | {call.schedule_day or LAST for call in calls}) or [LAST]
+        first = called[which % len(called)] + timedelta(days=since)
+        last = first + timedelta(days=days)
+        first, last = (max(first, TODAY), min(last, LAST)) if within else (first, last - timedelta(days=7))
+        other = Side.FIRM if side is Side.BUYER else Side.BUYER
+        paper = self.paper(side if proof else other)
+        if not TODAY <= first <= last <= LAST:
+            self.refused(OutsideTerm, self.tell, side, first, last, paper)
+        elif not proof:
+            self.refused(NoProof, self.tell, side, first, last, paper)
+        else:
+            self.tell(side, first, last, paper)
+            self.model.notices.append(Notice(side, first, last))
+            if event:
+                self.county_decides_a_notice(1, event)
+
+    def paper(self, side: Side) -> str:
+        """The code of a side's proof, kept when it is first needed."""
+        if side not in self.papers:
+            sent = Sent(PaperKind.MAJEURE_PROOF, "灾情证明（示例）", pdf())
+            self.papers[side] = add_paper(self.session, self.agreement(), sent, by=self.hand(side)).code
+        return self.papers[side]
+
+    def tell(self, side: Side, first: date, last: date, paper: str) -> None:
+        majeure.tell(self.session, self.agreement(), majeure.Event(first, last, "冰雹", paper), by=self.hand(side))
+
+    @act(which=st.integers(0, 30), event=st.sampled_from(["recognise", "recognise", "reject"]))
+    def county_decides_a_notice(self, which: int, event: str) -> None:
+        """The youngest that waits, or in vain another that was decided, or one that nobody told."""
+        notices = self.model.notices
+        waits = [number for number, one in enumerate(notices, 1) if one.status is MajeureStatus.TOLD]
+        number = waits[-1] if waits and which % 4 else which % (len(notices) + 1) + 1
+        if number > len(notices):
+            self.refused(NoSuchNotice, self.decide_notice, number, event)
+        elif notices[number - 1].status is not MajeureStatus.TOLD:
+            self.refused(MoveRefusedError, self.decide_notice, number, event)
+        else:
+            self.decide_notice(number, event)
+            decided = MajeureStatus.RECOGNISED if event == "recognise" else MajeureStatus.REJECTED
+            notices[number - 1].status = decided
+
+    def decide_notice(self, number: int, event: str) -> None:
+        now = self.now()
+        majeure.decide(self.session, self.agreement(), number, event, actor_id=None, now=now, reason="核实")
+
     # -- ends, reopenings, penalties -----------------------------------------------------------------------------------
 
     @act()
@@ -656,7 +857,7 @@ class Promises(RuleBasedStateMachine):
         model = self.model
         for known, call in model.calls.items():
             if how == "kept" and call.order in ON_THE_WAY:
-                self.go_on(known, call, 4, Said(call.grams, None))
+                self.go_on(known, call, 4, Said(call.to_send_g, None))
             elif how in tuple(Side) and call.order in (S.PLACED, S.CONFIRMED):
                 self.cancelled(known, call, None if how == Side.COUNTY else Side(how))
         waits = any(call.order in ON_THE_WAY for call in model.calls.values())
@@ -774,17 +975,37 @@ class Promises(RuleBasedStateMachine):
 
     def agree(self) -> None:
         self.session.flush()
+        self.quotes_agree()
         self.calls_agree()
         self.schedules_agree()
         self.figures_agree()
         self.ends_and_penalties_agree()
 
+    def quotes_agree(self) -> None:
+        """All that was ever said of a price stands, in its order, and each correction has its reason."""
+        kept = MarketQuote
+        rows = self.session.execute(
+            select(
+                Product.sku, kept.quoted_on, kept.source, kept.market, kept.grade, kept.position, kept.fen_per_kg,
+                kept.reason,
+            )
+            .join(Product, Product.id == kept.product_id)
+            .where(kept.source.in_(SOURCES))
+        )  # fmt: skip
+        assert {tuple(row) for row in rows} == {
+            (of.sku, of.day, of.source, of.market, of.grade, place, fen, "听错" if place > 1 else None)
+            for of, said in self.model.quotes.items()
+            for place, fen in enumerate(said, 1)
+        }
+
     def calls_agree(self) -> None:
         calls, session = self.model.calls, self.session
         rows = session.execute(
             select(
-                CallOff.id, CallOff.weight_g, CallOff.due_on, CallOff.status, CallOff.cancelled_by, Order.status,
-                OrderLine.accepted_g, OrderLine.accepted_fen, Order.paid_fen, Order.due_on,
+                CallOff.id, CallOff.weight_g, CallOff.due_on, CallOff.status, CallOff.cancelled_by,
+                CallOff.price_fen_per_kg, Order.status, OrderLine.price_fen, OrderLine.amount_fen,
+                OrderLine.cancelled_g, OrderLine.cancelled_fen, OrderLine.dispatched_g, OrderLine.accepted_g,
+                OrderLine.accepted_fen, Order.paid_fen, Order.due_on,
             )
             .join(Order, Order.call_off_id == CallOff.id)
             .join(OrderLine, OrderLine.order_id == Order.id)
@@ -792,7 +1013,9 @@ class Promises(RuleBasedStateMachine):
         )  # fmt: skip
         assert {known: tuple(row) for known, *row in rows} == {
             known: (
-                call.grams, call.due_on, call.status, call.cancelled_by, call.order,
+                call.grams, call.due_on, call.status, call.cancelled_by, call.fen_per_kg, call.order, call.fen_per_kg,
+                worth(call.grams, call.fen_per_kg), call.cut_g,
+                worth(call.grams, call.fen_per_kg) - worth(call.to_send_g, call.fen_per_kg), call.sent_g,
                 *((call.got_g, call.owed_fen) if call.order in ACCEPTED else (None, None)),
                 call.paid_fen, call.invoice_due,
             )
