@@ -371,10 +371,7 @@ CHECKS: tuple[Check, ...] = (
         "an agreement's terms are those of the document that both signed", """
         SELECT agreements.id AS agreement_id FROM agreements
         JOIN agreement_versions ON agreement_versions.id = agreements.version_id
-        WHERE (terms->>'ends_on', terms->>'schedule', (terms->>'deposit_bp')::int, (terms->>'penalty_bp')::int,
-               (terms->>'buyer_penalty_bp')::int, (terms->>'tolerance_bp')::int, (terms->>'payment_term_days')::int)
-              IS DISTINCT FROM (ends_on::text, schedule, deposit_bp, penalty_bp, buyer_penalty_bp, tolerance_bp,
-                                payment_term_days::int)
+        WHERE NOT to_jsonb(agreements) @> (terms - ARRAY['agreement', 'partner', 'firm', 'lines'])
            OR (SELECT count(*) FROM agreement_signatures
                WHERE agreement_signatures.version_id = agreements.version_id) <> 2
         UNION ALL
@@ -382,11 +379,7 @@ CHECKS: tuple[Check, ...] = (
         JOIN products ON products.id = product_id JOIN agreements ON agreements.id = agreement_lines.agreement_id
         JOIN agreement_versions ON agreement_versions.id = agreements.version_id
         LEFT JOIN LATERAL jsonb_array_elements(terms->'lines') AS said ON said->>'sku' = sku
-        WHERE (coalesce((said->>'committed_g')::bigint, 0), coalesce(said->>'price_rule', price_rule),
-               coalesce((said->>'floor_fen_per_kg')::bigint, floor_fen_per_kg),
-               coalesce((said->>'margin_bp')::int, margin_bp),
-               CASE WHEN said IS NULL THEN agreement_lines.schedule ELSE said->>'schedule' END)
-              IS DISTINCT FROM (committed_g, price_rule, floor_fen_per_kg, margin_bp, agreement_lines.schedule)"""),
+        WHERE (said IS NULL AND committed_g <> 0) OR NOT to_jsonb(agreement_lines) @> (said - 'sku')"""),
     Check("I19-due", "应交排期合计等于约定量", "what the schedule asks for adds up to the promise", """
         SELECT agreement_lines.id AS line_id FROM agreement_lines JOIN due_weights ON line_id = agreement_lines.id
         GROUP BY agreement_lines.id HAVING sum(weight_g) <> committed_g"""),
