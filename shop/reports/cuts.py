@@ -43,6 +43,11 @@ ROLLUPS = (Rollup.INCOME_CUTS, Rollup.COST_CUTS, Rollup.REACH_CUTS, Rollup.INCOM
 COUNTY, TOWNSHIP = "0::bigint", "township_id"
 
 
+def name_of(facts: str) -> str:
+    """What a table, or a SELECT in brackets with its name, is called."""
+    return facts.rpartition(" ")[2]
+
+
 @dataclass(frozen=True)
 class Source:
     """A table of cuts: what it is counted from, its figures as expressions over that, and its cuts.
@@ -65,7 +70,7 @@ class Source:
     @property
     def name(self) -> str:
         """What the facts are called."""
-        return self.facts.rpartition(" ")[2]
+        return name_of(self.facts)
 
     def rows(self, cuts: Collection[Cut] = (), area: str = "") -> str:
         """The SELECT of all rows, or those of some cuts and one area, from `{facts}`: whatever is called by that name.

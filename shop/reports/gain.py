@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, cast, exists, func, literal, not_, or_, select, union
+from sqlalchemy import BigInteger, ColumnElement, cast, exists, func, literal, not_, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
@@ -20,9 +20,9 @@ from shop.income.models import CATEGORY_OF, BaselineIncome, Category, IncomeKind
 from shop.kit.clock import beijing_month
 from shop.kit.money import divide_half_up
 from shop.places.models import Township, Village
-from shop.reports.area import records_in, sees_all, sees_households, township_area
+from shop.reports.area import records_in, sees_all, sees_households, township_area, with_merged
 from shop.reports.cuts import COSTS, INCOME, Cuts, Source, cuts_in
-from shop.reports.income_report import Months
+from shop.reports.income_report import Months, of_families
 from shop.reports.models import CostRollup, IncomeMonth
 from shop.reports.wording import LEFT_OUT, NO_BASE, SAME_COVERAGE, WIDER_BASE
 
@@ -32,13 +32,14 @@ Families: TypeAlias = Set[int]
 
 @dataclass(frozen=True)
 class Record:
-    """What a period recorded: of whom, fen by category of some of them, and whether business income is gross of costs.
+    """What a period recorded: of whom, the figures of some of them, and whether business income is gross of costs.
 
-    A category of which none of them has a record is not there.
+    `categories`: the figures that are incomes. One of which none of them has a record is None.
     """
 
     families: Families
-    fen_of: Callable[[Families], dict[Category, int]]
+    figures_of: Callable[[Families], dict[str, int | None]]
+    categories: Mapping[str, Category]
     business_gross: bool
     name: str
 
@@ -82,15 +83,12 @@ class _Seen:
 
     def _families(self, source: Source) -> Families:
         rows = _ROWS[source.table]
-        family = func.coalesce(HouseholdAlias.counts_for_id, rows.household_id)
-        query = select(family).select_from(rows)
-        query = query.outerjoin(HouseholdAlias, HouseholdAlias.household_id == rows.household_id)
-        return set(self.session.scalars(query.where(*self._here(rows)).distinct()))
+        return set(self.session.scalars(of_families(rows).where(*self._here(rows)).distinct()))
 
     def _sums(self, families: Families, source: Source) -> dict[str, int | None]:
         rows = _ROWS[source.table]
         sums = (cast(func.sum(getattr(rows, figure)), BigInteger).label(figure) for figure in source.figures)
-        found = self.session.execute(select(*sums).where(*self._here(rows), _of_families(rows, families)))
+        found = self.session.execute(select(*sums).where(*self._here(rows), _under(rows, families)))
         return dict(found.mappings().one())
 
     def _known(self, figures: Sequence[str], others: Families, source: Source) -> dict[str, bool]:
@@ -98,7 +96,7 @@ class _Seen:
         if not figures:
             return {}
         rows = _ROWS[source.table]
-        here = (*self._here(rows), not_(_of_families(rows, others)))
+        here = (*self._here(rows), not_(_under(rows, others)))
         each = (exists().where(*here, getattr(rows, figure).is_not(None)).label(figure) for figure in figures)
         return dict(self.session.execute(select(*each)).mappings().one())
 
@@ -112,15 +110,17 @@ class _Seen:
         return wanted
 
 
+#: Figures that are incomes: by kind as rollups have them, by category as households were asked.
+_KINDS = {f"{kind}_fen": CATEGORY_OF[kind] for kind in IncomeKind}
+_SURVEYED = {category.value: category for category in Category}
 #: The rows of families behind a cut.
 _ROWS: Mapping[str, Any] = {INCOME.table: IncomeMonth, COSTS.table: CostRollup}
 
 
-def _of_families(rows: Any, families: Families) -> ColumnElement[bool]:
+def _under(rows: Any, families: Families) -> ColumnElement[bool]:
     """Rows of the families, under whatever record."""
-    ids = literal(sorted(families), ARRAY(BigInteger))
-    merged = select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id == func.any(ids))
-    return rows.household_id.in_(union(select(func.unnest(ids)), merged))
+    ids = select(func.unnest(literal(sorted(families), ARRAY(BigInteger))))
+    return rows.household_id.in_(with_merged(ids))
 
 
 def gain(session: Session, actor: Actor, months: Months, language: str, *, now: datetime) -> dict[str, Any]:
@@ -171,18 +171,7 @@ def _base(seen: _Seen, before: _Seen) -> Record | str:
 
 
 def _recorded(seen: _Seen, name: str) -> Record:
-    families, figures_of = seen.recorded(INCOME)
-
-    def fen_of(some: Families) -> dict[Category, int]:
-        figures = figures_of(some)
-        found: dict[Category, int] = {}
-        for kind in IncomeKind:
-            fen = figures[f"{kind}_fen"]
-            if fen is not None:
-                found[CATEGORY_OF[kind]] = found.get(CATEGORY_OF[kind], 0) + fen
-        return found
-
-    return Record(families, fen_of, True, name)
+    return Record(*seen.recorded(INCOME), _KINDS, True, name)
 
 
 def _baseline(session: Session, actor: Actor, year: int, months: Months) -> Record:
@@ -204,15 +193,15 @@ def _baseline(session: Session, actor: Actor, year: int, months: Months) -> Reco
     )
     surveyed = {household: fen for household, *fen in session.execute(query)}
 
-    def fen_of(families: Families) -> dict[Category, int]:
-        found: dict[Category, int] = {}
-        for household in families:
-            for category, fen in zip(Category, surveyed[household], strict=True):
+    def figures_of(some: Families) -> dict[str, int | None]:
+        found: dict[str, int | None] = dict.fromkeys(_SURVEYED)
+        for household in some:
+            for figure, fen in zip(_SURVEYED, surveyed[household], strict=True):
                 if fen is not None:
-                    found[category] = found.get(category, 0) + fen
+                    found[figure] = (found[figure] or 0) + fen
         return found
 
-    return Record(set(surveyed), fen_of, False, str(year))
+    return Record(set(surveyed), figures_of, _SURVEYED, False, str(year))
 
 
 def _first_survey() -> ColumnElement[bool]:
@@ -239,9 +228,10 @@ def _compared(period: Record, base: Record, seen: _Seen, language: str) -> dict[
     both = period.families & base.families
     if not both:
         return _none("nobody_in_both", language)
-    now_fen, before_fen = period.fen_of(both), base.fen_of(both)
+    ours, theirs = period.figures_of(both), base.figures_of(both)
+    now_fen, before_fen = _by_category(ours, period), _by_category(theirs, base)
     if period.business_gross and not base.business_gross:
-        cost = _costs_if_all_known(seen, both)
+        cost = _costs_if_all_known(seen, both, ours[f"{IncomeKind.SALE}_fen"])
         if cost is not None:
             period = replace(period, business_gross=False)
             now_fen[Category.BUSINESS] = now_fen.get(Category.BUSINESS, 0) - cost
@@ -265,11 +255,21 @@ def _compared(period: Record, base: Record, seen: _Seen, language: str) -> dict[
     }
 
 
-def _costs_if_all_known(seen: _Seen, families: Families) -> int | None:
+def _by_category(figures: Mapping[str, int | None], of: Record) -> dict[Category, int]:
+    """Fen by category; one that is not recorded is not there."""
+    found: dict[Category, int] = {}
+    for figure, category in of.categories.items():
+        fen = figures[figure]
+        if fen is not None:
+            found[category] = found.get(category, 0) + fen
+    return found
+
+
+def _costs_if_all_known(seen: _Seen, families: Families, sold_fen: int | None) -> int | None:
     """Costs of the families, if the costs of every sale of theirs are known; else None."""
-    sold, spent = (figures_of(families) for _, figures_of in (seen.recorded(INCOME), seen.recorded(COSTS)))
-    all_known = (sold[f"{IncomeKind.SALE}_fen"] or 0) == (spent["covered_fen"] or 0)
-    return (spent["cost_fen"] or 0) if all_known else None
+    _, figures_of = seen.recorded(COSTS)
+    spent = figures_of(families)
+    return (spent["cost_fen"] or 0) if (sold_fen or 0) == (spent["covered_fen"] or 0) else None
 
 
 def _category(

@@ -37,7 +37,7 @@ from shop.income.models import CATEGORY_OF, Category, CostLine, IncomeEntry, Inc
 from shop.kit.clock import month_of
 from shop.kit.errors import ForbiddenError
 from shop.places.models import Township, TownshipKind, Village
-from shop.reports.area import area, as_of, of_reader, records_in, sees_households, township_area
+from shop.reports.area import area, as_of, of_reader, records_in, sees_households, township_area, with_merged
 from shop.reports.cuts import COSTS, INCOME_PRODUCTS, REACH, Cuts, Source, cuts_in, cuts_of
 from shop.reports.cuts import INCOME as INCOME_CUTS
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
@@ -227,8 +227,7 @@ def grouped(query: Any, counted: Counted, months: Months) -> Any:
 
 def records_of(codes: Sequence[str]) -> Any:
     """Ids of the households of these codes and of the records that count for them."""
-    own = select(Household.id).where(Household.code.in_(codes))
-    return union(own, select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id.in_(own)))
+    return with_merged(select(Household.id).where(Household.code.in_(codes)))
 
 
 Rolled: TypeAlias = type[IncomeMonth] | type[IncomeRollup] | type[CostRollup] | type[ReachRollup]
@@ -384,7 +383,7 @@ def _added(
     """
     sums = [cast(func.sum(column), BigInteger).label(name) for name, column in _FIGURES[counted].items()]
     by_column = [getattr(counted, _OWN[by]).label("own")] if by is not None and by in _OWN else []
-    rows = _of_families(counted, *by_column, *sums).where(*seen)
+    rows = of_families(counted, *by_column, *sums).where(*seen)
     each = rows.group_by(_family_of(counted), *by_column).subquery("family")
     told = [cast(func.sum(each.c[name]), BigInteger).label(name) for name in _FIGURES[counted]]
     people = (func.count().label("households"), func.count().filter(Household.is_assisted).label("assisted"))
@@ -402,7 +401,7 @@ def _family_of(counted: Any) -> ColumnElement[int]:
     return func.coalesce(HouseholdAlias.counts_for_id, counted.household_id)
 
 
-def _of_families(counted: Rolled, *columns: Any) -> AnySelect:
+def of_families(counted: Rolled, *columns: Any) -> AnySelect:
     """The family of each row of a rollup, and `columns`."""
     query = select(_family_of(counted).label("family_id"), *columns).select_from(counted)
     return query.outerjoin(HouseholdAlias, HouseholdAlias.household_id == counted.household_id)
@@ -476,7 +475,7 @@ def _households(
         query = select(Household.code).join(families, (Household.id < kept.width) & there)
     else:
         seen = (
-            _of_families(rollup).where(*_seen(actor, rollup, months, kept))
+            of_families(rollup).where(*_seen(actor, rollup, months, kept))
             for rollup in (IncomeMonth, CostRollup, ReachRollup)
         )
         query = select(Household.code).where(Household.id.in_(union(*seen)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, String, and_, column, func, or_, select
+from sqlalchemy import BigInteger, String, Subquery, and_, column, func, or_, select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
@@ -44,6 +44,7 @@ CLASSES = ((50, "50 单及以上"), (10, "10 至 49 单"), (1, "1 至 9 单"))
 _FIGURES = ("orders", "net_fen", "weight_g")
 _MONEY = ("paid_fen", "refunded_fen")
 _SOLD = ("net_fen", "weight_g")
+_PAID = ("orders", *_MONEY)
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,9 @@ class Reached:
 
 @dataclass(frozen=True)
 class Counted:
-    """What the sections of a report are cut from."""
+    """What the sections of a report are cut from. `firms`: ids of those whose figures the reader sees; None = all."""
 
+    firms: list[int] | None
     sold: list[Sold]
     goods: list[Goods]
     reached: list[Reached]
@@ -86,7 +88,8 @@ class Counted:
 
 def counted(session: Session, actor: Actor, spans: Spans) -> Counted:
     """Sales by firm and channel, by product, and households by township, for the reader's area."""
-    return Counted(*_sold(session, actor, spans), _reached(session, actor, spans))
+    firms = firms_of(session, actor)
+    return Counted(firms, *_sold(session, spans, firms), _reached(session, actor, spans))
 
 
 def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: datetime) -> dict[str, Any]:
@@ -97,12 +100,12 @@ def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: dat
         _summary(actor, found),
         _channels(session, found),
         _townships(session, actor, found),
-        *_partners(session, actor, spans),
+        *_partners(session, found, spans),
         _firms(found),
         *_products(found),
-        _sessions(session, actor, spans),
+        _sessions(session, found, spans),
         _agreements(session, actor, spans.period.last),
-        _receivables(session, actor, beijing_day(now)),
+        _receivables(session, found, beijing_day(now)),
     ]
     if sees_households(actor):
         sections[3:3] = [_households(session, actor, found)]
@@ -161,40 +164,48 @@ def _numbers(row: Any, names: Sequence[str]) -> dict[str, int]:
     return {name: row[name] for name in names}
 
 
-def _sold(session: Session, actor: Actor, spans: Spans) -> tuple[list[Sold], list[Goods]]:
+def _sold(session: Session, spans: Spans, firms: Sequence[int] | None) -> tuple[list[Sold], list[Goods]]:
     """By firm and channel, and by product: what was sold is read once for both."""
     found: dict[tuple[int, int], Sold] = {}
     goods: dict[str, Goods] = {}
-    firms = firms_of(session, actor)
-    for tables, keys, figures in (
-        (spanned.PRODUCTS, ("firm_id", "channel_id", "product_id"), _SOLD),
-        (spanned.SALES, ("firm_id", "channel_id"), ("orders", *_MONEY)),
-    ):
-        rows = spanned.added(tables, keys, figures, dict(spans.named()), firms=firms)
-        query = (
-            select(
-                rows, Firm.code.label("firm"), Firm.name_zh.label("firm_zh"), Township.code.label("township"),
-                Channel.kind.label("channel"),
-            )
-            .join(Firm, Firm.id == rows.c.firm_id)
-            .join(Village, Village.id == Firm.village_id)
-            .join(Township, Township.id == Village.township_id)
-            .join(Channel, Channel.id == rows.c.channel_id)
-        )  # fmt: skip
-        if "product_id" in keys:
-            query = query.add_columns(Product.sku, Product.name_zh).join(Product, Product.id == rows.c.product_id)
-        names = spanned.spanned(SPANS_ZH, figures)
-        for row in session.execute(query).mappings():
-            numbers, pair = _numbers(row, names), (row["firm_id"], row["channel_id"])
-            if pair not in found:
-                names_of = (row["firm"], row["firm_zh"], row["township"], row["channel"].value)
-                found[pair] = Sold(*names_of, _nothing(_FIGURES + _MONEY))
-            _add(found[pair].figures, numbers)
-            if "product_id" in keys:
-                if row["sku"] not in goods:
-                    goods[row["sku"]] = Goods(row["sku"], row["name_zh"], _nothing(_SOLD))
-                _add(goods[row["sku"]].figures, numbers)
+    whose, named = ("firm_id", "channel_id"), dict(spans.named())
+    sold = spanned.added(spanned.PRODUCTS, (*whose, "product_id"), _SOLD, named, firms=firms)
+    query = _of_firms(sold).add_columns(Product.sku, Product.name_zh).join(Product, Product.id == sold.c.product_id)
+    names = spanned.spanned(SPANS_ZH, _SOLD)
+    for row in session.execute(query).mappings():
+        numbers = _numbers(row, names)
+        _add(_place(found, row).figures, numbers)
+        if row["sku"] not in goods:
+            goods[row["sku"]] = Goods(row["sku"], row["name_zh"], _nothing(_SOLD))
+        _add(goods[row["sku"]].figures, numbers)
+    paid = spanned.added(spanned.SALES, whose, _PAID, named, firms=firms)
+    names = spanned.spanned(SPANS_ZH, _PAID)
+    for row in session.execute(_of_firms(paid)).mappings():
+        _add(_place(found, row).figures, _numbers(row, names))
     return list(found.values()), [goods[sku] for sku in sorted(goods)]
+
+
+def _of_firms(rows: Subquery) -> Any:
+    """Rows by firm and channel with what these are called."""
+    return (
+        select(
+            rows, Firm.code.label("firm"), Firm.name_zh.label("firm_zh"), Township.code.label("township"),
+            Channel.kind.label("channel"),
+        )
+        .join(Firm, Firm.id == rows.c.firm_id)
+        .join(Village, Village.id == Firm.village_id)
+        .join(Township, Township.id == Village.township_id)
+        .join(Channel, Channel.id == rows.c.channel_id)
+    )  # fmt: skip
+
+
+def _place(found: dict[tuple[int, int], Sold], row: Any) -> Sold:
+    """Where a row counts."""
+    pair = (row["firm_id"], row["channel_id"])
+    if pair not in found:
+        called = (row["firm"], row["firm_zh"], row["township"], row["channel"].value)
+        found[pair] = Sold(*called, _nothing(_FIGURES + _MONEY))
+    return found[pair]
 
 
 def _by(found: Iterable[Sold], key: Callable[[Sold], str]) -> dict[str, dict[str, int]]:
@@ -340,10 +351,10 @@ _PARTNERS_ZH = {
 }  # fmt: skip
 
 
-def _partners(session: Session, actor: Actor, spans: Spans) -> list[dict[str, Any]]:
+def _partners(session: Session, counted: Counted, spans: Spans) -> list[dict[str, Any]]:
     """Units, enterprises, shops, hosts by name; cadres by class; and where the figures came from."""
-    keys, firms = ("partner_id", "is_own", "from_file"), firms_of(session, actor)
-    rows = spanned.added(spanned.PARTNERS, keys, _FIGURES, dict(spans.named()), firms=firms)
+    keys = ("partner_id", "is_own", "from_file")
+    rows = spanned.added(spanned.PARTNERS, keys, _FIGURES, dict(spans.named()), firms=counted.firms)
     query = select(rows, Partner.kind, Partner.code, Partner.name_zh).join(Partner, Partner.id == rows.c.partner_id)
     query = query.order_by(Partner.code)
     named: dict[PartnerKind, dict[tuple[str, str], dict[str, int]]] = {kind: {} for kind in PartnerKind}
@@ -394,11 +405,11 @@ SESSION_FIGURES = {
 }  # fmt: skip
 
 
-def _sessions(session: Session, actor: Actor, spans: Spans) -> dict[str, Any]:
+def _sessions(session: Session, counted: Counted, spans: Spans) -> dict[str, Any]:
     """Live sessions with orders in the period: ordered, refunded, net."""
     sold = spanned.added(
         spanned.PARTNERS, ("occasion_id",), list(SESSION_FIGURES.values()), {"period": spans.period},
-        firms=firms_of(session, actor),
+        firms=counted.firms,
     )  # fmt: skip
     query = (
         select(Occasion.code, Occasion.title_zh, *(sold.c[f"period_{name}"] for name in SESSION_FIGURES.values()))
@@ -437,7 +448,7 @@ def _agreements(session: Session, actor: Actor, day: date) -> dict[str, Any]:
     return _section("agreements", f"采购协议（截至 {day}）", _AGREEMENT_COLUMNS, rows, total)
 
 
-def _receivables(session: Session, actor: Actor, today: date) -> dict[str, Any]:
+def _receivables(session: Session, counted: Counted, today: date) -> dict[str, Any]:
     """Accepted on invoice and not yet paid, by partner: all of it, and what is past its day."""
     due_fen, due_on = ReceivableRollup.due_fen, ReceivableRollup.due_on
     late = func.coalesce(func.sum(due_fen).filter(due_on < today), 0)
@@ -445,9 +456,8 @@ def _receivables(session: Session, actor: Actor, today: date) -> dict[str, Any]:
         ReceivableRollup.partner_id, func.sum(due_fen).label("due_fen"), late.label("overdue_fen"),
         func.min(due_on).label("oldest"),
     ).group_by(ReceivableRollup.partner_id)  # fmt: skip
-    firms = firms_of(session, actor)
-    if firms is not None:
-        owed = owed.where(ReceivableRollup.firm_id.in_(firms))
+    if counted.firms is not None:
+        owed = owed.where(ReceivableRollup.firm_id.in_(counted.firms))
     each = owed.subquery()
     query = (
         select(Partner.code, Partner.name_zh, each.c.due_fen, each.c.overdue_fen, each.c.oldest)

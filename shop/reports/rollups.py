@@ -516,7 +516,7 @@ _IN_PARTS = text(
 def _facts(plan: Plan, table: Table) -> tuple[str, str]:
     """What a table counts, and the name by which it is called."""
     facts = table.facts or plan.facts
-    return facts, facts.rpartition(" ")[2]
+    return facts, cuts.name_of(facts)
 
 
 def _rows(plan: Plan, table: Table, part: Part) -> str:

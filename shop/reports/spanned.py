@@ -68,10 +68,11 @@ def added(
     looks = []
     for name, span in spans.items():
         pieces = pieces_of(span)
-        found = [(by_day, f"day BETWEEN :{name}{i}a AND :{name}{i}z") for i in range(len(pieces.days))]
-        for i, days in enumerate(pieces.days):
-            bound[f"{name}{i}a"] = bindparam(f"{name}{i}a", days.first, Date)
-            bound[f"{name}{i}z"] = bindparam(f"{name}{i}z", days.last, Date)
+        found = []
+        for number, days in enumerate(pieces.days):
+            first, last = f"{name}{number}a", f"{name}{number}z"
+            found.append((by_day, f"day BETWEEN :{first} AND :{last}"))
+            bound |= {first: bindparam(first, days.first, Date), last: bindparam(last, days.last, Date)}
         if pieces.months:
             found.append((by_month, f"month = ANY(:{name})"))
             bound[name] = bindparam(name, list(pieces.months), ARRAY(Date))

@@ -248,6 +248,12 @@ def goods_are_ready(session: Session) -> None:
 
 
 @cache
+def tenths_left(call: Called, tenths: int) -> tuple[int, int]:
+    """Grams that are still to be sent of a call-off, and so many tenths of them; eleven are one gram too many."""
+    left = call.to_send_g - call.sent_g
+    return left, max(left * min(tenths, 10) // 10, 1) + (tenths > 10)
+
+
 def report(day: date) -> Any:
     """The agreements report of a day as a statement, line by line, from the facts themselves."""
     made = facts(day, KEPT_FACTS)
@@ -631,8 +637,7 @@ class Promises(RuleBasedStateMachine):
         if found is None:
             return
         known, call = found
-        left = call.to_send_g - call.sent_g
-        grams = max(left * min(tenths, 10) // 10, 1) + (tenths > 10)
+        left, grams = tenths_left(call, tenths)
         if call.order not in (S.CONFIRMED, S.PARTLY_DISPATCHED):
             self.refused(MoveRefusedError, self.send, known, {call.sku: grams})
         elif grams > left:
@@ -651,8 +656,7 @@ class Promises(RuleBasedStateMachine):
         if found is None:
             return
         known, call = found
-        left = call.to_send_g - call.sent_g
-        grams = max(left * min(tenths, 10) // 10, 1) + (tenths > 10)
+        left, grams = tenths_left(call, tenths)
         why: type[DomainError] | None = None
         if call.order not in (S.CONFIRMED, S.PARTLY_DISPATCHED):
             why = MoveRefusedError
