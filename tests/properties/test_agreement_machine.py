@@ -247,13 +247,13 @@ def goods_are_ready(session: Session) -> None:
         )  # fmt: skip
 
 
-@cache
 def tenths_left(call: Called, tenths: int) -> tuple[int, int]:
     """Grams that are still to be sent of a call-off, and so many tenths of them; eleven are one gram too many."""
     left = call.to_send_g - call.sent_g
     return left, max(left * min(tenths, 10) // 10, 1) + (tenths > 10)
 
 
+@cache
 def report(day: date) -> Any:
     """The agreements report of a day as a statement, line by line, from the facts themselves."""
     made = facts(day, KEPT_FACTS)
