@@ -299,7 +299,8 @@ class DueWeight(Model):
 class AgreementReopening(Model):
     """One side asked that an ended agreement run again; it did so when the other consented, by `until`.
 
-    `ended_at`, `ended_as`: the end that is taken back; for each end there is one.
+    `ended_at`, `ended_as`: the end that is taken back; for each end there is one. Which word was the first is what was
+    written first, not what the clock said.
     """
 
     __tablename__ = "agreement_reopenings"
@@ -307,7 +308,6 @@ class AgreementReopening(Model):
         one_of("ended_as", AgreementStatus),
         CheckConstraint("asked_by IN ('buyer', 'firm')", name="side_known"),
         CheckConstraint("length(btrim(reason)) > 0", name="has_a_reason"),
-        CheckConstraint("consented_at >= asked_at", name="times_ordered"),
         UniqueConstraint("agreement_id", "number"),
         UniqueConstraint("agreement_id", "ended_at"),
     )

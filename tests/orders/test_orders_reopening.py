@@ -171,3 +171,14 @@ def test_one_word_is_never_both_sides_however_the_clock_was_set_between_two_ends
         (1, "buyer", False), (2, "firm", True),
     ]  # fmt: skip
     assert (ask(world, "buyer").status_code, status()) == (200, "executing")
+
+
+def test_the_second_word_stands_though_the_clock_was_set_back_since_the_first(
+    world: World, clock: WalkingClock
+) -> None:
+    later(world, clock, 2)
+    assert ask(world, "buyer").status_code == 200
+    clock.walk(timedelta(minutes=-1))
+    assert (ask(world, "firm_staff").status_code, status()) == (200, "executing")
+    [shown] = world.app.test_client().get(URL, headers=world.headers["buyer"]).get_json()["items"]
+    assert shown["consented_at"] < shown["asked_at"]
