@@ -65,11 +65,13 @@ def one_of(column: str, kind: type[StrEnum]) -> CheckConstraint:
 def engine_options(*, pool_size: int = 10, statement_timeout_ms: int = 5_000) -> dict[str, Any]:
     """Engine options for one process. Time limits hold for every connection, so no statement waits for ever.
 
+    No JIT and no parallel workers: a report reads thousands of rows, starting either takes longer than reading them.
+
     `statement_timeout_ms`: milliseconds; web requests keep 5 s, jobs ask for more.
     """
     limits = (
         f"-c statement_timeout={statement_timeout_ms} -c lock_timeout=3000"
-        " -c idle_in_transaction_session_timeout=30000 -c timezone=UTC -c jit=off"
+        " -c idle_in_transaction_session_timeout=30000 -c timezone=UTC -c jit=off -c max_parallel_workers_per_gather=0"
     )
     return {
         "pool_size": pool_size,

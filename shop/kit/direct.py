@@ -47,7 +47,7 @@ def _written(value: Any) -> bytes | None:
     raise TypeError(f"no parameter of a direct statement: {type(value).__name__}")
 
 
-def _element(value: int | str | None) -> bytes:
+def _element(value: int | str | date | None) -> bytes:
     """An element of an array."""
     raw = _written(value)
     if raw is None:
@@ -104,7 +104,7 @@ class Direct:
         libpq = _libpq(pooled)
         parameters: list[Any] = [_written(values[name]) for name in self._names]
         if begin and libpq.transaction_status == pq.TransactionStatus.IDLE:
-            _checked(libpq.exec_(b"BEGIN"))
+            _checked(libpq.exec_(_begun(pooled)))
         prepared: set[bytes] = pooled.info.setdefault("direct", set())
         if self._name not in prepared:
             _checked(libpq.prepare(self._name, self._numbered))
@@ -134,6 +134,14 @@ class Direct:
 
 def _libpq(pooled: PoolProxiedConnection) -> pq.abc.PGconn:
     return cast("psycopg.Connection[Any]", pooled.driver_connection).pgconn
+
+
+def _begun(pooled: PoolProxiedConnection) -> bytes:
+    """How a transaction of this connection begins, with what was asked of it."""
+    driver = cast("psycopg.Connection[Any]", pooled.driver_connection)
+    level = driver.isolation_level
+    isolation = b"" if level is None else b" ISOLATION LEVEL " + level.name.replace("_", " ").encode()
+    return b"BEGIN" + isolation + (b" READ ONLY" if driver.read_only else b"")
 
 
 def _checked(result: pq.abc.PGresult) -> pq.abc.PGresult:

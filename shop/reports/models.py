@@ -1,8 +1,8 @@
 """Rollup tables: each row is a pure function of the facts under its key, recomputed whole, never added to.
 
 Days and months are Beijing's. Dirty keys (`kit.dirty`): sales (on_day, firm, channel), its months (month, firm,
-channel), receivables (due day, firm, partner), income, reach, costs (month, household), their cuts (month),
-agreements (agreement).
+channel), its partners of all firms (on_day or month, channel), receivables (due day, firm, partner), income, reach,
+costs (month, household), their cuts (month), agreements (agreement).
 """
 
 from datetime import date
@@ -23,6 +23,8 @@ class Rollup(StrEnum):
 
     SALES = "sales"
     SALES_MONTHS = "sales_months"
+    PARTNER_DAYS = "partner_days"
+    PARTNER_MONTHS = "partner_months"
     RECEIVABLES = "receivables"
     INCOME = "income"
     REACH = "reach"
@@ -104,9 +106,18 @@ class _ProductFigures:
     net_fen: Mapped[Fen]
 
 
-class _PartnerFigures:
-    """Of confirmed orders that were not cancelled; amounts and weight as those of products."""
+class _ByPartner:
+    """Per channel, partner and occasion (0 = none), of confirmed orders that were not cancelled.
 
+    `is_own`: bought by the partner himself; `from_file`: brought by a file of a platform. Amounts and weight as those
+    of products.
+    """
+
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
+    partner_id: Mapped[Ref] = mapped_column(primary_key=True)
+    occasion_id: Mapped[Ref] = mapped_column(primary_key=True)
+    is_own: Mapped[bool] = mapped_column(primary_key=True)
+    from_file: Mapped[bool] = mapped_column(primary_key=True)
     orders: Mapped[int]
     weight_g: Mapped[Grams]
     amount_fen: Mapped[Fen]
@@ -137,22 +148,14 @@ class ProductSalesRollup(_ProductFigures, Model):
     product_id: Mapped[Ref] = mapped_column(primary_key=True)
 
 
-class PartnerSalesRollup(_PartnerFigures, Model):
-    """Per day of placing, firm, channel, partner and occasion (0 = none).
-
-    `is_own`: bought by the partner himself; `from_file`: brought by a file of a platform.
-    """
+class PartnerSalesRollup(_ByPartner, Model):
+    """Per day of placing and firm too."""
 
     __tablename__ = "partner_sales_rollup"
     __table_args__ = (Index(None, "firm_id", "channel_id", "day"),)
 
     day: Mapped[date] = mapped_column(primary_key=True)
     firm_id: Mapped[Ref] = mapped_column(primary_key=True)
-    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
-    partner_id: Mapped[Ref] = mapped_column(primary_key=True)
-    occasion_id: Mapped[Ref] = mapped_column(primary_key=True)
-    is_own: Mapped[bool] = mapped_column(primary_key=True)
-    from_file: Mapped[bool] = mapped_column(primary_key=True)
 
 
 class SalesMonth(_SalesFigures, Model):
@@ -176,18 +179,29 @@ class ProductSalesMonth(_ProductFigures, Model):
     product_id: Mapped[Ref] = mapped_column(primary_key=True)
 
 
-class PartnerSalesMonth(_PartnerFigures, Model):
+class PartnerSalesMonth(_ByPartner, Model):
     """The days of `PartnerSalesRollup` by month."""
 
     __tablename__ = "partner_sales_months"
 
     month: Mapped[date] = mapped_column(primary_key=True)
     firm_id: Mapped[Ref] = mapped_column(primary_key=True)
-    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
-    partner_id: Mapped[Ref] = mapped_column(primary_key=True)
-    occasion_id: Mapped[Ref] = mapped_column(primary_key=True)
-    is_own: Mapped[bool] = mapped_column(primary_key=True)
-    from_file: Mapped[bool] = mapped_column(primary_key=True)
+
+
+class PartnerDay(_ByPartner, Model):
+    """`PartnerSalesRollup` of all firms together: what the county reads."""
+
+    __tablename__ = "partner_days"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+
+
+class PartnerMonth(_ByPartner, Model):
+    """`PartnerSalesMonth` of all firms together."""
+
+    __tablename__ = "partner_months"
+
+    month: Mapped[date] = mapped_column(primary_key=True)
 
 
 class ReceivableRollup(Model):

@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, String, Subquery, and_, column, func, or_, select
+from sqlalchemy import BigInteger, String, and_, column, func, or_, select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
-from shop.catalog.models import Firm, Product
-from shop.channels.models import Channel, Occasion, OccasionKind, Partner, PartnerKind
+from shop.channels.models import Channel, OccasionKind, Partner, PartnerKind
 from shop.income.models import IncomeEntry
 from shop.kit.clock import BEIJING, beijing_day, month_of
 from shop.kit.money import BP_WHOLE, divide_half_up
-from shop.places.models import Township, TownshipKind, Village
+from shop.places.models import Township, TownshipKind
 from shop.reports import spanned
 from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.area import as_of, firms_of, sees_households, township_area
@@ -159,53 +158,43 @@ def _section(
     }
 
 
-def _numbers(row: Any, names: Sequence[str]) -> dict[str, int]:
-    """The figures of a row over the four spans."""
-    return {name: row[name] for name in names}
+_FIRMS_OF = """
+    LEFT JOIN firms ON firms.id = added.firm_id LEFT JOIN villages ON villages.id = firms.village_id
+    LEFT JOIN townships ON townships.id = villages.township_id LEFT JOIN channels ON channels.id = added.channel_id
+"""
+_FIRM = ("firms.code AS firm", "firms.name_zh AS firm_zh", "townships.code AS township", "channels.kind AS channel")
+#: By firm and channel, and by product: what was sold is read once for both.
+_SOLD_BY = spanned.Sums(
+    spanned.PRODUCTS, ("firm_id", "channel_id", "product_id"), _SOLD, tuple(SPANS_ZH),
+    told=(*_FIRM, "products.sku", "products.name_zh"), by=("firm_id, channel_id", "product_id"),
+    joins=_FIRMS_OF + "LEFT JOIN products ON products.id = added.product_id",
+)  # fmt: skip
+_PAID_BY = spanned.Sums(
+    spanned.SALES, ("firm_id", "channel_id"), _PAID, tuple(SPANS_ZH), told=_FIRM, joins=_FIRMS_OF
+)  # fmt: skip
 
 
 def _sold(session: Session, spans: Spans, firms: Sequence[int] | None) -> tuple[list[Sold], list[Goods]]:
-    """By firm and channel, and by product: what was sold is read once for both."""
-    found: dict[tuple[int, int], Sold] = {}
-    goods: dict[str, Goods] = {}
-    whose, named = ("firm_id", "channel_id"), dict(spans.named())
-    sold = spanned.added(spanned.PRODUCTS, (*whose, "product_id"), _SOLD, named, firms=firms)
-    query = _of_firms(sold).add_columns(Product.sku, Product.name_zh).join(Product, Product.id == sold.c.product_id)
-    names = spanned.spanned(SPANS_ZH, _SOLD)
-    for row in session.execute(query).mappings():
-        numbers = _numbers(row, names)
-        _add(_place(found, row).figures, numbers)
-        if row["sku"] not in goods:
-            goods[row["sku"]] = Goods(row["sku"], row["name_zh"], _nothing(_SOLD))
-        _add(goods[row["sku"]].figures, numbers)
-    paid = spanned.added(spanned.SALES, whose, _PAID, named, firms=firms)
-    names = spanned.spanned(SPANS_ZH, _PAID)
-    for row in session.execute(_of_firms(paid)).mappings():
-        _add(_place(found, row).figures, _numbers(row, names))
-    return list(found.values()), [goods[sku] for sku in sorted(goods)]
+    """By firm and channel, and by product."""
+    found: dict[tuple[str, str], Sold] = {}
+    goods: list[Goods] = []
+    named = dict(spans.named())
 
+    def place(called: Sequence[str]) -> dict[str, int]:
+        """The figures of a firm and channel."""
+        firm, firm_zh, township, channel = called
+        if (firm, channel) not in found:
+            found[firm, channel] = Sold(firm, firm_zh, township, channel, _nothing(_FIGURES + _MONEY))
+        return found[firm, channel].figures
 
-def _of_firms(rows: Subquery) -> Any:
-    """Rows by firm and channel with what these are called."""
-    return (
-        select(
-            rows, Firm.code.label("firm"), Firm.name_zh.label("firm_zh"), Township.code.label("township"),
-            Channel.kind.label("channel"),
-        )
-        .join(Firm, Firm.id == rows.c.firm_id)
-        .join(Village, Village.id == Firm.village_id)
-        .join(Township, Township.id == Village.township_id)
-        .join(Channel, Channel.id == rows.c.channel_id)
-    )  # fmt: skip
-
-
-def _place(found: dict[tuple[int, int], Sold], row: Any) -> Sold:
-    """Where a row counts."""
-    pair = (row["firm_id"], row["channel_id"])
-    if pair not in found:
-        called = (row["firm"], row["firm_zh"], row["township"], row["channel"].value)
-        found[pair] = Sold(*called, _nothing(_FIGURES + _MONEY))
-    return found[pair]
+    for (*called, sku, name), figures in _SOLD_BY.read(session, named, firms):
+        if sku is None:
+            place(called).update(figures)
+        else:
+            goods.append(Goods(sku, name, figures))
+    for firm, figures in _PAID_BY.read(session, named, firms):
+        place(firm).update(figures)
+    return list(found.values()), sorted(goods, key=lambda one: one.sku)
 
 
 def _by(found: Iterable[Sold], key: Callable[[Sold], str]) -> dict[str, dict[str, int]]:
@@ -351,21 +340,25 @@ _PARTNERS_ZH = {
 }  # fmt: skip
 
 
+_PARTNERS_BY = spanned.Sums(
+    spanned.PARTNERS, ("partner_id", "is_own", "from_file"), _FIGURES, tuple(SPANS_ZH),
+    told=("partners.kind", "partners.code", "partners.name_zh", "is_own", "from_file"),
+    joins="JOIN partners ON partners.id = added.partner_id ORDER BY partners.code",
+    of_all_firms=spanned.PARTNERS_OF_ALL_FIRMS,
+)  # fmt: skip
+
+
 def _partners(session: Session, counted: Counted, spans: Spans) -> list[dict[str, Any]]:
     """Units, enterprises, shops, hosts by name; cadres by class; and where the figures came from."""
-    keys = ("partner_id", "is_own", "from_file")
-    rows = spanned.added(spanned.PARTNERS, keys, _FIGURES, dict(spans.named()), firms=counted.firms)
-    query = select(rows, Partner.kind, Partner.code, Partner.name_zh).join(Partner, Partner.id == rows.c.partner_id)
-    query = query.order_by(Partner.code)
     named: dict[PartnerKind, dict[tuple[str, str], dict[str, int]]] = {kind: {} for kind in PartnerKind}
     origins: dict[str, dict[str, int]] = {"own": _nothing(), "file": _nothing()}
-    names = spanned.spanned(SPANS_ZH, _FIGURES)
-    for row in session.execute(query).mappings():
-        kind, figures = row["kind"], _numbers(row, names)
-        _add(origins["file" if row["from_file"] else "own"], figures)
+    for (kind, code, name, is_own, from_file), figures in _PARTNERS_BY.read(
+        session, dict(spans.named()), counted.firms
+    ):
+        _add(origins["file" if from_file else "own"], figures)
         # What a cadre buys himself counts for nobody.
-        if not (kind is PartnerKind.CADRE and row["is_own"]):
-            _add(named[kind].setdefault((row["code"], row["name_zh"]), _nothing()), figures)
+        if not (kind == PartnerKind.CADRE and is_own):
+            _add(named[PartnerKind(kind)].setdefault((code, name), _nothing()), figures)
     columns = [Column("编号", "key"), Column("名称", "name"), *_spanned(SALES)]
     sections = [
         _section(
@@ -405,21 +398,18 @@ SESSION_FIGURES = {
 }  # fmt: skip
 
 
+_SESSIONS_BY = spanned.Sums(
+    spanned.PARTNERS, ("occasion_id",), list(SESSION_FIGURES.values()), ("period",),
+    told=("occasions.code", "occasions.title_zh"), of_all_firms=spanned.PARTNERS_OF_ALL_FIRMS,
+    joins=f"JOIN occasions ON occasions.id = occasion_id AND kind = '{OccasionKind.SESSION}' ORDER BY code",
+)  # fmt: skip
+
+
 def _sessions(session: Session, counted: Counted, spans: Spans) -> dict[str, Any]:
     """Live sessions with orders in the period: ordered, refunded, net."""
-    sold = spanned.added(
-        spanned.PARTNERS, ("occasion_id",), list(SESSION_FIGURES.values()), {"period": spans.period},
-        firms=counted.firms,
-    )  # fmt: skip
-    query = (
-        select(Occasion.code, Occasion.title_zh, *(sold.c[f"period_{name}"] for name in SESSION_FIGURES.values()))
-        .join(Occasion, Occasion.id == sold.c.occasion_id)
-        .where(Occasion.kind == OccasionKind.SESSION)
-        .order_by(Occasion.code)
-    )
     rows = [
-        {"key": code, "name": title} | dict(zip(SESSION_FIGURES, values, strict=True))
-        for code, title, *values in session.execute(query)
+        {"key": code, "name": title} | {name: figures[f"period_{of}"] for name, of in SESSION_FIGURES.items()}
+        for (code, title), figures in _SESSIONS_BY.read(session, {"period": spans.period}, counted.firms)
     ]
     columns = [
         Column("编号", "key"), Column("场次", "name"), Column("订单", "orders", "count"),

@@ -45,9 +45,9 @@ class Plan:
     """How a rollup is kept.
 
     `mark`: the columns of a dirty mark that are its key; `whose`: the same in the rollup's tables; `own`: in its facts.
-    `vanish`: whether a row may be there no more after a recount; never where facts are append-only. `above`: the rollup
-    that counts the rows of this one by month; it has the first columns of this one's mark. `follows`: it is refreshed
-    with the one below, not by a job of its own. `months`: the first own column is a day, and a mark names its month.
+    `vanish`: whether a row may be there no more after a recount; never where facts are append-only. `above`: rollups
+    that count the rows of this one; their marks are columns of its mark. `follows`: it is refreshed with the one below,
+    not by a job of its own. `months`: the first own column is a day, and a mark names its month.
     `by_month`, `by_firm`: the columns of facts and of tables by which a rebuild is split into parts.
     """
 
@@ -57,7 +57,7 @@ class Plan:
     whose: tuple[str, ...]
     vanish: bool
     tables: tuple[Table, ...]
-    above: Rollup | None = None
+    above: tuple[Rollup, ...] = ()
     follows: bool = False
     months: bool = False
     by_month: tuple[str, str] | None = None
@@ -154,7 +154,7 @@ _SALES = Plan(
             """,
         ),
     ),
-    above=Rollup.SALES_MONTHS,
+    above=(Rollup.SALES_MONTHS, Rollup.PARTNER_DAYS),
     by_month=("placed_on", "day"),
     by_firm=("firm_id", "firm_id"),
 )  # fmt: skip
@@ -180,10 +180,29 @@ _SALES_MONTHS = Plan(
     whose=("month", "firm_id", "channel_id"),
     vanish=True,
     tables=tuple(_monthly(table) for table in _SALES.tables),
+    above=(Rollup.PARTNER_MONTHS,),
     follows=True,
     months=True,
     by_month=("day", "month"),
 )
+
+
+def _of_all_firms(of: Table, name: str) -> Plan:
+    """A table by firm, counted for all firms together: rows as many as partners, not as pairs of firm and partner."""
+    key = tuple(column for column in of.key if column != "firm_id")
+    when, columns = key[0], ", ".join(key)
+    sums = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in of.figures)
+    return Plan(
+        facts=of.name,
+        mark=("on_day", "b_id"),
+        own=(when, "channel_id"),
+        whose=(when, "channel_id"),
+        vanish=True,
+        tables=(Table(name, key, of.figures, f"SELECT {columns}, {sums} FROM {{facts}} GROUP BY {columns}"),),
+        follows=True,
+        by_month=(when, when),
+    )
+
 
 _RECEIVABLES = Plan(
     facts="orders",
@@ -214,7 +233,7 @@ _INCOME = Plan(
     own=("month", "household_id"),
     whose=("month", "household_id"),
     vanish=False,
-    above=Rollup.INCOME_CUTS,
+    above=(Rollup.INCOME_CUTS,),
     by_month=("month", "month"),
     tables=(
         Table(
@@ -248,7 +267,7 @@ _REACH = Plan(
     own=("month", "household_id"),
     whose=("month", "household_id"),
     vanish=False,
-    above=Rollup.REACH_CUTS,
+    above=(Rollup.REACH_CUTS,),
     by_month=("month", "month"),
     tables=(
         Table(
@@ -271,7 +290,7 @@ _COSTS = Plan(
     own=("month", "household_id"),
     whose=("month", "household_id"),
     vanish=False,
-    above=Rollup.COST_CUTS,
+    above=(Rollup.COST_CUTS,),
     by_month=("month", "month"),
     tables=(
         Table(
@@ -344,6 +363,8 @@ def _cut(*sources: cuts.Source) -> Plan:
 PLANS: dict[Rollup, Plan] = {
     Rollup.SALES: _SALES,
     Rollup.SALES_MONTHS: _SALES_MONTHS,
+    Rollup.PARTNER_DAYS: _of_all_firms(_SALES.tables[-1], "partner_days"),
+    Rollup.PARTNER_MONTHS: _of_all_firms(_SALES_MONTHS.tables[-1], "partner_months"),
     Rollup.RECEIVABLES: _RECEIVABLES,
     Rollup.INCOME: _INCOME,
     Rollup.REACH: _REACH,
@@ -390,19 +411,19 @@ def refresh(session: Session, rollup: Rollup, *, limit: int = BATCH) -> Refreshe
     _alone(session, rollup)
     plan = PLANS[rollup]
     marks, keys = session.execute(text(_refresh_sql(plan)), {"rollup": rollup.value, "limit": limit}).one()
-    if plan.above is not None and PLANS[plan.above].follows:
-        refresh(session, plan.above, limit=limit)
+    for above in plan.above:
+        if PLANS[above].follows:
+            refresh(session, above, limit=limit)
     return Refreshed(marks, keys, time.perf_counter() - began)
 
 
 def rebuild(session: Session, rollup: Rollup) -> int:
-    """Make a rollup from zero, and the one above it, and return its rows: the same bytes as refreshing gives."""
+    """Make a rollup from zero, and those above it, and return its rows: the same bytes as refreshing gives."""
     _alone(session, rollup)
     # Marks first: a fact committed from here on leaves a mark, whether the recount below sees it or not.
     session.execute(text("DELETE FROM dirty_keys WHERE rollup = :rollup"), {"rollup": rollup.value})
     rows = _make(session, PLANS[rollup], WHOLE)
-    above = PLANS[rollup].above
-    return rows if above is None else rows + rebuild(session, above)
+    return rows + sum(rebuild(session, above) for above in PLANS[rollup].above)
 
 
 def rebuild_part(session: Session, rollup: Rollup, part: Part) -> int:
@@ -429,17 +450,18 @@ def _make(session: Session, plan: Plan, part: Part) -> int:
             written = ", ".join([*_written(table, fresh, f"SELECT {columns} {there}"), _gone(table)])
             made = f"WITH {written} SELECT count(*) FROM fresh_{table.name}"
         else:
-            # Nothing to compare with, and nothing to conflict with.
-            made = f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({fresh}) AS fresh"
+            # Nothing to compare nor to conflict with. The rows of a day lie together, as if they had come day by day.
+            order = ", ".join(table.key)
+            made = f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({fresh}) AS fresh ORDER BY {order}"
         done = session.execute(text(made), _bound(part))
         rows += done.scalar_one() if done.returns_rows else done.rowcount  # type: ignore[attr-defined]
     return rows
 
 
 def _mark_above(session: Session, plan: Plan, part: Part) -> None:
-    if plan.above is not None:
-        kept = plan.tables[0].name
-        session.execute(text(_raise(plan.above, plan.whose, f"{kept}{_within(plan, part, kept)}")), _bound(part))
+    kept = plan.tables[0].name
+    for above in plan.above:
+        session.execute(text(_raise(plan, above, plan.whose, f"{kept}{_within(plan, part, kept)}")), _bound(part))
 
 
 def months_of(session: Session, rollup: Rollup) -> list[date]:
@@ -543,11 +565,13 @@ def _bound(part: Part) -> dict[str, object]:
     return {name: value for name, value in bound.items() if value is not None}
 
 
-def _raise(above: Rollup, columns: Sequence[str], rows: str) -> str:
-    """Mark for the rollup above what `rows` touch: the first column, a day, is made the first of its month."""
+def _raise(plan: Plan, above: Rollup, columns: Sequence[str], rows: str) -> str:
+    """Mark for a rollup above what `rows` touch; `columns`: what the plan's mark is called there."""
+    called = dict(zip(plan.mark, columns, strict=True))
     mark = PLANS[above].mark
-    day, *rest = columns[: len(mark)]
-    key = ", ".join((f"date_trunc('month', {day})::date", *rest))
+    if PLANS[above].months:
+        called["on_day"] = f"date_trunc('month', {called['on_day']})::date"
+    key = ", ".join(called[column] for column in mark)
     return f"INSERT INTO dirty_keys (rollup, {', '.join(mark)}) SELECT DISTINCT '{above}', {key} FROM {rows}"
 
 
@@ -577,8 +601,7 @@ def _refresh_sql(plan: Plan) -> str:
         f" FROM dirty_keys WHERE rollup = :rollup ORDER BY id LIMIT :limit) AS first) RETURNING {mark})",
         f"keys AS MATERIALIZED (SELECT DISTINCT {mark} FROM taken ORDER BY {mark})",
     ]
-    if plan.above is not None:
-        parts.append(f"raised AS ({_raise(plan.above, plan.mark, 'keys')})")
+    parts += [f"raised_{above} AS ({_raise(plan, above, plan.mark, 'keys')})" for above in plan.above]
     for table in plan.tables:
         # Looked up key by key, as the facts are.
         same = _same(table.name, plan.whose, "keys", plan.mark)

@@ -1,15 +1,18 @@
 """Several spans of days in one look: whole months from a rollup by month, the days that are left from one by day."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, Date, Subquery, bindparam, column, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
 
 from shop.kit.clock import month_of
+from shop.kit.direct import Direct
 from shop.reports.models import (
+    PartnerDay,
+    PartnerMonth,
     PartnerSalesMonth,
     PartnerSalesRollup,
     ProductSalesMonth,
@@ -23,6 +26,7 @@ from shop.reports.periods import Every, Span, period_of
 SALES = (SalesRollup, SalesMonth)
 PRODUCTS = (ProductSalesRollup, ProductSalesMonth)
 PARTNERS = (PartnerSalesRollup, PartnerSalesMonth)
+PARTNERS_OF_ALL_FIRMS = (PartnerDay, PartnerMonth)
 
 
 @dataclass(frozen=True)
@@ -49,54 +53,86 @@ def pieces_of(span: Span) -> Pieces:
     return Pieces(tuple(months), tuple(days))
 
 
-def added(
-    tables: tuple[Any, Any], keys: Sequence[str], figures: Sequence[str], spans: Mapping[str, Span], *,
-    firms: Sequence[int] | None,
-) -> Subquery:  # fmt: skip
-    """The sums of `figures` over a rollup by `keys`, a column `span_figure` for each span; of `firms`, None = of all.
+@dataclass(frozen=True)
+class Look:
+    """Days that are read once, and in which spans they count: bit n stands for the span of place n."""
 
-    A row that counts in several spans is read for each: each span is a look at an index. Names are joined to what comes
-    out, not to the rows.
-    """
-    by_day, by_month = (table.__tablename__ for table in tables)
-    key = ", ".join(keys)
-    sums = ", ".join(f"sum({figure}) AS {figure}" for figure in figures)
-    bound: dict[str, BindParameter[Any]] = {}
-    own = ""
-    if firms is not None:
-        own, bound["firms"] = "firm_id = ANY(:firms) AND ", bindparam("firms", list(firms), ARRAY(BigInteger))
+    days: Span
+    counts: int
+
+
+def looks_at(spans: Iterable[Span]) -> tuple[list[Look], list[Look]]:
+    """What to read by month and what by day, so that nothing is read twice."""
+    pieces = [pieces_of(span) for span in spans]
+    whole = [[Span(one.months[0], period_of(Every.MONTH, one.months[-1]).last)] if one.months else [] for one in pieces]
+    return _cut(whole), _cut([one.days for one in pieces])
+
+
+def _cut(spans: Sequence[Sequence[Span]]) -> list[Look]:
+    """Days cut at the ends of each other, where any of them counts."""
+    each = [day for parts in spans for part in parts for day in (part.first.toordinal(), part.last.toordinal() + 1)]
     looks = []
-    for name, span in spans.items():
-        pieces = pieces_of(span)
-        found = []
-        for number, days in enumerate(pieces.days):
-            first, last = f"{name}{number}a", f"{name}{number}z"
-            found.append((by_day, f"day BETWEEN :{first} AND :{last}"))
-            bound |= {first: bindparam(first, days.first, Date), last: bindparam(last, days.last, Date)}
-        if pieces.months:
-            found.append((by_month, f"month = ANY(:{name})"))
-            bound[name] = bindparam(name, list(pieces.months), ARRAY(Date))
-        looks += [
-            f"SELECT '{name}' AS span, {key}, {sums} FROM {table} WHERE {own}{within} GROUP BY {key}"
-            for table, within in found
-        ]
-    columns = spanned(spans, figures)
-    each = ", ".join(
-        f"coalesce(sum({figure}) FILTER (WHERE span = '{name}'), 0)::bigint AS {name}_{figure}"
-        for figure in figures
-        for name in spans
-    )
-    sql = f"SELECT {key}, {each} FROM ({' UNION ALL '.join(looks)}) AS pieces GROUP BY {key}"
-    types = tables[0].__table__.columns
-    return (
-        text(sql)
-        .bindparams(*bound.values())
-        .columns(*(column(name, types[name].type) for name in keys), *(column(name, BigInteger) for name in columns))
-        .subquery("added")
-    )
+    for first, after in pairwise(sorted(set(each))):
+        days = Span(date.fromordinal(first), date.fromordinal(after - 1))
+        counts = sum(1 << place for place, parts in enumerate(spans) if any(days.first in part for part in parts))
+        if counts:
+            looks.append(Look(days, counts))
+    return looks
 
 
-def spanned(spans: Iterable[str], figures: Sequence[str]) -> list[str]:
-    """The names of figures over some spans, in the order in which `added` has them."""
-    spans = list(spans)
-    return [f"{name}_{figure}" for figure in figures for name in spans]
+class Sums:
+    """Sums of the figures of a rollup over some spans, by its keys or by several sets of them.
+
+    `told`: what of the joined tables stands before the figures. `of_all_firms`: where they are read for whoever sees
+    all firms. Prepared once on each connection, and read look by look, whatever the planner thinks of a span.
+    """
+
+    def __init__(
+        self, tables: tuple[Any, Any], keys: Sequence[str], figures: Sequence[str], spans: Sequence[str], *,
+        told: Sequence[str], joins: str, by: Sequence[str] | None = None, of_all_firms: tuple[Any, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self._spans, self._told = spans, len(told)
+        self.names = [f"{span}_{figure}" for figure in figures for span in spans]
+        key = ", ".join(keys)
+        sums = ", ".join(f"sum({figure}) AS {figure}" for figure in figures)
+        each = ", ".join(
+            f"coalesce(sum({figure}) FILTER (WHERE (counts & {1 << place}) > 0), 0)::bigint AS {span}_{figure}"
+            for figure in figures
+            for place, span in enumerate(spans)
+        )
+
+        def look(table: Any, when: str, own: str) -> str:
+            return (
+                f"SELECT counts, found.* FROM unnest(CAST(:{when}_firsts AS date[]), CAST(:{when}_lasts AS date[]),"
+                f" CAST(:{when}_counts AS integer[])) AS looks (first, last, counts) CROSS JOIN LATERAL (SELECT {key},"
+                f" {sums} FROM {table.__tablename__} WHERE {own}{when} BETWEEN first AND last GROUP BY {key}) AS found"
+            )
+
+        def sql(tables: tuple[Any, Any], own: str) -> str:
+            by_day, by_month = tables
+            groups = f"GROUPING SETS ({', '.join(f'({one})' for one in by)})" if by else key
+            return (
+                f"SELECT {', '.join((*told, *self.names))} FROM (SELECT {key}, {each} FROM ({look(by_day, 'day', own)}"
+                f" UNION ALL {look(by_month, 'month', own)}) AS looked GROUP BY {groups}) AS added {joins}"
+            )
+
+        self._of_all = Direct(sql(of_all_firms or tables, ""))
+        self._of_firms = Direct(sql(tables, "firm_id = ANY(CAST(:firms AS bigint[])) AND "))
+
+    def read(
+        self, session: Session, spans: Mapping[str, Span], firms: Sequence[int] | None
+    ) -> Iterator[tuple[tuple[Any, ...], dict[str, int]]]:
+        """What is told of each row, and its figures as `span_figure`; of `firms`, None = of all."""
+        months, days = looks_at(spans[name] for name in self._spans)
+        values: dict[str, Any] = {}
+        for when, looks in (("month", months), ("day", days)):
+            values |= {
+                f"{when}_firsts": [look.days.first for look in looks],
+                f"{when}_lasts": [look.days.last for look in looks],
+                f"{when}_counts": [look.counts for look in looks],
+            }
+        asked = self._of_all
+        if firms is not None:
+            asked, values["firms"] = self._of_firms, list(firms)
+        for row in asked.run(session, values):
+            yield row[: self._told], dict(zip(self.names, row[self._told :], strict=True))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
-from shop.kit.db import db, transaction
+from shop.kit.db import db, one_moment, transaction
 from shop.kit.direct import Direct
 
 TEXTS = st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
@@ -17,7 +17,8 @@ WHOLES = st.none() | st.integers(-(2**63), 2**63 - 1)
 _ECHO = Direct(
     "SELECT CAST(:whole AS bigint), CAST(:words AS text), CAST(:raw AS bytea), to_json(CAST(:wholes AS bigint[])),"
     " to_json(CAST(:texts AS text[])), CAST(CAST(:day AS date) AS text),"
-    " CAST(extract(epoch FROM CAST(:at AS timestamptz)) * 1000000 AS bigint), CAST(:words AS text) IS NULL"
+    " CAST(extract(epoch FROM CAST(:at AS timestamptz)) * 1000000 AS bigint), CAST(:words AS text) IS NULL,"
+    " CAST((CAST(:days AS date[]))[1] AS text)"
 )
 
 
@@ -31,11 +32,13 @@ def test_values_arrive_as_they_were_sent(
     shared_app: Flask, whole: int | None, words: str | None, raw: bytes | None, wholes: list[int | None],
     texts: list[str | None], day: date, at: datetime,
 ) -> None:  # fmt: skip
-    values = {"whole": whole, "words": words, "raw": raw, "wholes": wholes, "texts": texts, "day": day, "at": at}
+    values = {"whole": whole, "words": words, "raw": raw, "wholes": wholes, "texts": texts, "day": day, "at": at,
+              "days": [day]}  # fmt: skip
     with shared_app.app_context():
         (row,) = _ECHO.alone(db.engine, values)
     microseconds = (at - datetime(1970, 1, 1, tzinfo=UTC)) // (datetime.resolution)
-    assert row == (whole, words, raw, wholes, texts, day.isoformat(), microseconds, words is None)
+    assert row == (whole, words, raw, wholes, texts, day.isoformat(), microseconds, words is None,
+                   day.isoformat())  # fmt: skip
 
 
 def test_it_sees_and_shares_the_transaction_of_the_session(committed: Flask) -> None:
@@ -51,6 +54,14 @@ def test_it_sees_and_shares_the_transaction_of_the_session(committed: Flask) -> 
     with transaction() as session:
         mark.run(session, {"number": 3})
     assert count.alone(db.engine, {}) == [(1,)]
+
+
+def test_it_begins_a_transaction_as_the_session_would(committed: Flask) -> None:
+    how = Direct("SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only')")
+    with one_moment() as session:
+        assert how.run(session, {}) == [("repeatable read", "on")]
+    with transaction() as session:
+        assert how.run(session, {}) == [("read committed", "off")]
 
 
 def test_what_the_database_refuses_is_raised_as_by_sqlalchemy_and_names_no_value(committed: Flask) -> None:

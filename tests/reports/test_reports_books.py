@@ -205,6 +205,8 @@ FAULTS: dict[str, str] = {
     "I23-sales-months": "UPDATE sales_months SET paid_fen = paid_fen + 1",
     "I23-product-sales-months": "DELETE FROM product_sales_months",
     "I23-partner-sales-months": "UPDATE partner_sales_months SET orders = orders + 1",
+    "I23-partner-days": "UPDATE partner_days SET weight_g = weight_g + 1",
+    "I23-partner-months": "DELETE FROM partner_months",
     "I23-receivable": "UPDATE receivable_rollup SET due_fen = due_fen - 1",
     "I23-income": "INSERT INTO income_rollup VALUES ('2025-01-01', 1, 1, 0, 'subsidy', 1, 0, 1)",
     "I23-income-months": "UPDATE income_months SET weight_g = weight_g + 1",

@@ -380,7 +380,7 @@ def test_a_report_says_what_was_there_at_one_moment(
 
     def overtaken(*asked: Any) -> Any:
         with db.engine.begin() as job:
-            job.execute(text("UPDATE partner_sales_rollup SET net_fen = net_fen + 1"))
+            job.execute(text("UPDATE partner_days SET net_fen = net_fen + 1"))
         return read(*asked)
 
     monkeypatch.setattr(periodic, "_partners", overtaken)
