@@ -7,13 +7,14 @@ order and every sign-in that is most of an order; all others go through the sess
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, cast
 
 import psycopg
 from psycopg import pq
 from psycopg.errors import error_from_result
-from sqlalchemy import Engine, PoolProxiedConnection
+from sqlalchemy import Engine, PoolProxiedConnection, Select
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -24,6 +25,8 @@ _READ: dict[int, Callable[[bytes], Any]] = {
     **dict.fromkeys((20, 21, 23), int),
     **dict.fromkeys((25, 1043), bytes.decode),
     114: json.loads,
+    1082: lambda raw: date.fromisoformat(raw.decode()),
+    1184: lambda raw: datetime.fromisoformat(raw.decode()),
 }
 _GOOD = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
@@ -56,14 +59,26 @@ def _element(value: int | str | date | None) -> bytes:
 
 
 class Direct:
-    """A statement with `:names`; its rows are tuples. It raises what SQLAlchemy would raise."""
+    """A statement with `:names`; its rows are tuples. It raises what SQLAlchemy would raise.
 
-    def __init__(self, sql: str) -> None:
+    `fixed`: values that are the same each time.
+    """
+
+    def __init__(self, sql: str, fixed: Mapping[str, Any] | None = None) -> None:
         names: dict[str, int] = {}
         self.sql = sql
-        numbered = re.sub(r"(?<!:):([a-z_]+)", lambda found: f"${names.setdefault(found[1], len(names) + 1)}", sql)
+        numbered = re.sub(
+            r"(?<!:):([a-z_][a-z_0-9]*)", lambda found: f"${names.setdefault(found[1], len(names) + 1)}", sql
+        )
         self._names, self._numbered = tuple(names), numbered.encode()
         self._name = b"direct-%x" % id(self)
+        self._fixed = fixed or {}
+
+    @classmethod
+    def of(cls, statement: "Select[*tuple[Any, ...]]") -> "Direct":
+        """A SELECT, compiled once: what it binds without a value is asked for each time."""
+        compiled = statement.compile(dialect=postgresql.dialect(paramstyle="named"))  # type: ignore[no-untyped-call]
+        return cls(str(compiled), {name: value for name, value in compiled.params.items() if value is not None})
 
     def run(self, session: Session, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows, in the session's transaction."""
@@ -102,7 +117,8 @@ class Direct:
 
     def _rows(self, pooled: PoolProxiedConnection, values: Mapping[str, Any], *, begin: bool) -> list[tuple[Any, ...]]:
         libpq = _libpq(pooled)
-        parameters: list[Any] = [_written(values[name]) for name in self._names]
+        given = {**self._fixed, **values}
+        parameters: list[Any] = [_written(given[name]) for name in self._names]
         if begin and libpq.transaction_status == pq.TransactionStatus.IDLE:
             _checked(libpq.exec_(_begun(pooled)))
         prepared: set[bytes] = pooled.info.setdefault("direct", set())

@@ -8,7 +8,7 @@ the rollup, `KEPT_FACTS` from the schedule and the call-offs themselves.
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, String, Subquery, column, text
+from sqlalchemy import BigInteger, Date, String, Subquery, bindparam, column, text
 
 from shop.channels.policies import POLICIES, Hold
 from shop.orders.breach import BREACHES
@@ -156,9 +156,13 @@ _RISK = _rows(
 )
 
 
-def facts(day: date, kept: str) -> Subquery:
-    """The rows up to `day` (and what lies ahead of it), as a relation to join: `kept` is one of the two above."""
+def facts(day: date | None, kept: str) -> Subquery:
+    """The rows up to `day` (and what lies ahead of it), as a relation to join: `kept` is one of the two above.
+
+    Without a day the statement asks for `:day` when it runs.
+    """
     columns: list[Any] = [column("source", String), column("fact_id", BigInteger), column("line_id", BigInteger)]
     columns += [column("day", Date), *(column(name, BigInteger) for name in FIGURES)]
     rows = " UNION ALL ".join((_SIGNED, kept, _BEHIND, _RECEIVABLE, _AHEAD, _RISK))
-    return text(rows).bindparams(day=day, risk_days=RISK_DAYS).columns(*columns).subquery("facts")
+    until = bindparam("day", day, Date, required=day is None)
+    return text(rows).bindparams(until, risk_days=RISK_DAYS).columns(*columns).subquery("facts")

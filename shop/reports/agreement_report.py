@@ -1,20 +1,36 @@
 """Purchase agreements: signed, due and kept, who is behind, what is owed and comes. 签约 and 履约 stand apart."""
 
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, Subquery, case, func, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    Select,
+    Subquery,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
 from shop.agreements.models import Agreement, AgreementLine
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
+from shop.kit.direct import Direct
 from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, Village
 from shop.reports.agreement_facts import FIGURES, KEPT_ROLLED, facts
-from shop.reports.area import area, as_of
+from shop.reports.area import as_of, firms_of
 from shop.reports.jobs import REFRESH_AGREEMENTS
 from shop.reports.wording import AGREEMENTS, SOURCE
 
@@ -50,8 +66,8 @@ def key_of(by: AgreementsBy, made: Subquery) -> tuple[Any, Any]:
             return month, month
 
 
-def signed_by(query: AnySelect, made: Subquery, actor: Actor, day: date) -> AnySelect:
-    """Join facts to their agreements, of which only those signed by `day` that the reader may see are left."""
+def signed_by(query: AnySelect, made: Subquery, day: Any) -> AnySelect:
+    """Join facts to their agreements, of which only those signed by `day` are left."""
     return (
         query.select_from(made)
         .join(AgreementLine, AgreementLine.id == made.c.line_id)
@@ -61,7 +77,7 @@ def signed_by(query: AnySelect, made: Subquery, actor: Actor, day: date) -> AnyS
         .join(Firm, Firm.id == Agreement.firm_id)
         .join(Village, Village.id == Firm.village_id)
         .join(Township, Township.id == Village.township_id)
-        .where(Agreement.signed_on <= day, area(actor))
+        .where(Agreement.signed_on <= day)
     )
 
 
@@ -78,14 +94,7 @@ def agreements_report(
     At most `limit` rows with a key above `after`; the total is always of all. By month every fact stands in the month
     of its day: the signature, the day of the schedule or of the call-off. One statement.
     """
-    made = facts(day, KEPT_ROLLED)
-    key, name = key_of(by, made)
-    sums = [func.coalesce(func.sum(made.c[figure]), 0) for figure in FIGURES]
-    counted = func.count(signed_agreement(made).distinct())
-    query = signed_by(select(key.label("key"), func.max(name).label("name"), counted, *sums), made, actor, day)
-    rows = session.execute(query.where(made.c.day.is_not(None)).group_by(func.grouping_sets(literal_column("()"), key)))
-    found = {row[0]: _row(row) for row in rows}
-    total = found.pop(None)
+    found, total = rows_of(session, by, day, firms_of(session, actor))
     later = [found[known] for known in sorted(found) if after is None or known > after]
     return {
         "by": by.value,
@@ -99,8 +108,32 @@ def agreements_report(
     }
 
 
+def rows_of(
+    session: Session, by: AgreementsBy, day: date, firms: Sequence[int] | None
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """The rows of the report by their key, and its total; of `firms`, None = of all."""
+    given = {"day": day} if firms is None else {"day": day, "firms": list(firms)}
+    found = {row[0]: _row(row) for row in _statement(by, of_firms=firms is not None).run(session, given)}
+    return found, found.pop(None)
+
+
+@cache
+def _statement(by: AgreementsBy, *, of_firms: bool) -> Direct:
+    """Planning it takes longer than running it: so it is prepared."""
+    made = facts(None, KEPT_ROLLED)
+    key, name = key_of(by, made)
+    sums = [cast(func.coalesce(func.sum(made.c[figure]), 0), BigInteger) for figure in FIGURES]
+    counted = func.count(signed_agreement(made).distinct())
+    query = signed_by(
+        select(key.label("key"), func.max(name).label("name"), counted, *sums), made, bindparam("day", type_=Date)
+    )
+    if of_firms:
+        query = query.where(Agreement.firm_id == func.any(bindparam("firms", type_=ARRAY(BigInteger))))
+    return Direct.of(query.where(made.c.day.is_not(None)).group_by(func.grouping_sets(literal_column("()"), key)))
+
+
 def _row(row: Any) -> dict[str, Any]:
-    figures = dict(zip(("agreements", *FIGURES), map(int, row[2:]), strict=True))
+    figures = dict(zip(("agreements", *FIGURES), row[2:], strict=True))
     return {"key": row[0], "name": row[1], **figures, "rate_bp": rate_bp(figures)}
 
 

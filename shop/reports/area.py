@@ -10,10 +10,13 @@ from shop.access.guard import ALL, Actor, scope
 from shop.access.models import Role
 from shop.catalog.models import Firm
 from shop.farmers.models import Household, HouseholdAlias
+from shop.kit.direct import Direct
 from shop.places.models import Township, Village
-from shop.reports.models import JobRun
 from shop.reports.runs import LATEST
 
+_FINISHED = Direct(
+    "SELECT finished_at FROM job_runs WHERE job = ANY(CAST(:jobs AS varchar[])) AND period = :latest ORDER BY 1"
+)
 #: Who reads reports.
 READERS = (Role.OPERATOR, Role.MANAGER, Role.FIRM_STAFF)
 
@@ -71,8 +74,5 @@ def sees_households(actor: Actor) -> bool:
 
 def as_of(session: Session, *jobs: str) -> datetime | None:
     """The cut-off of figures from several rollups: the oldest of their last refreshes; None if one was never made."""
-    done = session.execute(
-        select(JobRun.finished_at).where(JobRun.job.in_(jobs), JobRun.period == LATEST).order_by(JobRun.finished_at)
-    ).scalars()
-    times = list(done)
-    return times[0] if len(times) == len(jobs) else None
+    times = _FINISHED.run(session, {"jobs": list(jobs), "latest": LATEST})
+    return times[0][0] if len(times) == len(jobs) else None

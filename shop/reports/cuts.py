@@ -16,16 +16,15 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, Date, TextClause, bindparam, func, select, text
+from sqlalchemy import BigInteger, BindParameter, Date, TextClause, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor, scope
 from shop.access.models import Role
 from shop.catalog.models import Firm
-from shop.farmers.models import Household
 from shop.income.models import COUNTED_ON, IncomeKind
-from shop.kit.dirty import DirtyKey
+from shop.kit.direct import Direct
 from shop.places.models import Township
 from shop.reports.area import sees_all, township_area
 from shop.reports.models import Cut, Rollup
@@ -284,6 +283,13 @@ def _values(counts: Sequence[tuple[str, date]]) -> str:
     return "VALUES " + ", ".join(f"('{name}', DATE '{first}')" for name, first in counts)
 
 
+_HIGHEST = Direct("SELECT coalesce(max(id), 0) FROM households")
+_CHANGED = Direct(
+    "SELECT DISTINCT rollup, on_day FROM dirty_keys WHERE rollup = ANY(CAST(:rollups AS varchar[]))"
+    " AND on_day BETWEEN :first AND :last ORDER BY rollup, on_day"
+)
+
+
 def cuts_of(session: Session, actor: Actor, first: date, last: date) -> Cuts:
     """The cuts of the months from `first` to `last`, both included, in the reader's area."""
     firms: list[int] = []
@@ -291,15 +297,10 @@ def cuts_of(session: Session, actor: Actor, first: date, last: date) -> Cuts:
     if not sees_all(actor):
         firms = list(session.scalars(select(Firm.id).where(scope(actor, {Role.FIRM_STAFF: Firm.party_id}))))
         townships = list(session.scalars(select(Township.id).where(township_area(actor))))
-    highest = session.scalar(select(func.max(Household.id))) or 0
+    ((highest,),) = _HIGHEST.run(session, {})
     changed: dict[str, list[date]] = {}
-    marks = select(DirtyKey.rollup, DirtyKey.on_day).where(
-        DirtyKey.rollup.in_(ROLLUPS),
-        DirtyKey.on_day.between(first, _ends(last)),
-    )
-    for rollup, day in session.execute(marks.distinct().order_by(DirtyKey.rollup, DirtyKey.on_day)):
-        if day is not None:
-            changed.setdefault(rollup, []).append(day)
+    for rollup, day in _CHANGED.run(session, {"rollups": list(ROLLUPS), "first": first, "last": _ends(last)}):
+        changed.setdefault(rollup, []).append(day)
     return Cuts(first, last, townships, firms, (highest // SLACK + 2) * SLACK, changed)
 
 

@@ -16,6 +16,7 @@ from shop.channels.models import Partner
 from shop.orders.models import Order, OrderLine
 from shop.reports.agreement_facts import FIGURES, KEPT_FACTS, facts
 from shop.reports.agreement_report import AgreementsBy, key_of, rate_bp, signed_agreement, signed_by
+from shop.reports.area import area
 
 #: What may be asked: every figure of a row.
 EXPLAINED = ("agreements", *FIGURES, "rate_bp")
@@ -45,7 +46,7 @@ def explain_agreements(
         Partner.code.label("partner"), Firm.code.label("firm"), Product.sku,
         case((signed.is_not(None) & first, 1), else_=0).label("agreements"), *(made.c[name] for name in FIGURES),
     )  # fmt: skip
-    query = signed_by(query, made, actor, day).where(made.c.day.is_not(None))
+    query = signed_by(query, made, day).where(made.c.day.is_not(None), area(actor))
     if key is not None:
         query = query.where(key_of(by, made)[0] == key)
     rows = query.subquery("behind")

@@ -5,22 +5,26 @@ means is said in `docs/reports.md` and in the report.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, String, and_, column, func, or_, select
+from sqlalchemy import BigInteger, Date, and_, bindparam, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
 from shop.channels.models import Channel, OccasionKind, Partner, PartnerKind
 from shop.income.models import IncomeEntry
 from shop.kit.clock import BEIJING, beijing_day, month_of
+from shop.kit.direct import Direct
 from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, TownshipKind
 from shop.reports import spanned
-from shop.reports.agreement_report import AgreementsBy, agreements_report
+from shop.reports.agreement_report import AgreementsBy
+from shop.reports.agreement_report import rows_of as agreement_rows
 from shop.reports.area import as_of, firms_of, sees_households, township_area
 from shop.reports.columns import BY_ROW, Column
 from shop.reports.cuts import cuts_of
@@ -76,10 +80,23 @@ class Reached:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A township. `own`: one that a report of the reader names even where nothing is counted."""
+
+    code: str
+    name: str
+    own: bool
+
+
+@dataclass(frozen=True)
 class Counted:
-    """What the sections of a report are cut from. `firms`: ids of those whose figures the reader sees; None = all."""
+    """What the sections of a report are cut from. `firms`: ids of those whose figures the reader sees; None = all.
+
+    `places`: all townships, by code.
+    """
 
     firms: list[int] | None
+    places: Mapping[int, Place]
     sold: list[Sold]
     goods: list[Goods]
     reached: list[Reached]
@@ -87,8 +104,14 @@ class Counted:
 
 def counted(session: Session, actor: Actor, spans: Spans) -> Counted:
     """Sales by firm and channel, by product, and households by township, for the reader's area."""
-    firms = firms_of(session, actor)
-    return Counted(firms, *_sold(session, spans, firms), _reached(session, actor, spans))
+    firms, places = firms_of(session, actor), _places(session, actor)
+    return Counted(firms, places, *_sold(session, spans, firms), _reached(session, actor, spans, places))
+
+
+def _places(session: Session, actor: Actor) -> dict[int, Place]:
+    own = and_(Township.kind != TownshipKind.COMMUNITY_AREA, township_area(actor))
+    places = select(Township.id, Township.code, Township.name_zh, own.label("own")).order_by(Township.code)
+    return {place.id: Place(place.code, place.name_zh, place.own) for place in session.execute(places)}
 
 
 def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: datetime) -> dict[str, Any]:
@@ -98,16 +121,16 @@ def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: dat
     sections = [
         _summary(actor, found),
         _channels(session, found),
-        _townships(session, actor, found),
+        _townships(found),
         *_partners(session, found, spans),
         _firms(found),
         *_products(found),
         _sessions(session, found, spans),
-        _agreements(session, actor, spans.period.last),
+        _agreements(session, found, spans.period.last),
         _receivables(session, found, beijing_day(now)),
     ]
     if sees_households(actor):
-        sections[3:3] = [_households(session, actor, found)]
+        sections[3:3] = [_households(found)]
     return {
         "every": every.value,
         "title": title_zh(every, spans.period),
@@ -205,8 +228,13 @@ def _by(found: Iterable[Sold], key: Callable[[Sold], str]) -> dict[str, dict[str
     return sums
 
 
-def _nothing(names: Sequence[str] = _FIGURES) -> dict[str, int]:
+@cache
+def _zeros(names: tuple[str, ...]) -> Mapping[str, int]:
     return {f"{span}_{figure}": 0 for figure in names for span in SPANS_ZH}
+
+
+def _nothing(names: tuple[str, ...] = _FIGURES) -> dict[str, int]:
+    return dict(_zeros(names))
 
 
 def _add(to: dict[str, int], figures: dict[str, int]) -> None:
@@ -294,13 +322,11 @@ def _channels(session: Session, counted: Counted) -> dict[str, Any]:
     return _section("channels", "五条渠道", columns, rows, _total(found.values()))
 
 
-def _townships(session: Session, actor: Actor, counted: Counted) -> dict[str, Any]:
+def _townships(counted: Counted) -> dict[str, Any]:
     """By the township of the firm; all of the reader's area, at zero if need be."""
     found = _by(counted.sold, lambda sold: sold.township)
-    names = select(Township.code, Township.name_zh).order_by(Township.code)
-    whole = and_(Township.kind != TownshipKind.COMMUNITY_AREA, township_area(actor))
-    places = session.execute(names.where(or_(whole, Township.code.in_(found)))).all()
-    rows = [_row(code, name, found.get(code, {})) for code, name in places]
+    told = [place for place in counted.places.values() if place.own or place.code in found]
+    rows = [_row(place.code, place.name, found.get(place.code, {})) for place in told]
     return _section("townships", "各乡镇（按企业所在地）", [Column("乡镇", "name"), *_spanned(SALES)], rows,
                     _total(found.values()))  # fmt: skip
 
@@ -427,36 +453,41 @@ _AGREEMENT_COLUMNS = [
 ]  # fmt: skip
 
 
-def _agreements(session: Session, actor: Actor, day: date) -> dict[str, Any]:
+def _agreements(session: Session, counted: Counted, day: date) -> dict[str, Any]:
     """Signed and executed, up to the last day of the period; they are never added."""
-    found = agreements_report(
-        session, actor, AgreementsBy.AGREEMENT, day, "zh", limit=MOST_AGREEMENTS, after=None
-    )  # fmt: skip
+    found, whole = agreement_rows(session, AgreementsBy.AGREEMENT, day, counted.firms)
     names = [column.path for column in _AGREEMENT_COLUMNS]
-    rows = [{name: row[name] for name in names} for row in found["items"]]
-    total = {name: found["total"][name] for name in names if name in found["total"]}
+    rows = [{name: found[code][name] for name in names} for code in sorted(found)[:MOST_AGREEMENTS]]
+    total = {name: whole[name] for name in names if name not in ("key", "name")}
     return _section("agreements", f"采购协议（截至 {day}）", _AGREEMENT_COLUMNS, rows, total)
 
 
-def _receivables(session: Session, counted: Counted, today: date) -> dict[str, Any]:
-    """Accepted on invoice and not yet paid, by partner: all of it, and what is past its day."""
+@cache
+def _owed(*, of_firms: bool) -> Direct:
     due_fen, due_on = ReceivableRollup.due_fen, ReceivableRollup.due_on
-    late = func.coalesce(func.sum(due_fen).filter(due_on < today), 0)
+    late = func.sum(due_fen).filter(due_on < bindparam("today", type_=Date))
     owed = select(
-        ReceivableRollup.partner_id, func.sum(due_fen).label("due_fen"), late.label("overdue_fen"),
-        func.min(due_on).label("oldest"),
+        ReceivableRollup.partner_id, cast(func.sum(due_fen), BigInteger).label("due_fen"),
+        cast(func.coalesce(late, 0), BigInteger).label("overdue_fen"), func.min(due_on).label("oldest"),
     ).group_by(ReceivableRollup.partner_id)  # fmt: skip
-    if counted.firms is not None:
-        owed = owed.where(ReceivableRollup.firm_id.in_(counted.firms))
+    if of_firms:
+        owed = owed.where(ReceivableRollup.firm_id == func.any(bindparam("firms", type_=ARRAY(BigInteger))))
     each = owed.subquery()
-    query = (
+    return Direct.of(
         select(Partner.code, Partner.name_zh, each.c.due_fen, each.c.overdue_fen, each.c.oldest)
         .join(Partner, Partner.id == each.c.partner_id)
         .order_by(Partner.code)
     )
+
+
+def _receivables(session: Session, counted: Counted, today: date) -> dict[str, Any]:
+    """Accepted on invoice and not yet paid, by partner: all of it, and what is past its day."""
+    given: dict[str, Any] = {"today": today}
+    if counted.firms is not None:
+        given["firms"] = counted.firms
     rows = [
-        {"key": code, "name": name, "due_fen": int(due), "overdue_fen": int(overdue), "oldest_due_on": str(oldest)}
-        for code, name, due, overdue, oldest in session.execute(query)
+        {"key": code, "name": name, "due_fen": due, "overdue_fen": overdue, "oldest_due_on": str(oldest)}
+        for code, name, due, overdue, oldest in _owed(of_firms=counted.firms is not None).run(session, given)
     ]
     columns = [
         Column("编号", "key"), Column("付款方", "name"), Column("最早到期", "oldest_due_on"),
@@ -466,27 +497,19 @@ def _receivables(session: Session, counted: Counted, today: date) -> dict[str, A
     return _section("receivables", f"应收账款（{today}）", columns, rows, total)
 
 
-_PEOPLE = ("households", "assisted", "cash_fen")
+_PEOPLE = ("cash_fen", "households", "assisted")
 
 
-def _reached(session: Session, actor: Actor, spans: Spans) -> list[Reached]:
+def _reached(session: Session, actor: Actor, spans: Spans, places: Mapping[int, Place]) -> list[Reached]:
     """Households that firms paid, by their township: each counted once in a span, and in one township only."""
     pieces = {name: spanned.pieces_of(span) for name, span in spans.named()}
     kept = cuts_of(session, actor, month_of(spans.last_year.first), month_of(spans.this_year.last))
-    figures = (column(name, BigInteger()) for name in ("township_id", "amount_fen", "households", "assisted"))
-    rows = kept.paid(pieces).columns(column("span", String()), *figures).subquery()
-    query = select(Township.code, Township.name_zh, rows).join(Township, Township.id == rows.c.township_id)
-    found: dict[str, Reached] = {}
-    for row in session.execute(query.order_by(Township.code)).mappings():
-        reached = found.setdefault(row["code"], Reached(row["code"], row["name_zh"], _nothing(_PEOPLE)))
-        reached.figures.update(
-            {
-                f"{row['span']}_households": row["households"],
-                f"{row['span']}_assisted": row["assisted"],
-                f"{row['span']}_cash_fen": row["amount_fen"],
-            }
-        )
-    return list(found.values())
+    found: dict[int, Reached] = {}
+    for span, township_id, *figures in session.execute(kept.paid(pieces)):
+        place = places[township_id]
+        reached = found.setdefault(township_id, Reached(place.code, place.name, _nothing(_PEOPLE)))
+        reached.figures.update(zip((f"{span}_{name}" for name in _PEOPLE), figures, strict=True))
+    return sorted(found.values(), key=lambda one: one.township)
 
 
 def counted_on() -> Any:
@@ -494,12 +517,10 @@ def counted_on() -> Any:
     return func.greatest(IncomeEntry.earned_on, IncomeEntry.month)
 
 
-def _households(session: Session, actor: Actor, counted: Counted) -> dict[str, Any]:
+def _households(counted: Counted) -> dict[str, Any]:
     """Households reached and their cash, by the township of the household; all of the reader's area."""
-    names = select(Township.code, Township.name_zh).where(
-        Township.kind != TownshipKind.COMMUNITY_AREA, township_area(actor)
-    )
-    found = {code: Reached(code, name, _nothing(_PEOPLE)) for code, name in session.execute(names)}
+    own = [place for place in counted.places.values() if place.own]
+    found = {place.code: Reached(place.code, place.name, _nothing(_PEOPLE)) for place in own}
     found |= {reached.township: reached for reached in counted.reached}
     hidden = {
         span: untold({code: one.figures[f"{span}_households"] for code, one in found.items()}) for span in SPANS_ZH
