@@ -1,33 +1,24 @@
 """Statements of the hottest paths, handed to libpq as they are, each prepared once on each connection.
 
 What SQLAlchemy and the driver do around a statement costs thirty times what libpq does. For the few statements of every
-order and every sign-in that is most of an order; all others go through the session.
+order and every sign-in that is most of an order, and some of a report take longer to plan than to run; all others go
+through the session.
 """
 
-import json
 import re
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import date
 from typing import Any, cast
 
 import psycopg
 from psycopg import pq
+from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
 from sqlalchemy import Engine, PoolProxiedConnection, Select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-#: What a value of a column is in Python, by the type's oid. A column of another type is cast in the statement.
-_READ: dict[int, Callable[[bytes], Any]] = {
-    16: lambda raw: raw == b"t",
-    17: lambda raw: bytes.fromhex(raw[2:].decode()),
-    **dict.fromkeys((20, 21, 23), int),
-    **dict.fromkeys((25, 1043), bytes.decode),
-    114: json.loads,
-    1082: lambda raw: date.fromisoformat(raw.decode()),
-    1184: lambda raw: datetime.fromisoformat(raw.decode()),
-}
 _GOOD = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
 
@@ -126,14 +117,10 @@ class Direct:
             _checked(libpq.prepare(self._name, self._numbered))
             prepared.add(self._name)
         result = _checked(libpq.exec_prepared(self._name, parameters))
-        read = [_READ[result.ftype(column)] for column in range(result.nfields)]
-        return [
-            tuple(
-                None if (raw := result.get_value(row, column)) is None else kind(raw)
-                for column, kind in enumerate(read)
-            )
-            for row in range(result.ntuples)
-        ]
+        # What the driver itself reads its rows with.
+        loaded = Transformer(_driver(pooled))
+        loaded.set_pgresult(result)
+        return loaded.load_rows(0, result.ntuples, tuple)
 
     @staticmethod
     def _is_lost(pooled: PoolProxiedConnection) -> bool:
@@ -148,13 +135,17 @@ class Direct:
         )
 
 
+def _driver(pooled: PoolProxiedConnection) -> psycopg.Connection[Any]:
+    return cast("psycopg.Connection[Any]", pooled.driver_connection)
+
+
 def _libpq(pooled: PoolProxiedConnection) -> pq.abc.PGconn:
-    return cast("psycopg.Connection[Any]", pooled.driver_connection).pgconn
+    return _driver(pooled).pgconn
 
 
 def _begun(pooled: PoolProxiedConnection) -> bytes:
     """How a transaction of this connection begins, with what was asked of it."""
-    driver = cast("psycopg.Connection[Any]", pooled.driver_connection)
+    driver = _driver(pooled)
     level = driver.isolation_level
     isolation = b"" if level is None else b" ISOLATION LEVEL " + level.name.replace("_", " ").encode()
     return b"BEGIN" + isolation + (b" READ ONLY" if driver.read_only else b"")

@@ -18,8 +18,8 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
@@ -30,7 +30,7 @@ from shop.kit.direct import Direct
 from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, Village
 from shop.reports.agreement_facts import FIGURES, KEPT_ROLLED, facts
-from shop.reports.area import as_of, firms_of
+from shop.reports.area import GIVEN_FIRMS, as_of, firms_of
 from shop.reports.jobs import REFRESH_AGREEMENTS
 from shop.reports.wording import AGREEMENTS, SOURCE
 
@@ -128,7 +128,7 @@ def _statement(by: AgreementsBy, *, of_firms: bool) -> Direct:
         select(key.label("key"), func.max(name).label("name"), counted, *sums), made, bindparam("day", type_=Date)
     )
     if of_firms:
-        query = query.where(Agreement.firm_id == func.any(bindparam("firms", type_=ARRAY(BigInteger))))
+        query = query.where(Agreement.firm_id == func.any(text(GIVEN_FIRMS)))
     return Direct.of(query.where(made.c.day.is_not(None)).group_by(func.grouping_sets(literal_column("()"), key)))
 
 

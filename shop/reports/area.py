@@ -17,6 +17,9 @@ from shop.reports.runs import LATEST
 _FINISHED = Direct(
     "SELECT finished_at FROM job_runs WHERE job = ANY(CAST(:jobs AS varchar[])) AND period = :latest ORDER BY 1"
 )
+#: The ids of some firms, `:firms`, in a prepared statement. Looked up as it runs, so that it is planned alike whatever
+#: firms they are: once.
+GIVEN_FIRMS = "ARRAY(SELECT unnest(CAST(:firms AS bigint[])))"
 #: Who reads reports.
 READERS = (Role.OPERATOR, Role.MANAGER, Role.FIRM_STAFF)
 

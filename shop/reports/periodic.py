@@ -11,8 +11,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, and_, bindparam, cast, func, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import BigInteger, Date, and_, bindparam, cast, func, select, text
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
@@ -25,7 +24,7 @@ from shop.places.models import Township, TownshipKind
 from shop.reports import spanned
 from shop.reports.agreement_report import AgreementsBy
 from shop.reports.agreement_report import rows_of as agreement_rows
-from shop.reports.area import as_of, firms_of, sees_households, township_area
+from shop.reports.area import GIVEN_FIRMS, as_of, firms_of, sees_households, township_area
 from shop.reports.columns import BY_ROW, Column
 from shop.reports.cuts import cuts_of
 from shop.reports.gain import gain
@@ -471,7 +470,7 @@ def _owed(*, of_firms: bool) -> Direct:
         cast(func.coalesce(late, 0), BigInteger).label("overdue_fen"), func.min(due_on).label("oldest"),
     ).group_by(ReceivableRollup.partner_id)  # fmt: skip
     if of_firms:
-        owed = owed.where(ReceivableRollup.firm_id == func.any(bindparam("firms", type_=ARRAY(BigInteger))))
+        owed = owed.where(ReceivableRollup.firm_id == func.any(text(GIVEN_FIRMS)))
     each = owed.subquery()
     return Direct.of(
         select(Partner.code, Partner.name_zh, each.c.due_fen, each.c.overdue_fen, each.c.oldest)

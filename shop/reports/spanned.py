@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from shop.kit.clock import month_of
 from shop.kit.direct import Direct
+from shop.reports.area import GIVEN_FIRMS
 from shop.reports.models import (
     PartnerDay,
     PartnerMonth,
@@ -117,7 +118,7 @@ class Sums:
             )
 
         self._of_all = Direct(sql(of_all_firms or tables, ""))
-        self._of_firms = Direct(sql(tables, "firm_id = ANY(CAST(:firms AS bigint[])) AND "))
+        self._of_firms = Direct(sql(tables, f"firm_id = ANY({GIVEN_FIRMS}) AND "))
 
     def read(
         self, session: Session, spans: Mapping[str, Span], firms: Sequence[int] | None
