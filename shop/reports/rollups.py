@@ -579,7 +579,7 @@ def _dirty_rows(plan: Plan, table: Table) -> str:
     """The rows of the keys in the relation `keys`.
 
     LATERAL behind OFFSET 0: one index scan for each key, whatever the planner thinks of their number, so that the cost
-    follows the keys and not the history.
+    follows the keys and not the history. Each key is counted by itself: twenty facts are added faster than 200,000.
     """
     facts, name = _facts(plan, table)
     if facts in [one.name for one in plan.tables]:
@@ -588,8 +588,8 @@ def _dirty_rows(plan: Plan, table: Table) -> str:
     if plan.months:
         day, month = f"{name}.{plan.own[0]}", f"keys.{plan.mark[0]}"
         same += f" AND {day} >= {month} AND {day} < ({month} + interval '1 month')::date"
-    own = f"SELECT * FROM {facts} WHERE {same} OFFSET 0"
-    return table.rows.format(facts=f"keys CROSS JOIN LATERAL ({own}) AS {name}")
+    own = f"(SELECT * FROM {facts} WHERE {same} OFFSET 0) AS {name}"
+    return f"SELECT counted.* FROM keys CROSS JOIN LATERAL ({table.rows.format(facts=own)}) AS counted"
 
 
 def _refresh_sql(plan: Plan) -> str:
