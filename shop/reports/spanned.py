@@ -90,7 +90,8 @@ class Sums:
 
     def __init__(
         self, tables: tuple[Any, Any], keys: Sequence[str], figures: Sequence[str], spans: Sequence[str], *,
-        told: Sequence[str], joins: str, by: Sequence[str] | None = None, of_all_firms: tuple[Any, Any] | None = None,
+        told: Sequence[str], joins: str = "", by: Sequence[str] | None = None,
+        of_all_firms: tuple[Any, Any] | None = None,
     ) -> None:  # fmt: skip
         self._spans, self._told = spans, len(told)
         self.names = [f"{span}_{figure}" for figure in figures for span in spans]
