@@ -1,5 +1,5 @@
 """What is done beside ordering, by the real actions: rounds of a unit, a unit's funds, coupons of a session, claims of
-consumers, an amendment, pairings. The season says when.
+consumers, an amendment, pairings, what village collectives earn. The season says when.
 """
 
 import random
@@ -23,6 +23,9 @@ from shop.channels.models import Campaign, CouponPayer
 from shop.channels.reference import Selling
 from shop.claims import actions as claims
 from shop.claims.models import ClaimReason
+from shop.collectives import actions as collectives
+from shop.collectives.actions import Agreed, Earned
+from shop.collectives.models import CollectiveIncome, CollectiveKind, VillagePairing
 from shop.demo import cast
 from shop.farmers import pairings
 from shop.farmers.models import Household
@@ -31,7 +34,7 @@ from shop.links import cadres
 from shop.live.coupons import Promise, promise_coupon
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms
-from shop.places.models import Village
+from shop.places.models import Village, VillageKind
 from shop.rounds import actions as rounds
 from shop.rounds import joining
 from shop.rounds.errors import SecretNotKnown
@@ -46,6 +49,11 @@ ROUND_OPEN = timedelta(days=3, hours=9)
 WHERE = rounds.Where("一楼大厅（示例）", "王组织（示例）", "+8613800000018")
 #: An agreement with a fixed price, and the day on which its sides agree on another floor.
 AMENDED, AMENDED_ON = "A016", date(2025, 9, 1)
+#: A project of two villages, and where the income of collectives comes from.
+JOINT = "LY-01"
+COLLECTIVE_KINDS = (
+    CollectiveKind.LEASING, CollectiveKind.SERVICES, CollectiveKind.OPERATING, CollectiveKind.INVESTMENT,
+)  # fmt: skip
 
 
 # -- the unit ----------------------------------------------------------------------------------------------------------
@@ -250,6 +258,43 @@ def claim(session: Session, order_id: int, sku: str, received_g: int, rng: rando
         return
     granted_g = None if agrees else max(raised.damaged_g // 2, 1)
     claims.accept(session, raised.number, granted_g=granted_g, words="按比例赔付（示例）", actor_id=None, now=decided)
+
+
+# -- village collectives -----------------------------------------------------------------------------------------------
+
+
+def agree_on_a_project(session: Session, *, now: datetime) -> None:
+    """A strong and a weak village build a cold store together and split what it brings sixty to forty."""
+    strong, weak, *_ = _collectives(session)
+    agreed = Agreed("冷库联营（示例）", 6_000, date(now.year, 1, 1), date(now.year, 12, 31), "联营协议（示例）")
+    collectives.pair_villages(session, JOINT, strong, weak, agreed, actor_id=None, now=now)
+
+
+def collect(session: Session, day: date, *, now: datetime) -> None:
+    """What every third village's collective earned in the quarter; one rent is booked twice and taken back."""
+    if session.scalar(select(CollectiveIncome.id).where(CollectiveIncome.received_on == day).limit(1)):
+        return
+
+    def earn(of: Village | VillagePairing, code: str, kind: CollectiveKind, yuan: int, cost_yuan: int = 0) -> None:
+        earned = Earned(f"{code}-{day:%y%m}", kind, day, yuan * 100, cost_yuan * 100, "村集体台账（示例）")
+        collectives.record_income(session, of, earned, actor_id=None, now=now)
+
+    villages = _collectives(session)[::3]
+    for number, village in enumerate(villages):
+        rng = random.Random(village.code)
+        yuan = rng.choice((6_000, 9_000, 18_000, 36_000, 62_000, 95_000, 150_000)) * rng.randrange(90, 111) // 100
+        earn(village, f"JT{village.code}", COLLECTIVE_KINDS[number % len(COLLECTIVE_KINDS)], yuan, yuan // 6)
+    pairing = session.scalars(select(VillagePairing).where(VillagePairing.code == JOINT)).one()
+    earn(pairing, JOINT, CollectiveKind.OPERATING, 120_000, 35_000)
+    if day.month == 6:
+        earn(villages[0], "BZ", CollectiveKind.SUBSIDY, 50_000)
+    if day.month == 9:
+        earn(villages[1], "CF", CollectiveKind.LEASING, 12_000)
+        collectives.reverse_income(session, f"CF-{day:%y%m}", "重复登记（示例）", actor_id=None, now=now)
+
+
+def _collectives(session: Session) -> list[Village]:
+    return list(session.scalars(select(Village).where(Village.kind == VillageKind.VILLAGE).order_by(Village.code)))
 
 
 # -- agreements --------------------------------------------------------------------------------------------------------

@@ -108,6 +108,7 @@ class _Season:
             if cast.sign_up(session, now=self.now):
                 desks.file_the_year(session, now=self.now)
                 desks.pair(session, now=self.now)
+                desks.agree_on_a_project(session, now=self.now)
         with transaction() as session:
             self.customers = list(cast.parties(session, PartyKind.CUSTOMER).values())
             self.shops = self._links(session, PartnerKind.SHOP)
@@ -368,6 +369,7 @@ class _Season:
             desks.hand_out(session, now=self.now)
             if (day.month % 3, day.day) == (0, 20):
                 desks.buy_outside(session, day, now=self.now)
+                desks.collect(session, day, now=self.now)
             if day == desks.AMENDED_ON:
                 desks.amend(session, now=self.now)
 
