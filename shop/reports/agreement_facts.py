@@ -111,10 +111,12 @@ ASKED = """
     FROM (
         SELECT due_weights.line_id, due_on, weight_g, floor_fen_per_kg,
             sum(weight_g) OVER (PARTITION BY due_weights.line_id ORDER BY due_on) AS upto_g,
-            committed_g - coalesce((SELECT sum(weight_g) FROM call_offs
-                WHERE call_offs.line_id = due_weights.line_id AND status <> 'cancelled'), 0) AS left_g
+            committed_g - coalesce(called_g, 0) AS left_g
         FROM due_weights JOIN agreement_lines ON agreement_lines.id = line_id
         JOIN agreements ON agreements.id = agreement_id
+        LEFT JOIN (
+            SELECT line_id, sum(weight_g) AS called_g FROM call_offs WHERE status <> 'cancelled' GROUP BY line_id
+        ) AS called ON called.line_id = due_weights.line_id
         WHERE agreements.status IN ('signed', 'deposit_paid', 'executing') AND due_on >= :day
             AND NOT EXISTS (SELECT FROM call_offs
                 WHERE call_offs.line_id = due_weights.line_id AND schedule_day = due_weights.due_on)

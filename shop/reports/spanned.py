@@ -104,10 +104,15 @@ class Sums:
         )
 
         def look(table: Any, when: str, own: str) -> str:
+            # SELECT: looked up as it runs, so that it is planned alike however many looks there are.
+            given = ", ".join(
+                f"(SELECT CAST(:{when}_{name} AS {kind}[]))"
+                for name, kind in (("firsts", "date"), ("lasts", "date"), ("counts", "integer"))
+            )
             return (
-                f"SELECT counts, found.* FROM unnest(CAST(:{when}_firsts AS date[]), CAST(:{when}_lasts AS date[]),"
-                f" CAST(:{when}_counts AS integer[])) AS looks (first, last, counts) CROSS JOIN LATERAL (SELECT {key},"
-                f" {sums} FROM {table.__tablename__} WHERE {own}{when} BETWEEN first AND last GROUP BY {key}) AS found"
+                f"SELECT counts, found.* FROM unnest({given}) AS looks (first, last, counts) CROSS JOIN LATERAL"
+                f" (SELECT {key}, {sums} FROM {table.__tablename__} WHERE {own}{when} BETWEEN first AND last"
+                f" GROUP BY {key}) AS found"
             )
 
         def sql(tables: tuple[Any, Any], own: str) -> str:
