@@ -263,11 +263,14 @@ def claim(session: Session, order_id: int, sku: str, received_g: int, rng: rando
 # -- village collectives -----------------------------------------------------------------------------------------------
 
 
-def agree_on_a_project(session: Session, *, now: datetime) -> None:
+def _project(session: Session, *, now: datetime) -> VillagePairing:
     """A strong and a weak village build a cold store together and split what it brings sixty to forty."""
+    agreed_on = session.scalar(select(VillagePairing).where(VillagePairing.code == JOINT))
+    if agreed_on is not None:
+        return agreed_on
     strong, weak, *_ = _collectives(session)
     agreed = Agreed("冷库联营（示例）", 6_000, date(now.year, 1, 1), date(now.year, 12, 31), "联营协议（示例）")
-    collectives.pair_villages(session, JOINT, strong, weak, agreed, actor_id=None, now=now)
+    return collectives.pair_villages(session, JOINT, strong, weak, agreed, actor_id=None, now=now)
 
 
 def collect(session: Session, day: date, *, now: datetime) -> None:
@@ -284,8 +287,7 @@ def collect(session: Session, day: date, *, now: datetime) -> None:
         rng = random.Random(village.code)
         yuan = rng.choice((6_000, 9_000, 18_000, 36_000, 62_000, 95_000, 150_000)) * rng.randrange(90, 111) // 100
         earn(village, f"JT{village.code}", COLLECTIVE_KINDS[number % len(COLLECTIVE_KINDS)], yuan, yuan // 6)
-    pairing = session.scalars(select(VillagePairing).where(VillagePairing.code == JOINT)).one()
-    earn(pairing, JOINT, CollectiveKind.OPERATING, 120_000, 35_000)
+    earn(_project(session, now=now), JOINT, CollectiveKind.OPERATING, 120_000, 35_000)
     if day.month == 6:
         earn(villages[0], "BZ", CollectiveKind.SUBSIDY, 50_000)
     if day.month == 9:

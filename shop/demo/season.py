@@ -108,7 +108,6 @@ class _Season:
             if cast.sign_up(session, now=self.now):
                 desks.file_the_year(session, now=self.now)
                 desks.pair(session, now=self.now)
-                desks.agree_on_a_project(session, now=self.now)
         with transaction() as session:
             self.customers = list(cast.parties(session, PartyKind.CUSTOMER).values())
             self.shops = self._links(session, PartnerKind.SHOP)

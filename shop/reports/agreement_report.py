@@ -30,7 +30,7 @@ from shop.kit.direct import Direct
 from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, Village
 from shop.reports.agreement_facts import FIGURES, KEPT_ROLLED, facts
-from shop.reports.area import GIVEN_FIRMS, as_of, firms_of
+from shop.reports.area import GIVEN_FIRMS, OfFirms, as_of, firms_of
 from shop.reports.jobs import REFRESH_AGREEMENTS
 from shop.reports.wording import AGREEMENTS, SOURCE
 
@@ -112,13 +112,12 @@ def rows_of(
     session: Session, by: AgreementsBy, day: date, firms: Sequence[int] | None
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """The rows of the report by their key, and its total; of `firms`, None = of all."""
-    given = {"day": day} if firms is None else {"day": day, "firms": list(firms)}
-    found = {row[0]: _row(row) for row in _statement(by, of_firms=firms is not None).run(session, given)}
+    found = {row[0]: _row(row) for row in _statement(by).run(session, {"day": day}, firms)}
     return found, found.pop(None)
 
 
 @cache
-def _statement(by: AgreementsBy, *, of_firms: bool) -> Direct:
+def _statement(by: AgreementsBy) -> OfFirms:
     """Planning it takes longer than running it: so it is prepared."""
     made = facts(None, KEPT_ROLLED)
     key, name = key_of(by, made)
@@ -127,9 +126,8 @@ def _statement(by: AgreementsBy, *, of_firms: bool) -> Direct:
     query = signed_by(
         select(key.label("key"), func.max(name).label("name"), counted, *sums), made, bindparam("day", type_=Date)
     )
-    if of_firms:
-        query = query.where(Agreement.firm_id == func.any(text(GIVEN_FIRMS)))
-    return Direct.of(query.where(made.c.day.is_not(None)).group_by(func.grouping_sets(literal_column("()"), key)))
+    query = query.where(made.c.day.is_not(None)).group_by(func.grouping_sets(literal_column("()"), key))
+    return OfFirms(Direct.of(query), Direct.of(query.where(Agreement.firm_id == func.any(text(GIVEN_FIRMS)))))
 
 
 def _row(row: Any) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Whose figures a reader sees: the county, his township, or his firm; decided by `access.guard`."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +22,22 @@ _FINISHED = Direct(
 #: The ids of some firms, `:firms`, in a prepared statement. Looked up as it runs, so that it is planned alike whatever
 #: firms they are: once.
 GIVEN_FIRMS = "ARRAY(SELECT unnest(CAST(:firms AS bigint[])))"
+
+
+@dataclass(frozen=True)
+class OfFirms:
+    """A prepared statement in two forms: for whoever sees all firms, and for who sees `GIVEN_FIRMS`."""
+
+    of_all: Direct
+    of_given: Direct
+
+    def run(self, session: Session, values: Mapping[str, Any], firms: Sequence[int] | None) -> list[tuple[Any, ...]]:
+        """The rows of some firms, as `firms_of` tells them: None = of all."""
+        if firms is None:
+            return self.of_all.run(session, values)
+        return self.of_given.run(session, {**values, "firms": list(firms)})
+
+
 #: Who reads reports.
 READERS = (Role.OPERATOR, Role.MANAGER, Role.FIRM_STAFF)
 

@@ -24,7 +24,7 @@ from shop.places.models import Township, TownshipKind
 from shop.reports import spanned
 from shop.reports.agreement_report import AgreementsBy
 from shop.reports.agreement_report import rows_of as agreement_rows
-from shop.reports.area import GIVEN_FIRMS, as_of, firms_of, sees_households, township_area
+from shop.reports.area import GIVEN_FIRMS, OfFirms, as_of, firms_of, sees_households, township_area
 from shop.reports.columns import BY_ROW, Column
 from shop.reports.cuts import cuts_of
 from shop.reports.gain import gain
@@ -91,7 +91,7 @@ class Place:
 class Counted:
     """What the sections of a report are cut from. `firms`: ids of those whose figures the reader sees; None = all.
 
-    `places`: all townships, by code.
+    `places`: all townships by id, in the order of their codes.
     """
 
     firms: list[int] | None
@@ -462,31 +462,30 @@ def _agreements(session: Session, counted: Counted, day: date) -> dict[str, Any]
 
 
 @cache
-def _owed(*, of_firms: bool) -> Direct:
+def _owed() -> OfFirms:
     due_fen, due_on = ReceivableRollup.due_fen, ReceivableRollup.due_on
     late = func.sum(due_fen).filter(due_on < bindparam("today", type_=Date))
     owed = select(
         ReceivableRollup.partner_id, cast(func.sum(due_fen), BigInteger).label("due_fen"),
         cast(func.coalesce(late, 0), BigInteger).label("overdue_fen"), func.min(due_on).label("oldest"),
     ).group_by(ReceivableRollup.partner_id)  # fmt: skip
-    if of_firms:
-        owed = owed.where(ReceivableRollup.firm_id == func.any(text(GIVEN_FIRMS)))
-    each = owed.subquery()
-    return Direct.of(
-        select(Partner.code, Partner.name_zh, each.c.due_fen, each.c.overdue_fen, each.c.oldest)
-        .join(Partner, Partner.id == each.c.partner_id)
-        .order_by(Partner.code)
-    )
+
+    def named(rows: Any) -> Direct:
+        each = rows.subquery()
+        return Direct.of(
+            select(Partner.code, Partner.name_zh, each.c.due_fen, each.c.overdue_fen, each.c.oldest)
+            .join(Partner, Partner.id == each.c.partner_id)
+            .order_by(Partner.code)
+        )
+
+    return OfFirms(named(owed), named(owed.where(ReceivableRollup.firm_id == func.any(text(GIVEN_FIRMS)))))
 
 
 def _receivables(session: Session, counted: Counted, today: date) -> dict[str, Any]:
     """Accepted on invoice and not yet paid, by partner: all of it, and what is past its day."""
-    given: dict[str, Any] = {"today": today}
-    if counted.firms is not None:
-        given["firms"] = counted.firms
     rows = [
         {"key": code, "name": name, "due_fen": due, "overdue_fen": overdue, "oldest_due_on": str(oldest)}
-        for code, name, due, overdue, oldest in _owed(of_firms=counted.firms is not None).run(session, given)
+        for code, name, due, overdue, oldest in _owed().run(session, {"today": today}, counted.firms)
     ]
     columns = [
         Column("编号", "key"), Column("付款方", "name"), Column("最早到期", "oldest_due_on"),
@@ -496,7 +495,7 @@ def _receivables(session: Session, counted: Counted, today: date) -> dict[str, A
     return _section("receivables", f"应收账款（{today}）", columns, rows, total)
 
 
-_PEOPLE = ("cash_fen", "households", "assisted")
+_PEOPLE = ("households", "assisted", "cash_fen")
 
 
 def _reached(session: Session, actor: Actor, spans: Spans, places: Mapping[int, Place]) -> list[Reached]:
@@ -504,10 +503,12 @@ def _reached(session: Session, actor: Actor, spans: Spans, places: Mapping[int, 
     pieces = {name: spanned.pieces_of(span) for name, span in spans.named()}
     kept = cuts_of(session, actor, month_of(spans.last_year.first), month_of(spans.this_year.last))
     found: dict[int, Reached] = {}
-    for span, township_id, *figures in session.execute(kept.paid(pieces)):
+    for span, township_id, cash_fen, households, assisted in session.execute(kept.paid(pieces)):
         place = places[township_id]
         reached = found.setdefault(township_id, Reached(place.code, place.name, _nothing(_PEOPLE)))
-        reached.figures.update(zip((f"{span}_{name}" for name in _PEOPLE), figures, strict=True))
+        reached.figures[f"{span}_households"] = households
+        reached.figures[f"{span}_assisted"] = assisted
+        reached.figures[f"{span}_cash_fen"] = cash_fen
     return sorted(found.values(), key=lambda one: one.township)
 
 

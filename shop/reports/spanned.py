@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from shop.kit.clock import month_of
 from shop.kit.direct import Direct
-from shop.reports.area import GIVEN_FIRMS
+from shop.reports.area import GIVEN_FIRMS, OfFirms
 from shop.reports.models import (
     PartnerDay,
     PartnerMonth,
@@ -94,7 +94,7 @@ class Sums:
         of_all_firms: tuple[Any, Any] | None = None,
     ) -> None:  # fmt: skip
         self._spans, self._told = spans, len(told)
-        self.names = [f"{span}_{figure}" for figure in figures for span in spans]
+        self._names = [f"{span}_{figure}" for figure in figures for span in spans]
         key = ", ".join(keys)
         sums = ", ".join(f"sum({figure}) AS {figure}" for figure in figures)
         each = ", ".join(
@@ -119,12 +119,13 @@ class Sums:
             by_day, by_month = tables
             groups = f"GROUPING SETS ({', '.join(f'({one})' for one in by)})" if by else key
             return (
-                f"SELECT {', '.join((*told, *self.names))} FROM (SELECT {key}, {each} FROM ({look(by_day, 'day', own)}"
+                f"SELECT {', '.join((*told, *self._names))} FROM (SELECT {key}, {each} FROM ({look(by_day, 'day', own)}"
                 f" UNION ALL {look(by_month, 'month', own)}) AS looked GROUP BY {groups}) AS added {joins}"
             )
 
-        self._of_all = Direct(sql(of_all_firms or tables, ""))
-        self._of_firms = Direct(sql(tables, f"firm_id = ANY({GIVEN_FIRMS}) AND "))
+        self._rows = OfFirms(
+            Direct(sql(of_all_firms or tables, "")), Direct(sql(tables, f"firm_id = ANY({GIVEN_FIRMS}) AND "))
+        )
 
     def read(
         self, session: Session, spans: Mapping[str, Span], firms: Sequence[int] | None
@@ -138,8 +139,5 @@ class Sums:
                 f"{when}_lasts": [look.days.last for look in looks],
                 f"{when}_counts": [look.counts for look in looks],
             }
-        asked = self._of_all
-        if firms is not None:
-            asked, values["firms"] = self._of_firms, list(firms)
-        for row in asked.run(session, values):
-            yield row[: self._told], dict(zip(self.names, row[self._told :], strict=True))
+        for row in self._rows.run(session, values, firms):
+            yield row[: self._told], dict(zip(self._names, row[self._told :], strict=True))
