@@ -35,6 +35,8 @@ class Household(Model):
         CheckConstraint("persons > 0", name="has_persons"),
         CheckConstraint("leased_out_mu_tenths BETWEEN 0 AND land_mu_tenths", name="leases_own_land"),
         Index(None, "village_id"),
+        # Every report that counts families asks who of them is assisted.
+        Index("ix_households_assisted", "id", postgresql_where=text("is_assisted")),
     )
 
     id: Mapped[Id]

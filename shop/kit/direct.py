@@ -6,20 +6,29 @@ through the session.
 """
 
 import re
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import date
-from typing import Any, cast
+from functools import cache
+from itertools import count
+from typing import Any, TypeAlias, cast
 
 import psycopg
 from psycopg import pq
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
-from sqlalchemy import Engine, PoolProxiedConnection, Select
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, Select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 _GOOD = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
+_NUMBERS = count(1)
+
+Row: TypeAlias = tuple[Any, ...]
+#: What was asked together with others: the rows, waiting for them if need be.
+Later: TypeAlias = Callable[[], list[Row]]
 
 
 def _written(value: Any) -> bytes | None:
@@ -62,7 +71,7 @@ class Direct:
             r"(?<!:):([a-z_][a-z_0-9]*)", lambda found: f"${names.setdefault(found[1], len(names) + 1)}", sql
         )
         self._names, self._numbered = tuple(names), numbered.encode()
-        self._name = b"direct-%x" % id(self)
+        self._name = b"direct-%d" % next(_NUMBERS)
         self._fixed = fixed or {}
 
     @classmethod
@@ -71,18 +80,15 @@ class Direct:
         compiled = statement.compile(dialect=postgresql.dialect(paramstyle="named"))  # type: ignore[no-untyped-call]
         return cls(str(compiled), {name: value for name, value in compiled.params.items() if value is not None})
 
-    def run(self, session: Session, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def run(self, session: Session, values: Mapping[str, Any]) -> list[Row]:
         """The rows, in the session's transaction."""
         connection = session.connection()
         try:
             return self._rows(connection.connection, values, begin=True)
         except psycopg.Error as error:
-            lost = self._is_lost(connection.connection)
-            if lost:
-                connection.invalidate(error)
-            raise self._as_sqlalchemy(error, lost=lost) from error
+            raise self._failed(connection, error) from error
 
-    def alone(self, engine: Engine, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def alone(self, engine: Engine, values: Mapping[str, Any]) -> list[Row]:
         """The rows of a read, in no transaction: one round trip without BEGIN and ROLLBACK.
 
         A connection that turns out to be broken is thrown away and another one asked, once.
@@ -94,7 +100,7 @@ class Direct:
                 raise
             return self._read(engine, values)
 
-    def _read(self, engine: Engine, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def _read(self, engine: Engine, values: Mapping[str, Any]) -> list[Row]:
         pooled = engine.raw_connection()
         try:
             return self._rows(pooled, values, begin=False)
@@ -106,21 +112,26 @@ class Direct:
         finally:
             pooled.close()
 
-    def _rows(self, pooled: PoolProxiedConnection, values: Mapping[str, Any], *, begin: bool) -> list[tuple[Any, ...]]:
+    def _rows(self, pooled: PoolProxiedConnection, values: Mapping[str, Any], *, begin: bool) -> list[Row]:
         libpq = _libpq(pooled)
-        given = {**self._fixed, **values}
-        parameters: list[Any] = [_written(given[name]) for name in self._names]
-        if begin and libpq.transaction_status == pq.TransactionStatus.IDLE:
-            _checked(libpq.exec_(_begun(pooled)))
-        prepared: set[bytes] = pooled.info.setdefault("direct", set())
+        parameters = self._parameters(values)
+        if begin:
+            _begin(pooled)
+        prepared = _prepared(pooled)
         if self._name not in prepared:
             _checked(libpq.prepare(self._name, self._numbered))
             prepared.add(self._name)
-        result = _checked(libpq.exec_prepared(self._name, parameters))
-        # What the driver itself reads its rows with.
-        loaded = Transformer(_driver(pooled))
-        loaded.set_pgresult(result)
-        return loaded.load_rows(0, result.ntuples, tuple)
+        return _loaded(pooled, _checked(libpq.exec_prepared(self._name, parameters)))
+
+    def _parameters(self, values: Mapping[str, Any]) -> list[Any]:
+        given = {**self._fixed, **values}
+        return [_written(given[name]) for name in self._names]
+
+    def _failed(self, connection: Connection, error: psycopg.Error) -> BaseException:
+        lost = self._is_lost(connection.connection)
+        if lost:
+            connection.invalidate(error)
+        return self._as_sqlalchemy(error, lost=lost)
 
     @staticmethod
     def _is_lost(pooled: PoolProxiedConnection) -> bool:
@@ -133,6 +144,113 @@ class Direct:
         return DBAPIError.instance(
             self.sql, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=lost
         )
+
+
+@cache
+def prepared(sql: str) -> Direct:
+    """A statement that is written as it is needed, in one of few ways."""
+    return Direct(sql)
+
+
+class Together:
+    """Statements that are sent one after the other without waiting: the server runs one while Python reads another.
+
+    Nothing else may be asked of the session meanwhile. After one that failed the others are not run.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._pooled = connection, connection.connection
+        self._libpq = _libpq(self._pooled)
+        _begin(self._pooled)
+        self._libpq.enter_pipeline_mode()
+        self._sent: deque[tuple[Direct, bool, list[list[Row]]]] = deque()
+        self._error: BaseException | None = None
+
+    def ask(self, statement: Direct, values: Mapping[str, Any]) -> Later:
+        """Send a statement. Its rows may be read while others run; what goes wrong is raised when they are read."""
+        libpq, name = self._libpq, statement._name
+        parameters = statement._parameters(values)
+        new = name not in _prepared(self._pooled) and all(one is not statement for one, _, _ in self._sent)
+        if new:
+            libpq.send_prepare(name, statement._numbered)
+        libpq.send_query_prepared(name, parameters)
+        libpq.send_flush_request()
+        libpq.flush()
+        answer: list[list[Row]] = []
+        self._sent.append((statement, new, answer))
+
+        def later() -> list[Row]:
+            while not answer:
+                self._read()
+            return answer[0]
+
+        return later
+
+    def _read(self) -> None:
+        """The answer that comes next."""
+        if self._error is not None:
+            raise self._error
+        statement, new, answer = self._sent.popleft()
+        try:
+            if new:
+                self._result()
+                _prepared(self._pooled).add(statement._name)
+            answer.append(_loaded(self._pooled, self._result()))
+        except psycopg.Error as error:
+            self._error = statement._failed(self._connection, error)
+            raise self._error from error
+
+    def _result(self) -> pq.abc.PGresult:
+        result = self._libpq.get_result()
+        if result is None:
+            raise psycopg.OperationalError("the connection was lost")
+        self._libpq.get_result()  # each statement has one result, and then none
+        return _checked(result)
+
+    def end(self) -> None:
+        """Read what nobody read, and leave the connection as it was."""
+        with suppress(DBAPIError):
+            while self._sent:
+                self._read()
+        libpq = self._libpq
+        try:
+            libpq.pipeline_sync()
+            while (result := libpq.get_result()) is None or result.status != pq.ExecStatus.PIPELINE_SYNC:
+                if libpq.status != pq.ConnStatus.OK:
+                    raise psycopg.OperationalError("the connection was lost")
+            libpq.exit_pipeline_mode()
+        except psycopg.OperationalError as error:
+            # Who read an answer was told. A transaction of it cannot be committed any more.
+            self._connection.invalidate(error)
+
+
+@contextmanager
+def together(session: Session) -> Iterator[Together]:
+    """Prepared statements to be asked at once, in the session's transaction."""
+    asked = Together(session.connection())
+    try:
+        yield asked
+    finally:
+        asked.end()
+
+
+def _prepared(pooled: PoolProxiedConnection) -> set[bytes]:
+    """Names of the statements that the connection knows."""
+    known: set[bytes] = pooled.info.setdefault("direct", set())
+    return known
+
+
+def _begin(pooled: PoolProxiedConnection) -> None:
+    libpq = _libpq(pooled)
+    if libpq.transaction_status == pq.TransactionStatus.IDLE:
+        _checked(libpq.exec_(_begun(pooled)))
+
+
+def _loaded(pooled: PoolProxiedConnection, result: pq.abc.PGresult) -> list[Row]:
+    """The rows, by what the driver itself reads its rows with."""
+    loaded = Transformer(_driver(pooled))
+    loaded.set_pgresult(result)
+    return loaded.load_rows(0, result.ntuples, tuple)
 
 
 def _driver(pooled: PoolProxiedConnection) -> psycopg.Connection[Any]:

@@ -5,6 +5,8 @@ adds up to the same, and the rows behind a figure are its explanation. `KEPT_ROL
 the rollup, `KEPT_FACTS` from the schedule and the call-offs themselves.
 """
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -23,10 +25,28 @@ FIGURES = (
 RISK_DAYS = 14
 
 
-def _rows(source: str, fact_id: str, line_id: str, day: str, origin: str, **figures: str) -> str:
-    """A SELECT of facts; figures that it does not speak of are zero."""
-    parts = ", ".join(f"({figures.get(name, '0')})::bigint AS {name}" for name in FIGURES)
-    return f"SELECT {source} AS source, {fact_id} AS fact_id, {line_id} AS line_id, {day} AS day, {parts} {origin}"
+@dataclass(frozen=True)
+class Facts:
+    """Facts of one kind. `told`: the figures that it speaks of, as expressions; all others are zero."""
+
+    source: str
+    fact_id: str
+    line_id: str
+    day: str
+    origin: str
+    told: Mapping[str, str]
+
+    def sql(self, figures: Collection[str]) -> str:
+        """The SELECT of them with `figures`."""
+        parts = "".join(f", ({self.told.get(name, '0')})::bigint AS {name}" for name in figures)
+        return (
+            f"SELECT {self.source} AS source, {self.fact_id} AS fact_id, {self.line_id} AS line_id, {self.day} AS day"
+            f"{parts} {self.origin}"
+        )
+
+
+def _facts(source: str, fact_id: str, line_id: str, day: str, origin: str, **told: str) -> Facts:
+    return Facts(source, fact_id, line_id, day, origin, told)
 
 
 #: Of what fell due the oldest is made up for first: what is short is the youngest part of it.
@@ -35,16 +55,18 @@ _SHORT = (
     " - sum(accepted_g) OVER (PARTITION BY line_id)), 0)"
 )
 
-_SIGNED = _rows(
+_SIGNED = _facts(
     "'agreement_lines'", "agreement_lines.id", "agreement_lines.id", "signed_on",
     "FROM agreement_lines JOIN agreements ON agreements.id = agreement_id WHERE signed_on <= :day",
     signed_g="committed_g", signed_fen="(committed_g * floor_fen_per_kg * 2 + 1000) / 2000",
 )  # fmt: skip
 
-KEPT_ROLLED = _rows(
-    "'due_weights'", "line_id", "line_id", "due_on", "FROM agreement_rollup WHERE due_on <= :day",
-    shortfall_g=_SHORT,
-    **{name: name for name in ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen")},
+KEPT_ROLLED = (
+    _facts(
+        "'due_weights'", "line_id", "line_id", "due_on", "FROM agreement_rollup WHERE due_on <= :day",
+        shortfall_g=_SHORT,
+        **{name: name for name in ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen")},
+    ),
 )  # fmt: skip
 
 _CALLS = """
@@ -52,7 +74,7 @@ _CALLS = """
     LEFT JOIN order_lines ON order_lines.order_id = orders.id
 """
 KEPT_FACTS = (
-    _rows(
+    _facts(
         "'due_weights'", "line_id", "line_id", "due_on",
         """FROM (
             SELECT line_id, due_on, weight_g AS due_g, 0 AS accepted_g FROM due_weights WHERE due_on <= :day
@@ -63,18 +85,17 @@ KEPT_FACTS = (
             WHERE call_offs.status <> 'cancelled' AND call_offs.due_on <= :day
         ) AS fell_due""",
         due_g="due_g", shortfall_g=_SHORT.replace("ORDER BY due_on", "ORDER BY due_on NULLS FIRST"),
-    )
-    + " UNION ALL "
-    + _rows(
+    ),
+    _facts(
         "'call_offs'", "call_offs.id", "call_offs.line_id", "call_offs.due_on",
         f"{_CALLS} WHERE call_offs.status <> 'cancelled' AND call_offs.due_on <= :day",
         called_g="call_offs.weight_g", dispatched_g="coalesce(order_lines.dispatched_g, 0)",
         accepted_g="coalesce(order_lines.accepted_g, 0)", refused_g="coalesce(order_lines.refused_g, 0)",
         executed_fen="coalesce(order_lines.accepted_fen, 0)",
-    )
+    ),
 )  # fmt: skip
 
-_BEHIND = _rows(
+_BEHIND = _facts(
     "source", "fact_id", "line_id", "day", f"FROM ({BREACHES}) AS breaches",
     firm_short_g="CASE side WHEN 'firm' THEN short_g ELSE 0 END",
     firm_penalty_fen="CASE side WHEN 'firm' THEN penalty_fen ELSE 0 END",
@@ -83,7 +104,7 @@ _BEHIND = _rows(
 )  # fmt: skip
 
 _OWED = "order_lines.accepted_fen - orders.paid_fen"
-_RECEIVABLE = _rows(
+_RECEIVABLE = _facts(
     "'call_offs'", "call_offs.id", "call_offs.line_id", "call_offs.due_on",
     f"{_CALLS} WHERE orders.status IN ('accepted', 'settled')",
     receivable_fen=_OWED, overdue_fen=f"CASE WHEN orders.due_on < :day THEN {_OWED} ELSE 0 END",
@@ -125,7 +146,7 @@ ASKED = """
     ) AS uncalled
 """
 
-_AHEAD = _rows(
+_AHEAD = _facts(
     "source", "fact_id", "line_id", "day",
     f"""FROM (
         SELECT asked.*, {_IN_SEASON} AS in_season
@@ -153,18 +174,21 @@ AT_RISK = f"""
         WHERE ended_at IS NULL AND (kind = 'open' OR channel_kind IN ({_CHANNELS})) GROUP BY product_id
     ) AS pools ON pools.product_id = waiting.product_id
 """
-_RISK = _rows(
+_RISK = _facts(
     "source", "fact_id", "line_id", "day", f"FROM ({AT_RISK}) AS risk WHERE lacking_g > 0", at_risk_g="lacking_g"
 )
 
 
-def facts(day: date | None, kept: str) -> Subquery:
+def facts(day: date | None, kept: tuple[Facts, ...], figures: Collection[str] = FIGURES) -> Subquery:
     """The rows up to `day` (and what lies ahead of it), as a relation to join: `kept` is one of the two above.
 
-    Without a day the statement asks for `:day` when it runs.
+    Of what is signed all rows; of the rest those that speak of any of `figures`. Without a day the statement asks for
+    `:day` when it runs.
     """
     columns: list[Any] = [column("source", String), column("fact_id", BigInteger), column("line_id", BigInteger)]
-    columns += [column("day", Date), *(column(name, BigInteger) for name in FIGURES)]
-    rows = " UNION ALL ".join((_SIGNED, kept, _BEHIND, _RECEIVABLE, _AHEAD, _RISK))
-    until = bindparam("day", day, Date, required=day is None)
-    return text(rows).bindparams(until, risk_days=RISK_DAYS).columns(*columns).subquery("facts")
+    columns += [column("day", Date), *(column(name, BigInteger) for name in figures)]
+    speaking = (one for one in (*kept, _BEHIND, _RECEIVABLE, _AHEAD, _RISK) if not one.told.keys().isdisjoint(figures))
+    rows = " UNION ALL ".join(one.sql(figures) for one in (_SIGNED, *speaking))
+    wanted = {"day": bindparam("day", day, Date, required=day is None), "risk_days": bindparam("risk_days", RISK_DAYS)}
+    bound = text(rows).bindparams(*(wanted[name] for name in wanted if f":{name}" in rows))
+    return bound.columns(*columns).subquery("facts")

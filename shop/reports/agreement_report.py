@@ -1,6 +1,6 @@
 """Purchase agreements: signed, due and kept, who is behind, what is owed and comes. 签约 and 履约 stand apart."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -26,7 +26,7 @@ from shop.access.guard import Actor
 from shop.agreements.models import Agreement, AgreementLine
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
-from shop.kit.direct import Direct
+from shop.kit.direct import Direct, Row, Together
 from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, Village
 from shop.reports.agreement_facts import FIGURES, KEPT_ROLLED, facts
@@ -35,6 +35,8 @@ from shop.reports.jobs import REFRESH_AGREEMENTS
 from shop.reports.wording import AGREEMENTS, SOURCE
 
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
+#: The rows of the report by their key, and its total.
+Found: TypeAlias = tuple[dict[str, dict[str, Any]], dict[str, Any]]
 
 
 class AgreementsBy(StrEnum):
@@ -83,7 +85,7 @@ def signed_by(query: AnySelect, made: Subquery, day: Any) -> AnySelect:
 
 def signed_agreement(made: Subquery) -> ColumnElement[Any]:
     """The agreement of which a fact says that it was signed, else NULL: counted once however many lines it has."""
-    return case((made.c.source == "agreement_lines", case((made.c.signed_g >= 0, Agreement.id))))
+    return case((made.c.source == "agreement_lines", Agreement.id))
 
 
 def agreements_report(
@@ -94,7 +96,8 @@ def agreements_report(
     At most `limit` rows with a key above `after`; the total is always of all. By month every fact stands in the month
     of its day: the signature, the day of the schedule or of the call-off. One statement.
     """
-    found, total = rows_of(session, by, day, firms_of(session, actor))
+    rows = _statement(by, FIGURES).run(session, {"day": day}, firms_of(session, actor))
+    found, total = _found(rows, FIGURES)
     later = [found[known] for known in sorted(found) if after is None or known > after]
     return {
         "by": by.value,
@@ -108,31 +111,35 @@ def agreements_report(
     }
 
 
-def rows_of(
-    session: Session, by: AgreementsBy, day: date, firms: Sequence[int] | None
-) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """The rows of the report by their key, and its total; of `firms`, None = of all."""
-    found = {row[0]: _row(row) for row in _statement(by).run(session, {"day": day}, firms)}
+def ask_rows(
+    asked: Together, by: AgreementsBy, day: date, firms: Sequence[int] | None, figures: tuple[str, ...] = FIGURES
+) -> Callable[[], Found]:
+    """The rows of the report with these figures, together with what else is asked; of `firms`, None = of all."""
+    rows = _statement(by, figures).ask(asked, {"day": day}, firms)
+    return lambda: _found(rows(), figures)
+
+
+def _found(rows: list[Row], figures: tuple[str, ...]) -> Found:
+    told = ("agreements", *figures)
+    found = {}
+    for key, name, *values in rows:
+        row = dict(zip(told, values, strict=True))
+        found[key] = {"key": key, "name": name, **row, "rate_bp": rate_bp(row)}
     return found, found.pop(None)
 
 
 @cache
-def _statement(by: AgreementsBy) -> OfFirms:
+def _statement(by: AgreementsBy, figures: tuple[str, ...]) -> OfFirms:
     """Planning it takes longer than running it: so it is prepared."""
-    made = facts(None, KEPT_ROLLED)
+    made = facts(None, KEPT_ROLLED, figures)
     key, name = key_of(by, made)
-    sums = [cast(func.coalesce(func.sum(made.c[figure]), 0), BigInteger) for figure in FIGURES]
+    sums = [cast(func.coalesce(func.sum(made.c[figure]), 0), BigInteger) for figure in figures]
     counted = func.count(signed_agreement(made).distinct())
     query = signed_by(
         select(key.label("key"), func.max(name).label("name"), counted, *sums), made, bindparam("day", type_=Date)
     )
     query = query.where(made.c.day.is_not(None)).group_by(func.grouping_sets(literal_column("()"), key))
     return OfFirms(Direct.of(query), Direct.of(query.where(Agreement.firm_id == func.any(text(GIVEN_FIRMS)))))
-
-
-def _row(row: Any) -> dict[str, Any]:
-    figures = dict(zip(("agreements", *FIGURES), row[2:], strict=True))
-    return {"key": row[0], "name": row[1], **figures, "rate_bp": rate_bp(figures)}
 
 
 def rate_bp(figures: dict[str, int]) -> int | None:

@@ -12,7 +12,7 @@ from shop.access.guard import ALL, Actor, scope
 from shop.access.models import Role
 from shop.catalog.models import Firm
 from shop.farmers.models import Household, HouseholdAlias
-from shop.kit.direct import Direct
+from shop.kit.direct import Direct, Later, Row, Together
 from shop.places.models import Township, Village
 from shop.reports.runs import LATEST
 
@@ -31,11 +31,20 @@ class OfFirms:
     of_all: Direct
     of_given: Direct
 
-    def run(self, session: Session, values: Mapping[str, Any], firms: Sequence[int] | None) -> list[tuple[Any, ...]]:
+    def run(self, session: Session, values: Mapping[str, Any], firms: Sequence[int] | None) -> list[Row]:
         """The rows of some firms, as `firms_of` tells them: None = of all."""
-        if firms is None:
-            return self.of_all.run(session, values)
-        return self.of_given.run(session, {**values, "firms": list(firms)})
+        return self._for(firms).run(session, _with(values, firms))
+
+    def ask(self, asked: Together, values: Mapping[str, Any], firms: Sequence[int] | None) -> Later:
+        """The same, together with others."""
+        return asked.ask(self._for(firms), _with(values, firms))
+
+    def _for(self, firms: Sequence[int] | None) -> Direct:
+        return self.of_all if firms is None else self.of_given
+
+
+def _with(values: Mapping[str, Any], firms: Sequence[int] | None) -> Mapping[str, Any]:
+    return values if firms is None else {**values, "firms": list(firms)}
 
 
 #: Who reads reports.

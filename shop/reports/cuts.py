@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, Date, TextClause, bindparam, select, text
+from sqlalchemy import BigInteger, Date, TextClause, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
@@ -24,12 +24,12 @@ from shop.access.guard import Actor, scope
 from shop.access.models import Role
 from shop.catalog.models import Firm
 from shop.income.models import COUNTED_ON, IncomeKind
-from shop.kit.direct import Direct
+from shop.kit.direct import Direct, Later, Together, prepared
 from shop.places.models import Township
 from shop.reports.area import sees_all, township_area
 from shop.reports.models import Cut, Rollup
 from shop.reports.periods import Every, Span, period_of
-from shop.reports.spanned import Pieces
+from shop.reports.spanned import pieces_of
 from shop.reports.told import TOWNSHIP_DIGITS
 
 #: Bits of a set that are put together at once: the whole is as long as the highest id, and most of it is zero.
@@ -149,6 +149,10 @@ INCOME_DAYS = Source(
 )  # fmt: skip
 
 
+#: What a statement over cuts binds; all else it binds are days.
+_TYPES: dict[str, Any] = {"first": Date, "ends": Date, "townships": ARRAY(BigInteger), "firms": ARRAY(BigInteger)}
+
+
 @dataclass(frozen=True)
 class Cuts:
     """The cuts of some months and of a reader's area, as they are now.
@@ -204,6 +208,8 @@ class Cuts:
 
     def _here(self, cut: Cut, *, whole: bool) -> str:
         """The rows of a cut in this area; `whole`: the one row of the county."""
+        if self.only_firms:
+            return f"cut = '{Cut.FIRM}' AND own_id = ANY(:firms) AND township_id > 0"
         here = f"cut = '{cut}' AND township_id {'=' if whole else '>'} 0"
         if self.townships is not None:
             here += " AND township_id = ANY(:townships)"
@@ -219,24 +225,34 @@ class Cuts:
             f" coalesce(bit_count(families & (SELECT families::bit({self.width}) FROM assisted)), 0) AS assisted"
         )
 
-    def paid(self, spans: Mapping[str, Pieces]) -> TextClause:
+    def paid(self, asked: Together, spans: Mapping[str, Span], *, assisted: bool) -> Later:
         """What firms paid in each span: its name, township_id, amount_fen, households and the assisted among them.
 
-        Whole months and the days that are left are each a row of a cut.
+        Whole months and the days that are left are each a row of a cut. `assisted`: whether to count these, else 0.
         """
-        months = [(name, month) for name, pieces in spans.items() for month in pieces.months]
-        days = [(name, day) for name, pieces in spans.items() for part in pieces.days for day in part]
-        needed = self._of({day for _, day in (*months, *days)})
+        counts: dict[Every, list[tuple[str, date]]] = {Every.MONTH: [], Every.DAY: []}
+        for name, span in spans.items():
+            for every, piece in pieces_of(span, tuple(counts)):
+                counts[every].append((name, piece.first))
+        needed = self._of({first for each in counts.values() for _, first in each})
         rows = " UNION ALL ".join(
             f"SELECT span, township_id, amount_fen, families FROM ({needed.rows(source, Cut.PAYER, 'township_id')})"
-            f" AS rows JOIN ({_values(counts)}) AS counts (span, counted) ON counted = {source.when} WHERE own_id > 0"
-            for source, counts in ((INCOME, months), (INCOME_DAYS, days))
-            if counts
+            f" AS rows JOIN unnest(CAST(:{every}_spans AS text[]), CAST(:{every}_firsts AS date[]))"
+            f" AS counts (span, counted) ON counted = {source.when} WHERE own_id > 0"
+            for every, source in ((Every.MONTH, INCOME), (Every.DAY, INCOME_DAYS))
         )
-        return needed.bound(
-            f"WITH assisted AS MATERIALIZED ({_ASSISTED}) SELECT span, township_id, amount_fen,"
-            f" {self._people()} FROM (SELECT span, township_id, sum(amount_fen)::bigint AS amount_fen,"
-            f" bit_or(families) AS families FROM ({rows}) AS rows GROUP BY span, township_id) AS found"
+        people = self._people() if assisted else "coalesce(bit_count(families), 0) AS households, 0 AS assisted"
+        known = f"WITH assisted AS MATERIALIZED ({_ASSISTED}) " if assisted else ""
+        values = needed._values()
+        for every, each in counts.items():
+            values |= {f"{every}_spans": [name for name, _ in each], f"{every}_firsts": [day for _, day in each]}
+        return asked.ask(
+            prepared(
+                f"{known}SELECT span, township_id, amount_fen, {people} FROM (SELECT span, township_id,"
+                f" sum(amount_fen)::bigint AS amount_fen, bit_or(families) AS families FROM ({rows}) AS rows"
+                " GROUP BY span, township_id) AS found"
+            ),
+            values,
         )
 
     def added(self, source: Source, cut: Cut, by: str | None, figures: Sequence[str]) -> TextClause:
@@ -263,24 +279,21 @@ class Cuts:
 
     def bound(self, sql: str) -> TextClause:
         """A statement over `rows`, with what it binds of them."""
-        known: dict[str, BindParameter[Any]] = {
-            "first": bindparam("first", self.first, Date),
-            "ends": bindparam("ends", _ends(self.last), Date),
-            "townships": bindparam("townships", list(self.townships or ()), ARRAY(BigInteger)),
-            "firms": bindparam("firms", list(self.firms), ARRAY(BigInteger)),
-        }
-        for rollup, months in self.changed.items():
-            known[f"changed_{rollup}"] = bindparam(f"changed_{rollup}", list(months), ARRAY(Date))
-        return text(sql).bindparams(*(known[name] for name in known if f":{name}" in sql))
+        values = {name: value for name, value in self._values().items() if f":{name}" in sql}
+        return text(sql).bindparams(
+            *(bindparam(name, value, _TYPES.get(name, ARRAY(Date))) for name, value in values.items())
+        )
+
+    def _values(self) -> dict[str, Any]:
+        """What `rows` bind."""
+        changed = {f"changed_{rollup}": list(known) for rollup, known in self.changed.items()}
+        areas = {"townships": list(self.townships or ()), "firms": list(self.firms)}
+        return {"first": self.first, "ends": _ends(self.last), **areas, **changed}
 
 
 def _ends(last: date) -> date:
     """The last day of a month."""
     return period_of(Every.MONTH, last).last
-
-
-def _values(counts: Sequence[tuple[str, date]]) -> str:
-    return "VALUES " + ", ".join(f"('{name}', DATE '{first}')" for name, first in counts)
 
 
 _HIGHEST = Direct("SELECT coalesce(max(id), 0) FROM households")

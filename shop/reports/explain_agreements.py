@@ -35,7 +35,9 @@ def explain_agreements(
     `key`: the report's row; None = its total. A key that the reader may not see has no rows. The rate is explained by
     what was due and what was accepted. Of an agreement with several lines the first stands for the agreement.
     """
-    made = facts(day, KEPT_FACTS)
+    asked = ("due_g", "accepted_g") if figure == "rate_bp" else (figure,)
+    counted = [name for name in asked if name in FIGURES]
+    made = facts(day, KEPT_FACTS, counted)
     place = case(*((made.c.source == source, index) for index, source in enumerate(_SOURCES)))
     signed = signed_agreement(made)
     first = func.row_number().over(partition_by=signed, order_by=made.c.line_id) == 1
@@ -44,13 +46,12 @@ def explain_agreements(
         .label("id"),
         made.c.source, made.c.fact_id, made.c.line_id, made.c.day, Agreement.code.label("agreement"),
         Partner.code.label("partner"), Firm.code.label("firm"), Product.sku,
-        case((signed.is_not(None) & first, 1), else_=0).label("agreements"), *(made.c[name] for name in FIGURES),
+        case((signed.is_not(None) & first, 1), else_=0).label("agreements"), *(made.c[name] for name in counted),
     )  # fmt: skip
     query = signed_by(query, made, day).where(made.c.day.is_not(None), area(actor))
     if key is not None:
         query = query.where(key_of(by, made)[0] == key)
     rows = query.subquery("behind")
-    asked = ("due_g", "accepted_g") if figure == "rate_bp" else (figure,)
     counts = or_(*(rows.c[name] != 0 for name in asked))
     sums = (func.coalesce(func.sum(rows.c[name]), 0) for name in asked)
     number, *values = session.execute(select(func.count(), *sums).where(counts)).one()
@@ -89,5 +90,5 @@ def explain_agreements(
 def _shown(row: dict[str, Any], asked: tuple[str, ...]) -> dict[str, Any]:
     """A fact with its part of what was asked, and none of the other figures."""
     parts = {name: int(row[name]) for name in asked}
-    kept = {name: value for name, value in row.items() if name not in ("agreements", *FIGURES)}
+    kept = {name: value for name, value in row.items() if name not in ("agreements", *asked)}
     return kept | {"status": row["status"].value if row["status"] else None, "parts": parts}

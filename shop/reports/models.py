@@ -1,8 +1,9 @@
 """Rollup tables: each row is a pure function of the facts under its key, recomputed whole, never added to.
 
-Days and months are Beijing's. Dirty keys (`kit.dirty`): sales (on_day, firm, channel), its months (month, firm,
-channel), its partners of all firms (on_day or month, channel), receivables (due day, firm, partner), income, reach,
-costs (month, household), their cuts (month), agreements (agreement).
+Days and months are Beijing's; a dekad is a third of a month (旬). Dirty keys (`kit.dirty`): sales (on_day, firm,
+channel), its dekads and months (first day, firm, channel), its partners of all firms (on_day or first day, channel),
+receivables (due day, firm, partner), income, reach, costs (month, household), their cuts (month), agreements
+(agreement).
 """
 
 from datetime import date
@@ -22,8 +23,10 @@ class Rollup(StrEnum):
     """Names of the rollups; also the names under which the triggers mark dirty keys."""
 
     SALES = "sales"
+    SALES_DEKADS = "sales_dekads"
     SALES_MONTHS = "sales_months"
     PARTNER_DAYS = "partner_days"
+    PARTNER_DEKADS = "partner_dekads"
     PARTNER_MONTHS = "partner_months"
     RECEIVABLES = "receivables"
     INCOME = "income"
@@ -158,6 +161,36 @@ class PartnerSalesRollup(_ByPartner, Model):
     firm_id: Mapped[Ref] = mapped_column(primary_key=True)
 
 
+class SalesDekad(_SalesFigures, Model):
+    """The days of `SalesRollup` by dekad: by its first day."""
+
+    __tablename__ = "sales_dekads"
+
+    dekad: Mapped[date] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
+
+
+class ProductSalesDekad(_ProductFigures, Model):
+    """The days of `ProductSalesRollup` by dekad."""
+
+    __tablename__ = "product_sales_dekads"
+
+    dekad: Mapped[date] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
+    product_id: Mapped[Ref] = mapped_column(primary_key=True)
+
+
+class PartnerSalesDekad(_ByPartner, Model):
+    """The days of `PartnerSalesRollup` by dekad."""
+
+    __tablename__ = "partner_sales_dekads"
+
+    dekad: Mapped[date] = mapped_column(primary_key=True)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+
+
 class SalesMonth(_SalesFigures, Model):
     """The days of `SalesRollup` by month."""
 
@@ -194,6 +227,14 @@ class PartnerDay(_ByPartner, Model):
     __tablename__ = "partner_days"
 
     day: Mapped[date] = mapped_column(primary_key=True)
+
+
+class PartnerDekad(_ByPartner, Model):
+    """`PartnerSalesDekad` of all firms together."""
+
+    __tablename__ = "partner_dekads"
+
+    dekad: Mapped[date] = mapped_column(primary_key=True)
 
 
 class PartnerMonth(_ByPartner, Model):

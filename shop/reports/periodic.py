@@ -9,24 +9,24 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 from sqlalchemy import BigInteger, Date, and_, bindparam, cast, func, select, text
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor
-from shop.channels.models import Channel, OccasionKind, Partner, PartnerKind
+from shop.channels.models import Channel, ChannelKind, OccasionKind, Partner, PartnerKind
 from shop.income.models import IncomeEntry
 from shop.kit.clock import BEIJING, beijing_day, month_of
-from shop.kit.direct import Direct
+from shop.kit.direct import Direct, Row, Together, together
 from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, TownshipKind
 from shop.reports import spanned
-from shop.reports.agreement_report import AgreementsBy
-from shop.reports.agreement_report import rows_of as agreement_rows
+from shop.reports.agreement_report import AgreementsBy, Found, ask_rows
 from shop.reports.area import GIVEN_FIRMS, OfFirms, as_of, firms_of, sees_households, township_area
 from shop.reports.columns import BY_ROW, Column
-from shop.reports.cuts import cuts_of
+from shop.reports.cuts import Cuts, cuts_of
 from shop.reports.gain import gain
 from shop.reports.income_report import Months
 from shop.reports.jobs import REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_RECEIVABLES, REFRESH_SALES
@@ -103,47 +103,77 @@ class Counted:
 
 def counted(session: Session, actor: Actor, spans: Spans) -> Counted:
     """Sales by firm and channel, by product, and households by township, for the reader's area."""
-    firms, places = firms_of(session, actor), _places(session, actor)
-    return Counted(firms, places, *_sold(session, spans, firms), _reached(session, actor, spans, places))
+    seen = _seen(session, actor, spans)
+    with together(session) as asked:
+        return _ask_counted(asked, actor, spans, seen)()
 
 
-def _places(session: Session, actor: Actor) -> dict[int, Place]:
+@dataclass(frozen=True)
+class _Seen:
+    """What a report is about: ids of the firms (None = all), townships by id, and the cuts of its families."""
+
+    firms: list[int] | None
+    places: Mapping[int, Place]
+    kept: Cuts
+
+
+def _seen(session: Session, actor: Actor, spans: Spans) -> _Seen:
     own = and_(Township.kind != TownshipKind.COMMUNITY_AREA, township_area(actor))
     places = select(Township.id, Township.code, Township.name_zh, own.label("own")).order_by(Township.code)
-    return {place.id: Place(place.code, place.name_zh, place.own) for place in session.execute(places)}
+    return _Seen(
+        firms_of(session, actor),
+        {place.id: Place(place.code, place.name_zh, place.own) for place in session.execute(places)},
+        cuts_of(session, actor, month_of(spans.last_year.first), month_of(spans.this_year.last)),
+    )
+
+
+def _ask_counted(asked: Together, actor: Actor, spans: Spans, seen: _Seen) -> Callable[[], Counted]:
+    named = dict(spans.named())
+    sold, paid = (sums.ask(asked, named, seen.firms) for sums in (_SOLD_BY, _PAID_BY))
+    reached = seen.kept.paid(asked, named, assisted=sees_households(actor))
+    return lambda: Counted(seen.firms, seen.places, *_sold(sold(), paid()), _reached(reached(), seen.places))
 
 
 def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: datetime) -> dict[str, Any]:
     """The report of the period around `on`, for the reader's own area, as of `now`."""
-    spans = spans_of(every, on, today=beijing_day(now))
-    found = counted(session, actor, spans)
-    sections = [
-        _summary(actor, found),
-        _channels(session, found),
-        _townships(found),
-        *_partners(session, found, spans),
-        _firms(found),
-        *_products(found),
-        _sessions(session, found, spans),
-        _agreements(session, found, spans.period.last),
-        _receivables(session, found, beijing_day(now)),
-    ]
-    if sees_households(actor):
-        sections[3:3] = [_households(found)]
+    spans, today = spans_of(every, on, today=beijing_day(now)), beijing_day(now)
+    seen = _seen(session, actor, spans)
+    firms, named, day = seen.firms, dict(spans.named()), spans.period.last
+    channels = dict(session.execute(select(Channel.kind, Channel.name_zh).order_by(Channel.position)).all())
+    grown = _gain(session, actor, every, spans, now)
+    cut_off = as_of(session, REFRESH_SALES.name, REFRESH_RECEIVABLES.name, REFRESH_INCOME.name, REFRESH_AGREEMENTS.name)
+    with together(session) as asked:
+        # In the order in which they are read: the server counts while rows are written below.
+        by_partner = _PARTNERS_BY.ask(asked, named, firms)
+        counting = _ask_counted(asked, actor, spans, seen)
+        by_session = _SESSIONS_BY.ask(asked, {"period": spans.period}, firms)
+        agreed = ask_rows(asked, AgreementsBy.AGREEMENT, day, firms, _AGREED_SUMS)
+        owed = _owed().ask(asked, {"today": today}, firms)
+        partners, found = _partners(by_partner()), counting()
+        sections = [
+            _summary(actor, found),
+            _channels(channels, found),
+            _townships(found),
+            *([_households(found)] if sees_households(actor) else []),
+            *partners,
+            _firms(found),
+            *_products(found),
+            _sessions(by_session()),
+            _agreements(agreed(), day),
+            _receivables(owed(), today),
+        ]
     return {
         "every": every.value,
         "title": title_zh(every, spans.period),
         "name": NAMES_ZH[every],
         **{name: {"from": span.first, "to": span.last} for name, span in spans.named()},
         "cut_off": now.astimezone(BEIJING),
-        "as_of": as_of(
-            session, REFRESH_SALES.name, REFRESH_RECEIVABLES.name, REFRESH_INCOME.name, REFRESH_AGREEMENTS.name
-        ),
-        "over": beijing_day(now) > spans.period.last,
+        "as_of": cut_off,
+        "over": today > spans.period.last,
         "tax": TAX.in_("zh"),
         "basis": PERIODIC.in_("zh"),
         "sources": SOURCES.in_("zh"),
-        "gain": _gain(session, actor, every, spans, now),
+        "gain": grown,
         "sections": sections,
     }
 
@@ -196,11 +226,14 @@ _PAID_BY = spanned.Sums(
 )  # fmt: skip
 
 
-def _sold(session: Session, spans: Spans, firms: Sequence[int] | None) -> tuple[list[Sold], list[Goods]]:
+#: What is told of each row of sums, and its figures.
+_Sums: TypeAlias = Iterable[tuple[Row, dict[str, int]]]
+
+
+def _sold(sold: _Sums, paid: _Sums) -> tuple[list[Sold], list[Goods]]:
     """By firm and channel, and by product."""
     found: dict[tuple[str, str], Sold] = {}
     goods: list[Goods] = []
-    named = dict(spans.named())
 
     def place(called: Sequence[str]) -> dict[str, int]:
         """The figures of a firm and channel."""
@@ -209,22 +242,22 @@ def _sold(session: Session, spans: Spans, firms: Sequence[int] | None) -> tuple[
             found[firm, channel] = Sold(firm, firm_zh, township, channel, _nothing(_FIGURES + _MONEY))
         return found[firm, channel].figures
 
-    for (*called, sku, name), figures in _SOLD_BY.read(session, named, firms):
+    for (*called, sku, name), figures in sold:
         if sku is None:
             place(called).update(figures)
         else:
             goods.append(Goods(sku, name, figures))
-    for firm, figures in _PAID_BY.read(session, named, firms):
+    for firm, figures in paid:
         place(firm).update(figures)
     return list(found.values()), sorted(goods, key=lambda one: one.sku)
 
 
 def _by(found: Iterable[Sold], key: Callable[[Sold], str]) -> dict[str, dict[str, int]]:
     """The figures of sales by `key`."""
-    sums: dict[str, dict[str, int]] = defaultdict(_nothing)
+    each: dict[str, list[dict[str, int]]] = defaultdict(list)
     for sold in found:
-        _add(sums[key(sold)], sold.figures)
-    return sums
+        each[key(sold)].append(sold.figures)
+    return {name: _added(figures) for name, figures in each.items()}
 
 
 @cache
@@ -236,10 +269,11 @@ def _nothing(names: tuple[str, ...] = _FIGURES) -> dict[str, int]:
     return dict(_zeros(names))
 
 
-def _add(to: dict[str, int], figures: dict[str, int]) -> None:
-    for name, value in figures.items():
-        if name in to:
-            to[name] += value
+def _added(rows: Iterable[Mapping[str, int]], names: tuple[str, ...] = _FIGURES) -> dict[str, int]:
+    """The sums of rows, figure by figure; zeros without any."""
+    told = _zeros(names)
+    sums = [sum(column) for column in zip(*map(itemgetter(*told), rows), strict=True)]
+    return dict(zip(told, sums or told.values(), strict=True))
 
 
 def with_change(row: dict[str, Any], figure: str = "net_fen") -> dict[str, Any]:
@@ -253,20 +287,14 @@ def _row(key: str, name: str, figures: dict[str, int]) -> dict[str, Any]:
     return with_change({"key": key, "name": name, **_nothing(), **figures})
 
 
-def _total(rows: Iterable[dict[str, int]]) -> dict[str, Any]:
-    total = _nothing()
-    for row in rows:
-        _add(total, row)
-    return with_change(total)
+def _total(rows: Iterable[Mapping[str, int]], names: tuple[str, ...] = _FIGURES) -> dict[str, Any]:
+    return with_change(_added(rows, names))
 
 
 def totals(actor: Actor, found: Counted) -> dict[str, int | None]:
     """The figures at the head of a report, over the four spans; None where they are not told."""
-    sales, people = _nothing(_FIGURES + _MONEY), _nothing(_PEOPLE)
-    for sold in found.sold:
-        _add(sales, sold.figures)
-    for reached in found.reached:
-        _add(people, reached.figures)
+    sales = _added((sold.figures for sold in found.sold), _FIGURES + _MONEY)
+    people = _added((reached.figures for reached in found.reached), _PEOPLE)
     return {**sales, **_told(people, assisted=sees_households(actor))}
 
 
@@ -308,12 +336,11 @@ def _summary(actor: Actor, found: Counted) -> dict[str, Any]:
     return _section("summary", "总览", [Column("指标", "name"), *columns, Column("同比", "change_bp", "bp")], rows)
 
 
-def _channels(session: Session, counted: Counted) -> dict[str, Any]:
+def _channels(channels: Mapping[ChannelKind, str], counted: Counted) -> dict[str, Any]:
     found = _by(counted.sold, lambda sold: sold.channel)
-    channels = session.execute(select(Channel.kind, Channel.name_zh).order_by(Channel.position)).all()
     whole = sum(row["period_net_fen"] for row in found.values())
     rows = []
-    for kind, name in channels:
+    for kind, name in channels.items():
         row = _row(kind.value, name, found.get(kind.value, {}))
         row["share_bp"] = divide_half_up(row["period_net_fen"] * BP_WHOLE, whole) if whole > 0 else None
         rows.append(row)
@@ -344,9 +371,7 @@ def _products(counted: Counted) -> list[dict[str, Any]]:
         Column("编号", "key"), Column("商品", "name"),
         *_spanned({name: SALES[name] for name in _SOLD}),
     ]  # fmt: skip
-    total = _total(rows)
-    for span in SPANS_ZH:
-        del total[f"{span}_orders"]
+    total = _total(rows, _SOLD)
     return [
         _section(
             f"products_by_{name}", title, columns,
@@ -373,32 +398,32 @@ _PARTNERS_BY = spanned.Sums(
 )  # fmt: skip
 
 
-def _partners(session: Session, counted: Counted, spans: Spans) -> list[dict[str, Any]]:
+def _partners(bought: _Sums) -> list[dict[str, Any]]:
     """Units, enterprises, shops, hosts by name; cadres by class; and where the figures came from."""
-    named: dict[PartnerKind, dict[tuple[str, str], dict[str, int]]] = {kind: {} for kind in PartnerKind}
-    origins: dict[str, dict[str, int]] = {"own": _nothing(), "file": _nothing()}
-    for (kind, code, name, is_own, from_file), figures in _PARTNERS_BY.read(
-        session, dict(spans.named()), counted.firms
-    ):
-        _add(origins["file" if from_file else "own"], figures)
+    named: dict[PartnerKind, dict[tuple[str, str], list[dict[str, int]]]] = {kind: {} for kind in PartnerKind}
+    origins: dict[str, list[dict[str, int]]] = {"own": [], "file": []}
+    for (kind, code, name, is_own, from_file), figures in bought:
+        origins["file" if from_file else "own"].append(figures)
         # What a cadre buys himself counts for nobody.
         if not (kind == PartnerKind.CADRE and is_own):
-            _add(named[PartnerKind(kind)].setdefault((code, name), _nothing()), figures)
+            named[PartnerKind(kind)].setdefault((code, name), []).append(figures)
+    partners = {kind: {who: _added(rows) for who, rows in found.items()} for kind, found in named.items()}
+    sums = {origin: _added(rows) for origin, rows in origins.items()}
     columns = [Column("编号", "key"), Column("名称", "name"), *_spanned(SALES)]
     sections = [
         _section(
             f"{kind.value}_partners", title, columns,
-            [_row(code, name, figures) for (code, name), figures in named[kind].items()],
-            _total(named[kind].values()),
+            [_row(code, name, figures) for (code, name), figures in partners[kind].items()],
+            _total(partners[kind].values()),
         )
         for kind, title in _PARTNERS_ZH.items()
     ]  # fmt: skip
-    sections.insert(1, _cadres(list(named[PartnerKind.CADRE].values())))
+    sections.insert(1, _cadres(list(partners[PartnerKind.CADRE].values())))
     names_zh = {"own": "本系统订单", "file": "平台文件导入"}
-    places = [_row(origin, names_zh[origin], figures) for origin, figures in origins.items()]
+    places = [_row(origin, names_zh[origin], figures) for origin, figures in sums.items()]
     return [
         *sections,
-        _section("origins", "数据来源", [Column("来源", "name"), *_spanned(SALES)], places, _total(origins.values())),
+        _section("origins", "数据来源", [Column("来源", "name"), *_spanned(SALES)], places, _total(sums.values())),
     ]
 
 
@@ -408,10 +433,7 @@ def _cadres(brought: list[dict[str, int]]) -> dict[str, Any]:
     for low, name in CLASSES:
         of_class = [figures for figures in left if figures["cumulative_orders"] >= low]
         left = [figures for figures in left if figures["cumulative_orders"] < low]
-        sums = _nothing()
-        for figures in of_class:
-            _add(sums, figures)
-        rows.append(_row(str(low), name, sums) | {"cadres": len(of_class)})
+        rows.append(_row(str(low), name, _added(of_class)) | {"cadres": len(of_class)})
     columns = [Column("本年帮销订单", "name"), Column("干部人数", "cadres", "count"), *_spanned(SALES)]
     total = _total(rows) | {"cadres": sum(row["cadres"] for row in rows)}
     return _section("cadres", "帮扶干部（按档，不排名，不含本人购买）", columns, rows, total)
@@ -430,11 +452,11 @@ _SESSIONS_BY = spanned.Sums(
 )  # fmt: skip
 
 
-def _sessions(session: Session, counted: Counted, spans: Spans) -> dict[str, Any]:
+def _sessions(held: _Sums) -> dict[str, Any]:
     """Live sessions with orders in the period: ordered, refunded, net."""
     rows = [
         {"key": code, "name": title} | {name: figures[f"period_{of}"] for name, of in SESSION_FIGURES.items()}
-        for (code, title), figures in _SESSIONS_BY.read(session, {"period": spans.period}, counted.firms)
+        for (code, title), figures in held
     ]
     columns = [
         Column("编号", "key"), Column("场次", "name"), Column("订单", "orders", "count"),
@@ -445,19 +467,27 @@ def _sessions(session: Session, counted: Counted, spans: Spans) -> dict[str, Any
     return _section("sessions", "直播场次（本期）", columns, rows, total)
 
 
+#: Of each agreement; the rate is made of the others.
+_AGREED = {
+    "signed_g": ("签约重量", "g"), "signed_fen": ("签约金额", "fen"), "due_g": ("应交", "g"),
+    "accepted_g": ("验收", "g"), "executed_fen": ("履约金额", "fen"), "rate_bp": ("履约率", "bp"),
+    "shortfall_g": ("缺口", "g"),
+}  # fmt: skip
 _AGREEMENT_COLUMNS = [
-    Column("编号", "key"), Column("采购方", "name"), Column("签约重量", "signed_g", "g"),
-    Column("签约金额", "signed_fen", "fen"), Column("应交", "due_g", "g"), Column("验收", "accepted_g", "g"),
-    Column("履约金额", "executed_fen", "fen"), Column("履约率", "rate_bp", "bp"), Column("缺口", "shortfall_g", "g"),
+    Column("编号", "key"), Column("采购方", "name"),
+    *(Column(title, name, unit) for name, (title, unit) in _AGREED.items()),
 ]  # fmt: skip
 
 
-def _agreements(session: Session, counted: Counted, day: date) -> dict[str, Any]:
+_AGREED_SUMS = tuple(name for name in _AGREED if name != "rate_bp")
+
+
+def _agreements(agreed: Found, day: date) -> dict[str, Any]:
     """Signed and executed, up to the last day of the period; they are never added."""
-    found, whole = agreement_rows(session, AgreementsBy.AGREEMENT, day, counted.firms)
-    names = [column.path for column in _AGREEMENT_COLUMNS]
+    found, whole = agreed
+    names = ("key", "name", *_AGREED)
     rows = [{name: found[code][name] for name in names} for code in sorted(found)[:MOST_AGREEMENTS]]
-    total = {name: whole[name] for name in names if name not in ("key", "name")}
+    total = {name: whole[name] for name in _AGREED}
     return _section("agreements", f"采购协议（截至 {day}）", _AGREEMENT_COLUMNS, rows, total)
 
 
@@ -481,11 +511,11 @@ def _owed() -> OfFirms:
     return OfFirms(named(owed), named(owed.where(ReceivableRollup.firm_id == func.any(text(GIVEN_FIRMS)))))
 
 
-def _receivables(session: Session, counted: Counted, today: date) -> dict[str, Any]:
+def _receivables(owed: Iterable[Row], today: date) -> dict[str, Any]:
     """Accepted on invoice and not yet paid, by partner: all of it, and what is past its day."""
     rows = [
         {"key": code, "name": name, "due_fen": due, "overdue_fen": overdue, "oldest_due_on": str(oldest)}
-        for code, name, due, overdue, oldest in _owed().run(session, {"today": today}, counted.firms)
+        for code, name, due, overdue, oldest in owed
     ]
     columns = [
         Column("编号", "key"), Column("付款方", "name"), Column("最早到期", "oldest_due_on"),
@@ -498,12 +528,10 @@ def _receivables(session: Session, counted: Counted, today: date) -> dict[str, A
 _PEOPLE = ("households", "assisted", "cash_fen")
 
 
-def _reached(session: Session, actor: Actor, spans: Spans, places: Mapping[int, Place]) -> list[Reached]:
+def _reached(paid: Iterable[Row], places: Mapping[int, Place]) -> list[Reached]:
     """Households that firms paid, by their township: each counted once in a span, and in one township only."""
-    pieces = {name: spanned.pieces_of(span) for name, span in spans.named()}
-    kept = cuts_of(session, actor, month_of(spans.last_year.first), month_of(spans.this_year.last))
     found: dict[int, Reached] = {}
-    for span, township_id, cash_fen, households, assisted in session.execute(kept.paid(pieces)):
+    for span, township_id, cash_fen, households, assisted in paid:
         place = places[township_id]
         reached = found.setdefault(township_id, Reached(place.code, place.name, _nothing(_PEOPLE)))
         reached.figures[f"{span}_households"] = households
@@ -531,9 +559,7 @@ def _households(counted: Counted) -> dict[str, Any]:
         )}, "cash_fen")
         for code, one in sorted(found.items())
     ]  # fmt: skip
-    total = _nothing(_PEOPLE)
-    for reached in counted.reached:
-        _add(total, reached.figures)
+    total = _added((reached.figures for reached in counted.reached), _PEOPLE)
     titles = {"households": ("带动农户", "count"), "assisted": ("其中帮扶户", "count"), "cash_fen": ("现金收入", "fen")}
     columns = [
         Column("乡镇", "name"),

@@ -41,13 +41,32 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Together:
+    """Days that are counted together. `first`: the first of them, from `{day}`; `after`: the day after, from that."""
+
+    name: str
+    first: str
+    after: str
+
+
+MONTH = Together("month", "date_trunc('month', {day})::date", "({first} + interval '1 month')::date")
+#: A third of a month: its days 1 to 10, 11 to 20, 21 to the end.
+DEKAD = Together(
+    "dekad",
+    "date_trunc('month', {day})::date + least((extract(day FROM {day})::int - 1) / 10, 2) * 10",
+    "CASE WHEN extract(day FROM {first}) > 20 THEN (date_trunc('month', {first}) + interval '1 month')::date"
+    " ELSE {first} + 10 END",
+)
+
+
+@dataclass(frozen=True)
 class Plan:
     """How a rollup is kept.
 
     `mark`: the columns of a dirty mark that are its key; `whose`: the same in the rollup's tables; `own`: in its facts.
     `vanish`: whether a row may be there no more after a recount; never where facts are append-only. `above`: rollups
     that count the rows of this one; their marks are columns of its mark. `follows`: it is refreshed with the one below,
-    not by a job of its own. `months`: the first own column is a day, and a mark names its month.
+    not by a job of its own. `together`: the first own column is a day, and a mark names the days it is counted with.
     `by_month`, `by_firm`: the columns of facts and of tables by which a rebuild is split into parts.
     """
 
@@ -59,7 +78,7 @@ class Plan:
     tables: tuple[Table, ...]
     above: tuple[Rollup, ...] = ()
     follows: bool = False
-    months: bool = False
+    together: Together | None = None
     by_month: tuple[str, str] | None = None
     by_firm: tuple[str, str] | None = None
 
@@ -154,37 +173,42 @@ _SALES = Plan(
             """,
         ),
     ),
-    above=(Rollup.SALES_MONTHS, Rollup.PARTNER_DAYS),
+    above=(Rollup.SALES_DEKADS, Rollup.SALES_MONTHS, Rollup.PARTNER_DAYS),
     by_month=("placed_on", "day"),
     by_firm=("firm_id", "firm_id"),
 )  # fmt: skip
 
 
-def _monthly(of: Table) -> Table:
-    """The days of a table, counted by month."""
-    key = ("month", *of.key[1:])
+def _counted(of: Table, days: Together) -> Table:
+    """The days of a table, counted together."""
     columns = ", ".join(of.key[1:])
     sums = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in of.figures)
+    first = days.first.format(day="day")
     return Table(
-        of.name.replace("_rollup", "_months"), key, of.figures,
-        f"SELECT date_trunc('month', day)::date AS month, {columns}, {sums} FROM {{facts}}"
-        f" GROUP BY date_trunc('month', day)::date, {columns}",
+        of.name.replace("_rollup", f"_{days.name}s"), (days.name, *of.key[1:]), of.figures,
+        f"SELECT {first} AS {days.name}, {columns}, {sums} FROM {{facts}} GROUP BY {first}, {columns}",
         facts=of.name,
     )  # fmt: skip
 
 
-_SALES_MONTHS = Plan(
-    facts="sales_rollup",
-    mark=("on_day", "a_id", "b_id"),
-    own=("day", "firm_id", "channel_id"),
-    whose=("month", "firm_id", "channel_id"),
-    vanish=True,
-    tables=tuple(_monthly(table) for table in _SALES.tables),
-    above=(Rollup.PARTNER_MONTHS,),
-    follows=True,
-    months=True,
-    by_month=("day", "month"),
-)
+def _sales(days: Together, above: Rollup) -> Plan:
+    """What was sold, by dekad or by month."""
+    return Plan(
+        facts="sales_rollup",
+        mark=("on_day", "a_id", "b_id"),
+        own=("day", "firm_id", "channel_id"),
+        whose=(days.name, "firm_id", "channel_id"),
+        vanish=True,
+        tables=tuple(_counted(table, days) for table in _SALES.tables),
+        above=(above,),
+        follows=True,
+        together=days,
+        by_month=("day", days.name),
+    )
+
+
+_SALES_DEKADS = _sales(DEKAD, Rollup.PARTNER_DEKADS)
+_SALES_MONTHS = _sales(MONTH, Rollup.PARTNER_MONTHS)
 
 
 def _of_all_firms(of: Table, name: str) -> Plan:
@@ -362,8 +386,10 @@ def _cut(*sources: cuts.Source) -> Plan:
 
 PLANS: dict[Rollup, Plan] = {
     Rollup.SALES: _SALES,
+    Rollup.SALES_DEKADS: _SALES_DEKADS,
     Rollup.SALES_MONTHS: _SALES_MONTHS,
     Rollup.PARTNER_DAYS: _of_all_firms(_SALES.tables[-1], "partner_days"),
+    Rollup.PARTNER_DEKADS: _of_all_firms(_SALES_DEKADS.tables[-1], "partner_dekads"),
     Rollup.PARTNER_MONTHS: _of_all_firms(_SALES_MONTHS.tables[-1], "partner_months"),
     Rollup.RECEIVABLES: _RECEIVABLES,
     Rollup.INCOME: _INCOME,
@@ -568,9 +594,9 @@ def _bound(part: Part) -> dict[str, object]:
 def _raise(plan: Plan, above: Rollup, columns: Sequence[str], rows: str) -> str:
     """Mark for a rollup above what `rows` touch; `columns`: what the plan's mark is called there."""
     called = dict(zip(plan.mark, columns, strict=True))
-    mark = PLANS[above].mark
-    if PLANS[above].months:
-        called["on_day"] = f"date_trunc('month', {called['on_day']})::date"
+    mark, together = PLANS[above].mark, PLANS[above].together
+    if together:
+        called["on_day"] = together.first.format(day=called["on_day"])
     key = ", ".join(called[column] for column in mark)
     return f"INSERT INTO dirty_keys (rollup, {', '.join(mark)}) SELECT DISTINCT '{above}', {key} FROM {rows}"
 
@@ -584,10 +610,12 @@ def _dirty_rows(plan: Plan, table: Table) -> str:
     facts, name = _facts(plan, table)
     if facts in [one.name for one in plan.tables]:
         return table.rows.format(facts=f"fresh_{facts} AS {name}")
-    same = _same(name, plan.own[plan.months :], "keys", plan.mark[plan.months :])
-    if plan.months:
-        day, month = f"{name}.{plan.own[0]}", f"keys.{plan.mark[0]}"
-        same += f" AND {day} >= {month} AND {day} < ({month} + interval '1 month')::date"
+    if plan.together:
+        day, first = f"{name}.{plan.own[0]}", f"keys.{plan.mark[0]}"
+        same = f"{_same(name, plan.own[1:], 'keys', plan.mark[1:])} AND {day} >= {first}"
+        same += f" AND {day} < {plan.together.after.format(first=first)}"
+    else:
+        same = _same(name, plan.own, "keys", plan.mark)
     own = f"(SELECT * FROM {facts} WHERE {same} OFFSET 0) AS {name}"
     return f"SELECT counted.* FROM keys CROSS JOIN LATERAL ({table.rows.format(facts=own)}) AS counted"
 

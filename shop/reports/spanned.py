@@ -1,57 +1,55 @@
-"""Several spans of days in one look: whole months from a rollup by month, the days that are left from one by day."""
+"""Several spans of days in one look: whole months and dekads from rollups of these, the days that are left by day."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
-from itertools import pairwise
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, TypeAlias
 
 from sqlalchemy.orm import Session
 
-from shop.kit.clock import month_of
-from shop.kit.direct import Direct
+from shop.kit.direct import Direct, Row, Together
 from shop.reports.area import GIVEN_FIRMS, OfFirms
 from shop.reports.models import (
     PartnerDay,
+    PartnerDekad,
     PartnerMonth,
+    PartnerSalesDekad,
     PartnerSalesMonth,
     PartnerSalesRollup,
+    ProductSalesDekad,
     ProductSalesMonth,
     ProductSalesRollup,
+    SalesDekad,
     SalesMonth,
     SalesRollup,
 )
 from shop.reports.periods import Every, Span, period_of
 
-#: Rollups by day with the months of each.
-SALES = (SalesRollup, SalesMonth)
-PRODUCTS = (ProductSalesRollup, ProductSalesMonth)
-PARTNERS = (PartnerSalesRollup, PartnerSalesMonth)
-PARTNERS_OF_ALL_FIRMS = (PartnerDay, PartnerMonth)
+#: The days that a row of each of these tables stands for, named by the first of them.
+Tables: TypeAlias = Mapping[Every, Any]
+#: What a span is read by, the longest first.
+WHOLE = (Every.MONTH, Every.TEN_DAYS, Every.DAY)
+SALES: Tables = dict(zip(WHOLE, (SalesMonth, SalesDekad, SalesRollup), strict=True))
+PRODUCTS: Tables = dict(zip(WHOLE, (ProductSalesMonth, ProductSalesDekad, ProductSalesRollup), strict=True))
+PARTNERS: Tables = dict(zip(WHOLE, (PartnerSalesMonth, PartnerSalesDekad, PartnerSalesRollup), strict=True))
+PARTNERS_OF_ALL_FIRMS: Tables = dict(zip(WHOLE, (PartnerMonth, PartnerDekad, PartnerDay), strict=True))
+#: The column that names them.
+_NAMED = {Every.MONTH: "month", Every.TEN_DAYS: "dekad", Every.DAY: "day"}
+_NEXT = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class Pieces:
-    """A span as its whole months and the days before and after them."""
-
-    months: tuple[date, ...]
-    days: tuple[Span, ...]
-
-
-def pieces_of(span: Span) -> Pieces:
-    """Cut a span at its months."""
-    months: list[date] = []
-    days: list[Span] = []
+def pieces_of(span: Span, whole: Sequence[Every] = WHOLE) -> Iterator[tuple[Every, Span]]:
+    """A span as months, dekads and days: the longest that lie in it altogether. `whole`: which of these, days last."""
     first = span.first
     while first <= span.last:
-        month = period_of(Every.MONTH, first)
-        last = min(month.last, span.last)
-        if (first, last) == (month.first, month.last):
-            months.append(month_of(first))
-        else:
-            days.append(Span(first, last))
-        first = date.fromordinal(month.last.toordinal() + 1)
-    return Pieces(tuple(months), tuple(days))
+        every, piece = next(
+            (every, piece)
+            for every in whole
+            if (piece := period_of(every, first)).first == first and piece.last <= span.last
+        )
+        yield every, piece
+        first = piece.last + _NEXT
 
 
 @dataclass(frozen=True)
@@ -62,22 +60,18 @@ class Look:
     counts: int
 
 
-def looks_at(spans: Iterable[Span]) -> tuple[list[Look], list[Look]]:
-    """What to read by month and what by day, so that nothing is read twice."""
-    pieces = [pieces_of(span) for span in spans]
-    whole = [[Span(one.months[0], period_of(Every.MONTH, one.months[-1]).last)] if one.months else [] for one in pieces]
-    return _cut(whole), _cut([one.days for one in pieces])
-
-
-def _cut(spans: Sequence[Sequence[Span]]) -> list[Look]:
-    """Days cut at the ends of each other, where any of them counts."""
-    each = [day for parts in spans for part in parts for day in (part.first.toordinal(), part.last.toordinal() + 1)]
-    looks = []
-    for first, after in pairwise(sorted(set(each))):
-        days = Span(date.fromordinal(first), date.fromordinal(after - 1))
-        counts = sum(1 << place for place, parts in enumerate(spans) if any(days.first in part for part in parts))
-        if counts:
-            looks.append(Look(days, counts))
+def looks_at(spans: Iterable[Span]) -> dict[Every, list[Look]]:
+    """What to read of each table, so that no row of it is read twice and no day counts twice in a span."""
+    counts: Counter[tuple[Every, Span]] = Counter()
+    for place, span in enumerate(spans):
+        counts.update(dict.fromkeys(pieces_of(span), 1 << place))
+    looks: dict[Every, list[Look]] = {every: [] for every in WHOLE}
+    for (every, days), counted in sorted(counts.items(), key=lambda one: one[0][1].first):
+        known = looks[every]
+        if known and known[-1].counts == counted and known[-1].days.last + _NEXT == days.first:
+            known[-1] = replace(known[-1], days=Span(known[-1].days.first, days.last))
+        else:
+            known.append(Look(days, counted))
     return looks
 
 
@@ -89,38 +83,39 @@ class Sums:
     """
 
     def __init__(
-        self, tables: tuple[Any, Any], keys: Sequence[str], figures: Sequence[str], spans: Sequence[str], *,
+        self, tables: Tables, keys: Sequence[str], figures: Sequence[str], spans: Sequence[str], *,
         told: Sequence[str], joins: str = "", by: Sequence[str] | None = None,
-        of_all_firms: tuple[Any, Any] | None = None,
+        of_all_firms: Tables | None = None,
     ) -> None:  # fmt: skip
         self._spans, self._told = spans, len(told)
         self._names = [f"{span}_{figure}" for figure in figures for span in spans]
         key = ", ".join(keys)
-        sums = ", ".join(f"sum({figure}) AS {figure}" for figure in figures)
+        sums = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in figures)
         each = ", ".join(
             f"coalesce(sum({figure}) FILTER (WHERE (counts & {1 << place}) > 0), 0)::bigint AS {span}_{figure}"
             for figure in figures
             for place, span in enumerate(spans)
         )
 
-        def look(table: Any, when: str, own: str) -> str:
+        def look(every: Every, table: Any, own: str) -> str:
             # SELECT: looked up as it runs, so that it is planned alike however many looks there are.
             given = ", ".join(
-                f"(SELECT CAST(:{when}_{name} AS {kind}[]))"
+                f"(SELECT CAST(:{every}_{name} AS {kind}[]))"
                 for name, kind in (("firsts", "date"), ("lasts", "date"), ("counts", "integer"))
             )
+            when = _NAMED[every]
             return (
                 f"SELECT counts, found.* FROM unnest({given}) AS looks (first, last, counts) CROSS JOIN LATERAL"
                 f" (SELECT {key}, {sums} FROM {table.__tablename__} WHERE {own}{when} BETWEEN first AND last"
                 f" GROUP BY {key}) AS found"
             )
 
-        def sql(tables: tuple[Any, Any], own: str) -> str:
-            by_day, by_month = tables
+        def sql(tables: Tables, own: str) -> str:
             groups = f"GROUPING SETS ({', '.join(f'({one})' for one in by)})" if by else key
+            looked = " UNION ALL ".join(look(every, table, own) for every, table in tables.items())
             return (
-                f"SELECT {', '.join((*told, *self._names))} FROM (SELECT {key}, {each} FROM ({look(by_day, 'day', own)}"
-                f" UNION ALL {look(by_month, 'month', own)}) AS looked GROUP BY {groups}) AS added {joins}"
+                f"SELECT {', '.join((*told, *self._names))} FROM (SELECT {key}, {each} FROM ({looked}) AS looked"
+                f" GROUP BY {groups}) AS added {joins}"
             )
 
         self._rows = OfFirms(
@@ -129,15 +124,27 @@ class Sums:
 
     def read(
         self, session: Session, spans: Mapping[str, Span], firms: Sequence[int] | None
-    ) -> Iterator[tuple[tuple[Any, ...], dict[str, int]]]:
+    ) -> Iterator[tuple[Row, dict[str, int]]]:
         """What is told of each row, and its figures as `span_figure`; of `firms`, None = of all."""
-        months, days = looks_at(spans[name] for name in self._spans)
+        return self._read(self._rows.run(session, self._values(spans), firms))
+
+    def ask(
+        self, asked: Together, spans: Mapping[str, Span], firms: Sequence[int] | None
+    ) -> Callable[[], Iterator[tuple[Row, dict[str, int]]]]:
+        """The same, together with others."""
+        rows = self._rows.ask(asked, self._values(spans), firms)
+        return lambda: self._read(rows())
+
+    def _values(self, spans: Mapping[str, Span]) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for when, looks in (("month", months), ("day", days)):
+        for every, looks in looks_at(spans[name] for name in self._spans).items():
             values |= {
-                f"{when}_firsts": [look.days.first for look in looks],
-                f"{when}_lasts": [look.days.last for look in looks],
-                f"{when}_counts": [look.counts for look in looks],
+                f"{every}_firsts": [look.days.first for look in looks],
+                f"{every}_lasts": [look.days.last for look in looks],
+                f"{every}_counts": [look.counts for look in looks],
             }
-        for row in self._rows.run(session, values, firms):
+        return values
+
+    def _read(self, rows: Iterable[Row]) -> Iterator[tuple[Row, dict[str, int]]]:
+        for row in rows:
             yield row[: self._told], dict(zip(self._names, row[self._told :], strict=True))

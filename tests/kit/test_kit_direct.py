@@ -1,5 +1,7 @@
 """Statements that go to libpq directly: values arrive as they were; what goes wrong is what SQLAlchemy would raise."""
 
+import time
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
 import pytest
@@ -7,10 +9,10 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
 from shop.kit.db import db, one_moment, transaction
-from shop.kit.direct import Direct
+from shop.kit.direct import Direct, prepared, together
 
 TEXTS = st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
 WHOLES = st.none() | st.integers(-(2**63), 2**63 - 1)
@@ -98,3 +100,76 @@ def test_a_cut_connection_is_replaced_for_a_read_and_told_in_a_transaction(commi
     session.rollback()
     with transaction() as session:
         assert one.run(session, {}) == [(1,)]
+
+
+_TWICE = Direct("SELECT 2 * CAST(:number AS bigint), pg_backend_pid()")
+_WRONG = Direct("SELECT 1 / CAST(:number AS bigint)")
+_HOW = Direct("SELECT current_setting('transaction_isolation'), pg_current_xact_id()::text")
+
+
+def test_what_is_asked_together_is_one_transaction_and_may_be_read_in_any_order(committed: Flask) -> None:
+    with one_moment() as session:
+        for _ in range(2):  # prepared the first time, known the second
+            with together(session) as asked:
+                four, how, six = (
+                    asked.ask(statement, {"number": number})
+                    for statement, number in ((_TWICE, 2), (_HOW, 0), (_TWICE, 3))
+                )
+                assert [rows[0][0] for rows in (six(), four(), six())] == [6, 4, 6]
+                ((isolation, transaction_id),) = how()
+                assert isolation == "repeatable read"
+            assert _HOW.run(session, {}) == [("repeatable read", transaction_id)]
+
+
+def test_the_server_works_while_python_does(committed: Flask) -> None:
+    clock = Direct("SELECT clock_timestamp()")
+    with together(db.session()) as asked:
+        first = asked.ask(clock, {})
+        time.sleep(0.3)
+        second = asked.ask(clock, {})
+        ((early,),), ((late,),) = first(), second()
+    assert (late - early).total_seconds() > 0.25  # it ran before anybody read it
+
+
+def test_what_nobody_reads_is_left_and_the_connection_is_whole(committed: Flask) -> None:
+    never = Direct("SELECT generate_series(1, CAST(:number AS bigint))")
+    session = db.session()
+    with suppress(ZeroDivisionError), together(session) as asked:
+        asked.ask(never, {"number": 100_000})
+        asked.ask(_TWICE, {"number": 1})
+        raise ZeroDivisionError
+    assert len(never.run(session, {"number": 3})) == 3  # it is known by now, and not prepared twice
+    assert session.execute(text("SELECT 1")).scalar() == 1
+
+
+def test_after_one_that_fails_nothing_is_run_and_the_error_is_that_of_sqlalchemy(committed: Flask) -> None:
+    mark = Direct("INSERT INTO dirty_keys (rollup, a_id) VALUES ('together', :number)")
+
+    def together_with_a_wrong_one() -> None:
+        with transaction() as session, together(session) as asked:
+            asked.ask(mark, {"number": 1})
+            wrong, later = asked.ask(_WRONG, {"number": 0}), asked.ask(mark, {"number": 2})
+            with pytest.raises(DBAPIError):
+                later()
+            wrong()
+
+    with pytest.raises(DBAPIError) as refused:
+        together_with_a_wrong_one()
+    assert refused.value.orig is not None
+    assert refused.value.orig.sqlstate == "22012"  # type: ignore[attr-defined]
+    with transaction() as session:  # the connection is whole, and nothing was written
+        assert session.execute(text("SELECT count(*) FROM dirty_keys WHERE rollup = 'together'")).scalar() == 0
+        mark.run(session, {"number": 3})
+        assert _WRONG.run(session, {"number": 1}) == [(1,)]
+
+
+def test_a_connection_that_is_cut_in_between_is_told_and_replaced(committed: Flask) -> None:
+    session = db.session()
+    with pytest.raises(OperationalError), together(session) as asked:
+        asked.ask(Direct("SELECT pg_terminate_backend(pg_backend_pid())"), {})()
+    session.rollback()
+    assert _TWICE.run(session, {"number": 4})[0][0] == 8
+
+
+def test_a_statement_that_is_written_as_needed_is_prepared_once() -> None:
+    assert prepared("SELECT 1") is prepared("SELECT " + str(1))

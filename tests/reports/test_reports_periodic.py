@@ -376,14 +376,18 @@ def whatever_is_there() -> Iterator[Session]:
 def test_a_report_says_what_was_there_at_one_moment(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, *, guarded: bool
 ) -> None:
-    read = periodic._partners
+    first = periodic._PARTNERS_BY
 
-    def overtaken(*asked: Any) -> Any:
-        with db.engine.begin() as job:
-            job.execute(text("UPDATE partner_days SET net_fen = net_fen + 1"))
-        return read(*asked)
+    class Overtaken:
+        """A job commits when the first statement was run and the next was not sent yet."""
 
-    monkeypatch.setattr(periodic, "_partners", overtaken)
+        def ask(self, *asked: Any) -> Any:
+            rows = list(first.ask(*asked)())
+            with db.engine.begin() as job:
+                job.execute(text("UPDATE product_sales_rollup SET net_fen = net_fen + 1"))
+            return lambda: rows
+
+    monkeypatch.setattr(periodic, "_PARTNERS_BY", Overtaken())
     if not guarded:
         for room in (api, sent):
             monkeypatch.setattr(room, "one_moment", whatever_is_there)
