@@ -232,14 +232,28 @@ def records_of(codes: Sequence[str]) -> Any:
 
 Rolled: TypeAlias = type[IncomeMonth] | type[IncomeRollup] | type[CostRollup] | type[ReachRollup]
 
-#: What is read of each rollup.
-_FIGURES: dict[Any, Mapping[str, ColumnElement[Any]]] = {
-    IncomeMonth: {name: getattr(IncomeMonth, name) for name in ("weight_g", *(f"{kind}_fen" for kind in IncomeKind))},
-    IncomeRollup: {"weight_g": IncomeRollup.weight_g.expression}
-    | {f"{kind}_fen": case((IncomeRollup.kind == kind, IncomeRollup.amount_fen)) for kind in IncomeKind},
-    CostRollup: {"covered_fen": CostRollup.covered_fen.expression, "cost_fen": CostRollup.cost_fen.expression},
-    ReachRollup: {"amount_fen": ReachRollup.amount_fen.expression, "weight_g": ReachRollup.weight_g.expression},
+#: What is read of each rollup: columns that add up.
+_READ: dict[Any, tuple[str, ...]] = {
+    IncomeMonth: ("weight_g", *(f"{kind}_fen" for kind in IncomeKind)),
+    IncomeRollup: ("weight_g", "amount_fen"),
+    CostRollup: ("covered_fen", "cost_fen"),
+    ReachRollup: ("amount_fen", "weight_g"),
 }
+
+
+def _figures_in(counted: Rolled, columns: Any) -> Mapping[str, ColumnElement[Any]]:
+    """What is told of a rollup, from its columns or from sums of them by kind."""
+    if counted is IncomeRollup:
+        of_kind = {f"{kind}_fen": case((columns.kind == kind, columns.amount_fen)) for kind in IncomeKind}
+        return {"weight_g": columns.weight_g, **of_kind}
+    return {name: getattr(columns, name) for name in _READ[counted]}
+
+
+def _told(counted: Rolled) -> tuple[str, ...]:
+    """The figures that are told of a rollup: of kinds each its own."""
+    return _READ[IncomeMonth if counted is IncomeRollup else counted]
+
+
 #: The column of a rollup that rows are cut by; the others are cut by where the household lives, or by itself.
 _OWN = {
     IncomeBy.FIRM: "firm_id", IncomeBy.PRODUCT: "product_id", IncomeBy.CHANNEL: "channel_id", IncomeBy.MONTH: "month",
@@ -290,7 +304,7 @@ def _cut(kept: Cuts | None, by: IncomeBy | None) -> tuple[Cut, str | None] | Non
 
 def _from_cut(session: Session, kept: Cuts, cut: Cut, key: str | None, counted: Rolled, by: IncomeBy) -> _Sums:
     """Figures and families by `_own` and in total; without a key in total only."""
-    figures = list(_FIGURES[counted])
+    figures = _told(counted)
     told = (*figures, *(_PEOPLE if _peopled(counted, by) else ()))
     columns = [column(name, BigInteger()) for name in (*figures, *_PEOPLE)]
     own = column("own", Date() if key == "month" else BigInteger())
@@ -339,7 +353,7 @@ def _rows(
     peopled = _peopled(counted, by)
     if by is IncomeBy.GROUP:
         people = func.count(Household.id.distinct())
-        sums = (func.sum(told).label(name) for name, told in _FIGURES[counted].items())
+        sums = (func.sum(told).label(name) for name, told in _figures_in(counted, counted).items())
         counts = (people.label("households"), people.filter(Household.is_assisted).label("assisted"))
         return _by_group(actor, months, counted, *sums, *(counts if peopled else ()))
     if by is IncomeBy.HOUSEHOLD:
@@ -347,7 +361,7 @@ def _rows(
     else:
         seen = _seen(actor, counted, months, kept)
     each = _added(counted, by, seen, peopled=peopled).subquery("each")
-    return _named(each, by, *(each.c[name] for name in (*_FIGURES[counted], *(_PEOPLE if peopled else ()))))
+    return _named(each, by, *(each.c[name] for name in (*_told(counted), *(_PEOPLE if peopled else ()))))
 
 
 def _figures(told: Sequence[str], found: Sequence[int | None]) -> dict[str, int]:
@@ -379,31 +393,33 @@ def _added(
 ) -> AnySelect:  # fmt: skip
     """The figures of the rows `seen` of a rollup by `own`, and their families; by None, all in one row.
 
-    Added by family first: so each is there once to be counted, and only families are joined to where they live.
+    Added by record of a family first, and by kind: so only records are joined to where their families live.
     """
-    sums = [cast(func.sum(column), BigInteger).label(name) for name, column in _FIGURES[counted].items()]
-    by_column = [getattr(counted, _OWN[by]).label("own")] if by is not None and by in _OWN else []
-    rows = of_families(counted, *by_column, *sums).where(*seen)
-    each = rows.group_by(_family_of(counted), *by_column).subquery("family")
-    told = [cast(func.sum(each.c[name]), BigInteger).label(name) for name in _FIGURES[counted]]
-    people = (func.count().label("households"), func.count().filter(Household.is_assisted).label("assisted"))
+    own_column = [getattr(counted, _OWN[by]).label("own")] if by is not None and by in _OWN else []
+    keys = [counted.household_id, *own_column, *([counted.kind] if counted is IncomeRollup else [])]
+    sums = (cast(func.sum(getattr(counted, name)), BigInteger).label(name) for name in _READ[counted])
+    each = select(*keys, *sums).where(*seen).group_by(*keys).subquery("each")
+    family = Household.id.distinct()
+    people = (
+        func.count(family).label("households"),
+        func.count(family).filter(Household.is_assisted).label("assisted"),
+    )
+    told = [cast(func.sum(figure), BigInteger).label(name) for name, figure in _figures_in(counted, each.c).items()]
     query = select(*told, *(people if peopled else ())).select_from(each)
-    query = query.join(Household, Household.id == each.c.family_id)
+    query = query.outerjoin(HouseholdAlias, HouseholdAlias.household_id == each.c.household_id)
+    query = query.join(Household, Household.id == func.coalesce(HouseholdAlias.counts_for_id, each.c.household_id))
     if by is None:
         return query
-    own = each.c.own if by_column else _lives(by)
+    own = each.c.own if own_column else _lives(by)
     if by is IncomeBy.TOWNSHIP:
         query = query.join(Village, Village.id == Household.village_id)
     return query.add_columns(own.label("own")).group_by(own)
 
 
-def _family_of(counted: Any) -> ColumnElement[int]:
-    return func.coalesce(HouseholdAlias.counts_for_id, counted.household_id)
-
-
 def of_families(counted: Rolled, *columns: Any) -> AnySelect:
     """The family of each row of a rollup, and `columns`."""
-    query = select(_family_of(counted).label("family_id"), *columns).select_from(counted)
+    family = func.coalesce(HouseholdAlias.counts_for_id, counted.household_id)
+    query = select(family.label("family_id"), *columns).select_from(counted)
     return query.outerjoin(HouseholdAlias, HouseholdAlias.household_id == counted.household_id)
 
 
