@@ -40,6 +40,8 @@ SLACK = 1024
 ROLLUPS = (Rollup.INCOME_CUTS, Rollup.COST_CUTS, Rollup.REACH_CUTS, Rollup.INCOME_DAYS)
 #: A row stands for the whole county, where township_id is 0, or for a township. A village's own row is both.
 COUNTY, TOWNSHIP = "0::bigint", "township_id"
+#: A row counts whoever paid, where firm_id is 0, or one firm in one township.
+ANYBODY, FIRM = "0::bigint", "firm_id"
 
 
 def name_of(facts: str) -> str:
@@ -51,7 +53,8 @@ def name_of(facts: str) -> str:
 class Source:
     """A table of cuts: what it is counted from, its figures as expressions over that, and its cuts.
 
-    `when`: what a row is about and what marks name, a month (by its first day) or a day.
+    `when`: what a row is about and what marks name, a month (by its first day) or a day. `by_firm`: the cuts that are
+    kept for each firm too.
     """
 
     table: str
@@ -60,34 +63,41 @@ class Source:
     figures: Mapping[str, str]
     cuts: Mapping[Cut, str]
     when: str = "month"
+    by_firm: Collection[Cut] = ()
 
     @property
     def key(self) -> tuple[str, ...]:
         """The key of the table."""
-        return self.when, "cut", "township_id", "own_id"
+        return self.when, "cut", *(["firm_id"] if self.by_firm else []), "township_id", "own_id"
 
     @property
     def name(self) -> str:
         """What the facts are called."""
         return name_of(self.facts)
 
-    def rows(self, cuts: Collection[Cut] = (), area: str = "") -> str:
-        """The SELECT of all rows, or those of some cuts and one area, from `{facts}`: whatever is called by that name.
+    def rows(self, cuts: Collection[Cut] = (), area: str = "", payer: str = ANYBODY) -> str:
+        """The SELECT of all rows, or those of some cuts, one area and payer, from `{facts}`: whatever is so called.
 
         Of one cut the facts are read once, and a condition on a township or an own id reaches them.
         """
         sums = ", ".join(f"sum({told})::bigint AS {figure}" for figure, told in self.figures.items())
+        firms = self.by_firm if payer == FIRM or not area else ()
         each = " UNION ALL ".join(
-            f"SELECT {self.when}, township_id, '{one}' AS cut, {own} AS own_id, {_WORD_OF} AS word, {sums},"
-            f" {_BITS} AS bits FROM placed GROUP BY {self.when}, township_id, {own}, {_WORD_OF}"
+            f"SELECT {self.when}, township_id, '{one}' AS cut, {own} AS own_id, {firm} AS firm_id, {_WORD_OF} AS word,"
+            f" {sums}, {_BITS} AS bits FROM placed GROUP BY {self.when}, township_id, {own}, {firm}, {_WORD_OF}"
             for one, own in self.cuts.items()
+            for firm in [FIRM if one in firms else ANYBODY]
             if not cuts or one in cuts
         )
         added = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in self.figures)
-        areas, having = area, ""
+        group, having = f"{area}, {payer}", ""
         if not area:
-            area, areas = f"coalesce({TOWNSHIP}, {COUNTY})", f"GROUPING SETS ({TOWNSHIP}, ())"
-            having = f"HAVING {TOWNSHIP} > 0 OR cut <> '{Cut.VILLAGE}'"
+            sets, wanted = [TOWNSHIP, "()"], [f"({TOWNSHIP} > 0 OR cut <> '{Cut.VILLAGE}')"]
+            if firms:
+                sets, wanted = [*sets, f"({TOWNSHIP}, {FIRM})"], [*wanted, f"({FIRM} > 0 OR {FIRM} IS NULL)"]
+            group, having = f"GROUPING SETS ({', '.join(sets)})", f"HAVING {' AND '.join(wanted)}"
+            area, payer = f"coalesce({TOWNSHIP}, {COUNTY})", f"coalesce({FIRM}, {ANYBODY})"
+        firm = f"{payer} AS firm_id, " if self.by_firm else ""
         return f"""
             WITH placed AS (
                 SELECT {self.name}.*, village_id, township_id, households.id AS family_id
@@ -96,9 +106,9 @@ class Source:
                 JOIN households ON households.id = coalesce(counts_for_id, {self.name}.household_id)
                 JOIN villages ON villages.id = village_id
             )
-            SELECT {self.when}, {area} AS township_id, cut, own_id, {added}, {_SET} AS families
+            SELECT {self.when}, cut, {firm}{area} AS township_id, own_id, {added}, {_SET} AS families
             FROM ({each}) AS words CROSS JOIN {_EMPTY}
-            GROUP BY {self.when}, cut, own_id, {areas}
+            GROUP BY {self.when}, cut, own_id, {group}
             {having}
         """
 
@@ -124,22 +134,24 @@ _KINDS = [f"{kind}_fen" for kind in IncomeKind]
 
 INCOME = Source(
     "income_cuts", Rollup.INCOME_CUTS, "income_months",
-    {name: name for name in ("amount_fen", "weight_g", *_KINDS)}, _PLACES,
+    {name: name for name in ("amount_fen", "weight_g", *_KINDS)}, _PLACES, by_firm={Cut.VILLAGE},
 )  # fmt: skip
 INCOME_PRODUCTS = Source(
     "income_product_cuts", Rollup.INCOME_CUTS, "income_rollup",
     {"amount_fen": "amount_fen", "weight_g": "weight_g"}
     | {f"{kind}_fen": f"CASE kind WHEN '{kind}' THEN amount_fen END" for kind in IncomeKind},
-    {Cut.PRODUCT: "product_id"},
+    {Cut.PRODUCT: "product_id"}, by_firm={Cut.PRODUCT},
 )  # fmt: skip
 COSTS = Source(
     "cost_cuts", Rollup.COST_CUTS, "cost_rollup",
     {"covered_fen": "covered_fen", "cost_fen": "cost_fen"}, {**_PLACES, Cut.PRODUCT: "product_id"},
+    by_firm={Cut.VILLAGE, Cut.PRODUCT},
 )  # fmt: skip
 REACH = Source(
     "reach_cuts", Rollup.REACH_CUTS, "reach_rollup",
     {"amount_fen": "amount_fen", "weight_g": "weight_g"},
     {**_PLACES, Cut.PRODUCT: "product_id", Cut.CHANNEL: "channel_id"},
+    by_firm={Cut.VILLAGE, Cut.PRODUCT, Cut.CHANNEL},
 )  # fmt: skip
 INCOME_DAYS = Source(
     "income_days", Rollup.INCOME_DAYS,
@@ -182,9 +194,9 @@ class Cuts:
         changed = {rollup: [one for one in known if one in needed] for rollup, known in self.changed.items()}
         return replace(self, changed=changed)
 
-    def knows(self, cut: Cut) -> bool:
-        """Whether the cut is kept for this area: of single firms it is not cut further."""
-        return not self.firms or cut in (Cut.PAYER, Cut.FIRM)
+    def knows(self, source: Source, cut: Cut) -> bool:
+        """Whether the cut is kept for this area: beside a township single firms are not cut further."""
+        return not self.firms or cut in (Cut.PAYER, Cut.FIRM) or self._of_firms(source, cut)
 
     def rows(self, source: Source, cut: Cut, by: str | None = None) -> str:
         """The rows of a cut, to be added by the column `by`: kept ones, and those of the months that changed since.
@@ -192,31 +204,39 @@ class Cuts:
         Who paid (`own_id`) is a firm's id where only firms of the reader are seen.
         """
         whole = self.townships is None and by != "township_id" and cut is not Cut.VILLAGE
-        columns, here = self._columns(source), self._here(cut, whole=whole)
+        columns, here = self._columns(source), self._here(source, cut, whole=whole)
         kept = f"SELECT {columns} FROM {source.table} WHERE {source.when} BETWEEN :first AND :ends AND {here}"
         if not self.changed.get(source.rollup):
             return kept
         among = f"{source.when} = ANY(:changed_{source.rollup})"
-        counted = source.rows({cut, Cut.FIRM} if self.firms else {cut}, COUNTY if whole else TOWNSHIP).format(
-            facts=f"(SELECT * FROM {source.facts} WHERE {among}) AS {source.name}"
-        )
+        counted = source.rows(
+            {cut, Cut.FIRM} if self.firms else {cut}, COUNTY if whole else TOWNSHIP,
+            FIRM if self._of_firms(source, cut) else ANYBODY,
+        ).format(facts=f"(SELECT * FROM {source.facts} WHERE {among}) AS {source.name}")  # fmt: skip
         return f"{kept} AND NOT {among} UNION ALL SELECT {columns} FROM ({counted}) AS counted WHERE {here}"
+
+    def _of_firms(self, source: Source, cut: Cut) -> bool:
+        """Whether rows of single firms are read."""
+        return self.only_firms and cut in source.by_firm
 
     def _columns(self, source: Source) -> str:
         figures = ", ".join(source.figures)
         return f"{source.when}, township_id, own_id, {figures}, families::bit({self.width}) AS families"
 
-    def _here(self, cut: Cut, *, whole: bool) -> str:
+    def _here(self, source: Source, cut: Cut, *, whole: bool) -> str:
         """The rows of a cut in this area; `whole`: the one row of the county."""
+        if self._of_firms(source, cut):
+            return f"cut = '{cut}' AND firm_id = ANY(:firms) AND township_id > 0"
+        anybody = " AND firm_id = 0" if source.by_firm else ""
         if self.only_firms:
-            return f"cut = '{Cut.FIRM}' AND own_id = ANY(:firms) AND township_id > 0"
+            return f"cut = '{Cut.FIRM}'{anybody} AND own_id = ANY(:firms) AND township_id > 0"
         here = f"cut = '{cut}' AND township_id {'=' if whole else '>'} 0"
         if self.townships is not None:
             here += " AND township_id = ANY(:townships)"
         if self.firms:
             elsewhere = "township_id > 0 AND NOT township_id = ANY(:townships)"
             here = f"({here} OR cut = '{Cut.FIRM}' AND own_id = ANY(:firms) AND {elsewhere})"
-        return here
+        return here + anybody
 
     def _people(self) -> str:
         """Households and the assisted among them, of a set and one that is called `assisted`."""

@@ -297,9 +297,10 @@ _CUT_OF: dict[IncomeBy | None, tuple[Cut, str | None]] = {
 }
 
 
-def _cut(kept: Cuts | None, by: IncomeBy | None) -> tuple[Cut, str | None] | None:
+def _cut(kept: Cuts | None, counted: Rolled, by: IncomeBy | None) -> tuple[Cut, str | None] | None:
     found = _CUT_OF.get(by)
-    return found if kept is not None and found is not None and kept.knows(found[0]) else None
+    known = kept is not None and found is not None and kept.knows(_SOURCES[counted], found[0])
+    return found if known else None
 
 
 def _from_cut(session: Session, kept: Cuts, cut: Cut, key: str | None, counted: Rolled, by: IncomeBy) -> _Sums:
@@ -327,14 +328,14 @@ def _summed(
     """A rollup by `by`, of `records` alone when it is by household, and in total."""
     told = by is not IncomeBy.CHANNEL or rollup is ReachRollup
     counted = _read_for(rollup, by)
-    if kept is not None and told and (cut := _cut(kept, by)):
+    if kept is not None and told and (cut := _cut(kept, counted, by)):
         return _from_cut(session, kept, *cut, counted, by)
     found = _Sums({}, Counter(), {})
     if told:
         query = _rows(actor, months, kept, counted, by, records)
         for key, name, *values in session.execute(query):
             found.rows[key], found.names[key] = Counter(_figures(query.selected_columns.keys()[2:], values)), name
-    if kept is not None and (cut := _cut(kept, None)):
+    if kept is not None and (cut := _cut(kept, rollup, None)):
         return replace(found, total=_from_cut(session, kept, *cut, rollup, by).total)
     query = _added(rollup, None, _seen(actor, rollup, months, None), peopled=_peopled(rollup, by))
     found.total.update(_figures(query.selected_columns.keys(), session.execute(query).one()))

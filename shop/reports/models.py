@@ -311,9 +311,10 @@ class _Families:
 
 
 class _Cut(_Families):
-    """A month."""
+    """A month. `firm_id`: 0 = whoever paid; villages, products, channels are kept for each firm too."""
 
     month: Mapped[date] = mapped_column(primary_key=True, sort_order=-1)
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
 
 
 class IncomeCut(_Cut, _IncomeFigures, Model):

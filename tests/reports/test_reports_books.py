@@ -217,7 +217,8 @@ FAULTS: dict[str, str] = {
     "I23-reach": "UPDATE reach_rollup SET weight_g = weight_g + 1",
     "I23-income-cuts": "UPDATE income_cuts SET wage_fen = wage_fen + 1",
     "I23-income-product-cuts": "UPDATE income_product_cuts SET families = families || B'1'",
-    "I23-cost-cuts": "INSERT INTO cost_cuts VALUES ('2025-01-01', 'payer', 0, 1, B'1', 1, 1)",
+    "I23-cost-cuts": "INSERT INTO cost_cuts (month, cut, firm_id, township_id, own_id, families, covered_fen, cost_fen)"
+    " VALUES ('2025-01-01', 'payer', 0, 0, 1, B'1', 1, 1)",
     "I23-reach-cuts": "DELETE FROM reach_cuts",
     "I23-income-days": "UPDATE income_days SET amount_fen = amount_fen - 1",
     "I23-agreement": "UPDATE agreement_rollup SET due_g = due_g + 1",
