@@ -127,6 +127,18 @@ _SETTLED = (
     "INSERT INTO settlement_shares (settlement_id, kind, rate_bp, amount_fen)"
     " SELECT settlements.id, 'firm', 10000, 4000 FROM settlements",
 )
+#: Of the last year, what stands beside income: the costs of each sale, and what each product of a household made of
+#: it in each of the five channels.
+_BESIDE = (
+    "INSERT INTO cost_lines (household_id, firm_id, product_id, incurred_on, month, amount_fen, covers_fen,"
+    " income_entry_id) SELECT household_id, firm_id, product_id, earned_on, month, amount_fen * 2 / 5, amount_fen, id"
+    " FROM income_entries WHERE kind = 'sale' AND month >= '2025-01-01'",
+    "INSERT INTO sales_reach (settlement_id, order_line_id, lot_id, household_id, firm_id, product_id, channel_id,"
+    " month, weight_g, amount_fen, recorded_at)"
+    " SELECT row_number() OVER (), 1, 1, household_id, firm_id, product_id, channels.id, month, 4000, 2000, now()"
+    " FROM (SELECT DISTINCT month, household_id, firm_id, product_id FROM income_entries WHERE kind = 'sale' AND month"
+    " >= '2025-01-01') AS grown CROSS JOIN channels",
+)
 #: Forty partners of each kind, each with an occasion where its channel needs one.
 _WAYS = (
     "INSERT INTO parties (kind, code, name_zh) SELECT CASE channels.kind WHEN 'platform' THEN 'shop' WHEN 'cadre' THEN"
@@ -147,10 +159,10 @@ _WAYS = (
     "CREATE TABLE bench_firms AS SELECT row_number() OVER (ORDER BY firm_id) - 1 AS place, firm_id AS firm,"
     " array_agg(id) AS products FROM products GROUP BY firm_id",
 )
-_FACTS = ("income_entries", "orders", "order_lines", "settlements", "settlement_shares")
+_FACTS = ("income_entries", "orders", "order_lines", "settlements", "settlement_shares", "cost_lines", "sales_reach")
 #: Entries keep all their indexes: slips are booked into them. Of orders those go that neither rollups nor reports read:
 #: they would only make laying the history longer.
-_THINNED = _FACTS[1:]
+_THINNED = _FACTS[1:5]
 _NEEDED = (
     "pk_", "ix_orders_placed_on_firm_id_channel_id", "uq_orders_call_off_id", "ix_orders_invoiced",
     "uq_orders_id_firm_id", "uq_order_lines_order_id_position", "ix_settlements_order_id",
@@ -200,7 +212,7 @@ def _lay(rows: int) -> None:
             session.execute(text(statement))
         session.execute(text(_ORDERS), {"count": rows // 2})
         session.execute(text(_LINES))
-        for statement in _SETTLED:
+        for statement in (*_SETTLED, *_BESIDE):
             session.execute(text(statement))
     _outside("VACUUM ANALYZE")
 
@@ -327,7 +339,8 @@ def _rebuild(results: Results, rows: int, environ: dict[str, str]) -> None:
             asked, took = _by_two_workers(rollup, environ)
             results.add("S8", f"{rollup.value} rebuilt, {state}, {rows:,} rows, {asked} parts, two workers",
                         f"{took / raw:.2f} = {took:.1f} s / {raw:.1f} s raw", "<= 1.5")  # fmt: skip
-    for rollup in (Rollup.SALES, Rollup.RECEIVABLES, Rollup.INCOME_CUTS, Rollup.INCOME_DAYS):
+    beside = (Rollup.RECEIVABLES, Rollup.INCOME_CUTS, Rollup.INCOME_DAYS, Rollup.COSTS, Rollup.REACH)
+    for rollup in (Rollup.SALES, *beside):
         with transaction() as session:
             rollups.rebuild(session, rollup)
     _outside(*(f"VACUUM ANALYZE {table.name}" for plan in rollups.PLANS.values() for table in plan.tables))
