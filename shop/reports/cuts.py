@@ -275,8 +275,11 @@ class Cuts:
             values,
         )
 
-    def added(self, source: Source, cut: Cut, by: str | None, figures: Sequence[str]) -> TextClause:
-        """Own, `figures`, households and the assisted among them, by the column `by` of the rows; own NULL is all."""
+    def added(self, source: Source, cut: Cut, by: str | None, figures: Sequence[str]) -> tuple[str, dict[str, Any]]:
+        """Own, `figures`, households and the assisted among them, by the column `by` of the rows; own NULL is all.
+
+        A statement, and the values that it asks for.
+        """
         groups = f" GROUP BY GROUPING SETS ({by}, ())" if by else ""
         sums = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in figures)
         sql = (
@@ -284,7 +287,7 @@ class Cuts:
             f" FROM (SELECT {by or 'NULL::bigint'} AS own, {sums}, bit_or(families) AS families"
             f" FROM ({self.rows(source, cut, by)}) AS rows{groups}) AS found"
         )
-        return self.bound(sql)
+        return sql, self._values()
 
     def altogether(self, source: Source) -> TextClause:
         """The figures of all, and the set of the families behind them; NULL where there are none."""

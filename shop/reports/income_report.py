@@ -1,10 +1,11 @@
 """Household income over places, firms, products, months; sales reached beside it, never added to it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Subquery,
+    bindparam,
     case,
     cast,
     column,
@@ -35,9 +37,19 @@ from shop.farmers.models import Household, HouseholdAlias, HouseholdGroup, House
 from shop.income.costs import net_business
 from shop.income.models import CATEGORY_OF, Category, CostLine, IncomeEntry, IncomeKind, SalesReach
 from shop.kit.clock import month_of
+from shop.kit.direct import Direct, together
 from shop.kit.errors import ForbiddenError
 from shop.places.models import Township, TownshipKind, Village
-from shop.reports.area import area, as_of, of_reader, records_in, sees_households, township_area, with_merged
+from shop.reports.area import (
+    GIVEN_FIRMS,
+    area,
+    as_of,
+    of_reader,
+    records_in,
+    sees_households,
+    township_area,
+    with_merged,
+)
 from shop.reports.cuts import COSTS, INCOME_PRODUCTS, REACH, Cuts, Source, cuts_in, cuts_of
 from shop.reports.cuts import INCOME as INCOME_CUTS
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
@@ -116,10 +128,11 @@ def income_report(
     """
     only_managers(by, actor)
     kept = cuts_in(session, actor, months.first, months.last, months.place)
-    page = _households(session, actor, months, kept, after, limit + 1) if by is IncomeBy.HOUSEHOLD else []
-    records = list(session.scalars(records_of(page[:limit]))) if page else []
-    cash, spent, reached = (
-        _summed(session, actor, months, kept, rollup, by, records) for rollup in (IncomeMonth, CostRollup, ReachRollup)
+    page = _households(session, actor, months, kept, after, limit + 1) if by is IncomeBy.HOUSEHOLD else {}
+    families = list(page.values())[:limit]
+    cash, spent, reached = _summed(
+        session,
+        *(_asked(actor, months, kept, rollup, by, families) for rollup in (IncomeMonth, CostRollup, ReachRollup)),
     )
     people = reached if by is IncomeBy.CHANNEL else cash
     names = _names(session, actor, by, months, language, cash, spent, reached) | {code: code for code in page}
@@ -249,9 +262,14 @@ def _figures_in(counted: Rolled, columns: Any) -> Mapping[str, ColumnElement[Any
     return {name: getattr(columns, name) for name in _READ[counted]}
 
 
-def _told(counted: Rolled) -> tuple[str, ...]:
-    """The figures that are told of a rollup: of kinds each its own."""
+def _figures_of(counted: Rolled) -> tuple[str, ...]:
+    """The figures of a rollup: of kinds each its own."""
     return _READ[IncomeMonth if counted is IncomeRollup else counted]
+
+
+def _told(counted: Rolled, by: IncomeBy) -> tuple[str, ...]:
+    """What a report tells of a rollup: its figures, and the families behind them."""
+    return (*_figures_of(counted), *(_PEOPLE if _peopled(counted, by) else ()))
 
 
 #: The column of a rollup that rows are cut by; the others are cut by where the household lives, or by itself.
@@ -303,43 +321,67 @@ def _cut(kept: Cuts | None, counted: Rolled, by: IncomeBy | None) -> tuple[Cut, 
     return found if known else None
 
 
-def _from_cut(session: Session, kept: Cuts, cut: Cut, key: str | None, counted: Rolled, by: IncomeBy) -> _Sums:
-    """Figures and families by `_own` and in total; without a key in total only."""
-    figures = _told(counted)
-    told = (*figures, *(_PEOPLE if _peopled(counted, by) else ()))
-    columns = [column(name, BigInteger()) for name in (*figures, *_PEOPLE)]
-    own = column("own", Date() if key == "month" else BigInteger())
-    rows = kept.added(_SOURCES[counted], cut, key, figures).columns(own, *columns).subquery("each")
-    shown = [rows.c[name] for name in told]
-    query = _named(rows, by, rows.c.own, *shown) if key else select(null(), null(), rows.c.own, *shown)
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What is asked of a rollup: key, name, what the key is of (NULL = the row is the total), and what is `told`."""
+
+    statement: Direct | AnySelect
+    told: Sequence[str]
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _summed(session: Session, *rollups: Sequence[_Asked]) -> list[_Sums]:
+    """What was asked of each rollup. Prepared statements are sent without waiting."""
+    every = [one for asked in rollups for one in asked]
+    rows = {one: session.execute(one.statement) for one in every if not isinstance(one.statement, Direct)}
+    with together(session) as sent:
+        later = {one: sent.ask(one.statement, one.values) for one in every if isinstance(one.statement, Direct)}
+        return [
+            _sums((one.told, row) for one in asked for row in (later[one]() if one in later else rows[one]))
+            for asked in rollups
+        ]
+
+
+def _sums(rows: Iterable[tuple[Sequence[str], Any]]) -> _Sums:
     found = _Sums({}, Counter(), {})
-    for code, name, owned, *values in session.execute(query):
-        if owned is None:
-            found.total.update(_figures(told, values))
+    for told, (key, name, own, *values) in rows:
+        figures = {figure: int(value or 0) for figure, value in zip(told, values, strict=True)}
+        if own is None:
+            found.total.update(figures)
         else:
-            found.rows[code], found.names[code] = Counter(_figures(told, values)), name
+            found.rows[key], found.names[key] = Counter(figures), name
     return found
 
 
-def _summed(
-    session: Session, actor: Actor, months: Months, kept: Cuts | None, rollup: Rolled, by: IncomeBy,
-    records: Sequence[int],
-) -> _Sums:  # fmt: skip
-    """A rollup by `by`, of `records` alone when it is by household, and in total."""
-    told = by is not IncomeBy.CHANNEL or rollup is ReachRollup
-    counted = _read_for(rollup, by)
-    if kept is not None and told and (cut := _cut(kept, counted, by)):
-        return _from_cut(session, kept, *cut, counted, by)
-    found = _Sums({}, Counter(), {})
-    if told:
-        query = _rows(actor, months, kept, counted, by, records)
-        for key, name, *values in session.execute(query):
-            found.rows[key], found.names[key] = Counter(_figures(query.selected_columns.keys()[2:], values)), name
+def _asked(
+    actor: Actor, months: Months, kept: Cuts | None, rollup: Rolled, by: IncomeBy, families: Sequence[int]
+) -> list[_Asked]:
+    """A rollup by `by`, of `families` alone when it is by household, and in total."""
+    asked = []
+    if by is not IncomeBy.CHANNEL or rollup is ReachRollup:
+        counted = _read_for(rollup, by)
+        if kept is not None and (cut := _cut(kept, counted, by)):
+            return [_from_cut(kept, *cut, counted, by)]
+        asked = [_rows(actor, months, kept, counted, by, families)]
     if kept is not None and (cut := _cut(kept, rollup, None)):
-        return replace(found, total=_from_cut(session, kept, *cut, rollup, by).total)
-    query = _added(rollup, None, _seen(actor, rollup, months, None), peopled=_peopled(rollup, by))
-    found.total.update(_figures(query.selected_columns.keys(), session.execute(query).one()))
-    return found
+        return [*asked, _from_cut(kept, *cut, rollup, by)]
+    told = _told(rollup, by)
+    total = _added(rollup, None, _seen(actor, rollup, months, None), told).subquery("total")
+    return [*asked, _Asked(_named(total, None, told), told)]
+
+
+def _from_cut(kept: Cuts, cut: Cut, key: str | None, counted: Rolled, by: IncomeBy) -> _Asked:
+    """Figures and families by a column of a cut and in total; without one in total only."""
+    told = _told(counted, by)
+    sql, values = kept.added(_SOURCES[counted], cut, key, _figures_of(counted))
+    return _Asked(_named_cut(sql, by if key else None, _figures_of(counted), told), told, values)
+
+
+@cache
+def _named_cut(sql: str, by: IncomeBy | None, figures: tuple[str, ...], told: tuple[str, ...]) -> Direct:
+    own = column("own", Date() if by is IncomeBy.MONTH else BigInteger())
+    rows = text(sql).columns(own, *(column(name, BigInteger()) for name in (*figures, *_PEOPLE)))
+    return Direct.of(_named(rows.subquery("each"), by, told))
 
 
 def _peopled(counted: Rolled, by: IncomeBy) -> bool:
@@ -348,25 +390,42 @@ def _peopled(counted: Rolled, by: IncomeBy) -> bool:
 
 
 def _rows(
-    actor: Actor, months: Months, kept: Cuts | None, counted: Rolled, by: IncomeBy, records: Sequence[int]
-) -> AnySelect:  # fmt: skip
-    """Key, name, figures, and the families behind them."""
-    peopled = _peopled(counted, by)
+    actor: Actor, months: Months, kept: Cuts | None, counted: Rolled, by: IncomeBy, families: Sequence[int]
+) -> _Asked:  # fmt: skip
+    """The rows of a rollup itself, where no cut of it says what is asked."""
+    told = _told(counted, by)
     if by is IncomeBy.GROUP:
-        people = func.count(Household.id.distinct())
-        sums = (func.sum(told).label(name) for name, told in _figures_in(counted, counted).items())
-        counts = (people.label("households"), people.filter(Household.is_assisted).label("assisted"))
-        return _by_group(actor, months, counted, *sums, *(counts if peopled else ()))
+        return _Asked(_by_group(actor, months, counted, told), told)
+    if by is IncomeBy.HOUSEHOLD and kept is not None and (kept.only_firms or not kept.firms):
+        # Whoever sees no single firms sees a family altogether, and was given none of elsewhere.
+        values = {"families": list(families), "months": months.each(), "firms": list(kept.firms)}
+        return _Asked(_of_families(counted, of_firms=kept.only_firms), told, values)
+    seen = _seen(actor, counted, months, kept)
     if by is IncomeBy.HOUSEHOLD:
-        seen = _of_records(actor, counted, months, kept, records)
-    else:
-        seen = _seen(actor, counted, months, kept)
-    each = _added(counted, by, seen, peopled=peopled).subquery("each")
-    return _named(each, by, *(each.c[name] for name in (*_told(counted), *(_PEOPLE if peopled else ()))))
+        given = bindparam("families", list(families), ARRAY(BigInteger))
+        seen.append(counted.household_id == func.any(text(_GIVEN_RECORDS).bindparams(given)))
+    return _Asked(_named(_added(counted, by, seen, told).subquery("each"), by, told), told)
 
 
-def _figures(told: Sequence[str], found: Sequence[int | None]) -> dict[str, int]:
-    return {name: int(figure or 0) for name, figure in zip(told, found, strict=True)}
+#: Ids of the records of some families, and months, looked up one by one.
+_GIVEN_RECORDS = (
+    "ARRAY(SELECT unnest(CAST(:families AS bigint[])) UNION ALL SELECT household_id FROM household_aliases"
+    " WHERE counts_for_id = ANY(CAST(:families AS bigint[])))"
+)
+_GIVEN_MONTHS = "ARRAY(SELECT unnest(CAST(:months AS date[])))"
+
+
+@cache
+def _of_families(counted: Rolled, *, of_firms: bool) -> Direct:
+    """Given families by household; of what some firms paid them alone, perhaps."""
+    told = _told(counted, IncomeBy.HOUSEHOLD)
+    seen = [
+        counted.month == func.any(text(_GIVEN_MONTHS)),
+        counted.household_id == func.any(text(_GIVEN_RECORDS)),
+        *([counted.firm_id == func.any(text(GIVEN_FIRMS))] if of_firms else []),
+    ]
+    each = _added(counted, IncomeBy.HOUSEHOLD, seen, told).subquery("each")
+    return Direct.of(_named(each, IncomeBy.HOUSEHOLD, told))
 
 
 def _untold(session: Session, actor: Actor, by: IncomeBy, months: Months, people: _Sums) -> set[str] | None:
@@ -384,13 +443,13 @@ def _untold(session: Session, actor: Actor, by: IncomeBy, months: Months, people
     if months.place is not None:
         whole = replace(months, place=None)
         kept = cuts_of(session, actor, months.first, months.last)
-        people = _summed(session, actor, whole, kept, IncomeMonth, IncomeBy.VILLAGE, ())
+        (people,) = _summed(session, _asked(actor, whole, kept, IncomeMonth, IncomeBy.VILLAGE, ()))
     places = untold_places({code: row["households"] for code, row in people.rows.items()})
     return places if by in (IncomeBy.TOWNSHIP, IncomeBy.VILLAGE) else hidden | places
 
 
 def _added(
-    counted: Rolled, by: IncomeBy | None, seen: Sequence[ColumnElement[bool]], *, peopled: bool
+    counted: Rolled, by: IncomeBy | None, seen: Sequence[ColumnElement[bool]], told: Sequence[str]
 ) -> AnySelect:  # fmt: skip
     """The figures of the rows `seen` of a rollup by `own`, and their families; by None, all in one row.
 
@@ -400,13 +459,7 @@ def _added(
     keys = [counted.household_id, *own_column, *([counted.kind] if counted is IncomeRollup else [])]
     sums = (cast(func.sum(getattr(counted, name)), BigInteger).label(name) for name in _READ[counted])
     each = select(*keys, *sums).where(*seen).group_by(*keys).subquery("each")
-    family = Household.id.distinct()
-    people = (
-        func.count(family).label("households"),
-        func.count(family).filter(Household.is_assisted).label("assisted"),
-    )
-    told = [cast(func.sum(figure), BigInteger).label(name) for name, figure in _figures_in(counted, each.c).items()]
-    query = select(*told, *(people if peopled else ())).select_from(each)
+    query = select(*_told_of(counted, each.c, told)).select_from(each)
     query = query.outerjoin(HouseholdAlias, HouseholdAlias.household_id == each.c.household_id)
     query = query.join(Household, Household.id == func.coalesce(HouseholdAlias.counts_for_id, each.c.household_id))
     if by is None:
@@ -415,6 +468,14 @@ def _added(
     if by is IncomeBy.TOWNSHIP:
         query = query.join(Village, Village.id == Household.village_id)
     return query.add_columns(own.label("own")).group_by(own)
+
+
+def _told_of(counted: Rolled, columns: Any, told: Sequence[str]) -> list[ColumnElement[Any]]:
+    """What is told of rows that stand beside their `Household`."""
+    family = Household.id.distinct()
+    people = {"households": func.count(family), "assisted": func.count(family).filter(Household.is_assisted)}
+    sums = {name: cast(func.sum(figure), BigInteger) for name, figure in _figures_in(counted, columns).items()}
+    return [column.label(name) for name, column in (sums | people).items() if name in told]
 
 
 def of_families(counted: Rolled, *columns: Any) -> AnySelect:
@@ -431,10 +492,13 @@ def _lives(by: IncomeBy) -> ColumnElement[Any]:
     return (Household.id if by is IncomeBy.HOUSEHOLD else Household.village_id).expression
 
 
-def _named(rows: Subquery, by: IncomeBy, *columns: ColumnElement[Any]) -> AnySelect:
-    """Rows by `_own` as key, name and `columns`; that of no own stays."""
+def _named(rows: Subquery, by: IncomeBy | None, told: Sequence[str]) -> AnySelect:
+    """Rows by `own` as key, name, own and what is told; that of no own stays."""
+    columns = [rows.c[name] for name in told]
+    if by is None:
+        return select(null(), null(), null(), *columns)
     key = func.to_char(rows.c.own, "YYYY-MM") if by is IncomeBy.MONTH else _KEYS[by]
-    query: AnySelect = select(key, _NAMES.get(by, null()), *columns).select_from(rows)
+    query: AnySelect = select(key, _NAMES.get(by, null()), rows.c.own, *columns).select_from(rows)
     match by:
         case IncomeBy.TOWNSHIP:
             query = query.outerjoin(Township, Township.id == rows.c.own)
@@ -451,10 +515,11 @@ def _named(rows: Subquery, by: IncomeBy, *columns: ColumnElement[Any]) -> AnySel
     return query
 
 
-def _by_group(actor: Actor, months: Months, counted: Any, *columns: ColumnElement[Any]) -> AnySelect:
-    """Key, name and `columns` by group: a family may be in several, and in one for some of the months only."""
-    query = within(select(HouseholdGroup.code, func.max(HouseholdGroup.name_zh), *columns), actor, counted, months)
-    found: AnySelect = grouped(query, counted, months).group_by(HouseholdGroup.code)
+def _by_group(actor: Actor, months: Months, counted: Any, told: Sequence[str]) -> AnySelect:
+    """By group: a family may be in several, and in one for some of the months only."""
+    code, name = HouseholdGroup.code, func.max(HouseholdGroup.name_zh)
+    query = within(select(code, name, code.label("own"), *_told_of(counted, counted, told)), actor, counted, months)
+    found: AnySelect = grouped(query, counted, months).group_by(code)
     return found
 
 
@@ -470,35 +535,24 @@ def _seen(actor: Actor, counted: Rolled, months: Months, kept: Cuts | None) -> l
     return wanted
 
 
-def _of_records(
-    actor: Actor, counted: Rolled, months: Months, kept: Cuts | None, records: Sequence[int]
-) -> list[ColumnElement[bool]]:  # fmt: skip
-    """Those of some records of households, looked up one by one; what of them is outside his area stays out."""
-    each = counted.month == func.any(literal(months.each(), ARRAY(Date)))
-    mine = counted.household_id == func.any(literal(list(records), ARRAY(BigInteger)))
-    # Whoever sees no single firms sees a family altogether, and was given none of elsewhere.
-    whole = kept is not None and not kept.firms
-    return [each, mine] if whole else [each, mine, *_seen(actor, counted, months, kept)]
-
-
 def _households(
     session: Session, actor: Actor, months: Months, kept: Cuts | None, after: str | None, limit: int
-) -> list[str]:  # fmt: skip
-    """The codes of the first families after `after` of whom a rollup knows anything."""
+) -> dict[str, int]:  # fmt: skip
+    """The first families after `after` of whom a rollup knows anything: their ids by their codes, in this order."""
     if kept is not None:
         known = kept.families(*(_SOURCES[rollup] for rollup in (IncomeMonth, CostRollup, ReachRollup)))
         families = known.columns(column("families", BIT(varying=True))).cte("known")
         there = func.get_bit(families.c.families, cast(Household.id, Integer)) == 1
-        query = select(Household.code).join(families, (Household.id < kept.width) & there)
+        query = select(Household.code, Household.id).join(families, (Household.id < kept.width) & there)
     else:
         seen = (
             of_families(rollup).where(*_seen(actor, rollup, months, kept))
             for rollup in (IncomeMonth, CostRollup, ReachRollup)
         )
-        query = select(Household.code).where(Household.id.in_(union(*seen)))
+        query = select(Household.code, Household.id).where(Household.id.in_(union(*seen)))
     code = Household.code.collate("C")
     query = query.order_by(code).limit(limit)
-    return list(session.scalars(query if after is None else query.where(code > after)))
+    return dict(session.execute(query if after is None else query.where(code > after)).all())
 
 
 def _row(
