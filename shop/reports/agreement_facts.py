@@ -1,8 +1,8 @@
 """What the agreements report is counted from: one row for each fact, with its part of every figure.
 
 Every figure is a sum over these rows, so whatever they are cut by (agreement, buyer, firm, product, township, month)
-adds up to the same, and the rows behind a figure are its explanation. `KEPT_ROLLED` reads what was due and kept from
-the rollup, `KEPT_FACTS` from the schedule and the call-offs themselves.
+adds up to the same, and the rows behind a figure are its explanation. `KEPT_ROLLED`, `KEPT_BY_LINE` read what was due
+and kept from the rollup, `KEPT_FACTS` from the schedule and the call-offs themselves.
 """
 
 from collections.abc import Collection, Mapping
@@ -61,11 +61,19 @@ _SIGNED = _facts(
     signed_g="committed_g", signed_fen="(committed_g * floor_fen_per_kg * 2 + 1000) / 2000",
 )  # fmt: skip
 
+_KEPT = ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen")
 KEPT_ROLLED = (
     _facts(
         "'due_weights'", "line_id", "line_id", "due_on", "FROM agreement_rollup WHERE due_on <= :day",
-        shortfall_g=_SHORT,
-        **{name: name for name in ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen")},
+        shortfall_g=_SHORT, **{name: name for name in _KEPT},
+    ),
+)  # fmt: skip
+#: The same in one row for each line, for whoever does not ask by month.
+KEPT_BY_LINE = (
+    _facts(
+        "'due_weights'", "line_id", "line_id", "max(due_on)",
+        "FROM agreement_rollup WHERE due_on <= :day GROUP BY line_id",
+        shortfall_g="greatest(sum(due_g) - sum(accepted_g), 0)", **{name: f"sum({name})" for name in _KEPT},
     ),
 )  # fmt: skip
 
@@ -180,7 +188,7 @@ _RISK = _facts(
 
 
 def facts(day: date | None, kept: tuple[Facts, ...], figures: Collection[str] = FIGURES) -> Subquery:
-    """The rows up to `day` (and what lies ahead of it), as a relation to join: `kept` is one of the two above.
+    """The rows up to `day` (and what lies ahead of it), as a relation to join: `kept` is one of the three above.
 
     Of what is signed all rows; of the rest those that speak of any of `figures`. Without a day the statement asks for
     `:day` when it runs.

@@ -29,7 +29,7 @@ from shop.channels.models import Partner
 from shop.kit.direct import Direct, Row, Together
 from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, Village
-from shop.reports.agreement_facts import FIGURES, KEPT_ROLLED, facts
+from shop.reports.agreement_facts import FIGURES, KEPT_BY_LINE, KEPT_ROLLED, facts
 from shop.reports.area import GIVEN_FIRMS, OfFirms, as_of, firms_of
 from shop.reports.jobs import REFRESH_AGREEMENTS
 from shop.reports.wording import AGREEMENTS, SOURCE
@@ -130,15 +130,20 @@ def _found(rows: list[Row], figures: tuple[str, ...]) -> Found:
 
 @cache
 def _statement(by: AgreementsBy, figures: tuple[str, ...]) -> OfFirms:
-    """Planning it takes longer than running it: so it is prepared."""
-    made = facts(None, KEPT_ROLLED, figures)
+    """Planning it takes longer than running it: so it is prepared. But by month, facts are added by line first."""
+    if by is AgreementsBy.MONTH:
+        made = facts(None, KEPT_ROLLED, figures)
+        counted = func.count(signed_agreement(made).distinct())
+    else:
+        each = facts(None, KEPT_BY_LINE, figures)
+        sums = (func.sum(each.c[figure]).label(figure) for figure in figures)
+        made = select(each.c.line_id, *sums).group_by(each.c.line_id).subquery("lines")
+        counted = func.count(Agreement.id.distinct())
     key, name = key_of(by, made)
-    sums = [cast(func.coalesce(func.sum(made.c[figure]), 0), BigInteger) for figure in figures]
-    counted = func.count(signed_agreement(made).distinct())
+    told = [cast(func.coalesce(func.sum(made.c[figure]), 0), BigInteger) for figure in figures]
     query = signed_by(
-        select(key.label("key"), func.max(name).label("name"), counted, *sums), made, bindparam("day", type_=Date)
-    )
-    query = query.where(made.c.day.is_not(None)).group_by(func.grouping_sets(literal_column("()"), key))
+        select(key.label("key"), func.max(name).label("name"), counted, *told), made, bindparam("day", type_=Date)
+    ).group_by(func.grouping_sets(literal_column("()"), key))
     return OfFirms(Direct.of(query), Direct.of(query.where(Agreement.firm_id == func.any(text(GIVEN_FIRMS)))))
 
 
