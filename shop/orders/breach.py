@@ -18,23 +18,28 @@ from shop.orders.errors import NoSuchPenalty, NotYoursToDecide, TakenAlready
 from shop.orders.models import PenaltyProposal, PenaltyStatus
 from shop.orders.states import PENALTY_LIFE
 
-#: What each side is behind with up to a day, part by part: the call-offs that the firm is late with; of the buyer the
-#: days that he cancelled, or what he did not call by the last day, whichever is more. `short_g` is what lies beyond the
-#: tolerance, which covers the oldest parts first; penalties of the parts add up to that of the whole, to the fen.
+#: The call-offs of the agreements of which the ids are in `read`, each with what became of its order.
+CALLS = """calls AS MATERIALIZED (
+    SELECT call_offs.id, line_id, agreement_id, call_offs.status, cancelled_by, due_on, schedule_day, weight_g,
+        price_fen_per_kg, order_status, owed_on, paid_fen, coalesce(accepted_g, 0) AS accepted_g, accepted_fen
+    FROM read JOIN call_offs ON agreement_id = read.id LEFT JOIN LATERAL (
+        SELECT orders.status AS order_status, orders.due_on AS owed_on, paid_fen, sum(accepted_g) AS accepted_g,
+            sum(accepted_fen) AS accepted_fen
+        FROM orders JOIN order_lines ON order_id = orders.id WHERE call_off_id = call_offs.id GROUP BY orders.id
+    ) AS taken ON true
+)"""
+#: What each side is behind with up to a day, of the agreements in `read` by their `calls`, part by part: the call-offs
+#: that the firm is late with; of the buyer the days that he cancelled, or what he did not call by the last day,
+#: whichever is more. `short_g` is what lies beyond the tolerance, which covers the oldest parts first; penalties of the
+#: parts add up to that of the whole, to the fen.
 BREACHES = """
     WITH excused AS (
         SELECT agreement_id, side, from_day, to_day FROM force_majeures WHERE status = 'recognised'
-    ), calls AS (
-        SELECT call_offs.id, line_id, call_offs.agreement_id, call_offs.status, cancelled_by, due_on, schedule_day,
-            weight_g, coalesce(accepted_g, 0) AS accepted_g
-        FROM call_offs LEFT JOIN (
-            SELECT call_off_id, sum(accepted_g) AS accepted_g FROM orders JOIN order_lines ON order_id = orders.id
-            WHERE call_off_id IS NOT NULL GROUP BY call_off_id
-        ) AS taken ON call_off_id = call_offs.id
     ), wanted AS (
         SELECT agreement_lines.id AS line_id, agreement_id, committed_g, minimum_g, minimum_date_g, floor_fen_per_kg,
             penalty_bp, buyer_penalty_bp, ends_on, (committed_g * tolerance_bp * 2 + 10000) / 20000 AS tolerance_g
-        FROM agreement_lines JOIN agreements ON agreements.id = agreement_id WHERE signed_on <= :day
+        FROM read JOIN agreements ON agreements.id = read.id JOIN agreement_lines ON agreement_id = agreements.id
+        WHERE signed_on <= :day
     ), promised AS (
         SELECT wanted.*, greatest(committed_g - coalesce(accepted_g, 0), 0) AS missing_g,
             -- A day that was never called is nobody's breach, unless the buyer cancelled what he called in its stead.
@@ -111,8 +116,9 @@ class Behind:
 def behind(session: Session, day: date, agreement_ids: list[int]) -> list[Behind]:
     """The breaches of these agreements up to `day`: one statement. Lines without any are left out."""
     whole = text(
-        "SELECT line_id, agreement_id, side, sum(short_g)::bigint, sum(penalty_fen)::bigint"
-        f" FROM ({BREACHES}) AS breaches WHERE agreement_id = ANY(:ids)"
+        f"WITH read AS (SELECT unnest(CAST(:ids AS bigint[])) AS id), {CALLS}"
+        " SELECT line_id, agreement_id, side, sum(short_g)::bigint, sum(penalty_fen)::bigint"
+        f" FROM ({BREACHES}) AS breaches"
         " GROUP BY line_id, agreement_id, side ORDER BY line_id, side DESC"
     )
     rows = session.execute(whole, {"day": day, "ids": agreement_ids})

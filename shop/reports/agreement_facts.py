@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Date, String, Subquery, bindparam, column, text
 
 from shop.channels.policies import POLICIES, Hold
-from shop.orders.breach import BREACHES
+from shop.orders.breach import BREACHES, CALLS
 
 #: In grams and fen; each adds up over rows.
 FIGURES = (
@@ -27,7 +27,10 @@ RISK_DAYS = 14
 
 @dataclass(frozen=True)
 class Facts:
-    """Facts of one kind. `told`: the figures that it speaks of, as expressions; all others are zero."""
+    """Facts of one kind. `told`: the figures that it speaks of, as expressions; all others are zero.
+
+    `over`: relations that stand before the statement and that it reads.
+    """
 
     source: str
     fact_id: str
@@ -35,6 +38,7 @@ class Facts:
     day: str
     origin: str
     told: Mapping[str, str]
+    over: tuple[str, ...]
 
     def sql(self, figures: Collection[str]) -> str:
         """The SELECT of them with `figures`."""
@@ -45,8 +49,10 @@ class Facts:
         )
 
 
-def _facts(source: str, fact_id: str, line_id: str, day: str, origin: str, **told: str) -> Facts:
-    return Facts(source, fact_id, line_id, day, origin, told)
+def _facts(
+    source: str, fact_id: str, line_id: str, day: str, origin: str, over: tuple[str, ...] = (), /, **told: str
+) -> Facts:
+    return Facts(source, fact_id, line_id, day, origin, told, over)
 
 
 #: Of what fell due the oldest is made up for first: what is short is the youngest part of it.
@@ -57,14 +63,16 @@ _SHORT = (
 
 _SIGNED = _facts(
     "'agreement_lines'", "agreement_lines.id", "agreement_lines.id", "signed_on",
-    "FROM agreement_lines JOIN agreements ON agreements.id = agreement_id WHERE signed_on <= :day",
+    "FROM read JOIN agreements ON agreements.id = read.id JOIN agreement_lines ON agreement_id = agreements.id"
+    " WHERE signed_on <= :day",
     signed_g="committed_g", signed_fen="(committed_g * floor_fen_per_kg * 2 + 1000) / 2000",
 )  # fmt: skip
 
 _KEPT = ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen")
 KEPT_ROLLED = (
     _facts(
-        "'due_weights'", "line_id", "line_id", "due_on", "FROM agreement_rollup WHERE due_on <= :day",
+        "'due_weights'", "line_id", "line_id", "due_on",
+        "FROM read JOIN agreement_rollup ON agreement_id = read.id WHERE due_on <= :day",
         shortfall_g=_SHORT, **{name: name for name in _KEPT},
     ),
 )  # fmt: skip
@@ -72,7 +80,7 @@ KEPT_ROLLED = (
 KEPT_BY_LINE = (
     _facts(
         "'due_weights'", "line_id", "line_id", "max(due_on)",
-        "FROM agreement_rollup WHERE due_on <= :day GROUP BY line_id",
+        "FROM read JOIN agreement_rollup ON agreement_id = read.id WHERE due_on <= :day GROUP BY line_id",
         shortfall_g="greatest(sum(due_g) - sum(accepted_g), 0)", **{name: f"sum({name})" for name in _KEPT},
     ),
 )  # fmt: skip
@@ -104,18 +112,17 @@ KEPT_FACTS = (
 )  # fmt: skip
 
 _BEHIND = _facts(
-    "source", "fact_id", "line_id", "day", f"FROM ({BREACHES}) AS breaches",
+    "source", "fact_id", "line_id", "day", f"FROM ({BREACHES}) AS breaches", ("calls",),
     firm_short_g="CASE side WHEN 'firm' THEN short_g ELSE 0 END",
     firm_penalty_fen="CASE side WHEN 'firm' THEN penalty_fen ELSE 0 END",
     buyer_short_g="CASE side WHEN 'buyer' THEN short_g ELSE 0 END",
     buyer_penalty_fen="CASE side WHEN 'buyer' THEN penalty_fen ELSE 0 END",
 )  # fmt: skip
 
-_OWED = "order_lines.accepted_fen - orders.paid_fen"
 _RECEIVABLE = _facts(
-    "'call_offs'", "call_offs.id", "call_offs.line_id", "call_offs.due_on",
-    f"{_CALLS} WHERE orders.status IN ('accepted', 'settled')",
-    receivable_fen=_OWED, overdue_fen=f"CASE WHEN orders.due_on < :day THEN {_OWED} ELSE 0 END",
+    "'call_offs'", "id", "line_id", "due_on", "FROM calls WHERE order_status IN ('accepted', 'settled')",
+    ("calls",), receivable_fen="accepted_fen - paid_fen",
+    overdue_fen="CASE WHEN owed_on < :day THEN accepted_fen - paid_fen ELSE 0 END",
 )  # fmt: skip
 
 #: Whether a day lies in a product's harvest window, prolonged by its shelf life: as `catalog.season.sellable`.
@@ -130,10 +137,11 @@ _IN_SEASON = """(
 
 #: What is asked for: call-offs, and from the day on days of the schedules of running agreements that nobody called nor
 #: missed, as far as the promise reaches; the earliest take from it first. `waits`: no stock is held for it yet.
-ASKED = """
+_ASKED = """asked AS MATERIALIZED (
     SELECT 'call_offs' AS source, call_offs.id AS fact_id, line_id, due_on AS day, weight_g,
         price_fen_per_kg AS fen_per_kg, call_offs.status = 'requested' AS waits
-    FROM call_offs WHERE call_offs.status <> 'cancelled'
+    FROM read JOIN call_offs ON agreement_id = read.id
+    WHERE call_offs.status <> 'cancelled' AND (due_on > :day OR call_offs.status = 'requested')
     UNION ALL
     SELECT 'due_weights', line_id, line_id, due_on,
         greatest(least(weight_g, left_g - upto_g + weight_g), 0)::bigint, floor_fen_per_kg, true
@@ -141,8 +149,8 @@ ASKED = """
         SELECT due_weights.line_id, due_on, weight_g, floor_fen_per_kg,
             sum(weight_g) OVER (PARTITION BY due_weights.line_id ORDER BY due_on) AS upto_g,
             committed_g - coalesce(called_g, 0) AS left_g
-        FROM due_weights JOIN agreement_lines ON agreement_lines.id = line_id
-        JOIN agreements ON agreements.id = agreement_id
+        FROM read JOIN agreements ON agreements.id = read.id JOIN agreement_lines ON agreement_id = agreements.id
+        JOIN due_weights ON line_id = agreement_lines.id
         LEFT JOIN (
             SELECT line_id, sum(weight_g) AS called_g FROM call_offs WHERE status <> 'cancelled' GROUP BY line_id
         ) AS called ON called.line_id = due_weights.line_id
@@ -152,15 +160,18 @@ ASKED = """
             AND NOT EXISTS (SELECT FROM missed_days
                 WHERE missed_days.line_id = due_weights.line_id AND missed_days.due_on = due_weights.due_on)
     ) AS uncalled
-"""
+)"""
+#: Relations that facts read; `read` holds the ids of the agreements that are asked for.
+_OVER = {"calls": CALLS, "asked": _ASKED}
 
 _AHEAD = _facts(
     "source", "fact_id", "line_id", "day",
     f"""FROM (
         SELECT asked.*, {_IN_SEASON} AS in_season
-        FROM ({ASKED}) AS asked JOIN agreement_lines ON agreement_lines.id = line_id
+        FROM asked JOIN agreement_lines ON agreement_lines.id = line_id
         JOIN products ON products.id = product_id WHERE day > :day
     ) AS ahead""",
+    ("asked",),
     forecast_g="CASE WHEN in_season THEN weight_g ELSE 0 END",
     forecast_fen="CASE WHEN in_season THEN (weight_g * fen_per_kg * 2 + 1000) / 2000 ELSE 0 END",
     out_of_season_g="CASE WHEN in_season THEN 0 ELSE weight_g END",
@@ -169,13 +180,13 @@ _AHEAD = _facts(
 _CHANNELS = ", ".join(f"'{policy.kind.value}'" for policy in POLICIES.values() if policy.hold is Hold.FROM_PROMISE)
 #: What waits for stock up to `:risk_days` after the day, with the part of it that the stock of the product, open or set
 #: aside for agreements, does not reach: the earliest are served first.
-AT_RISK = f"""
+_AT_RISK = f"""
     SELECT waiting.*, greatest(least(weight_g, upto_g - coalesce(available_g, 0)), 0)::bigint AS lacking_g,
         coalesce(available_g, 0)::bigint AS available_g
     FROM (
         SELECT asked.*, product_id,
             sum(weight_g) OVER (PARTITION BY product_id ORDER BY day, line_id, source, fact_id) AS upto_g
-        FROM ({ASKED}) AS asked JOIN agreement_lines ON agreement_lines.id = line_id
+        FROM asked JOIN agreement_lines ON agreement_lines.id = line_id
         WHERE waits AND day <= CAST(:day AS date) + CAST(:risk_days AS integer) AND weight_g > 0
     ) AS waiting LEFT JOIN (
         SELECT product_id, sum(available_g)::bigint AS available_g FROM pools
@@ -183,20 +194,25 @@ AT_RISK = f"""
     ) AS pools ON pools.product_id = waiting.product_id
 """
 _RISK = _facts(
-    "source", "fact_id", "line_id", "day", f"FROM ({AT_RISK}) AS risk WHERE lacking_g > 0", at_risk_g="lacking_g"
-)
+    "source", "fact_id", "line_id", "day", f"FROM ({_AT_RISK}) AS risk WHERE lacking_g > 0", ("asked",),
+    at_risk_g="lacking_g",
+)  # fmt: skip
+_ALL = "SELECT id FROM agreements"
+#: What waits, of all agreements.
+AT_RISK = f"WITH read AS ({_ALL}), {_ASKED} {_AT_RISK}"
 
 
-def facts(day: date | None, kept: tuple[Facts, ...], figures: Collection[str] = FIGURES) -> Subquery:
+def facts(day: date | None, kept: tuple[Facts, ...], figures: Collection[str] = FIGURES, *, of: str = _ALL) -> Subquery:
     """The rows up to `day` (and what lies ahead of it), as a relation to join: `kept` is one of the three above.
 
-    Of what is signed all rows; of the rest those that speak of any of `figures`. Without a day the statement asks for
-    `:day` when it runs.
+    Of what is signed all rows; of the rest those that speak of any of `figures`. `of`: a SELECT of the ids of the
+    agreements that are read. Without a day the statement asks for `:day` when it runs.
     """
     columns: list[Any] = [column("source", String), column("fact_id", BigInteger), column("line_id", BigInteger)]
     columns += [column("day", Date), *(column(name, BigInteger) for name in figures)]
-    speaking = (one for one in (*kept, _BEHIND, _RECEIVABLE, _AHEAD, _RISK) if not one.told.keys().isdisjoint(figures))
-    rows = " UNION ALL ".join(one.sql(figures) for one in (_SIGNED, *speaking))
+    told = [one for one in (*kept, _BEHIND, _RECEIVABLE, _AHEAD, _RISK) if not one.told.keys().isdisjoint(figures)]
+    over = [f"read AS ({of})", *(_OVER[name] for name in _OVER if any(name in one.over for one in told))]
+    rows = f"WITH {', '.join(over)} " + " UNION ALL ".join(one.sql(figures) for one in (_SIGNED, *told))
     wanted = {"day": bindparam("day", day, Date, required=day is None), "risk_days": bindparam("risk_days", RISK_DAYS)}
     bound = text(rows).bindparams(*(wanted[name] for name in wanted if f":{name}" in rows))
     return bound.columns(*columns).subquery("facts")
