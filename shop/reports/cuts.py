@@ -16,16 +16,17 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, TextClause, bindparam, select, text
+from sqlalchemy import BigInteger, Date, TextClause, bindparam, select, text, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor, scope
 from shop.access.models import Role
 from shop.catalog.models import Firm
+from shop.farmers.models import Household, HouseholdAlias
 from shop.income.models import COUNTED_ON, IncomeKind
 from shop.kit.direct import Direct, Later, Together, prepared
-from shop.places.models import Township
+from shop.places.models import Township, Village
 from shop.reports.area import sees_all, township_area
 from shop.reports.models import Cut, Rollup
 from shop.reports.periods import Every, Span, period_of
@@ -162,7 +163,9 @@ INCOME_DAYS = Source(
 
 
 #: What a statement over cuts binds; all else it binds are days.
-_TYPES: dict[str, Any] = {"first": Date, "ends": Date, "townships": ARRAY(BigInteger), "firms": ARRAY(BigInteger)}
+_TYPES: dict[str, Any] = {"first": Date, "ends": Date} | dict.fromkeys(
+    ("townships", "firms", "of_firms_in", "villages"), ARRAY(BigInteger)
+)
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,8 @@ class Cuts:
     """The cuts of some months and of a reader's area, as they are now.
 
     `townships`: ids, None = all; `firms`: ids of those of which he sees what they paid elsewhere, too. `width`: bits of
-    a set. `changed`: by rollup the months or days that are counted when they are read.
+    a set. `changed`: by rollup the months or days that are counted when they are read. `of_firms_in`: the townships in
+    which he looks at what his firms paid, `villages`: those at which he looks, None = at all of his area.
     """
 
     first: date
@@ -179,6 +183,8 @@ class Cuts:
     firms: Sequence[int]
     width: int
     changed: Mapping[str, Sequence[date]]
+    of_firms_in: Sequence[int] | None = None
+    villages: Sequence[int] | None = None
 
     @property
     def only_firms(self) -> bool:
@@ -195,7 +201,9 @@ class Cuts:
         return replace(self, changed=changed)
 
     def knows(self, source: Source, cut: Cut) -> bool:
-        """Whether the cut is kept for this area: beside a township single firms are not cut further."""
+        """Whether the cut is kept for this area: a village is not cut further, nor a firm beside a township."""
+        if self.villages is not None:
+            return cut in (Cut.PAYER, Cut.VILLAGE)
         return not self.firms or cut in (Cut.PAYER, Cut.FIRM) or self._of_firms(source, cut)
 
     def rows(self, source: Source, cut: Cut, by: str | None = None) -> str:
@@ -203,6 +211,8 @@ class Cuts:
 
         Who paid (`own_id`) is a firm's id where only firms of the reader are seen.
         """
+        if self.villages is not None:
+            cut = Cut.VILLAGE
         whole = self.townships is None and by != "township_id" and cut is not Cut.VILLAGE
         columns, here = self._columns(source), self._here(source, cut, whole=whole)
         kept = f"SELECT {columns} FROM {source.table} WHERE {source.when} BETWEEN :first AND :ends AND {here}"
@@ -210,8 +220,8 @@ class Cuts:
             return kept
         among = f"{source.when} = ANY(:changed_{source.rollup})"
         counted = source.rows(
-            {cut, Cut.FIRM} if self.firms else {cut}, COUNTY if whole else TOWNSHIP,
-            FIRM if self._of_firms(source, cut) else ANYBODY,
+            {cut} if not self.firms or self._of_firms(source, cut) else {cut, Cut.FIRM},
+            COUNTY if whole else TOWNSHIP, FIRM if self._of_firms(source, cut) else ANYBODY,
         ).format(facts=f"(SELECT * FROM {source.facts} WHERE {among}) AS {source.name}")  # fmt: skip
         return f"{kept} AND NOT {among} UNION ALL SELECT {columns} FROM ({counted}) AS counted WHERE {here}"
 
@@ -225,18 +235,22 @@ class Cuts:
 
     def _here(self, source: Source, cut: Cut, *, whole: bool) -> str:
         """The rows of a cut in this area; `whole`: the one row of the county."""
-        if self._of_firms(source, cut):
-            return f"cut = '{cut}' AND firm_id = ANY(:firms) AND township_id > 0"
         anybody = " AND firm_id = 0" if source.by_firm else ""
-        if self.only_firms:
-            return f"cut = '{Cut.FIRM}'{anybody} AND own_id = ANY(:firms) AND township_id > 0"
-        here = f"cut = '{cut}' AND township_id {'=' if whole else '>'} 0"
-        if self.townships is not None:
-            here += " AND township_id = ANY(:townships)"
-        if self.firms:
-            elsewhere = "township_id > 0 AND NOT township_id = ANY(:townships)"
-            here = f"({here} OR cut = '{Cut.FIRM}' AND own_id = ANY(:firms) AND {elsewhere})"
-        return here + anybody
+        if self._of_firms(source, cut):
+            here = f"cut = '{cut}' AND firm_id = ANY(:firms) AND township_id > 0"
+        elif self.only_firms:
+            here = f"cut = '{Cut.FIRM}'{anybody} AND own_id = ANY(:firms) AND township_id > 0"
+        else:
+            here = f"cut = '{cut}' AND township_id {'=' if whole else '>'} 0"
+            if self.townships is not None:
+                here += " AND township_id = ANY(:townships)"
+            if self.firms:
+                elsewhere = "township_id > 0 AND NOT township_id = ANY(:townships)"
+                here = f"({here} OR cut = '{Cut.FIRM}' AND own_id = ANY(:firms) AND {elsewhere})"
+            here += anybody
+        if self.of_firms_in is not None:
+            here += " AND township_id = ANY(:of_firms_in)"
+        return here if self.villages is None else here + " AND own_id = ANY(:villages)"
 
     def _people(self) -> str:
         """Households and the assisted among them, of a set and one that is called `assisted`."""
@@ -310,7 +324,9 @@ class Cuts:
     def _values(self) -> dict[str, Any]:
         """What `rows` bind."""
         changed = {f"changed_{rollup}": list(known) for rollup, known in self.changed.items()}
-        areas = {"townships": list(self.townships or ()), "firms": list(self.firms)}
+        areas = {
+            name: list(getattr(self, name) or ()) for name in ("townships", "firms", "of_firms_in", "villages")
+        }  # fmt: skip
         return {"first": self.first, "ends": _ends(self.last), **areas, **changed}
 
 
@@ -341,11 +357,23 @@ def cuts_of(session: Session, actor: Actor, first: date, last: date) -> Cuts:
 
 
 def cuts_in(session: Session, actor: Actor, first: date, last: date, place: str | None) -> Cuts | None:
-    """The same, in one township of it. None where cuts are no help: a village, a township to who sees single firms."""
+    """The same, in one township or village of it. None where cuts are no help: in a place to who sees single firms."""
     found = cuts_of(session, actor, first, last)
     if place is None:
         return found
-    if found.firms or len(place) != TOWNSHIP_DIGITS:
+    if found.firms and not found.only_firms:
         return None
-    here = select(Township.id).where(Township.code == place, township_area(actor))
-    return replace(found, townships=list(session.scalars(here)))
+    seen = true() if found.only_firms else township_area(actor)
+    if len(place) != TOWNSHIP_DIGITS:
+        here = select(Village.id).join(Township, Township.id == Village.township_id).where(Village.code == place, seen)
+        return replace(found, villages=list(session.scalars(here)))
+    here = select(Township.id).where(Township.code == place, seen)
+    ids = list(session.scalars(here))
+    return replace(found, of_firms_in=ids) if found.only_firms else replace(found, townships=ids)
+
+
+def families_in(session: Session, villages: Sequence[int]) -> list[int]:
+    """Ids of the families who live in some villages."""
+    merged = select(HouseholdAlias.household_id)
+    here = select(Household.id).where(Household.village_id.in_(villages), Household.id.not_in(merged))
+    return list(session.scalars(here))

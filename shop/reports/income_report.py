@@ -50,7 +50,7 @@ from shop.reports.area import (
     township_area,
     with_merged,
 )
-from shop.reports.cuts import COSTS, INCOME_PRODUCTS, REACH, Cuts, Source, cuts_in, cuts_of
+from shop.reports.cuts import COSTS, INCOME_PRODUCTS, REACH, Cuts, Source, cuts_in, cuts_of, families_in
 from shop.reports.cuts import INCOME as INCOME_CUTS
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
 from shop.reports.models import CostRollup, Cut, IncomeMonth, IncomeRollup, ReachRollup
@@ -130,6 +130,8 @@ def income_report(
     kept = cuts_in(session, actor, months.first, months.last, months.place)
     page = _households(session, actor, months, kept, after, limit + 1) if by is IncomeBy.HOUSEHOLD else {}
     families = list(page.values())[:limit]
+    if kept is not None and kept.villages is not None and by in _LOOKED_UP:
+        families = families_in(session, kept.villages)
     cash, spent, reached = _summed(
         session,
         *(_asked(actor, months, kept, rollup, by, families) for rollup in (IncomeMonth, CostRollup, ReachRollup)),
@@ -396,10 +398,11 @@ def _rows(
     told = _told(counted, by)
     if by is IncomeBy.GROUP:
         return _Asked(_by_group(actor, months, counted, told), told)
-    if by is IncomeBy.HOUSEHOLD and kept is not None and (kept.only_firms or not kept.firms):
+    sees = kept is not None and (kept.only_firms or not kept.firms)
+    if kept is not None and sees and (by is IncomeBy.HOUSEHOLD or kept.villages is not None):
         # Whoever sees no single firms sees a family altogether, and was given none of elsewhere.
         values = {"families": list(families), "months": months.each(), "firms": list(kept.firms)}
-        return _Asked(_of_families(counted, of_firms=kept.only_firms), told, values)
+        return _Asked(_of_families(counted, by, of_firms=kept.only_firms), told, values)
     seen = _seen(actor, counted, months, kept)
     if by is IncomeBy.HOUSEHOLD:
         given = bindparam("families", list(families), ARRAY(BigInteger))
@@ -407,6 +410,8 @@ def _rows(
     return _Asked(_named(_added(counted, by, seen, told).subquery("each"), by, told), told)
 
 
+#: By what the rows of the families of a village are added: it is not cut further.
+_LOOKED_UP = (IncomeBy.FIRM, IncomeBy.PRODUCT, IncomeBy.CHANNEL)
 #: Ids of the records of some families, and months, looked up one by one.
 _GIVEN_RECORDS = (
     "ARRAY(SELECT unnest(CAST(:families AS bigint[])) UNION ALL SELECT household_id FROM household_aliases"
@@ -416,16 +421,15 @@ _GIVEN_MONTHS = "ARRAY(SELECT unnest(CAST(:months AS date[])))"
 
 
 @cache
-def _of_families(counted: Rolled, *, of_firms: bool) -> Direct:
-    """Given families by household; of what some firms paid them alone, perhaps."""
-    told = _told(counted, IncomeBy.HOUSEHOLD)
+def _of_families(counted: Rolled, by: IncomeBy, *, of_firms: bool) -> Direct:
+    """Given families; of what some firms paid them alone, perhaps."""
+    told = _told(counted, by)
     seen = [
         counted.month == func.any(text(_GIVEN_MONTHS)),
         counted.household_id == func.any(text(_GIVEN_RECORDS)),
         *([counted.firm_id == func.any(text(GIVEN_FIRMS))] if of_firms else []),
     ]
-    each = _added(counted, IncomeBy.HOUSEHOLD, seen, told).subquery("each")
-    return Direct.of(_named(each, IncomeBy.HOUSEHOLD, told))
+    return Direct.of(_named(_added(counted, by, seen, told).subquery("each"), by, told))
 
 
 def _untold(session: Session, actor: Actor, by: IncomeBy, months: Months, people: _Sums) -> set[str] | None:
@@ -528,8 +532,9 @@ def _seen(actor: Actor, counted: Rolled, months: Months, kept: Cuts | None) -> l
     wanted: list[ColumnElement[bool]] = [counted.month.between(months.first, months.last)]
     if kept is not None and kept.only_firms:
         # By their ids, so that the planner knows how few they are.
-        return [*wanted, counted.firm_id == func.any(literal(list(kept.firms), ARRAY(BigInteger)))]
-    wanted.append(of_reader(actor, counted))
+        wanted.append(counted.firm_id == func.any(literal(list(kept.firms), ARRAY(BigInteger))))
+    else:
+        wanted.append(of_reader(actor, counted))
     if months.place is not None:
         wanted.append(counted.household_id.in_(records_in(months.here())))
     return wanted
