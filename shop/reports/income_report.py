@@ -53,7 +53,7 @@ from shop.reports.area import (
 from shop.reports.cuts import COSTS, INCOME_PRODUCTS, REACH, Cuts, Source, cuts_in, cuts_of, families_in
 from shop.reports.cuts import INCOME as INCOME_CUTS
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
-from shop.reports.models import CostRollup, Cut, IncomeMonth, IncomeRollup, ReachRollup
+from shop.reports.models import CostRollup, Cut, IncomeMonth, IncomeRollup, ReachMonth, ReachRollup
 from shop.reports.told import FEW, TOWNSHIP_DIGITS, untold, untold_places
 from shop.reports.wording import BY_CHANNEL, BY_GROUP, INCOME, SOURCE
 
@@ -134,7 +134,7 @@ def income_report(
         families = families_in(session, kept.villages)
     cash, spent, reached = _summed(
         session,
-        *(_asked(actor, months, kept, rollup, by, families) for rollup in (IncomeMonth, CostRollup, ReachRollup)),
+        *(_asked(actor, months, kept, rollup, by, families) for rollup in _ROLLUPS),
     )
     people = reached if by is IncomeBy.CHANNEL else cash
     names = _names(session, actor, by, months, language, cash, spent, reached) | {code: code for code in page}
@@ -245,13 +245,16 @@ def records_of(codes: Sequence[str]) -> Any:
     return with_merged(select(Household.id).where(Household.code.in_(codes)))
 
 
-Rolled: TypeAlias = type[IncomeMonth] | type[IncomeRollup] | type[CostRollup] | type[ReachRollup]
+Rolled: TypeAlias = type[IncomeMonth] | type[IncomeRollup] | type[CostRollup] | type[ReachMonth] | type[ReachRollup]
+#: What a report is made of: income, costs, sales reached.
+_ROLLUPS: tuple[Rolled, ...] = (IncomeMonth, CostRollup, ReachMonth)
 
 #: What is read of each rollup: columns that add up.
 _READ: dict[Any, tuple[str, ...]] = {
     IncomeMonth: ("weight_g", *(f"{kind}_fen" for kind in IncomeKind)),
     IncomeRollup: ("weight_g", "amount_fen"),
     CostRollup: ("covered_fen", "cost_fen"),
+    ReachMonth: ("amount_fen", "weight_g"),
     ReachRollup: ("amount_fen", "weight_g"),
 }
 
@@ -297,13 +300,16 @@ class _Sums:
 
 
 def _read_for(rollup: Rolled, by: IncomeBy) -> Rolled:
-    """Only by product and by group what is finer than months of a household and firm is read."""
-    return IncomeRollup if rollup is IncomeMonth and by in (IncomeBy.PRODUCT, IncomeBy.GROUP) else rollup
+    """Only by product, channel and group what is finer than months of a household and firm is read."""
+    if by not in (IncomeBy.PRODUCT, IncomeBy.CHANNEL, IncomeBy.GROUP):
+        return rollup
+    return _FINER.get(rollup, rollup)
 
 
+_FINER: Mapping[Rolled, Rolled] = {IncomeMonth: IncomeRollup, ReachMonth: ReachRollup}
 #: Where a cut of a rollup stands, by what is read.
 _SOURCES: dict[Any, Source] = {
-    IncomeMonth: INCOME_CUTS, IncomeRollup: INCOME_PRODUCTS, CostRollup: COSTS, ReachRollup: REACH,
+    IncomeMonth: INCOME_CUTS, IncomeRollup: INCOME_PRODUCTS, CostRollup: COSTS, ReachMonth: REACH, ReachRollup: REACH,
 }  # fmt: skip
 #: The cut that a report reads, and the column of its rows that is its key; None = all in one row.
 _CUT_OF: dict[IncomeBy | None, tuple[Cut, str | None]] = {
@@ -360,7 +366,7 @@ def _asked(
 ) -> list[_Asked]:
     """A rollup by `by`, of `families` alone when it is by household, and in total."""
     asked = []
-    if by is not IncomeBy.CHANNEL or rollup is ReachRollup:
+    if by is not IncomeBy.CHANNEL or rollup is ReachMonth:
         counted = _read_for(rollup, by)
         if kept is not None and (cut := _cut(kept, counted, by)):
             return [_from_cut(kept, *cut, counted, by)]
@@ -388,7 +394,7 @@ def _named_cut(sql: str, by: IncomeBy | None, figures: tuple[str, ...], told: tu
 
 def _peopled(counted: Rolled, by: IncomeBy) -> bool:
     """Of costs, and of sales reached but by channel, nobody counts families."""
-    return counted in (IncomeMonth, IncomeRollup) or (by is IncomeBy.CHANNEL and counted is ReachRollup)
+    return counted in (IncomeMonth, IncomeRollup) or (by is IncomeBy.CHANNEL and counted in (ReachMonth, ReachRollup))
 
 
 def _rows(
@@ -545,15 +551,12 @@ def _households(
 ) -> dict[str, int]:  # fmt: skip
     """The first families after `after` of whom a rollup knows anything: their ids by their codes, in this order."""
     if kept is not None:
-        known = kept.families(*(_SOURCES[rollup] for rollup in (IncomeMonth, CostRollup, ReachRollup)))
+        known = kept.families(*(_SOURCES[rollup] for rollup in _ROLLUPS))
         families = known.columns(column("families", BIT(varying=True))).cte("known")
         there = func.get_bit(families.c.families, cast(Household.id, Integer)) == 1
         query = select(Household.code, Household.id).join(families, (Household.id < kept.width) & there)
     else:
-        seen = (
-            of_families(rollup).where(*_seen(actor, rollup, months, kept))
-            for rollup in (IncomeMonth, CostRollup, ReachRollup)
-        )
+        seen = (of_families(rollup).where(*_seen(actor, rollup, months, kept)) for rollup in _ROLLUPS)
         query = select(Household.code, Household.id).where(Household.id.in_(union(*seen)))
     code = Household.code.collate("C")
     query = query.order_by(code).limit(limit)

@@ -305,6 +305,14 @@ _REACH = Plan(
             GROUP BY month, household_id, firm_id, product_id, channel_id
             """,
         ),
+        Table(
+            "reach_months",
+            ("month", "household_id", "firm_id"),
+            ("weight_g", "amount_fen"),
+            "SELECT month, household_id, firm_id, sum(weight_g)::bigint AS weight_g,"
+            " sum(amount_fen)::bigint AS amount_fen FROM {facts} GROUP BY month, household_id, firm_id",
+            facts="reach_rollup",
+        ),
     ),
 )
 

@@ -215,6 +215,7 @@ FAULTS: dict[str, str] = {
     "I23-income": "INSERT INTO income_rollup VALUES ('2025-01-01', 1, 1, 0, 'subsidy', 1, 0, 1)",
     "I23-income-months": "UPDATE income_months SET weight_g = weight_g + 1",
     "I23-reach": "UPDATE reach_rollup SET weight_g = weight_g + 1",
+    "I23-reach-months": "DELETE FROM reach_months",
     "I23-income-cuts": "UPDATE income_cuts SET wage_fen = wage_fen + 1",
     "I23-income-product-cuts": "UPDATE income_product_cuts SET families = families || B'1'",
     "I23-cost-cuts": "INSERT INTO cost_cuts (month, cut, firm_id, township_id, own_id, families, covered_fen, cost_fen)"
