@@ -1,8 +1,8 @@
-"""Statements of the hottest paths, handed to libpq as they are, each prepared once on each connection.
+"""Statements that are handed to libpq as they are, each prepared once on each connection.
 
-What SQLAlchemy and the driver do around a statement costs thirty times what libpq does. For the few statements of every
-order and every sign-in that is most of an order, and some of a report take longer to plan than to run; all others go
-through the session.
+What SQLAlchemy and the driver do around a statement costs thirty times what libpq does: most of the time of the few
+statements of an order or a sign-in. Statements of reports would be built and planned anew each time, and wait for each
+other's answers. All others go through the session.
 """
 
 import re
@@ -17,12 +17,13 @@ from typing import Any, TypeAlias, cast
 import psycopg
 from psycopg import pq
 from psycopg.adapt import Transformer
-from psycopg.errors import error_from_result
-from sqlalchemy import Connection, Engine, PoolProxiedConnection, Select
+from psycopg.errors import AdminShutdown, CrashShutdown, error_from_result
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, Select, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+_FAREWELLS = (AdminShutdown, CrashShutdown)
 _GOOD = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 _NUMBERS = count(1)
 
@@ -86,7 +87,7 @@ class Direct:
         try:
             return self._rows(connection.connection, values, begin=True)
         except psycopg.Error as error:
-            raise self._failed(connection, error) from error
+            raise _failed(connection, error, self.sql) from error
 
     def alone(self, engine: Engine, values: Mapping[str, Any]) -> list[Row]:
         """The rows of a read, in no transaction: one round trip without BEGIN and ROLLBACK.
@@ -105,10 +106,10 @@ class Direct:
         try:
             return self._rows(pooled, values, begin=False)
         except psycopg.Error as error:
-            lost = self._is_lost(pooled)
+            lost = _is_lost(pooled)
             if lost:
                 pooled.invalidate(error)
-            raise self._as_sqlalchemy(error, lost=lost) from error
+            raise _as_sqlalchemy(error, self.sql, lost=lost) from error
         finally:
             pooled.close()
 
@@ -127,56 +128,68 @@ class Direct:
         given = {**self._fixed, **values}
         return [_written(given[name]) for name in self._names]
 
-    def _failed(self, connection: Connection, error: psycopg.Error) -> BaseException:
-        lost = self._is_lost(connection.connection)
-        if lost:
-            connection.invalidate(error)
-        return self._as_sqlalchemy(error, lost=lost)
 
-    @staticmethod
-    def _is_lost(pooled: PoolProxiedConnection) -> bool:
-        return pooled.dbapi_connection is None or _libpq(pooled).status == pq.ConnStatus.BAD
+def _is_lost(pooled: PoolProxiedConnection) -> bool:
+    return pooled.dbapi_connection is None or _libpq(pooled).status == pq.ConnStatus.BAD
 
-    def _as_sqlalchemy(self, error: psycopg.Error, *, lost: bool) -> BaseException:
-        """The same kind of exception as from the session; it holds no value of a parameter."""
-        if lost and not isinstance(error, psycopg.OperationalError):
-            error = psycopg.OperationalError(str(error))  # libpq itself gives it no kind
-        return DBAPIError.instance(
-            self.sql, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=lost
-        )
+
+def _failed(connection: Connection, error: psycopg.Error, sql: str) -> BaseException:
+    """What to raise; a connection that is lost is given up."""
+    # Together with others the server's farewell is read before it hangs up.
+    lost = _is_lost(connection.connection) or isinstance(error, _FAREWELLS)
+    if lost:
+        connection.invalidate(error)
+    return _as_sqlalchemy(error, sql, lost=lost)
+
+
+def _as_sqlalchemy(error: psycopg.Error, sql: str, *, lost: bool) -> BaseException:
+    """The same kind of exception as from the session; it holds no value of a parameter."""
+    if lost and not isinstance(error, psycopg.OperationalError):
+        error = psycopg.OperationalError(str(error))  # libpq itself gives it no kind
+    return DBAPIError.instance(sql, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=lost)
 
 
 @cache
 def prepared(sql: str) -> Direct:
-    """A statement that is written as it is needed, in one of few ways."""
+    """A statement that is written as it is needed, in one of few ways: it is kept as long as the process lives."""
     return Direct(sql)
 
 
 class Together:
     """Statements that are sent one after the other without waiting: the server runs one while Python reads another.
 
-    Nothing else may be asked of the session meanwhile. After one that failed the others are not run.
+    Nothing else may be asked of the session meanwhile (RuntimeError). After one that failed the others are not run.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection, self._pooled = connection, connection.connection
         self._libpq = _libpq(self._pooled)
-        _begin(self._pooled)
-        self._libpq.enter_pipeline_mode()
         self._sent: deque[tuple[Direct, bool, list[list[Row]]]] = deque()
         self._error: BaseException | None = None
+        # Waiting to write, libpq then reads: neither side waits for the other, however much both have to say.
+        self._nonblocking, self._libpq.nonblocking = self._libpq.nonblocking, 0
+        try:
+            _begin(self._pooled)
+            self._libpq.enter_pipeline_mode()
+        except psycopg.Error as error:
+            raise _failed(connection, error, "BEGIN") from error
+        self._pooled.info[_TOGETHER] = True
 
     def ask(self, statement: Direct, values: Mapping[str, Any]) -> Later:
         """Send a statement. Its rows may be read while others run; what goes wrong is raised when they are read."""
         libpq, name = self._libpq, statement._name
-        parameters = statement._parameters(values)
-        new = name not in _prepared(self._pooled) and all(one is not statement for one, _, _ in self._sent)
-        if new:
-            libpq.send_prepare(name, statement._numbered)
-        libpq.send_query_prepared(name, parameters)
-        libpq.send_flush_request()
-        libpq.flush()
         answer: list[list[Row]] = []
+        try:
+            parameters = statement._parameters(values)
+            new = name not in _prepared(self._pooled) and all(one is not statement for one, _, _ in self._sent)
+            if new:
+                libpq.send_prepare(name, statement._numbered)
+            libpq.send_query_prepared(name, parameters)
+            libpq.send_flush_request()
+            libpq.flush()
+        except psycopg.Error as error:
+            self._error = _failed(self._connection, error, statement.sql)
+            raise self._error from error
         self._sent.append((statement, new, answer))
 
         def later() -> list[Row]:
@@ -197,7 +210,7 @@ class Together:
                 _prepared(self._pooled).add(statement._name)
             answer.append(_loaded(self._pooled, self._result()))
         except psycopg.Error as error:
-            self._error = statement._failed(self._connection, error)
+            self._error = _failed(self._connection, error, statement.sql)
             raise self._error from error
 
     def _result(self) -> pq.abc.PGresult:
@@ -213,15 +226,26 @@ class Together:
             while self._sent:
                 self._read()
         libpq = self._libpq
+        self._pooled.info.pop(_TOGETHER, None)
         try:
             libpq.pipeline_sync()
             while (result := libpq.get_result()) is None or result.status != pq.ExecStatus.PIPELINE_SYNC:
                 if libpq.status != pq.ConnStatus.OK:
                     raise psycopg.OperationalError("the connection was lost")
             libpq.exit_pipeline_mode()
+            libpq.nonblocking = self._nonblocking
         except psycopg.OperationalError as error:
             # Who read an answer was told. A transaction of it cannot be committed any more.
             self._connection.invalidate(error)
+
+
+_TOGETHER = "together"
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _alone(connection: Connection, *_: Any) -> None:
+    if _TOGETHER in connection.connection.info:
+        raise RuntimeError("a statement of the session among statements that are sent together")
 
 
 @contextmanager

@@ -76,7 +76,7 @@ KEPT_ROLLED = (
         shortfall_g=_SHORT, **{name: name for name in _KEPT},
     ),
 )  # fmt: skip
-#: The same in one row for each line, for whoever does not ask by month.
+#: The same in one row for each line, whose day is the last of many: never by month.
 KEPT_BY_LINE = (
     _facts(
         "'due_weights'", "line_id", "line_id", "max(due_on)",
@@ -197,16 +197,19 @@ _RISK = _facts(
     "source", "fact_id", "line_id", "day", f"FROM ({_AT_RISK}) AS risk WHERE lacking_g > 0", ("asked",),
     at_risk_g="lacking_g",
 )  # fmt: skip
-_ALL = "SELECT id FROM agreements"
+#: The ids of all agreements.
+ALL = "SELECT id FROM agreements"
 #: What waits, of all agreements.
-AT_RISK = f"WITH read AS ({_ALL}), {_ASKED} {_AT_RISK}"
+AT_RISK = f"WITH read AS ({ALL}), {_ASKED} {_AT_RISK}"
 
 
-def facts(day: date | None, kept: tuple[Facts, ...], figures: Collection[str] = FIGURES, *, of: str = _ALL) -> Subquery:
-    """The rows up to `day` (and what lies ahead of it), as a relation to join: `kept` is one of the three above.
+def facts(day: date | None, kept: tuple[Facts, ...], figures: Collection[str] = FIGURES, *, of: str = ALL) -> Subquery:
+    """The rows up to `day` (and what lies ahead of it), as a relation to join: `kept` is one of `KEPT_ROLLED`,
+    `KEPT_BY_LINE`, `KEPT_FACTS`.
 
     Of what is signed all rows; of the rest those that speak of any of `figures`. `of`: a SELECT of the ids of the
-    agreements that are read. Without a day the statement asks for `:day` when it runs.
+    agreements that are read, all of a firm or none: its stock serves the earliest of them first. Without a day the
+    statement asks for `:day` when it runs.
     """
     columns: list[Any] = [column("source", String), column("fact_id", BigInteger), column("line_id", BigInteger)]
     columns += [column("day", Date), *(column(name, BigInteger) for name in figures)]

@@ -28,7 +28,7 @@ from shop.channels.models import Partner
 from shop.kit.direct import Direct, Row, Together
 from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, Village
-from shop.reports.agreement_facts import FIGURES, KEPT_BY_LINE, KEPT_ROLLED, facts
+from shop.reports.agreement_facts import ALL, FIGURES, KEPT_BY_LINE, KEPT_ROLLED, facts
 from shop.reports.area import GIVEN_FIRMS, OfFirms, as_of, firms_of
 from shop.reports.jobs import REFRESH_AGREEMENTS
 from shop.reports.wording import AGREEMENTS, SOURCE
@@ -131,16 +131,16 @@ def _found(rows: list[Row], figures: tuple[str, ...]) -> Found:
 def _statement(by: AgreementsBy, figures: tuple[str, ...]) -> OfFirms:
     """Planning it takes longer than running it: so it is prepared."""
     of_given = f"SELECT id FROM agreements WHERE firm_id = ANY({GIVEN_FIRMS})"
-    return OfFirms(Direct.of(_query(by, figures)), Direct.of(_query(by, figures, of=of_given)))
+    return OfFirms(Direct.of(_query(by, figures)), Direct.of(_query(by, figures, of_given)))
 
 
-def _query(by: AgreementsBy, figures: tuple[str, ...], **of: str) -> AnySelect:
-    """The rows of the report and its total. But by month, facts are added by line first."""
+def _query(by: AgreementsBy, figures: tuple[str, ...], of: str = ALL) -> AnySelect:
+    """The rows of the report and its total. Facts are added by line first, except by month."""
     if by is AgreementsBy.MONTH:
-        made = facts(None, KEPT_ROLLED, figures, **of)
+        made = facts(None, KEPT_ROLLED, figures, of=of)
         counted = func.count(signed_agreement(made).distinct())
     else:
-        each = facts(None, KEPT_BY_LINE, figures, **of)
+        each = facts(None, KEPT_BY_LINE, figures, of=of)
         sums = (func.sum(each.c[figure]).label(figure) for figure in figures)
         made = select(each.c.line_id, *sums).group_by(each.c.line_id).subquery("lines")
         counted = func.count(Agreement.id.distinct())

@@ -220,10 +220,16 @@ class Cuts:
             return kept
         among = f"{source.when} = ANY(:changed_{source.rollup})"
         counted = source.rows(
-            {cut} if not self.firms or self._of_firms(source, cut) else {cut, Cut.FIRM},
+            self._needed(source, cut),
             COUNTY if whole else TOWNSHIP, FIRM if self._of_firms(source, cut) else ANYBODY,
         ).format(facts=f"(SELECT * FROM {source.facts} WHERE {among}) AS {source.name}")  # fmt: skip
         return f"{kept} AND NOT {among} UNION ALL SELECT {columns} FROM ({counted}) AS counted WHERE {here}"
+
+    def _needed(self, source: Source, cut: Cut) -> set[Cut]:
+        """The cuts of which `_here` reads rows."""
+        if not self.firms or self._of_firms(source, cut):
+            return {cut}
+        return {Cut.FIRM} if self.only_firms else {cut, Cut.FIRM}
 
     def _of_firms(self, source: Source, cut: Cut) -> bool:
         """Whether rows of single firms are read."""

@@ -48,7 +48,8 @@ class Record:
 class _Seen:
     """The months of a reader's area. The sums of some families are those of all less those of the others, who are few.
 
-    `kept`: the cuts that know the sums of all; None where every family is looked at, in a village.
+    `kept`: the cuts that know the sums of all; None where every family is looked at: in a place, to who sees a township
+    and firms elsewhere.
     """
 
     session: Session

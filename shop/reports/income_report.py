@@ -20,7 +20,6 @@ from sqlalchemy import (
     cast,
     column,
     func,
-    literal,
     null,
     select,
     text,
@@ -341,7 +340,7 @@ class _Asked:
 def _summed(session: Session, *rollups: Sequence[_Asked]) -> list[_Sums]:
     """What was asked of each rollup. Prepared statements are sent without waiting."""
     every = [one for asked in rollups for one in asked]
-    rows = {one: session.execute(one.statement) for one in every if not isinstance(one.statement, Direct)}
+    rows = {one: session.execute(one.statement).all() for one in every if not isinstance(one.statement, Direct)}
     with together(session) as sent:
         later = {one: sent.ask(one.statement, one.values) for one in every if isinstance(one.statement, Direct)}
         return [
@@ -374,7 +373,7 @@ def _asked(
     if kept is not None and (cut := _cut(kept, rollup, None)):
         return [*asked, _from_cut(kept, *cut, rollup, by)]
     told = _told(rollup, by)
-    total = _added(rollup, None, _seen(actor, rollup, months, None), told).subquery("total")
+    total = _added(rollup, None, _seen(actor, rollup, months), told).subquery("total")
     return [*asked, _Asked(_named(total, None, told), told)]
 
 
@@ -409,7 +408,7 @@ def _rows(
         # Whoever sees no single firms sees a family altogether, and was given none of elsewhere.
         values = {"families": list(families), "months": months.each(), "firms": list(kept.firms)}
         return _Asked(_of_families(counted, by, of_firms=kept.only_firms), told, values)
-    seen = _seen(actor, counted, months, kept)
+    seen = _seen(actor, counted, months)
     if by is IncomeBy.HOUSEHOLD:
         given = bindparam("families", list(families), ARRAY(BigInteger))
         seen.append(counted.household_id == func.any(text(_GIVEN_RECORDS).bindparams(given)))
@@ -533,14 +532,9 @@ def _by_group(actor: Actor, months: Months, counted: Any, told: Sequence[str]) -
     return found
 
 
-def _seen(actor: Actor, counted: Rolled, months: Months, kept: Cuts | None) -> list[ColumnElement[bool]]:
+def _seen(actor: Actor, counted: Rolled, months: Months) -> list[ColumnElement[bool]]:
     """The rows in the reader's area and months."""
-    wanted: list[ColumnElement[bool]] = [counted.month.between(months.first, months.last)]
-    if kept is not None and kept.only_firms:
-        # By their ids, so that the planner knows how few they are.
-        wanted.append(counted.firm_id == func.any(literal(list(kept.firms), ARRAY(BigInteger))))
-    else:
-        wanted.append(of_reader(actor, counted))
+    wanted: list[ColumnElement[bool]] = [counted.month.between(months.first, months.last), of_reader(actor, counted)]
     if months.place is not None:
         wanted.append(counted.household_id.in_(records_in(months.here())))
     return wanted
@@ -556,7 +550,7 @@ def _households(
         there = func.get_bit(families.c.families, cast(Household.id, Integer)) == 1
         query = select(Household.code, Household.id).join(families, (Household.id < kept.width) & there)
     else:
-        seen = (of_families(rollup).where(*_seen(actor, rollup, months, kept)) for rollup in _ROLLUPS)
+        seen = (of_families(rollup).where(*_seen(actor, rollup, months)) for rollup in _ROLLUPS)
         query = select(Household.code, Household.id).where(Household.id.in_(union(*seen)))
     code = Household.code.collate("C")
     query = query.order_by(code).limit(limit)

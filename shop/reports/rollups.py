@@ -41,7 +41,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Together:
+class Grouping:
     """Days that are counted together. `first`: the first of them, from `{day}`; `after`: the day after, from that."""
 
     name: str
@@ -49,9 +49,9 @@ class Together:
     after: str
 
 
-MONTH = Together("month", "date_trunc('month', {day})::date", "({first} + interval '1 month')::date")
+MONTH = Grouping("month", "date_trunc('month', {day})::date", "({first} + interval '1 month')::date")
 #: A third of a month: its days 1 to 10, 11 to 20, 21 to the end.
-DEKAD = Together(
+DEKAD = Grouping(
     "dekad",
     "date_trunc('month', {day})::date + least((extract(day FROM {day})::int - 1) / 10, 2) * 10",
     "CASE WHEN extract(day FROM {first}) > 20 THEN (date_trunc('month', {first}) + interval '1 month')::date"
@@ -66,7 +66,7 @@ class Plan:
     `mark`: the columns of a dirty mark that are its key; `whose`: the same in the rollup's tables; `own`: in its facts.
     `vanish`: whether a row may be there no more after a recount; never where facts are append-only. `above`: rollups
     that count the rows of this one; their marks are columns of its mark. `follows`: it is refreshed with the one below,
-    not by a job of its own. `together`: the first own column is a day, and a mark names the days it is counted with.
+    not by a job of its own. `grouping`: the first own column is a day, and a mark names the days it is counted with.
     `by_month`, `by_firm`: the columns of facts and of tables by which a rebuild is split into parts.
     """
 
@@ -78,7 +78,7 @@ class Plan:
     tables: tuple[Table, ...]
     above: tuple[Rollup, ...] = ()
     follows: bool = False
-    together: Together | None = None
+    grouping: Grouping | None = None
     by_month: tuple[str, str] | None = None
     by_firm: tuple[str, str] | None = None
 
@@ -179,7 +179,7 @@ _SALES = Plan(
 )  # fmt: skip
 
 
-def _counted(of: Table, days: Together) -> Table:
+def _counted(of: Table, days: Grouping) -> Table:
     """The days of a table, counted together."""
     columns = ", ".join(of.key[1:])
     sums = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in of.figures)
@@ -191,7 +191,7 @@ def _counted(of: Table, days: Together) -> Table:
     )  # fmt: skip
 
 
-def _sales(days: Together, above: Rollup) -> Plan:
+def _sales(days: Grouping, above: Rollup) -> Plan:
     """What was sold, by dekad or by month."""
     return Plan(
         facts="sales_rollup",
@@ -202,7 +202,7 @@ def _sales(days: Together, above: Rollup) -> Plan:
         tables=tuple(_counted(table, days) for table in _SALES.tables),
         above=(above,),
         follows=True,
-        together=days,
+        grouping=days,
         by_month=("day", days.name),
     )
 
@@ -602,9 +602,9 @@ def _bound(part: Part) -> dict[str, object]:
 def _raise(plan: Plan, above: Rollup, columns: Sequence[str], rows: str) -> str:
     """Mark for a rollup above what `rows` touch; `columns`: what the plan's mark is called there."""
     called = dict(zip(plan.mark, columns, strict=True))
-    mark, together = PLANS[above].mark, PLANS[above].together
-    if together:
-        called["on_day"] = together.first.format(day=called["on_day"])
+    mark, grouping = PLANS[above].mark, PLANS[above].grouping
+    if grouping:
+        called["on_day"] = grouping.first.format(day=called["on_day"])
     key = ", ".join(called[column] for column in mark)
     return f"INSERT INTO dirty_keys (rollup, {', '.join(mark)}) SELECT DISTINCT '{above}', {key} FROM {rows}"
 
@@ -618,10 +618,10 @@ def _dirty_rows(plan: Plan, table: Table) -> str:
     facts, name = _facts(plan, table)
     if facts in [one.name for one in plan.tables]:
         return table.rows.format(facts=f"fresh_{facts} AS {name}")
-    if plan.together:
+    if plan.grouping:
         day, first = f"{name}.{plan.own[0]}", f"keys.{plan.mark[0]}"
         same = f"{_same(name, plan.own[1:], 'keys', plan.mark[1:])} AND {day} >= {first}"
-        same += f" AND {day} < {plan.together.after.format(first=first)}"
+        same += f" AND {day} < {plan.grouping.after.format(first=first)}"
     else:
         same = _same(name, plan.own, "keys", plan.mark)
     own = f"(SELECT * FROM {facts} WHERE {same} OFFSET 0) AS {name}"

@@ -171,5 +171,47 @@ def test_a_connection_that_is_cut_in_between_is_told_and_replaced(committed: Fla
     assert _TWICE.run(session, {"number": 4})[0][0] == 8
 
 
-def test_a_statement_that_is_written_as_needed_is_prepared_once() -> None:
-    assert prepared("SELECT 1") is prepared("SELECT " + str(1))
+def test_a_statement_that_is_written_as_needed_is_prepared_once(committed: Flask) -> None:
+    with transaction() as session:
+        for number in (1, 2):
+            sql = "SELECT 7 * CAST(:number AS bigint)"  # written anew each time
+            with together(session) as asked:
+                assert asked.ask(prepared(sql), {"number": number})() == [(7 * number,)]
+            assert prepared(sql).run(session, {"number": number}) == [(7 * number,)]
+        known = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT 7 *%'"
+        assert session.execute(text(known)).scalar() == 1
+
+
+def test_much_may_be_asked_and_answered_at_once(committed: Flask) -> None:
+    much = Direct("SELECT number, repeat('x', 100) FROM unnest(CAST(:numbers AS bigint[])) AS number")
+    numbers = list(range(10**6, 10**6 + 150_000))
+    with together(db.session()) as asked:
+        answers = [asked.ask(much, {"numbers": numbers}) for _ in range(3)]
+        assert [len(rows()) for rows in answers] == [len(numbers)] * 3
+
+
+def test_the_session_is_not_asked_while_statements_are_sent_together(committed: Flask) -> None:
+    session = db.session()
+    with together(session) as asked:
+        rows = asked.ask(_TWICE, {"number": 1})
+        with pytest.raises(RuntimeError, match="sent together"):
+            session.execute(text("SELECT 1"))
+        assert rows()[0][0] == 2
+    assert session.execute(text("SELECT 1")).scalar() == 1
+
+
+def test_a_connection_that_was_cut_before_is_told_as_lost(committed: Flask) -> None:
+    session = db.session()
+    pid = session.execute(text("SELECT pg_backend_pid()")).scalar()
+    with db.engine.connect() as other:
+        other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+
+    def ask() -> None:
+        with together(session) as asked:
+            asked.ask(_TWICE, {"number": 1})()
+
+    with pytest.raises(OperationalError) as lost:
+        ask()
+    assert lost.value.connection_invalidated
+    session.rollback()
+    assert _TWICE.run(session, {"number": 4})[0][0] == 8
