@@ -166,13 +166,13 @@ class Together:
         self._libpq = _libpq(self._pooled)
         self._sent: deque[tuple[Direct, bool, list[list[Row]]]] = deque()
         self._error: BaseException | None = None
-        # Waiting to write, libpq then reads: neither side waits for the other, however much both have to say.
-        self._nonblocking, self._libpq.nonblocking = self._libpq.nonblocking, 0
         try:
             _begin(self._pooled)
             self._libpq.enter_pipeline_mode()
         except psycopg.Error as error:
             raise _failed(connection, error, "BEGIN") from error
+        # Waiting to write, libpq then reads: neither side waits for the other, however much both have to say.
+        self._nonblocking, self._libpq.nonblocking = self._libpq.nonblocking, 0
         self._pooled.info[_TOGETHER] = True
 
     def ask(self, statement: Direct, values: Mapping[str, Any]) -> Later:

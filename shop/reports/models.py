@@ -71,7 +71,7 @@ class ExportFile(StrEnum):
 
 
 class _SalesFigures:
-    """Of orders that were confirmed.
+    """Of orders that were confirmed, by firm and channel.
 
     `orders`, `weight_g` (accepted, else ordered grams) and `open_fen` (total of orders not yet settled) leave cancelled
     orders out. paid/refunded: money that moved. net = what was settled = firm + host + platform + carrier.
@@ -79,6 +79,8 @@ class _SalesFigures:
     paid - refunded + due = net + held, always.
     """
 
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
     orders: Mapped[int]
     settled_orders: Mapped[int]
     weight_g: Mapped[Grams]
@@ -96,12 +98,15 @@ class _SalesFigures:
 
 
 class _ProductFigures:
-    """Of lines of confirmed orders that were not cancelled.
+    """Of lines of confirmed orders that were not cancelled, by firm, channel and product.
 
     `weight_g` accepted, else ordered; `amount_fen` goods as ordered, before freight, refunds beside it. `net_fen`: on
     invoice what was accepted, else as ordered; in advance as ordered less refunds.
     """
 
+    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
+    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
+    product_id: Mapped[Ref] = mapped_column(primary_key=True)
     lines: Mapped[int]
     weight_g: Mapped[Grams]
     amount_fen: Mapped[Fen]
@@ -135,8 +140,6 @@ class SalesRollup(_SalesFigures, Model):
     __table_args__ = (Index(None, "firm_id", "day"),)
 
     day: Mapped[date] = mapped_column(primary_key=True)
-    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
-    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
 
 
 class ProductSalesRollup(_ProductFigures, Model):
@@ -146,9 +149,6 @@ class ProductSalesRollup(_ProductFigures, Model):
     __table_args__ = (Index(None, "product_id", "day"), Index(None, "firm_id", "channel_id", "day"))
 
     day: Mapped[date] = mapped_column(primary_key=True)
-    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
-    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
-    product_id: Mapped[Ref] = mapped_column(primary_key=True)
 
 
 class PartnerSalesRollup(_ByPartner, Model):
@@ -167,8 +167,6 @@ class SalesDekad(_SalesFigures, Model):
     __tablename__ = "sales_dekads"
 
     dekad: Mapped[date] = mapped_column(primary_key=True)
-    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
-    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
 
 
 class ProductSalesDekad(_ProductFigures, Model):
@@ -177,9 +175,6 @@ class ProductSalesDekad(_ProductFigures, Model):
     __tablename__ = "product_sales_dekads"
 
     dekad: Mapped[date] = mapped_column(primary_key=True)
-    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
-    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
-    product_id: Mapped[Ref] = mapped_column(primary_key=True)
 
 
 class PartnerSalesDekad(_ByPartner, Model):
@@ -197,8 +192,6 @@ class SalesMonth(_SalesFigures, Model):
     __tablename__ = "sales_months"
 
     month: Mapped[date] = mapped_column(primary_key=True)
-    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
-    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
 
 
 class ProductSalesMonth(_ProductFigures, Model):
@@ -207,9 +200,6 @@ class ProductSalesMonth(_ProductFigures, Model):
     __tablename__ = "product_sales_months"
 
     month: Mapped[date] = mapped_column(primary_key=True)
-    firm_id: Mapped[Ref] = mapped_column(primary_key=True)
-    channel_id: Mapped[Ref] = mapped_column(primary_key=True)
-    product_id: Mapped[Ref] = mapped_column(primary_key=True)
 
 
 class PartnerSalesMonth(_ByPartner, Model):

@@ -136,7 +136,8 @@ def _ask_counted(asked: Together, actor: Actor, spans: Spans, seen: _Seen) -> Ca
 
 def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: datetime) -> dict[str, Any]:
     """The report of the period around `on`, for the reader's own area, as of `now`."""
-    spans, today = spans_of(every, on, today=beijing_day(now)), beijing_day(now)
+    today = beijing_day(now)
+    spans = spans_of(every, on, today=today)
     seen = _seen(session, actor, spans)
     firms, named, day = seen.firms, dict(spans.named()), spans.period.last
     channels = dict(session.execute(select(Channel.kind, Channel.name_zh).order_by(Channel.position)).all())
@@ -477,8 +478,6 @@ _AGREEMENT_COLUMNS = [
     Column("编号", "key"), Column("采购方", "name"),
     *(Column(title, name, unit) for name, (title, unit) in _AGREED.items()),
 ]  # fmt: skip
-
-
 _AGREED_SUMS = tuple(name for name in _AGREED if name != "rate_bp")
 
 
