@@ -18,86 +18,112 @@ from shop.orders.errors import NoSuchPenalty, NotYoursToDecide, TakenAlready
 from shop.orders.models import PenaltyProposal, PenaltyStatus
 from shop.orders.states import PENALTY_LIFE
 
-#: The call-offs of the agreements of which the ids are in `read`, each with what became of its order.
-CALLS = """calls AS MATERIALIZED (
-    SELECT call_offs.id, line_id, agreement_id, call_offs.status, cancelled_by, due_on, schedule_day, weight_g,
-        price_fen_per_kg, order_status, owed_on, paid_fen, coalesce(accepted_g, 0) AS accepted_g, accepted_fen
-    FROM read JOIN call_offs ON agreement_id = read.id LEFT JOIN LATERAL (
-        SELECT orders.status AS order_status, orders.due_on AS owed_on, paid_fen, sum(accepted_g) AS accepted_g,
-            sum(accepted_fen) AS accepted_fen
+#: Every call-off with what became of its order.
+CALL_OFFS = """(
+    SELECT call_offs.id, agreement_id, line_id, call_offs.status, cancelled_by, call_offs.due_on, schedule_day,
+        weight_g, order_status, owed_on, paid_fen, coalesce(accepted_g, 0) AS accepted_g, accepted_fen
+    FROM call_offs LEFT JOIN LATERAL (
+        SELECT orders.status AS order_status, orders.due_on AS owed_on, paid_fen,
+            sum(accepted_g)::bigint AS accepted_g, sum(accepted_fen)::bigint AS accepted_fen
         FROM orders JOIN order_lines ON order_id = orders.id WHERE call_off_id = call_offs.id GROUP BY orders.id
     ) AS taken ON true
 )"""
-#: What each side is behind with up to a day, of the agreements in `read` by their `calls`, part by part: the call-offs
-#: that the firm is late with; of the buyer the days that he cancelled, or what he did not call by the last day,
-#: whichever is more. `short_g` is what lies beyond the tolerance, which covers the oldest parts first; penalties of the
-#: parts add up to that of the whole, to the fen.
-BREACHES = """
-    WITH excused AS (
+
+
+def calls(of: str) -> str:
+    """The relation `calls`: the call-offs in `of` of the agreements whose ids are in `read`."""
+    return f"calls AS MATERIALIZED (SELECT called.* FROM read JOIN {of} AS called ON agreement_id = read.id)"
+
+
+#: How far each side is behind with each line up to a day, of the agreements in `read` by their `calls`: the firm with
+#: the call-offs that it is late with (`late`); the buyer with the days that he cancelled (`refused`), or with what he
+#: did not call by the last day, whichever is more. `short_g` is what lies beyond the tolerance.
+_SIDES = """
+    excused AS (
         SELECT agreement_id, side, from_day, to_day FROM force_majeures WHERE status = 'recognised'
     ), wanted AS (
         SELECT agreement_lines.id AS line_id, agreement_id, committed_g, minimum_g, minimum_date_g, floor_fen_per_kg,
             penalty_bp, buyer_penalty_bp, ends_on, (committed_g * tolerance_bp * 2 + 10000) / 20000 AS tolerance_g
         FROM read JOIN agreements ON agreements.id = read.id JOIN agreement_lines ON agreement_id = agreements.id
         WHERE signed_on <= :day
-    ), promised AS (
-        SELECT wanted.*, greatest(committed_g - coalesce(accepted_g, 0), 0) AS missing_g,
-            -- A day that was never called is nobody's breach, unless the buyer cancelled what he called in its stead.
-            CASE WHEN ends_on <= :day THEN minimum_g - coalesce(taken_g, 0) - coalesce(excused_g, 0)
-                - greatest(coalesce(never_called_g, 0) - coalesce(beside_g, 0), 0) ELSE 0 END AS uncalled_g
-        FROM wanted LEFT JOIN (
-            SELECT line_id, sum(accepted_g) AS accepted_g,
-                sum(weight_g) FILTER (WHERE cancelled_by IS DISTINCT FROM 'buyer') AS taken_g,
-                sum(weight_g) FILTER (WHERE cancelled_by = 'buyer' AND schedule_day IS NULL) AS beside_g
-            FROM calls GROUP BY line_id
-        ) AS of_calls USING (line_id)
-        LEFT JOIN LATERAL (
-            SELECT sum(weight_g) FILTER (WHERE is_excused) AS excused_g,
-                sum(weight_g) FILTER (WHERE NOT is_excused AND NOT EXISTS (
-                    SELECT FROM calls WHERE calls.line_id = days.line_id AND schedule_day = days.due_on
-                )) AS never_called_g
-            FROM (SELECT due_weights.*, EXISTS (SELECT FROM excused WHERE excused.agreement_id = wanted.agreement_id
-                    AND side = 'buyer' AND due_on BETWEEN from_day AND to_day) AS is_excused
-                FROM due_weights WHERE due_weights.line_id = wanted.line_id AND ends_on <= :day) AS days
-        ) AS of_days ON true
     ), late AS (
-        SELECT line_id, 'firm' AS side, 'call_offs' AS source, id AS fact_id, due_on AS day, weight_g - accepted_g AS g
-        FROM calls WHERE due_on < :day AND (status <> 'cancelled' OR cancelled_by = 'firm')
+        SELECT line_id, id, due_on AS day, weight_g - accepted_g AS g
+        FROM calls WHERE due_on < :day AND weight_g > accepted_g AND (status <> 'cancelled' OR cancelled_by = 'firm')
             AND NOT EXISTS (SELECT FROM excused WHERE excused.agreement_id = calls.agreement_id AND side = 'firm'
                 AND due_on BETWEEN from_day AND to_day)
     ), refused AS (
-        SELECT line_id, 'buyer' AS side, 'call_offs' AS source, id AS fact_id, schedule_day AS day,
-            least(weight_g, minimum_date_g) AS g
-        FROM calls JOIN wanted USING (line_id) WHERE schedule_day <= :day AND cancelled_by = 'buyer'
+        SELECT line_id, id, schedule_day AS day, least(weight_g, minimum_date_g) AS g
+        FROM calls JOIN wanted USING (line_id)
+        WHERE schedule_day <= :day AND cancelled_by = 'buyer' AND minimum_date_g > 0
             AND NOT EXISTS (SELECT FROM excused WHERE excused.agreement_id = calls.agreement_id AND side = 'buyer'
                 AND schedule_day BETWEEN from_day AND to_day)
+    ), of_calls AS (
+        SELECT line_id, sum(accepted_g) AS accepted_g,
+            coalesce(sum(weight_g) FILTER (WHERE cancelled_by IS DISTINCT FROM 'buyer'), 0) AS taken_g,
+            coalesce(sum(weight_g) FILTER (WHERE cancelled_by = 'buyer' AND schedule_day IS NULL), 0) AS beside_g
+        FROM calls GROUP BY line_id
     ), untaken AS (
-        SELECT line_id, 'buyer' AS side, 'minimum' AS source, line_id AS fact_id, ends_on AS day,
-            uncalled_g AS g
-        FROM promised WHERE uncalled_g > coalesce(
-            (SELECT sum(g) FROM refused WHERE refused.line_id = promised.line_id), 0)
-    ), parts AS (
-        SELECT * FROM late UNION ALL SELECT * FROM untaken
-        UNION ALL SELECT * FROM refused WHERE line_id NOT IN (SELECT line_id FROM untaken)
+        -- Lines that have ended with less called than the minimum, and what of their schedule was excused or was never
+        -- called: that is nobody's breach, unless the buyer cancelled what he called in its stead.
+        SELECT line_id, greatest(minimum_g - coalesce(max(taken_g), 0)
+            - coalesce(sum(weight_g) FILTER (WHERE is_excused), 0)
+            - greatest(coalesce(sum(weight_g) FILTER (WHERE NOT is_excused AND NOT is_called), 0)
+                - coalesce(max(beside_g), 0), 0), 0) AS uncalled_g
+        FROM (
+            SELECT wanted.line_id, minimum_g, taken_g, beside_g, due.weight_g, calls.id IS NOT NULL AS is_called,
+                EXISTS (SELECT FROM excused WHERE excused.agreement_id = wanted.agreement_id AND side = 'buyer'
+                    AND due.due_on BETWEEN from_day AND to_day) AS is_excused
+            FROM wanted LEFT JOIN of_calls USING (line_id) LEFT JOIN due_weights AS due ON due.line_id = wanted.line_id
+            LEFT JOIN calls ON calls.line_id = due.line_id AND calls.schedule_day = due.due_on
+            WHERE ends_on <= :day AND minimum_g > coalesce(taken_g, 0)
+        ) AS days GROUP BY line_id, minimum_g
+    ), promised AS (
+        SELECT wanted.*, greatest(committed_g - coalesce(accepted_g, 0), 0) AS missing_g,
+            coalesce(late_g, 0) AS late_g, coalesce(refused_g, 0) AS refused_g, coalesce(uncalled_g, 0) AS uncalled_g
+        FROM wanted LEFT JOIN of_calls USING (line_id) LEFT JOIN untaken USING (line_id)
+        LEFT JOIN (SELECT line_id, sum(g) AS late_g FROM late GROUP BY line_id) AS late USING (line_id)
+        LEFT JOIN (SELECT line_id, sum(g) AS refused_g FROM refused GROUP BY line_id) AS refused USING (line_id)
+    ), sides AS (
+        SELECT line_id, agreement_id, 'firm' AS side, floor_fen_per_kg, penalty_bp AS rate_bp, late_g AS whole_g,
+            greatest(least(late_g, missing_g) - tolerance_g, 0)::bigint AS short_g, NULL AS ends_on
+        FROM promised
+        UNION ALL
+        SELECT line_id, agreement_id, 'buyer', floor_fen_per_kg, buyer_penalty_bp, greatest(uncalled_g, refused_g),
+            greatest(greatest(uncalled_g, refused_g) - tolerance_g, 0)::bigint,
+            CASE WHEN uncalled_g > refused_g THEN ends_on END
+        FROM promised
+    )"""
+
+
+def _penalty_fen(short_g: str) -> str:
+    return f"(({short_g} * floor_fen_per_kg * 2 + 1000) / 2000 * rate_bp * 2 + 10000) / 20000"
+
+
+#: Who is behind with which line, by how many grams beyond the tolerance, and the penalty in fen.
+BEHIND = f"""
+    WITH {_SIDES}
+    SELECT line_id, agreement_id, side, short_g, {_penalty_fen("short_g")} AS penalty_fen
+    FROM sides WHERE short_g > 0
+"""
+#: The same part by part: call-offs, or what was not called by the last day. The tolerance covers the oldest parts
+#: first; parts add up to `BEHIND`, penalties to the fen.
+BREACHES = f"""
+    WITH {_SIDES}, parts AS (
+        SELECT line_id, 'firm' AS side, 'call_offs' AS source, id AS fact_id, day, g FROM late
+        UNION ALL SELECT line_id, 'buyer', 'call_offs', id, day, g FROM refused
+        UNION ALL SELECT line_id, 'buyer', 'minimum', line_id, ends_on, whole_g FROM sides WHERE ends_on IS NOT NULL
     ), summed AS (
-        SELECT parts.*, sum(g) OVER (PARTITION BY line_id, side) AS whole_g,
+        SELECT parts.*, agreement_id, floor_fen_per_kg, rate_bp, whole_g - short_g AS covered_g,
             sum(g) OVER (PARTITION BY line_id, side ORDER BY day, fact_id) AS upto_g
-        FROM parts WHERE g > 0
-    ), beyond AS (
-        SELECT summed.*, agreement_id, floor_fen_per_kg,
-            CASE side WHEN 'firm' THEN penalty_bp ELSE buyer_penalty_bp END AS rate_bp,
-            whole_g - greatest(
-                least(whole_g, CASE side WHEN 'firm' THEN missing_g ELSE whole_g END) - tolerance_g, 0
-            ) AS covered_g
-        FROM summed JOIN promised USING (line_id)
+        FROM parts JOIN sides USING (line_id, side)
+        WHERE short_g > 0 AND (side = 'firm' OR (source = 'minimum') = (ends_on IS NOT NULL))
     ), counted AS (
-        SELECT beyond.*, greatest(upto_g - covered_g, 0)::bigint AS short_upto_g,
+        SELECT summed.*, greatest(upto_g - covered_g, 0)::bigint AS short_upto_g,
             greatest(upto_g - g - covered_g, 0)::bigint AS short_before_g
-        FROM beyond
+        FROM summed
     )
     SELECT line_id, agreement_id, side, source, fact_id, day, short_upto_g - short_before_g AS short_g,
-        ((short_upto_g * floor_fen_per_kg * 2 + 1000) / 2000 * rate_bp * 2 + 10000) / 20000
-        - ((short_before_g * floor_fen_per_kg * 2 + 1000) / 2000 * rate_bp * 2 + 10000) / 20000 AS penalty_fen
+        {_penalty_fen("short_upto_g")} - {_penalty_fen("short_before_g")} AS penalty_fen
     FROM counted WHERE short_upto_g > short_before_g
 """
 
@@ -116,10 +142,8 @@ class Behind:
 def behind(session: Session, day: date, agreement_ids: list[int]) -> list[Behind]:
     """The breaches of these agreements up to `day`: one statement. Lines without any are left out."""
     whole = text(
-        f"WITH read AS (SELECT unnest(CAST(:ids AS bigint[])) AS id), {CALLS}"
-        " SELECT line_id, agreement_id, side, sum(short_g)::bigint, sum(penalty_fen)::bigint"
-        f" FROM ({BREACHES}) AS breaches"
-        " GROUP BY line_id, agreement_id, side ORDER BY line_id, side DESC"
+        f"WITH read AS (SELECT unnest(CAST(:ids AS bigint[])) AS id), {calls(CALL_OFFS)} SELECT line_id, agreement_id,"
+        f" side, short_g, penalty_fen FROM ({BEHIND}) AS behind ORDER BY line_id, side DESC"
     )
     rows = session.execute(whole, {"day": day, "ids": agreement_ids})
     return [Behind(line, agreement, Side(side), grams, fen) for line, agreement, side, grams, fen in rows]

@@ -1,7 +1,7 @@
 """What the agreements report is counted from: one row for each fact, with its part of every figure.
 
 Every figure is a sum over these rows, so whatever they are cut by (agreement, buyer, firm, product, township, month)
-adds up to the same, and the rows behind a figure are its explanation. `KEPT_ROLLED`, `KEPT_BY_LINE` read what was due
+adds up to the same, and the rows behind a figure are its explanation. `KEPT_BY_MONTH`, `KEPT_BY_LINE` read what was due
 and kept from the rollup, `KEPT_FACTS` from the schedule and the call-offs themselves.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Date, String, Subquery, bindparam, column, text
 
 from shop.channels.policies import POLICIES, Hold
-from shop.orders.breach import BREACHES, CALLS
+from shop.orders.breach import BEHIND, BREACHES, CALL_OFFS, calls
 
 #: In grams and fen; each adds up over rows.
 FIGURES = (
@@ -40,12 +40,21 @@ class Facts:
     told: Mapping[str, str]
     over: tuple[str, ...]
 
-    def sql(self, figures: Collection[str]) -> str:
-        """The SELECT of them with `figures`."""
-        parts = "".join(f", ({self.told.get(name, '0')})::bigint AS {name}" for name in figures)
+    def speaks_of(self, figures: Collection[str]) -> bool:
+        """Whether any of `figures` is told."""
+        return not self.told.keys().isdisjoint(figures)
+
+    def sql(self, figures: Collection[str], days: str | None) -> str:
+        """The SELECT of them with `figures`; `days`: added by line and by this of their `{day}`."""
+        told = {name: self.told.get(name, "0") for name in figures}
+        fact_id, day, whole = self.fact_id, self.day, ""
+        if days is not None:
+            told = {name: one if one == "0" else f"sum({one})" for name, one in told.items()}
+            fact_id, day, whole = self.line_id, days.format(day=self.day), "GROUP BY 1, 3, 4"
+        sums = "".join(f", ({one})::bigint AS {name}" for name, one in told.items())
         return (
-            f"SELECT {self.source} AS source, {self.fact_id} AS fact_id, {self.line_id} AS line_id, {self.day} AS day"
-            f"{parts} {self.origin}"
+            f"SELECT {self.source} AS source, {fact_id} AS fact_id, {self.line_id} AS line_id, {day} AS day{sums}"
+            f" {self.origin} {whole}"
         )
 
 
@@ -68,28 +77,57 @@ _SIGNED = _facts(
     signed_g="committed_g", signed_fen="(committed_g * floor_fen_per_kg * 2 + 1000) / 2000",
 )  # fmt: skip
 
+_BY_SIDE = {
+    f"{side}_{name}": f"CASE side WHEN '{side}' THEN {figure} ELSE 0 END"
+    for side in ("firm", "buyer")
+    for name, figure in (("short_g", "short_g"), ("penalty_fen", "penalty_fen"))
+}
+_BREACHES = _facts("source", "fact_id", "line_id", "day", f"FROM ({BREACHES}) AS breaches", ("calls",), **_BY_SIDE)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How it is counted what became of promises: its facts, and the call-offs that other facts read too.
+
+    `days`: facts of each kind are added by line and by this of their `{day}`; None: each stands for itself.
+    """
+
+    facts: tuple[Facts, ...]
+    call_offs: str
+    days: str | None = None
+
+
 _KEPT = ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen")
-KEPT_ROLLED = (
-    _facts(
+
+
+def _rolled(behind: Facts, days: str) -> Kept:
+    """From the rollups. What is short of days that are added is as of one day: the youngest part of them."""
+    sums = ", ".join(f"sum({name}) AS {name}" for name in _KEPT)
+    added = (
+        f"SELECT line_id, {days.format(day='due_on')} AS due_on, {sums}"
+        " FROM read JOIN agreement_rollup ON agreement_id = read.id WHERE due_on <= :day GROUP BY 1, 2"
+    )
+    kept = _facts(
         "'due_weights'", "line_id", "line_id", "due_on",
-        "FROM read JOIN agreement_rollup ON agreement_id = read.id WHERE due_on <= :day",
-        shortfall_g=_SHORT, **{name: name for name in _KEPT},
-    ),
-)  # fmt: skip
-#: The same in one row for each line, whose day is the last of many: never by month.
-KEPT_BY_LINE = (
+        f"FROM (SELECT added.*, {_SHORT} AS short_g FROM ({added}) AS added) AS rolled",
+        shortfall_g="short_g", **{name: name for name in _KEPT},
+    )  # fmt: skip
+    return Kept((kept, behind), "call_off_rollup", days)
+
+
+KEPT_BY_MONTH = _rolled(_BREACHES, "date_trunc('month', {day})::date")
+KEPT_BY_LINE = _rolled(
     _facts(
-        "'due_weights'", "line_id", "line_id", "max(due_on)",
-        "FROM read JOIN agreement_rollup ON agreement_id = read.id WHERE due_on <= :day GROUP BY line_id",
-        shortfall_g="greatest(sum(due_g) - sum(accepted_g), 0)", **{name: f"sum({name})" for name in _KEPT},
+        "'call_offs'", "line_id", "line_id", "CAST(:day AS date)", f"FROM ({BEHIND}) AS behind", ("calls",), **_BY_SIDE
     ),
-)  # fmt: skip
+    "CAST(:day AS date)",
+)
 
 _CALLS = """
     FROM call_offs LEFT JOIN orders ON orders.call_off_id = call_offs.id
     LEFT JOIN order_lines ON order_lines.order_id = orders.id
 """
-KEPT_FACTS = (
+KEPT_FACTS = Kept((
     _facts(
         "'due_weights'", "line_id", "line_id", "due_on",
         """FROM (
@@ -109,15 +147,8 @@ KEPT_FACTS = (
         accepted_g="coalesce(order_lines.accepted_g, 0)", refused_g="coalesce(order_lines.refused_g, 0)",
         executed_fen="coalesce(order_lines.accepted_fen, 0)",
     ),
-)  # fmt: skip
-
-_BEHIND = _facts(
-    "source", "fact_id", "line_id", "day", f"FROM ({BREACHES}) AS breaches", ("calls",),
-    firm_short_g="CASE side WHEN 'firm' THEN short_g ELSE 0 END",
-    firm_penalty_fen="CASE side WHEN 'firm' THEN penalty_fen ELSE 0 END",
-    buyer_short_g="CASE side WHEN 'buyer' THEN short_g ELSE 0 END",
-    buyer_penalty_fen="CASE side WHEN 'buyer' THEN penalty_fen ELSE 0 END",
-)  # fmt: skip
+    _BREACHES,
+), CALL_OFFS)  # fmt: skip
 
 _RECEIVABLE = _facts(
     "'call_offs'", "id", "line_id", "due_on", "FROM calls WHERE order_status IN ('accepted', 'settled')",
@@ -161,9 +192,6 @@ _ASKED = """asked AS MATERIALIZED (
                 WHERE missed_days.line_id = due_weights.line_id AND missed_days.due_on = due_weights.due_on)
     ) AS uncalled
 )"""
-#: Relations that facts read; `read` holds the ids of the agreements that are asked for.
-_OVER = {"calls": CALLS, "asked": _ASKED}
-
 _AHEAD = _facts(
     "source", "fact_id", "line_id", "day",
     f"""FROM (
@@ -203,8 +231,8 @@ ALL = "SELECT id FROM agreements"
 AT_RISK = f"WITH read AS ({ALL}), {_ASKED} {_AT_RISK}"
 
 
-def facts(day: date | None, kept: tuple[Facts, ...], figures: Collection[str] = FIGURES, *, of: str = ALL) -> Subquery:
-    """The rows up to `day` (and what lies ahead of it), as a relation to join: `kept` is one of `KEPT_ROLLED`,
+def facts(day: date | None, kept: Kept, figures: Collection[str] = FIGURES, *, of: str = ALL) -> Subquery:
+    """The rows up to `day` (and what lies ahead of it), as a relation to join: `kept` is one of `KEPT_BY_MONTH`,
     `KEPT_BY_LINE`, `KEPT_FACTS`.
 
     Of what is signed all rows; of the rest those that speak of any of `figures`. `of`: a SELECT of the ids of the
@@ -213,9 +241,10 @@ def facts(day: date | None, kept: tuple[Facts, ...], figures: Collection[str] = 
     """
     columns: list[Any] = [column("source", String), column("fact_id", BigInteger), column("line_id", BigInteger)]
     columns += [column("day", Date), *(column(name, BigInteger) for name in figures)]
-    told = [one for one in (*kept, _BEHIND, _RECEIVABLE, _AHEAD, _RISK) if not one.told.keys().isdisjoint(figures)]
-    over = [f"read AS ({of})", *(_OVER[name] for name in _OVER if any(name in one.over for one in told))]
-    rows = f"WITH {', '.join(over)} " + " UNION ALL ".join(one.sql(figures) for one in (_SIGNED, *told))
+    told = [one for one in (*kept.facts, _RECEIVABLE, _AHEAD, _RISK) if one.speaks_of(figures)]
+    relations = {"calls": calls(kept.call_offs), "asked": _ASKED}
+    over = [f"read AS ({of})", *(relations[name] for name in relations if any(name in one.over for one in told))]
+    rows = f"WITH {', '.join(over)} " + " UNION ALL ".join(one.sql(figures, kept.days) for one in (_SIGNED, *told))
     wanted = {"day": bindparam("day", day, Date, required=day is None), "risk_days": bindparam("risk_days", RISK_DAYS)}
     bound = text(rows).bindparams(*(wanted[name] for name in wanted if f":{name}" in rows))
     return bound.columns(*columns).subquery("facts")

@@ -28,7 +28,7 @@ from shop.channels.models import Partner
 from shop.kit.direct import Direct, Row, Together
 from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, Village
-from shop.reports.agreement_facts import ALL, FIGURES, KEPT_BY_LINE, KEPT_ROLLED, facts
+from shop.reports.agreement_facts import ALL, FIGURES, KEPT_BY_LINE, KEPT_BY_MONTH, facts
 from shop.reports.area import GIVEN_FIRMS, OfFirms, as_of, firms_of
 from shop.reports.jobs import REFRESH_AGREEMENTS
 from shop.reports.wording import AGREEMENTS, SOURCE
@@ -137,7 +137,7 @@ def _statement(by: AgreementsBy, figures: tuple[str, ...]) -> OfFirms:
 def _query(by: AgreementsBy, figures: tuple[str, ...], of: str = ALL) -> AnySelect:
     """The rows of the report and its total. Facts are added by line first, except by month."""
     if by is AgreementsBy.MONTH:
-        made = facts(None, KEPT_ROLLED, figures, of=of)
+        made = facts(None, KEPT_BY_MONTH, figures, of=of)
         counted = func.count(signed_agreement(made).distinct())
     else:
         each = facts(None, KEPT_BY_LINE, figures, of=of)

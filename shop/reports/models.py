@@ -13,9 +13,11 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueCo
 from sqlalchemy.dialects.postgresql import BIT, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shop.agreements.models import CallOffStatus, Side
 from shop.income.models import IncomeKind
 from shop.kit.db import Model, one_of
 from shop.kit.types import Code, Fen, Grams, Id, Instant, Json, Prose, Ref, Small
+from shop.orders.models import OrderStatus
 from shop.reports.periods import Every
 
 
@@ -414,6 +416,27 @@ class AgreementRollup(Model):
     accepted_g: Mapped[Grams]
     refused_g: Mapped[Grams]
     executed_fen: Mapped[Fen]
+
+
+class CallOffRollup(Model):
+    """A call-off and what became of its order. `order_status` is NULL where there is none."""
+
+    __tablename__ = "call_off_rollup"
+    __table_args__ = (Index(None, "agreement_id"),)
+
+    id: Mapped[Ref] = mapped_column(primary_key=True, autoincrement=False)
+    agreement_id: Mapped[Ref]
+    line_id: Mapped[Ref]
+    status: Mapped[CallOffStatus]
+    cancelled_by: Mapped[Side | None]
+    due_on: Mapped[date]
+    schedule_day: Mapped[date | None]
+    weight_g: Mapped[Grams]
+    order_status: Mapped[OrderStatus | None]
+    owed_on: Mapped[date | None]
+    paid_fen: Mapped[Fen | None]
+    accepted_g: Mapped[Grams]
+    accepted_fen: Mapped[Fen | None]
 
 
 class Publication(Model):

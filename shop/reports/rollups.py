@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shop.income.models import IncomeKind
+from shop.orders.breach import CALL_OFFS
 from shop.reports import cuts
 from shop.reports.models import Rollup
 
@@ -353,6 +354,10 @@ _PROMISES = """(
                 WHERE call_offs.status <> 'cancelled'
             ) AS promises"""
 
+_OF_CALL_OFFS = (
+    "agreement_id", "line_id", "status", "cancelled_by", "due_on", "schedule_day", "weight_g", "order_status",
+    "owed_on", "paid_fen", "accepted_g", "accepted_fen",
+)  # fmt: skip
 _AGREEMENTS = Plan(
     facts=_PROMISES,
     mark=("a_id",),
@@ -372,8 +377,12 @@ _AGREEMENTS = Plan(
             GROUP BY line_id, due_on, agreement_id
             """,
         ),
+        Table(
+            "call_off_rollup", ("id",), _OF_CALL_OFFS,
+            f"SELECT id, {', '.join(_OF_CALL_OFFS)} FROM {{facts}}", facts=f"{CALL_OFFS} AS taken",
+        ),
     ),
-)
+)  # fmt: skip
 
 
 def _cut(*sources: cuts.Source) -> Plan:

@@ -159,7 +159,51 @@ _WAYS = (
     "CREATE TABLE bench_firms AS SELECT row_number() OVER (ORDER BY firm_id) - 1 AS place, firm_id AS firm,"
     " array_agg(id) AS products FROM products GROUP BY firm_id",
 )
+#: Ten agreements of each buying enterprise, weekly, a half of them over the year and ended, a half running; of each
+#: week before the last day a call-off with its order, of which some came short, some nobody called, some the buyer
+#: cancelled.
+_AGREED = (
+    "INSERT INTO occasions (kind, code, campaign_id, partner_id, partner_kind, title_zh, status, starts_at, ends_at)"
+    " SELECT 'agreement', 'A-' || code || '-' || n, (SELECT min(id) FROM campaigns), id, kind, '压测（示例）', 'open',"
+    " '2025-01-01', '2026-12-31' FROM partners CROSS JOIN generate_series(1, 10) AS n WHERE code LIKE 'W-enterprise%'",
+    "INSERT INTO agreements (code, status, occasion_id, occasion_kind, partner_id, partner_kind, firm_id, starts_on,"
+    " ends_on, signed_on, deposit_bp, penalty_bp, buyer_penalty_bp, tolerance_bp, payment_term_days, schedule)"
+    " SELECT occasions.code, 'executing', occasions.id, 'agreement', partner_id, partner_kind, firm,"
+    " CASE occasions.id % 2 WHEN 0 THEN date '2025-01-01' ELSE '2025-07-01' END,"
+    " CASE occasions.id % 2 WHEN 0 THEN date '2025-12-31' ELSE '2026-06-30' END, '2024-12-20', 0, 500, 500, 300, 30,"
+    " 'weekly:1' FROM occasions JOIN bench_firms ON place = occasions.id % (SELECT count(*) FROM bench_firms)"
+    " WHERE occasions.code LIKE 'A-W-%'",
+    "INSERT INTO agreement_lines (agreement_id, product_id, committed_g, floor_fen_per_kg, price_rule, minimum_g,"
+    " minimum_date_g) SELECT agreements.id, products[1], 5200000, 600, 'FIXED', 4000000, 80000 FROM agreements"
+    " JOIN bench_firms ON firm = firm_id WHERE code LIKE 'A-W-%'",
+    "INSERT INTO due_weights (line_id, due_on, weight_g) SELECT agreement_lines.id, starts_on + 6 + 7 * week, 100000"
+    " FROM agreement_lines JOIN agreements ON agreements.id = agreement_id CROSS JOIN generate_series(0, 51) AS week"
+    " WHERE code LIKE 'A-W-%'",
+    "INSERT INTO call_offs (agreement_id, line_id, status, due_on, weight_g, price_fen_per_kg, schedule_day,"
+    " cancelled_by, requested_at) SELECT agreement_id, line_id, CASE WHEN nth % 31 = 0 THEN 'cancelled' ELSE"
+    " 'confirmed' END, due_on, 100000, 600, due_on, CASE WHEN nth % 31 = 0 THEN 'buyer' END, due_on - 3"
+    " FROM (SELECT due_weights.*, agreement_id, row_number() OVER (ORDER BY line_id, due_on) AS nth FROM due_weights"
+    " JOIN agreement_lines ON agreement_lines.id = line_id JOIN agreements ON agreements.id = agreement_id"
+    " WHERE code LIKE 'A-W-%' AND due_on <= '2025-12-31') AS days WHERE nth % 37 > 0",
+    "INSERT INTO orders (number, status, channel_id, channel_kind, campaign_id, partner_id, partner_kind, occasion_id,"
+    " occasion_kind, firm_id, buyer_party_id, payment_terms, placed_at, placed_on, confirmed_at, goods_fen, total_fen,"
+    " paid_fen, due_on, call_off_id) SELECT 'A' || call_offs.id, 'settled', way.channel_id, way.channel_kind,"
+    " (SELECT min(id) FROM campaigns), agreements.partner_id, agreements.partner_kind, agreements.occasion_id,"
+    " 'agreement', firm_id, (SELECT min(id) FROM parties WHERE kind = 'customer'), 'on_invoice', call_offs.due_on,"
+    " call_offs.due_on, call_offs.due_on, 60000, 60000, CASE WHEN call_offs.id % 50 = 0 THEN 0 WHEN call_offs.id % 5"
+    " = 0 THEN 48000 ELSE 60000 END,"
+    " call_offs.due_on + 60, call_offs.id FROM call_offs JOIN agreements ON agreements.id = agreement_id"
+    " JOIN (SELECT DISTINCT channel_id, channel_kind FROM bench_ways WHERE channel_kind = 'enterprise') AS way ON true"
+    " WHERE code LIKE 'A-W-%' AND call_offs.status = 'confirmed'",
+    "INSERT INTO order_lines (order_id, firm_id, position, product_id, name_zh, unit_zh, unit_weight_g, quantity,"
+    " weight_g, price_basis, price_fen, amount_fen, dispatched_g, accepted_g, refused_g, accepted_fen)"
+    " SELECT orders.id, orders.firm_id, 1, product_id, '桃', '公斤', 1000, NULL, 100000, 'kg', 600, 60000, 100000,"
+    " accepted_g, 100000 - accepted_g, accepted_g * 6 / 10 FROM orders JOIN call_offs ON call_offs.id = call_off_id"
+    " JOIN agreement_lines ON agreement_lines.id = line_id CROSS JOIN LATERAL (SELECT 100000 - CASE call_offs.id % 5"
+    " WHEN 0 THEN 20000 ELSE 0 END AS accepted_g) AS taken WHERE number LIKE 'A%'",
+)
 _FACTS = ("income_entries", "orders", "order_lines", "settlements", "settlement_shares", "cost_lines", "sales_reach")
+_SIGNED = ("occasions", "agreements", "agreement_lines", "due_weights", "call_offs")
 #: Entries keep all their indexes: slips are booked into them. Of orders those go that neither rollups nor reports read:
 #: they would only make laying the history longer.
 _THINNED = _FACTS[1:5]
@@ -207,12 +251,13 @@ def _lay(rows: int) -> None:
         session.execute(text(_HOUSEHOLDS), {"count": HOUSEHOLDS})
         session.execute(text(_HISTORY), {"months": months, "last": entries, "first": 1})
     with transaction() as session:
-        session.execute(text("ALTER TABLE occasions DISABLE TRIGGER ALL"))
+        for table in _SIGNED:
+            session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
         for statement in _WAYS:
             session.execute(text(statement))
         session.execute(text(_ORDERS), {"count": rows // 2})
         session.execute(text(_LINES))
-        for statement in (*_SETTLED, *_BESIDE):
+        for statement in (*_SETTLED, *_BESIDE, *_AGREED):
             session.execute(text(statement))
     _outside("VACUUM ANALYZE")
 
@@ -339,7 +384,7 @@ def _rebuild(results: Results, rows: int, environ: dict[str, str]) -> None:
             asked, took = _by_two_workers(rollup, environ)
             results.add("S8", f"{rollup.value} rebuilt, {state}, {rows:,} rows, {asked} parts, two workers",
                         f"{took / raw:.2f} = {took:.1f} s / {raw:.1f} s raw", "<= 1.5")  # fmt: skip
-    beside = (Rollup.RECEIVABLES, Rollup.INCOME_CUTS, Rollup.INCOME_DAYS, Rollup.COSTS, Rollup.REACH)
+    beside = (Rollup.RECEIVABLES, Rollup.INCOME_CUTS, Rollup.INCOME_DAYS, Rollup.COSTS, Rollup.REACH, Rollup.AGREEMENTS)
     for rollup in (Rollup.SALES, *beside):
         with transaction() as session:
             rollups.rebuild(session, rollup)
@@ -386,10 +431,11 @@ def _read(results: Results, rows: int) -> None:
     }
     asked |= {
         "channels, a year": lambda actor: sales_by_channel(session, actor, year.first, LAST, None, "zh"),
-        "agreements": lambda actor: agreements_report(
-            session, actor, AgreementsBy.AGREEMENT, LAST, "zh", limit=100, after=None
-        ),
     }
+    for cut in AgreementsBy:
+        asked[f"agreements by {cut.value}"] = lambda actor, cut=cut: agreements_report(  # type: ignore[misc]
+            session, actor, cut, LAST, "zh", limit=100, after=None
+        )
     for by in IncomeBy:
         asked[f"income by {by.value}, a year"] = lambda actor, by=by: income_report(  # type: ignore[misc]
             session, actor, by, year, "zh", limit=100, after=None

@@ -23,6 +23,8 @@ from shop.orders.breach import Behind, behind, decide, propose_penalties
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import GradedAcceptance, Order, PenaltyStatus
 from shop.orders.scheduled import place_due
+from shop.reports import rollups
+from shop.reports.models import Rollup
 from tests.factories.agreements import line, recorded
 from tests.factories.scans import sends
 from tests.factories.tables import contents
@@ -244,6 +246,7 @@ def test_what_was_waived_of_one_day_is_named_anew_of_the_next_and_the_report_say
         decide(session, agreement, 1, "waive", by=Hand(Side.BUYER, None, NOW), reason="协商免除")
         [anew] = propose_penalties(session, agreement, TODAY + timedelta(days=2), actor_id=None, now=NOW)
         assert (anew.number, anew.penalty_fen, anew.status) == (2, 125, PenaltyStatus.PROPOSED)
+        rollups.refresh(session, Rollup.AGREEMENTS)
     client, headers = world.app.test_client(), world.headers["operator"]
     asked = f"as_of={TODAY + timedelta(days=2)}"
     told = client.get(f"/api/v1/reports/agreements?{asked}", headers=headers | {"Accept-Language": "zh"}).get_json()
