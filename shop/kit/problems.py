@@ -163,6 +163,14 @@ def in_chinese(message: object) -> str:
     return text
 
 
+def sentences(tree: Any) -> list[str]:
+    """What a schema says of its fields, in Chinese, each sentence once."""
+    if isinstance(tree, dict):
+        tree = list(tree.values())
+    said = [one for branch in tree for one in sentences(branch)] if isinstance(tree, list) else [in_chinese(tree)]
+    return list(dict.fromkeys(said))
+
+
 def _say(message: object) -> str:
     return in_chinese(message) if language() == "zh" else str(message)
 

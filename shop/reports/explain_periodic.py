@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, false, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import Actor
@@ -207,7 +207,7 @@ def _of_class(actor: Actor, key: str | None, spans: Spans) -> Any:
 def _owed(actor: Actor, asked: Figure, today: date) -> Any:
     """Orders accepted on invoice, with what of them is not paid."""
     owed = select(func.sum(OrderLine.accepted_fen)).where(OrderLine.order_id == Order.id).scalar_subquery()
-    query = _of_orders(select(Order.id, *_ORDER, (owed - Order.paid_fen).label("value")), actor)
+    query = _of_orders(select(Order.id, *_ORDER, cast(owed - Order.paid_fen, BigInteger).label("value")), actor)
     query = query.where(Order.due_on.is_not(None), owed > Order.paid_fen)
     if asked.figure == "overdue_fen":
         query = query.where(Order.due_on < today)

@@ -53,7 +53,7 @@ from shop.reports.cuts import COSTS, INCOME_PRODUCTS, REACH, Cuts, Source, cuts_
 from shop.reports.cuts import INCOME as INCOME_CUTS
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
 from shop.reports.models import CostRollup, Cut, IncomeMonth, IncomeRollup, ReachMonth, ReachRollup
-from shop.reports.told import FEW, TOWNSHIP_DIGITS, untold, untold_places
+from shop.reports.told import TOWNSHIP_DIGITS, tells_of_each, untold, untold_places
 from shop.reports.wording import BY_CHANNEL, BY_GROUP, INCOME, SOURCE
 
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
@@ -141,8 +141,10 @@ def income_report(
     keys = list(names) if by is IncomeBy.CHANNEL else sorted(key for key in names if after is None or key > after)
     shown = keys[:limit]
     hidden = _untold(session, actor, by, months, people)
-    total = _row(cash.total, cash.total, reached.total, spent.total, assisted=hidden is not None
-                 and months.place not in hidden and not 0 < cash.total["households"] < FEW)  # fmt: skip
+    told = (
+        hidden is not None and months.place not in hidden and not tells_of_each(*(people.total[who] for who in _PEOPLE))
+    )
+    total = _row(cash.total, people.total, reached.total, spent.total, assisted=told)
     if by is IncomeBy.CHANNEL:
         total |= _NO_CASH
     items = []
@@ -444,17 +446,24 @@ def _untold(session: Session, actor: Actor, by: IncomeBy, months: Months, people
     """
     if not sees_households(actor):
         return None
-    counts = {key: row["households"] for key, row in people.rows.items()}
-    # Groups are no parts of the total: most households are in none.
-    hidden = {key for key in counts if 0 < counts[key] < FEW} if by is IncomeBy.GROUP else untold(counts)
+    counts, assisted = _people_in(people)
+    if by is IncomeBy.GROUP:  # no parts of the total: most households are in none
+        hidden = {key for key in counts if tells_of_each(counts[key], assisted[key])}
+    else:
+        hidden = untold(counts, assisted)
     if by is not IncomeBy.VILLAGE and months.place is None:
         return hidden
     if months.place is not None:
         whole = replace(months, place=None)
         kept = cuts_of(session, actor, months.first, months.last)
         (people,) = _summed(session, _asked(actor, whole, kept, IncomeMonth, IncomeBy.VILLAGE, ()))
-    places = untold_places({code: row["households"] for code, row in people.rows.items()})
+    places = untold_places(*_people_in(people))
     return places if by in (IncomeBy.TOWNSHIP, IncomeBy.VILLAGE) else hidden | places
+
+
+def _people_in(sums: _Sums) -> tuple[dict[str, int], dict[str, int]]:
+    """Families and the assisted among them, by key."""
+    return tuple({key: row[name] for key, row in sums.rows.items()} for name in _PEOPLE)  # type: ignore[return-value]
 
 
 def _added(

@@ -32,7 +32,7 @@ from shop.reports.income_report import Months
 from shop.reports.jobs import REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_RECEIVABLES, REFRESH_SALES
 from shop.reports.models import ReceivableRollup
 from shop.reports.periods import NAMES_ZH, Every, Spans, spans_of, title_zh
-from shop.reports.told import FEW, untold
+from shop.reports.told import tells_of_each, untold
 from shop.reports.wording import PERIODIC, SOURCES, TAX
 
 SPANS_ZH = {"day": "当日", "period": "本期", "cumulative": "本年累计", "last_year": "上年同期"}
@@ -309,7 +309,7 @@ def _told(people: dict[str, int], *, assisted: bool, hidden: Collection[str] = (
         households = people[f"{span}_households"]
         if not assisted:
             del told[f"{span}_assisted"]
-        elif 0 < households < FEW or span in hidden:
+        elif tells_of_each(households, people[f"{span}_assisted"]) or span in hidden:
             told[f"{span}_assisted"] = None
     return told
 
@@ -521,7 +521,7 @@ def _receivables(owed: Iterable[Row], today: date) -> dict[str, Any]:
         Column("应收", "due_fen", "fen"), Column("其中逾期", "overdue_fen", "fen"),
     ]  # fmt: skip
     total = {name: sum(row[name] for row in rows) for name in ("due_fen", "overdue_fen")}
-    return _section("receivables", f"应收账款（{today}）", columns, rows, total)
+    return _section("receivables", f"应收账款（{today} 提取时的余额）", columns, rows, total)
 
 
 _PEOPLE = ("households", "assisted", "cash_fen")
@@ -550,7 +550,10 @@ def _households(counted: Counted) -> dict[str, Any]:
     found = {place.code: Reached(place.code, place.name, _nothing(_PEOPLE)) for place in own}
     found |= {reached.township: reached for reached in counted.reached}
     hidden = {
-        span: untold({code: one.figures[f"{span}_households"] for code, one in found.items()}) for span in SPANS_ZH
+        span: untold(
+            *({code: one.figures[f"{span}_{who}"] for code, one in found.items()} for who in ("households", "assisted"))
+        )
+        for span in SPANS_ZH
     }
     rows = [
         with_change({"key": code, "name": one.name, **_told(

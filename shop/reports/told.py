@@ -1,10 +1,11 @@
-"""What is told of rows of few households: never who of them is assisted, and no sum from which that follows.
+"""What is told of rows: never of a single household whether it is assisted, and no sum from which that follows.
 
 Statistical practice (primary and complementary suppression). Pure; rule and test stand in `docs/rules.md`.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
+from types import MappingProxyType
 
 #: Fewer households than this are counted without saying how many of them are assisted.
 FEW = 3
@@ -12,22 +13,26 @@ FEW = 3
 TOWNSHIP_DIGITS = 9
 
 
-def untold(households: Mapping[str, int]) -> set[str]:
-    """The rows that do not tell, of all rows beside one total: those of few households, and others with them.
+def tells_of_each(households: int, assisted: int) -> bool:
+    """Whether a row would say of each of its households whether it is assisted: few of them, or all assisted."""
+    return 0 < households < FEW or 0 < households == assisted
 
-    What the total and the told rows leave open must not be of few: the smallest others join, ties by key.
+
+def untold(households: Mapping[str, int], assisted: Mapping[str, int] = MappingProxyType({})) -> set[str]:
+    """The rows that do not tell, of all rows beside one total: those that tell of each, and others with them.
+
+    What the total and the told rows leave open must not tell of each either: the smallest others join, ties by key.
     """
-    hidden = {key for key, count in households.items() if 0 < count < FEW}
-    left = sum(households[key] for key in hidden)
+    hidden = {key for key, count in households.items() if tells_of_each(count, assisted.get(key, 0))}
     for key in sorted(households, key=lambda key: (households[key], key)):
-        if hidden and left < FEW and households[key] >= FEW:
+        left = sum(households[one] for one in hidden)
+        if key not in hidden and households[key] and tells_of_each(left, sum(assisted.get(one, 0) for one in hidden)):
             hidden.add(key)
-            left += households[key]
     return hidden
 
 
-def untold_places(villages: Mapping[str, int]) -> set[str]:
-    """The townships and villages that do not tell, by the households of each village.
+def untold_places(villages: Mapping[str, int], assisted: Mapping[str, int] = MappingProxyType({})) -> set[str]:
+    """The townships and villages that do not tell, by the households of each village, and those of them assisted.
 
     Beside the county stand its townships, beside each township its villages. Of a township that does not tell some
     village does not either: their sum would be the township.
@@ -36,8 +41,11 @@ def untold_places(villages: Mapping[str, int]) -> set[str]:
     for village, count in villages.items():
         if count:
             within[village[:TOWNSHIP_DIGITS]][village] = count
-    hidden = untold({township: sum(own.values()) for township, own in within.items()})
+    of_townships = {
+        township: sum(assisted.get(village, 0) for village in own) for township, own in within.items()
+    }  # fmt: skip
+    hidden = untold({township: sum(own.values()) for township, own in within.items()}, of_townships)
     for township, own in within.items():
         smallest = min(own, key=lambda village: (own[village], village))
-        hidden |= untold(own) or ({smallest} if township in hidden else set())
+        hidden |= untold(own, assisted) or ({smallest} if township in hidden else set())
     return hidden

@@ -46,8 +46,8 @@ EVENTS = [
 ALL = 1_000
 
 
-def _asked() -> tuple[dict[str, Any], bool]:
-    """The year and page that the address names, else the latest year; whether the address made no sense."""
+def _asked() -> tuple[dict[str, Any], str]:
+    """The year and page that the address names, else the latest year; what of the address makes no sense."""
     return asked_of(VillageYearAsked(), lambda: {"year": str(_latest_year())})
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
 from marshmallow import Schema
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -20,6 +20,7 @@ from shop.kit.clock import beijing_day
 from shop.kit.db import db, one_moment, release, transaction
 from shop.kit.errors import DomainError
 from shop.kit.http import file_response, now
+from shop.kit.problems import sentences
 from shop.kit.schemas import cursor_key, page
 from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE
 from shop.places.queries import place_names
@@ -47,9 +48,11 @@ from shop.reports.lists import (
     span_zh,
 )
 from shop.reports.models import Exported
+from shop.reports.periodic import SPANS_ZH, SUMMARY
 from shop.reports.periods import NAMES_ZH, Every, period_of, title_zh
 from shop.reports.sent import SENDERS, body_of, current_report, list_sent, send_report
 from shop.reports.told import TOWNSHIP_DIGITS
+from shop.web.called import called
 from shop.web.panels import Card, Chart, Link, table
 from shop.web.signin import from_our_page, page_for
 
@@ -73,6 +76,10 @@ KIND_ZH = {
     IncomeKind.SALE: "交售", IncomeKind.PATRONAGE: "交易量返还", IncomeKind.WAGE: "工资",
     IncomeKind.LAND_RENT: "土地租金", IncomeKind.DIVIDEND: "按股分红", IncomeKind.SUBSIDY: "补贴",
 }  # fmt: skip
+#: What figures of a periodic report are called.
+PERIODIC_ZH = {name: title for name, (title, _) in SUMMARY.items()} | {
+    "ordered_fen": "下单额", "due_fen": "应收", "overdue_fen": "逾期应收",
+}  # fmt: skip
 #: Columns that a link explains: by path, what the rows behind it are asked by.
 EXPLAINED: dict[str, dict[str, str]] = {
     "households": {}, "cash_fen": {}, "weight_g": {},
@@ -85,7 +92,10 @@ EXPLAINED: dict[str, dict[str, str]] = {
 @blueprint.errorhandler(DomainError)
 def refused(error: DomainError) -> tuple[str, int]:
     """A refusal as a page."""
-    return render_template("dashboard/refused.html", title=error.title_zh, text=error.sentence("zh")), error.status
+    actor = g.get("actor")
+    who = me(db.session(), actor) if actor is not None else None
+    told = render_template("dashboard/refused.html", title=error.title_zh, text=error.sentence("zh"), who=who)
+    return told, error.status
 
 
 @blueprint.app_template_filter("shown")
@@ -94,11 +104,31 @@ def shown(value: Any, unit: str) -> str:
     return written(unit, value)
 
 
-def asked_of(schema: Schema, defaults: Callable[[], dict[str, str]]) -> tuple[dict[str, Any], bool]:
-    """The filters of the address, or the defaults when they make no sense; whether they did."""
+#: Filters that name a period: the defaults stand in for all of them or for none.
+_PERIOD = ("year", "from", "to", "as_of", "on")
+
+
+def asked_of(schema: Schema, defaults: Callable[[], dict[str, str]]) -> tuple[dict[str, Any], str]:
+    """The filters of the address; of those that make no sense the defaults, and what is wrong with them.
+
+    Without a period the default one is meant.
+    """
     given = request.args.to_dict()
-    wrong = bool(given) and bool(schema.validate(given))
-    return schema.load(defaults() if wrong or not given else given), wrong
+    if not any(name in given for name in _PERIOD):
+        given = defaults() | given
+    errors = schema.validate(given)
+    if not errors:
+        return schema.load(given), ""
+    right = {name: value for name, value in given.items() if name not in errors}
+    others = defaults() | {name: value for name, value in right.items() if name not in _PERIOD}
+    kept = next(one for one in (right, others, defaults()) if not schema.validate(one))
+    return schema.load(kept), "".join(sentences(errors))
+
+
+def explained(schema: Schema, defaults: Callable[[], dict[str, str]]) -> dict[str, Any]:
+    """Which figure an address asks for. Raises ValidationError: of a wrong one no other figure is explained."""
+    loaded: dict[str, Any] = schema.load(request.args.to_dict() or defaults())
+    return loaded
 
 
 def _page(template: str, title: str, **parts: Any) -> str:
@@ -150,7 +180,7 @@ def income_file(kind: str) -> AnyResponse:
 def why() -> str:
     """数字来源 · The rows that make one figure of the income page; their sum is the figure."""
     actor, session = current_actor(), db.session()
-    query, wrong = asked_of(schemas.ExplainFilter(), lambda: _whole_latest_year(actor))
+    query = explained(schemas.ExplainFilter(), lambda: _whole_latest_year(actor))
     months = _months(query)
     found = explain_income(
         session, actor, query["by"], query["key"], months, query["measure"], query["kind"], query["category"],
@@ -168,8 +198,8 @@ def why() -> str:
     else:
         columns[5:5] = [Column("类别", "category_zh"), Column("更正原因", "corrected_because")]
     return _page(
-        "why", "数字来源", wrong=wrong, found=found, key=query["key"], months=months, span=span_zh(months),
-        measure=MEASURES_ZH[query["measure"]],
+        "why", "数字来源", found=found, months=months, span=span_zh(months),
+        whose=called(session, query["by"].value, query["key"] or months.place), measure=_measured(query),
         back=_here_of("dashboard.income", query, "measure", "kind", "category", "key", "cursor", "limit"),
         table=table(
             "明细", columns, [_source_zh(row) for row in rows["items"]],  # type: ignore[attr-defined]
@@ -291,10 +321,10 @@ def _agreement_link(query: dict[str, Any], day: date) -> Link:
 @page_for(*READERS)
 def why_agreements() -> str:
     """协议数字来源 · The facts that make one figure of the agreements page; their sum is the figure."""
-    query, wrong = asked_of(schemas.AgreementExplainFilter(), lambda: {"as_of": str(beijing_day(now()))})
-    day, figure = query["day"] or beijing_day(now()), query["figure"]
+    query = explained(schemas.AgreementExplainFilter(), lambda: {"as_of": str(beijing_day(now()))})
+    day, figure, session = query["day"] or beijing_day(now()), query["figure"], db.session()
     found = explain_agreements(
-        db.session(), current_actor(), query["by"], query["key"], day, figure, limit=query["limit"],
+        session, current_actor(), query["by"], query["key"], day, figure, limit=query["limit"],
         after_id=cursor_key(query["cursor"]),
     )  # fmt: skip
     rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
@@ -302,9 +332,9 @@ def why_agreements() -> str:
     parts = [Column(named[name].title, f"parts.{name}", named[name].unit) for name in found["total"]]
     back = _here({"by": query["by"], "day": day}, "dashboard.agreements")
     return _page(
-        "why_agreements", "数字来源", wrong=wrong, found=found, key=query["key"], day=day, back=back,
-        by_zh=AGREEMENTS_BY_ZH[query["by"]], figure=named[figure].title,
-        value=written(named[figure].unit, found["value"]),
+        "why_agreements", "数字来源", found=found, day=day, back=back, figure=named[figure].title,
+        whose=called(session, query["by"].value, query["key"]), value=written(named[figure].unit, found["value"]),
+        unit={"fen": "元", "g": "kg"}.get(named[figure].unit, ""),
         table=table(
             "明细", [*_FACT_COLUMNS, *parts],
             [_fact_zh(row) for row in rows["items"]],  # type: ignore[attr-defined]
@@ -376,7 +406,8 @@ def _tabs(query: dict[str, Any], names: dict[Any, str]) -> list[tuple[str, str, 
 def _trail(actor: Actor, months: Months, query: dict[str, Any]) -> list[tuple[str, str]]:
     """The way down: county, township, village, each with its address."""
     place = months.place or ""
-    steps = [("全部乡镇" if actor.sees_county else "本辖区", query | {"place": None, "by": IncomeBy.TOWNSHIP})]
+    whole = "全部乡镇" if actor.sees_county else "本辖区" if sees_households(actor) else "本企业"
+    steps = [(whole, query | {"place": None, "by": IncomeBy.TOWNSHIP})]
     names = place_names(db.session(), [place[:TOWNSHIP_DIGITS], place]) if place else {}
     if place:
         code = place[:TOWNSHIP_DIGITS]
@@ -426,12 +457,19 @@ def _income_link(query: dict[str, Any], months: Months, by: IncomeBy) -> Link:
         if column.path == "name" and row is not None and by in _BELOW:
             return _here({**base, "place": row["key"], "by": _BELOW[by]})
         asked = EXPLAINED.get(column.path)
-        if asked is None or (by is IncomeBy.CHANNEL and "measure" not in asked):
+        if asked is None or (by is IncomeBy.CHANNEL and asked.get("measure") != Measure.SALES_REACHED):
             return None
         key = None if row is None else row["key"]
         return _here({**base, "place": months.place, "by": by, "key": key, **asked}, "dashboard.why")
 
     return link
+
+
+def _measured(query: dict[str, Any]) -> str:
+    """What figure is explained: of cash perhaps one category or kind."""
+    if query["category"] is not None:
+        return CATEGORY_ZH[query["category"]]
+    return KIND_ZH[query["kind"]] if query["kind"] is not None else MEASURES_ZH[query["measure"]]
 
 
 def _source_zh(row: dict[str, Any]) -> dict[str, Any]:
@@ -490,7 +528,7 @@ def _periodic_link(every: Every, on: date, section: str) -> Link:
 def periodic_why() -> str:
     """数字来源 · The rows that make one figure of a periodic report; their sum is the figure."""
     moment = now()
-    query, wrong = asked_of(
+    query = explained(
         schemas.PeriodicExplainFilter(),
         lambda: {"on": str(beijing_day(moment)), "section": "channels", "figure": "net_fen"},
     )
@@ -505,7 +543,8 @@ def periodic_why() -> str:
     there = {name for row in items for name, value in row.items() if value is not None}
     unit = {"fen": "fen", "g": "g"}.get(asked.figure.rpartition("_")[2], "count")
     return _page(
-        "periodic_why", "数字来源", wrong=wrong, found=found, key=asked.key, unit=unit,
+        "periodic_why", "数字来源", found=found, unit=unit, whose=called(db.session(), asked.section, asked.key),
+        figure=f"{SPANS_ZH[asked.span]}{PERIODIC_ZH[asked.figure]}",
         report=title_zh(query["every"], period_of(query["every"], on)),
         back=url_for("dashboard.periodic", every=query["every"].value, on=str(on)),
         table=table(

@@ -39,6 +39,18 @@ def test_rows_of_few_do_not_tell_and_the_smallest_others_with_them(households: d
     assert not joined or together(households, hidden - {max(joined)[1]}) < FEW
 
 
+@given(ROWS, st.data())
+def test_a_row_of_assisted_households_alone_does_not_tell_nor_do_those_that_would_leave_it_open(
+    households: dict[str, int], data: st.DataObject
+) -> None:
+    assisted = {key: data.draw(st.integers(0, count)) for key, count in households.items()}
+    hidden = untold(households, assisted)
+    assert {key for key, count in households.items() if 0 < count == assisted[key]} <= hidden
+    left, known = together(households, hidden), together(assisted, hidden)
+    everybody = all(count == 0 or key in hidden for key, count in households.items())
+    assert not hidden or everybody or (left >= FEW and left != known)
+
+
 @given(VILLAGES)
 def test_what_the_totals_leave_open_is_never_of_few_households(villages: dict[str, int]) -> None:
     hidden = untold_places(villages)

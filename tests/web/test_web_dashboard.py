@@ -292,6 +292,50 @@ def test_a_figure_of_a_report_leads_to_its_rows_and_their_sum_is_the_figure(page
     assert pages.browser("office").get("/reports/periodic/why?section=sessions&figure=cash_fen").status_code == 404
 
 
+def test_each_section_of_a_report_has_figures_whose_pages_open_and_say_what_is_explained(pages: Pages) -> None:
+    page = pages.page("office", "/reports/periodic?every=month&on=2025-07-15")
+    links = [html.unescape(href) for href in re.findall(r'<a href="(/reports/periodic/why[^"]+)">', page)]
+    by_section = {re.search(r"section=(\w+)", href)[1]: href for href in links if "key=" in href}  # type: ignore[index]
+    assert {"channels", "townships", "firms", "products_by_weight", "households", "receivables"} <= set(by_section)
+    for section, href in by_section.items():
+        assert "下列各笔相加即为该数字" in pages.page("office", href), section
+    owed = pages.page("office", by_section["receivables"])
+    assert "当日逾期应收" in owed or "当日应收" in owed
+    assert "运城市区连锁超市乙（示例）（" in owed
+    assert re.search(r"合计 <b>[1-9][\d,]*\.\d\d</b> 元", owed)
+
+
+def test_by_channel_the_total_counts_the_households_that_its_rows_count(pages: Pages) -> None:
+    page = pages.page("office", "/reports/income?by=channel&year=2025")
+    reached = [int(row[1].replace(",", "")) for row in rows_of(page)]
+    total = int(total_of(page)[1].replace(",", ""))
+    assert max(reached) <= total <= sum(reached)
+    assert not re.search(r"measure=cost", page)
+
+
+def test_what_an_address_does_not_explain_is_refused_and_no_other_figure_shown(pages: Pages) -> None:
+    browser = pages.browser("office")
+    for address in (
+        "income/why?by=channel&year=2025&measure=cost", "agreements/why?figure=no", "periodic/why?every=month&on=x",
+    ):  # fmt: skip
+        answer = browser.get(f"/reports/{address}", headers={"Accept": "text/html"})
+        assert (answer.status_code, "相加即为该数字" in answer.text) == (422, False)
+
+
+def test_of_wrong_filters_those_that_make_sense_stay(pages: Pages) -> None:
+    page = pages.page("office", f"/reports/income?by=firm&place={CHANGLE}&from=2025-12&to=2025-01")
+    assert "筛选条件有误" in page
+    assert "按企业：2025 年" in page
+    assert f'name="place" value="{CHANGLE}"' in page
+    assert "按企业：2025 年" in pages.page("office", "/reports/income?by=firm")
+
+
+def test_who_is_refused_stays_signed_in(pages: Pages) -> None:
+    browser = pages.browser("office")
+    answer = browser.post("/reports/sent", data={"every": "day", "on": "2030-01-01", "note": ""})
+    assert (answer.status_code, "退出" in answer.text) == (409, True)
+
+
 def test_a_report_is_printed_and_one_that_was_sent_always_the_same(pages: Pages) -> None:
     browser = pages.browser("office")
     paper = browser.get("/reports/periodic.pdf?every=month&on=2025-07-15")

@@ -5,6 +5,11 @@
   const shown = (value) => value.toLocaleString("zh-CN", { maximumFractionDigits: 2 });
   for (const place of document.querySelectorAll("[data-chart]")) {
     const chart = JSON.parse(place.dataset.chart);
+    if (!chart.labels.length) {
+      place.textContent = "没有数据";
+      place.dataset.drawn = 0;
+      continue;
+    }
     const drawing = echarts.init(place);
     drawing.setOption({
       animation: false,
@@ -12,7 +17,7 @@
       textStyle: { fontFamily: "inherit" },
       tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: (value) => `${shown(value)} ${chart.shown_in}` },
       legend: { top: 0 },
-      grid: { left: 8, right: 16, top: 40, bottom: 8, containLabel: true },
+      grid: { left: 8, right: 16, top: 40, bottom: chart.labels.length > 24 ? 32 : 8, containLabel: true },
       xAxis: { type: "category", data: chart.labels, axisLabel: { interval: chart.labels.length > 40 ? "auto" : 0, rotate: chart.labels.length > 8 ? 35 : 0, width: 130, overflow: "truncate" } },
       yAxis: { type: "value", axisLabel: { formatter: shown } },
       dataZoom: chart.labels.length > 24 ? [{ type: "inside" }, { type: "slider", height: 16, bottom: 0 }] : [],
@@ -26,6 +31,8 @@
     });
     place.dataset.drawn = chart.series.length;
     addEventListener("resize", () => drawing.resize());
-    addEventListener("beforeprint", () => drawing.resize());
+    // On paper nobody zooms, and a page is as wide as it is.
+    addEventListener("beforeprint", () => { drawing.setOption({ dataZoom: [{ show: false }, { show: false }].slice(0, chart.labels.length > 24 ? 2 : 0) }); drawing.resize({ width: 980 }); });
+    addEventListener("afterprint", () => { drawing.setOption({ dataZoom: [{}, { show: true }].slice(0, chart.labels.length > 24 ? 2 : 0) }); drawing.resize(); });
   }
 })();
