@@ -32,10 +32,16 @@ COLUMNS = [
     Column("带动农户", "households", "count"), Column("目标户数", "goal_households", "count"),
     Column("完成率", "households_bp", "bp"), Column("上次同期户数", "before_households", "count"),
 ]  # fmt: skip
+
 #: From a hundred thousand yuan on a chart counts in ten thousands.
 MUCH_FEN = 10_000_000
 #: Parts of the progress, and what they are called.
 PARTS = {"channels": "按渠道", "townships": "按乡镇", "units": "按采购单位"}
+
+
+def _columns(part: str) -> list[Column]:
+    """Of units the code too: canteens of two places may have one name."""
+    return [COLUMNS[0], Column("编号", "code"), *COLUMNS[1:]] if part == "units" else COLUMNS
 
 
 @blueprint.route("/reports/campaigns")
@@ -57,7 +63,7 @@ def show() -> str:
         charts=_charts(actor, campaign, before, found),
         tables=[
             table(
-                title, COLUMNS, found[part], None, lambda column, row: None,
+                title, _columns(part), found[part], None, lambda column, row: None,
                 files=[(name, url_for("campaign_page.file", part=part, kind=kind, **named))
                        for kind, name in FILE_NAMES.items()],
             )
@@ -76,7 +82,7 @@ def file(part: str, kind: str) -> AnyResponse:
         raise NotFoundError(what="campaign")
     found = queries.progress(session, current_actor(), campaign, before, day=day)
     title = f"{campaign.name_zh} {PARTS[part]} 截至 {found['until']}"
-    written_as = as_bytes(FILE_KINDS[kind], [sheet(PARTS[part], COLUMNS, found[part])])
+    written_as = as_bytes(FILE_KINDS[kind], [sheet(PARTS[part], _columns(part), found[part])])
     return file_response(written_as, FILE_KINDS[kind], title)
 
 

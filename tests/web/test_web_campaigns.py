@@ -72,7 +72,8 @@ def test_all_townships_stand_there_with_zero_too_and_units_that_sold_or_have_a_g
     assert len(townships) == 9
     assert sum(int(row[1].replace(",", "").replace(".", "")) for row in townships) == 7_960 + 37_800
     (unit,) = rows_of(page, 2)
-    assert (unit[1], unit[6]) == ("378.00", "3")
+    assert (unit[2], unit[7]) == ("378.00", "3")
+    assert unit[1] == "UNIT"
 
 
 def test_a_townships_manager_sees_his_row_and_his_days_alone(pages: Pages) -> None:
