@@ -23,6 +23,8 @@ from shop.reports.queries import Period
 LONGEST_BY_DAY = 366
 LONGEST_DAYS = 3_660
 LONGEST_MONTHS = 120
+#: The statistical code of a township or of a village.
+A_PLACE = validate.Regexp(r"^([0-9]{9}|[0-9]{12})\Z", error="Must be a code of 9 or 12 digits.")
 
 
 class ChannelsFilter(StrictSchema):
@@ -235,7 +237,7 @@ class IncomeSpan(StrictSchema):
     first = Month(load_default=None, data_key="from")
     last = Month(load_default=None, data_key="to")
     place = fields.String(
-        validate=validate.Regexp(r"^([0-9]{9}|[0-9]{12})\Z"), load_default=None,
+        validate=A_PLACE, load_default=None,
         metadata={"description": "Statistical code of a township (9 digits) or a village (12)"},
     )  # fmt: skip
 
@@ -692,7 +694,7 @@ class ExportAsked(StrictSchema):
     by = fields.String(required=True, validate=validate.Length(max=20))
     first = Month(load_default=None, data_key="from")
     last = Month(load_default=None, data_key="to")
-    place = fields.String(validate=validate.Regexp(r"^([0-9]{9}|[0-9]{12})\Z"), load_default=None)
+    place = fields.String(validate=A_PLACE, load_default=None)
     day = Day(load_default=None, data_key="as_of")
 
     @post_load

@@ -1,13 +1,18 @@
-"""Every refusal has one stable code, both languages, and a line in docs/errors.md."""
+"""Every refusal has one stable code, both languages, and a line in docs/errors.md; so has every message of a field."""
 
+import ast
 import re
 import string
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from marshmallow import ValidationError, class_registry, fields
 
 from shop.kit.errors import DomainError, all_errors
-from shop.kit.problems import HTTP_CODES, errors_markdown, load_errors
+from shop.kit.problems import HTTP_CODES, errors_markdown, in_chinese, load_errors
+from shop.kit.schemas import StrictSchema
 
 ROOT = Path(__file__).resolve().parents[2]
 load_errors()
@@ -49,3 +54,90 @@ def test_refusals_are_declared_where_the_documentation_looks_for_them() -> None:
 def test_the_list_of_refusals_is_current() -> None:
     """`python -m shop errors-doc > docs/errors.md` writes it anew."""
     assert (ROOT / "docs" / "errors.md").read_text() == errors_markdown()
+
+
+#: Messages of marshmallow about answers, not about requests; and of a validator that gives no reason.
+NEVER_SAID = ("format", "validator_failed")
+
+
+def sentence(node: ast.AST) -> str | None:
+    """A message as it is written; what is filled in comes as 7."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        text = node.value
+    elif isinstance(node, ast.JoinedStr):
+        text = "".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in node.values)
+    else:
+        return None
+    return text if re.fullmatch(r"[A-Z][^\n]*\.", text) else None
+
+
+def messages_in(tree: ast.AST) -> Iterator[str]:
+    """Messages in functions that raise a ValidationError, and those given to a validator as its `error`."""
+    for node in ast.walk(tree):
+        inside: list[ast.AST] = []
+        if isinstance(node, ast.FunctionDef) and "ValidationError" in ast.unparse(node):
+            docstring = isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
+            inside = [inner for statement in node.body[docstring:] for inner in ast.walk(statement)]
+        elif isinstance(node, ast.keyword) and node.arg == "error":
+            inside = [node.value]
+        yield from filter(None, map(sentence, inside))
+
+
+def messages_of(field: fields.Field) -> Iterator[str]:
+    """What a field and its validators say of values that they do not take."""
+    parts = {"obj_type": getattr(field, "OBJ_TYPE", ""), "awareness": "aware", "choices": "a, b", "input": "7"}
+    yield from (text.format(**parts) for kind, text in field.error_messages.items() if kind not in NEVER_SAID)
+    for inner in (
+        getattr(field, "inner", None),
+        getattr(field, "key_field", None),
+        getattr(field, "value_field", None),
+    ):
+        if inner is not None:
+            yield from messages_of(inner)
+    for validator in field.validators:
+        for value in ("", "~" * 20_000, -(10**18), 10**18, [], [1] * 20_000):
+            try:
+                validator(value)
+            except ValidationError as error:
+                yield from map(str, error.messages)
+            except (TypeError, AttributeError):
+                pass
+
+
+def schemas() -> list[type[StrictSchema]]:
+    """The shapes of all requests."""
+    for file in sorted((ROOT / "shop").rglob("*.py")):
+        if file.stem in ("schemas", "forms"):
+            import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+    known = [kind for kinds in class_registry._registry.values() for kind in (kinds if isinstance(kinds, list) else [])]
+    return [kind for kind in known if issubclass(kind, StrictSchema) and kind.__module__.startswith("shop.")]
+
+
+def english(messages: set[str]) -> list[str]:
+    return sorted(text for text in messages if not re.search(r"[\u4e00-\u9fff].*。$", in_chinese(text)))
+
+
+def test_every_message_about_a_field_is_told_in_chinese() -> None:
+    sources = sorted((ROOT / "shop").rglob("*.py"))
+    written = {text for file in sources for text in messages_in(ast.parse(file.read_text()))}
+    assert len(written) > 80
+    assert english(written) == []
+
+
+def test_what_fields_and_validators_say_by_themselves_is_told_in_chinese() -> None:
+    found = schemas()
+    assert len(found) > 80
+    assert (
+        english({text for kind in found for field in kind().load_fields.values() for text in messages_of(field)}) == []
+    )
+
+
+def test_the_search_for_messages_sees_one_in_a_list_one_with_a_part_and_one_of_a_validator() -> None:
+    told = '''
+def fits(data):
+    """Not this one."""
+    said = {"a": ["In a list."]}
+    raise ValidationError({"to": [f"At most {longest} nights."]})
+OF = validate.NoneOf((), error="Of a validator.")
+'''
+    assert english(set(messages_in(ast.parse(told)))) == ["At most 7 nights.", "In a list.", "Of a validator."]
