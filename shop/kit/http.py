@@ -36,8 +36,13 @@ def now() -> datetime:
 
 
 def language() -> str:
-    """`zh` when the client prefers Chinese, else `en`."""
-    return "zh" if (request.accept_languages.best_match(["en", "zh", "zh-CN"]) or "en").startswith("zh") else "en"
+    """`en` when the client prefers English, else `zh`: also for who does not say, or asks for anything."""
+    wanted: dict[str, float] = {}
+    for asked, quality in request.accept_languages:
+        tongue = asked.partition("-")[0].lower()
+        wanted[tongue] = max(quality, wanted.get(tongue, 0))
+    any_other = wanted.get("*", 0)
+    return "en" if wanted.get("en", any_other) > wanted.get("zh", any_other) else "zh"
 
 
 def _refuse_constant(name: str) -> object:

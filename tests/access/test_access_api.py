@@ -52,9 +52,9 @@ def test_t58_a_wrong_password_and_an_unknown_login_read_the_same(
     assert refused.headers["WWW-Authenticate"] == "Bearer"
     assert body | {"request_id": ""} == {
         "type": "/docs/errors#sign-in-refused",
-        "title": "Sign-in refused",
+        "title": "登录失败",
         "status": 401,
-        "detail": "Login or password is wrong.",
+        "detail": "账号或密码不对。",
         "request_id": "",
     }
     assert db.session.scalars(select(AccessToken)).all() == []

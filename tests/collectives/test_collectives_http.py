@@ -59,12 +59,12 @@ def test_a_village_stands_in_the_tier_of_what_it_netted_and_subsidies_make_none(
     first, second, _ = villages()
     earns(office, village=first, income_fen=21_000_000, cost_fen=1_000_001)
     told = of(year(office), first)
-    assert (told["net_fen"], told["tier"]) == (19_999_999, "50,000 yuan or more")
+    assert (told["net_fen"], told["tier"]) == (19_999_999, "5 万元以上")
     earns(office, code="JT-2", village=first, kind="services", income_fen=1)
-    assert of(year(office), first)["tier"] == "200,000 yuan or more"
+    assert of(year(office), first)["tier"] == "超二（20 万元以上）"
     earns(office, code="JT-3", village=second, kind="subsidy", income_fen=90_000_000)
     told = of(year(office), second)
-    assert (told["net_fen"], told["subsidy_fen"], told["tier"]) == (0, 90_000_000, "below 50,000 yuan")
+    assert (told["net_fen"], told["subsidy_fen"], told["tier"]) == (0, 90_000_000, "5 万元以下")
     whole = year(office)
     assert whole["total"] == {"villages": 133, "net_fen": 20_000_000, "subsidy_fen": 90_000_000}
     assert [tier["villages"] for tier in whole["tiers"]] == [132, 0, 1, 0, 0]
@@ -105,7 +105,7 @@ def test_what_was_wrong_is_reversed_once_and_stays_readable(office: Office) -> N
     assert (back["income_fen"], [part["income_fen"] for part in back["parts"]]) == (-999, [-599, -400])
     assert year(office)["total"]["net_fen"] == 0
     told = office.get(f"/village-collectives/{weak}?year=2025&limit=1")
-    assert (told["net_fen"], told["tier"]) == (0, "below 50,000 yuan")
+    assert (told["net_fen"], told["tier"]) == (0, "5 万元以下")
     rest = office.get(f"/village-collectives/{weak}?year=2025&cursor={told['next']}")
     events = [
         [row[name] for name in ("code", "pairing", "income_fen", "source", "reverses")]
@@ -160,8 +160,8 @@ def test_tiers_are_settings_that_hold_from_a_year_on(office: Office) -> None:
     tiers = {"from_year": 2025, "tiers": HIGHER}
     office.post("/collective-tiers", tiers)
     assert office.post("/collective-tiers", tiers, status=409)["type"].endswith("collective-tiers-taken")
-    assert of(year(office), first)["tier"] == "100,000 or more"
-    assert {row["tier"] for row in year(office)["items"]} == {"100,000 or more", None}
+    assert of(year(office), first)["tier"] == "十万以上"
+    assert {row["tier"] for row in year(office)["items"]} == {"十万以上", None}
     before = office.get("/village-collectives?year=2024&limit=1")
     assert [tier["floor_fen"] for tier in before["tiers"]] == [None, 5_000_000, 20_000_000, 30_000_000, 50_000_000]
 
@@ -178,7 +178,7 @@ def test_a_year_that_is_over_keeps_its_tiers_and_one_that_has_none_gets_them(off
     without_tiers(office)
     assert year(office)["tiers"] == []
     office.post("/collective-tiers", {"from_year": 2025, "tiers": HIGHER})
-    assert of(year(office), first)["tier"] == "100,000 or more"
+    assert of(year(office), first)["tier"] == "十万以上"
 
 
 def without_tiers(office: Office) -> None:

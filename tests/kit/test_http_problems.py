@@ -133,11 +133,14 @@ def test_facts_of_a_refusal_are_members_a_program_can_read(probe: FlaskClient) -
         ("zh-CN,zh;q=0.9,en;q=0.8", "当前状态不允许", "当前状态是“paid”，不能执行“pay”。"),
         ("zh", "当前状态不允许", "当前状态是“paid”，不能执行“pay”。"),
         ("en", "The state does not allow it", "It is in state paid; pay is not possible now."),
-        ("fr", "The state does not allow it", "It is in state paid; pay is not possible now."),
-        ("", "The state does not allow it", "It is in state paid; pay is not possible now."),
+        ("zh-CN,en;q=0.9", "当前状态不允许", "当前状态是“paid”，不能执行“pay”。"),
+        ("en-US,zh;q=0.9", "The state does not allow it", "It is in state paid; pay is not possible now."),
+        ("fr", "当前状态不允许", "当前状态是“paid”，不能执行“pay”。"),
+        ("*", "当前状态不允许", "当前状态是“paid”，不能执行“pay”。"),
+        ("", "当前状态不允许", "当前状态是“paid”，不能执行“pay”。"),
     ],
 )
-def test_a_refusal_speaks_chinese_to_who_asks_for_it_and_english_otherwise(
+def test_a_refusal_speaks_english_to_who_prefers_it_and_chinese_otherwise(
     probe: FlaskClient, language: str, title: str, detail: str
 ) -> None:
     body = body_of(probe.get("/api/v1/probe/domain", headers={"Accept-Language": language}))
