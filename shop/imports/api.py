@@ -101,13 +101,14 @@ _SLIPS = {
     errors=[NotFoundError, ImportRefused, ArchiveRefused],
     answer={
         "dry_run": False, "firm": "F01", "file": "交售单-20250715.xlsx", "new": 42, "unchanged": 3,
-        "weight_g": 2_150_000, "amount_fen": 1_032_000,
+        "voided": ["D95001"], "weight_g": 2_150_000, "amount_fen": 1_032_000,
     },
 )  # fmt: skip
 def import_slips(query: dict[str, Any]) -> dict[str, object]:
     """离线交售单 · Slips written without a line, as one CSV or XLSX file: all or nothing, each slip counted once.
 
-    Columns: 单号, 日期, 农户, 商品, 毛重kg, 扣重kg, 等级, 基价分每kg, 签字人. Price = base price x factor of the grade.
+    Columns, in any order: 单号, 日期, 农户, 商品, 毛重kg, 扣重kg, 等级, 基价分每kg, 签字人; a column 备注 is not kept.
+    Price = base price x factor of the grade.
     """
     (name, data), actor = _one_file(), current_actor()
     with transaction() as session:
@@ -118,7 +119,8 @@ def import_slips(query: dict[str, Any]) -> dict[str, object]:
             raise ImportRefused(errors_total=len(result.errors), rows=_listed(result.errors))
     return {
         "dry_run": query["dry_run"], "firm": query["firm"], "file": name, "new": result.new,
-        "unchanged": result.known, "weight_g": result.weight_g, "amount_fen": result.amount_fen,
+        "unchanged": result.known, "voided": result.voided, "weight_g": result.weight_g,
+        "amount_fen": result.amount_fen,
     }  # fmt: skip
 
 
@@ -157,7 +159,8 @@ _ORDERS = {
 def import_orders(query: dict[str, Any]) -> dict[str, object]:
     """订单表 · Orders of a unit as one CSV or XLSX file: all or nothing, each order once by its own number.
 
-    Columns: 单号, 商品, 件数, 备注. Lines of one 单号 are one order, of one firm. The unit approves them as any other.
+    Columns, in any order: 单号, 商品, 件数, 备注. Lines of one 单号 are one order, of one firm. The unit approves
+    them as any other.
     """
     (name, data), version = _one_file(), reference_version()
     with transaction() as session:

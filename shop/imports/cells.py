@@ -1,9 +1,14 @@
-"""What may stand in one cell: text in, value out, or a Refusal that a clerk understands. Nothing is mended."""
+"""What may stand in one cell: text in, value out, or a Refusal that a clerk understands.
+
+However the cell is written, its meaning is certain or it is refused: blanks around it, full-width digits and a
+thousands mark in its place change no number. Nothing is guessed.
+"""
 
 import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
 from typing import TypeVar
@@ -31,22 +36,27 @@ _PHONE = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
 _CARD = re.compile(r"(?<!\d)\d{15,19}[Xx]?(?!\d)")
 #: A mobile number has eleven digits.
 _SHORTEST_PERSONAL = 11
+#: Full-width forms of ASCII, as an input method for Chinese writes them.
+_NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+#: A whole number: no sign, no leading zero, thousands marked everywhere or nowhere.
+_WHOLE = r"(0|[1-9][0-9]{0,11}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,3})"
+_whole = re.compile(_WHOLE)
 #: Control, format, surrogate and line-separating characters: no name or code needs them.
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def clean(cell: str) -> str:
-    """The cell, if it may be looked at further.
+    """The cell without blanks around it, if it may be looked at further.
 
-    Refuses unseen characters, blanks around the value, other than Unicode form NFC, what a spreadsheet would run as a
-    formula, and anything that looks like a phone, identity or bank card number: such numbers are never kept.
+    Refuses unseen characters, other than Unicode form NFC, what a spreadsheet would run as a formula, and anything
+    that looks like a phone, identity or bank card number: such numbers are never kept.
     """
-    if any(unicodedata.category(char) in _UNSEEN for char in cell if not " " <= char <= "~"):
-        raise Refusal("含有换行或不可见字符", "holds a line break or an unseen character")
-    if cell != cell.strip():
-        raise Refusal("前后有空格", "has blanks around the value")
-    if not unicodedata.is_normalized("NFC", cell):
-        raise Refusal("文字编码不规范（须为 Unicode NFC）", "is not in Unicode form NFC")
+    cell = cell.strip()
+    if not cell.isascii() or not cell.isprintable():
+        if any(unicodedata.category(char) in _UNSEEN for char in cell if not " " <= char <= "~"):
+            raise Refusal("含有换行或不可见字符", "holds a line break or an unseen character")
+        if not unicodedata.is_normalized("NFC", cell):
+            raise Refusal("文字编码不规范（须为 Unicode NFC）", "is not in Unicode form NFC")
     first = unicodedata.normalize("NFKC", cell[:1])
     if first in ("=", "+", "@") or (first == "-" and len(cell) > 1):
         raise Refusal("不能以 = + - @ 开头", "may not start with = + - or @")
@@ -62,6 +72,11 @@ def _looks_personal(cell: str) -> bool:
     return bool(_PHONE.search(digits) or _CARD.search(digits))
 
 
+def _narrow(cell: str) -> str:
+    """The cell with full-width digits, letters and marks as plain ones: for numbers, days and codes, not for names."""
+    return cell if cell.isascii() else cell.translate(_NARROW)
+
+
 def text(high: int = 120) -> Callable[[str], str]:
     """A name of 1 to `high` characters."""
 
@@ -75,6 +90,7 @@ def text(high: int = 120) -> Callable[[str], str]:
 
 def code(cell: str) -> str:
     """A code as printed on papers: capitals, digits, Chinese, - and _; 40 at most."""
+    cell = _narrow(cell)
     if not re.fullmatch(r"[0-9A-Z_\-\u4e00-\u9fff]{1,40}", cell):
         raise Refusal("编号只能用大写字母、数字、汉字、- 和 _", "a code is capitals, digits, Chinese, - and _")
     return cell
@@ -84,6 +100,7 @@ def digits(length: int) -> Callable[[str], str]:
     """A statistical code of exactly `length` digits."""
 
     def parse(cell: str) -> str:
+        cell = _narrow(cell)
         if not re.fullmatch(rf"[0-9]{{{length}}}", cell):
             raise Refusal(f"须为 {length} 位数字", f"must be {length} digits")
         return cell
@@ -92,14 +109,16 @@ def digits(length: int) -> Callable[[str], str]:
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
-    """A whole number in `low..high`, without sign, leading zero or thousands mark."""
+    """A whole number in `low..high`, without sign or leading zero."""
 
     def parse(cell: str) -> int:
-        if not re.fullmatch(r"0|[1-9][0-9]{0,11}", cell):
+        found = _whole.fullmatch(_narrow(cell))
+        if not found:
             raise Refusal("须为整数", "must be a whole number")
-        if not low <= int(cell) <= high:
+        value = int(found[1].replace(",", ""))
+        if not low <= value <= high:
             raise Refusal(f"须在 {low} 至 {high} 之间", f"must lie in {low} to {high}")
-        return int(cell)
+        return value
 
     return parse
 
@@ -108,33 +127,32 @@ fen = whole(0, MAX_FEN)
 fen_above_zero = whole(1, MAX_FEN)
 
 
-def tenths(low: int, high: int) -> Callable[[str], int]:
-    """A number with at most one decimal, as tenths in `low..high`."""
+def decimal(places: int, low: int, high: int) -> Callable[[str], int]:
+    """A number with at most `places` decimals, in units of the last of them, in `low..high`."""
+    pattern = re.compile(rf"{_WHOLE}(?:\.([0-9]{{1,{places}}})0*)?")
+    least, most = (f"{Decimal(bound).scaleb(-places).normalize():f}" for bound in (low, high))
 
     def parse(cell: str) -> int:
-        found = re.fullmatch(r"(0|[1-9][0-9]{0,11})(?:\.([0-9]))?", cell)
+        found = pattern.fullmatch(_narrow(cell))
         if not found:
-            raise Refusal("须为数字，最多一位小数", "must be a number with at most one decimal")
-        value = int(found[1]) * 10 + int(found[2] or 0)
+            raise Refusal(f"须为数字，最多 {places} 位小数", f"must be a number, decimals: {places} at most")
+        value = int(found[1].replace(",", "") + (found[2] or "").ljust(places, "0"))
         if not low <= value <= high:
-            raise Refusal(f"须在 {low / 10:g} 至 {high / 10:g} 之间", f"must lie in {low / 10:g} to {high / 10:g}")
+            raise Refusal(f"须在 {least} 至 {most} 之间", f"must lie in {least} to {most}")
         return value
 
     return parse
 
 
-_kg_tenths = tenths(1, MAX_GRAMS // 100)
-mu = tenths(0, 100_000)
-
-
-def kg(cell: str) -> int:
-    """Kilograms with at most one decimal, above zero, as grams."""
-    return _kg_tenths(cell) * 100
+mu = decimal(1, 0, 100_000)
+#: Kilograms to the gram, above zero, as grams.
+kg = decimal(3, 1, MAX_GRAMS)
+_kg_from_zero = decimal(3, 0, MAX_GRAMS)
 
 
 def kg_or_none(cell: str) -> int:
-    """Kilograms with at most one decimal, or an empty cell for none, as grams."""
-    return tenths(0, MAX_GRAMS // 100)(cell or "0") * 100
+    """Kilograms to the gram, or an empty cell for none, as grams."""
+    return _kg_from_zero(cell or "0")
 
 
 def percent(low: int, high: int) -> Callable[[str], int]:
@@ -159,7 +177,7 @@ def blank_or(parse: Callable[[str], T]) -> Callable[[str], T | None]:
 def day(cell: str) -> date:
     """A calendar day in 2000..2100."""
     try:
-        found = day_of(cell)
+        found = day_of(_narrow(cell))
     except ValueError:
         raise Refusal("日期须写作 YYYY-MM-DD", "must be a day as YYYY-MM-DD") from None
     if not 2000 <= found.year <= 2100:
@@ -182,6 +200,7 @@ def one_of(kind: type[E]) -> Callable[[str], E]:
 
 def yes_no(cell: str) -> bool:
     """1 or 0."""
+    cell = _narrow(cell)
     if cell not in ("0", "1"):
         raise Refusal("须为 0 或 1", "must be 0 or 1")
     return cell == "1"

@@ -43,6 +43,9 @@ class BatchOut(Schema):
     file = fields.String()
     new = fields.Integer()
     unchanged = fields.Integer(metadata={"description": "recorded before with the same content"})
+    voided = fields.List(
+        fields.String(), metadata={"description": "of the unchanged: voided by a correction since, they count nothing"}
+    )
     weight_g = fields.Integer()
     amount_fen = fields.Integer()
 

@@ -20,6 +20,7 @@ from shop.farmers.models import Delivery, DeliveryBatch, Grade, Household, Membe
 from shop.imports import cells
 from shop.imports.table import Problem, Read, Row, RowError, Sheet, column, read
 from shop.income.actions import book_events
+from shop.income.corrections import voided
 from shop.kit.clock import beijing_day
 from shop.kit.money import part, price_of
 from shop.places.gazetteer import Gazetteer
@@ -57,18 +58,22 @@ class SlipRow(Row):
             yield "扣重kg", "扣重不小于毛重", "is not less than the gross weight"
 
 
-SHEET: Sheet[SlipRow] = Sheet("slips", SlipRow)
+SHEET: Sheet[SlipRow] = Sheet("slips", SlipRow, repeats=True)
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """New and known slips, what the new ones weigh (net grams) and are worth (fen), or the errors: nothing was done."""
+    """New and known slips, what the new ones weigh (net grams) and are worth (fen), or the errors: nothing was done.
+
+    `voided`: those of the known ones that were voided since and count for nothing.
+    """
 
     new: int
     known: int
     weight_g: int
     amount_fen: int
     errors: list[RowError]
+    voided: list[str]
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,8 @@ def take_batch(
 ) -> BatchResult:  # fmt: skip
     """Take a CSV or XLSX file of slips of one firm; their income is booked in the same moment.
 
-    A slip recorded before with the same content is counted as known; with other content it is an error. Takes the lock
-    of imports. Flushes, never commits.
+    A slip recorded before with the same content is counted as known, also when it was corrected or voided since; with
+    other content it is an error. Takes the lock of imports. Flushes, never commits.
     """
     session.execute(_ONE_AT_A_TIME)
     got = read(SHEET, data, Gazetteer(), workbook=True)
@@ -103,12 +108,13 @@ def take_batch(
             fresh.append(_written(row, firm, known))
     errors = [RowError(file_name, row.line, row.column, row.zh, row.en) for row in sorted(errors)]
     if errors:
-        return BatchResult(0, 0, 0, 0, errors)
+        return BatchResult(0, 0, 0, 0, errors, [])
+    void = voided(session, [slip.id for slip in known.slips.values()])
     if not dry_run and fresh:
         _write(session, firm, file_name, data, fresh, len(got.rows) - len(fresh), actor_id, now)
     return BatchResult(
         len(fresh), len(got.rows) - len(fresh), sum(row["weight_g"] for row in fresh),
-        sum(row["amount_fen"] for row in fresh), [],
+        sum(row["amount_fen"] for row in fresh), [], [code for code, slip in known.slips.items() if slip.id in void],
     )  # fmt: skip
 
 

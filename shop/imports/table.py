@@ -1,10 +1,12 @@
-"""From the bytes of one CSV file to typed rows: each error with its line and column, and the reading goes on.
+"""From the bytes of one file to typed rows: each error with its line and column, and the reading goes on.
 
-A sheet is declared as a frozen dataclass whose fields are the columns, in the order of the header.
+A sheet is declared as a frozen dataclass whose fields are the columns. A file names them in its header, in any order;
+beside them it may have a column of remarks, which is not kept, and empty columns at its end.
 """
 
 import csv
 import io
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, Generic, Literal, TypeVar
@@ -15,6 +17,9 @@ from shop.places.gazetteer import Gazetteer
 
 #: More rows than any file of a county has; a larger one is refused before it fills the memory.
 MAX_ROWS = 200_000
+#: A column that people add for themselves.
+REMARK = "备注"
+_EMPTY = Refusal("没有填", "is empty")
 
 Place = Literal["township", "village"]
 #: A column with what is wrong there, in Chinese and in English.
@@ -59,14 +64,15 @@ def column(
 
 @dataclass(frozen=True)
 class Sheet(Generic[R]):
-    """A file: its name and the row it is made of."""
+    """A file: its name and the row it is made of. `repeats`: a row that stands in it twice counts once."""
 
     file: str
     row: type[R]
+    repeats: bool = False
 
     @property
     def header(self) -> list[str]:
-        """The names of the columns as the file must have them."""
+        """The names of the columns."""
         return [_label(item) for item in fields(self.row)]
 
     def key(self, row: R) -> Key:
@@ -102,16 +108,36 @@ class _Broken(Exception):
         self.line, self.zh, self.en = line, zh, en
 
 
+@dataclass(frozen=True)
+class _Column:
+    """Where a column stands in the file, its name, how a cell is read, the field that it fills (None: not kept)."""
+
+    at: int
+    label: str
+    parse: Callable[[str], Any]
+    field: str | None = None
+    key: bool = False
+
+
 def read(sheet: Sheet[R], data: bytes, places: Gazetteer, *, workbook: bool = False) -> Read[R]:
-    """Read a whole CSV file; a broken row never hides the errors of the next. `workbook`: also GBK and XLSX."""
+    """Read a whole file; a broken row never hides the errors of the next.
+
+    `workbook`: a table that somebody filled in. It may also be GBK or XLSX, cells and lines that are left empty at the
+    end are empty, and one without any row is an error.
+    """
     result: Read[R] = Read()
     try:
-        records = _table(data, len(sheet.header)) if workbook else _records(data)
-        _check_header(sheet, next(records, None))
+        records = _table(data) if workbook else _records(data)
+        columns, width = _columns(sheet, next(records, None), places)
+        count = -1
         for count, (line, cells) in enumerate(records):
             if count >= MAX_ROWS:
                 raise _Broken(line, f"超过 {MAX_ROWS} 行", f"more than {MAX_ROWS} rows")
-            _take(sheet, line, cells, places, result)
+            if workbook:
+                cells += [""] * (width - len(cells))
+            _take(sheet, columns, width, line, cells, result)
+        if workbook and count < 0:
+            raise _Broken(1, "只有表头，没有数据行", "holds a header and no row")
     except _Broken as broken:
         result.errors.append(RowError(sheet.file, broken.line, "", broken.zh, broken.en))
     return result
@@ -137,53 +163,90 @@ def _records(data: bytes) -> Iterator[tuple[int, list[str]]]:
         line = reader.line_num + 1
 
 
-def _table(data: bytes, columns: int) -> Iterator[tuple[int, list[str]]]:
-    """Rows of a CSV or XLSX file that hold something; cells left empty at the end are empty. Raises _Broken."""
+def _table(data: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Rows of a CSV or XLSX file that hold something. Raises _Broken."""
     try:
         for line, cells in read_table(data):
-            if any(cells):
-                yield line, cells + [""] * (columns - len(cells))
+            if any(map(str.strip, cells)):
+                yield line, cells
     except TableRefused as refused:
         raise _Broken(refused.line, refused.zh, refused.en) from None
 
 
-def _check_header(sheet: Sheet[R], first: tuple[int, list[str]] | None) -> None:
-    if first is None or first[1] != sheet.header:
-        named = ",".join(sheet.header)
-        raise _Broken(1, f"表头须为 {named}", f"the header must be {named}")
+def _columns(sheet: Sheet[R], first: tuple[int, list[str]] | None, places: Gazetteer) -> tuple[list[_Column], int]:
+    """The columns in the order of the sheet, then one of remarks, and how many the header names. Raises _Broken."""
+    line, cells = first or (1, [])
+    names = [unicodedata.normalize("NFKC", cell).strip() for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    known = {_label(item): item for item in fields(sheet.row)}
+    missing = [name for name in known if name not in names]
+    strange = [name or "（空）" for name in dict.fromkeys(names) if name not in known and name != REMARK]
+    twice = [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
+    if missing or strange or twice:
+        zh, en = f"表头须为 {','.join(known)}", f"the header must be {','.join(known)}"
+        for wrong, why_zh, why_en in (
+            (missing, "缺少", "missing"), (strange, "不认识", "not known"), (twice, "重复", "twice"),
+        ):  # fmt: skip
+            if wrong:
+                zh, en = f"{zh}；{why_zh} {'、'.join(wrong)[:200]}", f"{en}; {why_en}: {', '.join(wrong)[:200]}"
+        raise _Broken(line, zh, en)
+    found = [
+        _Column(names.index(label), label, _parser(item.metadata, places), item.name, key=item.metadata["key"])
+        for label, item in known.items()
+    ]
+    if REMARK in names and REMARK not in known:
+        found.append(_Column(names.index(REMARK), REMARK, str))
+    return found, len(names)
 
 
-def _take(sheet: Sheet[R], line: int, cells: list[str], places: Gazetteer, result: Read[R]) -> None:
-    columns = fields(sheet.row)
-    if len(cells) != len(columns):
-        zh, en = f"应有 {len(columns)} 列，实有 {len(cells)} 列", f"has {len(cells)} cells, not {len(columns)}"
+def _parser(metadata: Any, places: Gazetteer) -> Callable[[str], Any]:
+    place = metadata["place"]
+    if place is None:
+        parse: Callable[[str], Any] = metadata["parse"]
+        return parse
+
+    def parse_place(cell: str) -> str:
+        found = places.township(cell) if place == "township" else places.village(cell)
+        if found is None:
+            raise Refusal("没有这个乡镇或村，不会新建", "no such township or village; none is made of it")
+        return found
+
+    return parse_place
+
+
+def _take(sheet: Sheet[R], columns: list[_Column], width: int, line: int, cells: list[str], result: Read[R]) -> None:
+    if len(cells) < width or any(map(str.strip, cells[width:])):
+        zh, en = f"应有 {width} 列，实有 {len(cells)} 列", f"has {len(cells)} cells, not {width}"
         result.errors.append(RowError(sheet.file, line, "", zh, en))
         return
     values: dict[str, Any] = {}
-    for item, cell in zip(columns, cells, strict=True):
+    good = True
+    for column in columns:
+        cell = cells[column.at]
         try:
-            values[item.name] = _value(item.metadata, clean(cell), places)
+            value = column.parse(clean(cell))
         except Refusal as refusal:
-            result.errors.append(RowError(sheet.file, line, _label(item), refusal.zh, refusal.en))
-    keys = [item for item in columns if item.metadata["key"]]
-    if all(item.name in values for item in keys):
-        key = tuple(values[item.name] for item in keys)
+            good = False
+            why = refusal if cell.strip() else _EMPTY
+            result.errors.append(RowError(sheet.file, line, column.label, why.zh, why.en))
+        else:
+            if column.field is not None:
+                values[column.field] = value
+    keys = [column for column in columns if column.key]
+    if all(column.field in values for column in keys):
+        key = tuple(values[column.field] for column in keys if column.field)
         if key in result.lines:
+            if good and sheet.repeats and sheet.row(**values) == result.rows.get(key):
+                return
             zh, en = f"与第 {result.lines[key]} 行重复", f"repeats line {result.lines[key]}"
-            result.errors.append(RowError(sheet.file, line, _label(keys[0]), zh, en))
+            if sheet.repeats:
+                zh, en = f"{zh}，内容不同", f"{en} with other content"
+            result.errors.append(RowError(sheet.file, line, keys[0].label, zh, en))
             return
         result.lines[key] = line
-        if len(values) == len(columns):
+        if good:
             _keep(sheet, line, key, sheet.row(**values), result)
-
-
-def _value(metadata: Any, cell: str, places: Gazetteer) -> Any:
-    if metadata["place"] is None:
-        return metadata["parse"](cell)
-    found = places.township(cell) if metadata["place"] == "township" else places.village(cell)
-    if found is None:
-        raise Refusal("没有这个乡镇或村，不会新建", "no such township or village; none is made of it")
-    return found
 
 
 def _keep(sheet: Sheet[R], line: int, key: Key, row: R, result: Read[R]) -> None:

@@ -1,8 +1,9 @@
 """Correcting a slip: the slip stays as it was written, the difference is an entry of its own that names it."""
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, BigInteger, any_, literal, select
 from sqlalchemy.orm import Session
 
 from shop.farmers.models import Delivery
@@ -19,6 +20,17 @@ def locked_slip(session: Session, code: str) -> Delivery:
     if slip is None:
         raise NotFoundError(what=code)
     return slip
+
+
+def voided(session: Session, slip_ids: Collection[int]) -> set[int]:
+    """The slips among these that are void as things stand: the last correction says zero grams."""
+    corrections = (
+        select(DeliveryCorrection.delivery_id, DeliveryCorrection.weight_g)
+        .where(DeliveryCorrection.delivery_id == any_(literal(sorted(slip_ids), ARRAY(BigInteger))))
+        .order_by(DeliveryCorrection.position)
+    )
+    last = dict(session.execute(corrections).tuples().all())
+    return {slip_id for slip_id, weight_g in last.items() if not weight_g}
 
 
 def correct_slip(

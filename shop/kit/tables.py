@@ -32,8 +32,9 @@ Cell = str | int | Decimal | date | None
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 _REFERENCE = re.compile(rb'<(?:\w+:)?(?:c|row)\b[^>]*?\br="([A-Z]{0,3})([0-9]{1,7})"')
-#: A day, as a workbook has it or as Excel in Chinese writes it into a CSV.
-_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?: \d{2}:\d{2}:\d{2})?|(\d{4})/(\d{1,2})/(\d{1,2})", re.ASCII)
+#: A day, as a workbook has it, as Excel in Chinese writes it into a CSV, or as people write it; a time may follow.
+_DAY = re.compile(r"(\d{4})([-/年])(\d{1,2})([-/月])(\d{1,2})(日?)(?: \d{1,2}:\d{2}(?::\d{2})?)?", re.ASCII)
+_DAY_MARKS = (("-", "-", ""), ("/", "/", ""), ("年", "月", "日"))
 _RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -51,11 +52,11 @@ def yuan_cell(amount_fen: int) -> Decimal:
 
 
 def day_of(cell: str) -> date:
-    """The day that a cell names: 2025-07-05, also with a time of day, or 2025/7/5. Raises ValueError."""
+    """The day that a cell names: 2025-07-05, 2025/7/5 or 2025年7月5日, also with a time of day. Raises ValueError."""
     found = _DAY.fullmatch(cell)
-    if found is None:
+    if found is None or found.group(2, 4, 6) not in _DAY_MARKS:
         raise ValueError(cell)
-    return date(*(int(part) for part in found.groups() if part))
+    return date(int(found[1]), int(found[3]), int(found[5]))
 
 
 def read_table(data: bytes) -> Iterator[tuple[int, list[str]]]:

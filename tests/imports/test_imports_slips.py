@@ -10,7 +10,7 @@ from flask import Flask
 
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
-from shop.kit.tables import Sheet, write_xlsx
+from shop.kit.tables import Sheet, write_csv, write_xlsx
 from shop.reports import rollups
 from shop.reports.books import check_books
 from shop.reports.models import Rollup
@@ -92,10 +92,11 @@ def test_a_batch_is_paid_by_net_weight_and_grade_and_sent_again_it_changes_nothi
 
 def test_t37_a_slip_counts_once_in_one_file_in_two_and_with_blanks_or_full_width_digits(office: Office) -> None:
     first, second = slips()
-    twice = send(office, csv_of([first, ["Ｄ９５００１", *first[1:]]]))
-    assert twice.status_code == 422
-    assert [(row["line"], row["column"]) for row in twice.json["rows"]] == [(3, "单号")]
-    assert send(office, csv_of([first])).json["new"] == 1
+    another = send(office, csv_of([first, ["Ｄ９５００１", *first[1:4], 60, *first[5:]]]))
+    assert another.status_code == 422
+    assert [(row["line"], row["column"]) for row in another.json["rows"]] == [(3, "单号")]
+    twice = send(office, csv_of([first, ["Ｄ９５００１", *first[1:]]])).json
+    assert (twice["new"], twice["weight_g"]) == (1, 51_000)
     # Excel in Chinese writes days into a CSV in its own way.
     mixed = send(office, csv_of([["ｄ９５００１", "2026/7/15", *first[2:]], second])).json
     assert (mixed["new"], mixed["unchanged"]) == (1, 1)
@@ -109,7 +110,8 @@ def test_t37_a_slip_counts_once_in_one_file_in_two_and_with_blanks_or_full_width
     [
         ("日期", "2026-07-21"), ("日期", "20260715"), ("日期", "2026/2/30"), ("日期", "15/7/2026"),
         ("农户", "农户-9999"), ("商品", "PL004"), ("商品", "PL999"),
-        ("毛重kg", "0"), ("毛重kg", "1.25"), ("扣重kg", "52.5"), ("等级", "甲"), ("基价分每kg", "0"), ("签字人", ""),
+        ("毛重kg", "0"), ("毛重kg", "1.2345"), ("毛重kg", ""),
+        ("扣重kg", "52.5"), ("等级", "甲"), ("基价分每kg", "0"), ("签字人", ""),
         ("签字人", "=1+1"), ("签字人", "13800000000"), ("单号", "D 9；"),
     ],
 )  # fmt: skip
@@ -122,6 +124,40 @@ def test_a_bad_cell_is_named_by_line_and_column_and_nothing_of_the_file_is_kept(
     assert refused.status_code == 422
     assert {(row["line"], row["column"]) for row in refused.json["rows"]} == {(3, column)}
     assert scalars("SELECT count(*) FROM deliveries WHERE code LIKE 'D95%'") == [(0,)]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_file_is_read_as_people_write_it_where_its_meaning_is_certain(office: Office, kind: str) -> None:
+    first, second = growers()
+    header = ["备注", *reversed(HEADER), "", ""]
+    rows = [
+        ["", "户主（示例） ", "４８１", "特级", "1.5", "1,052.355", "PL001", first, "2026年7月15日", "D95001", "", ""],
+        ["雨天", "户主（示例）", "481", "等外", "", "１０", " PL001", second, "2026/7/15", " D95002", "", ""],
+        [""] * 12,
+    ]  # fmt: skip
+    data = write_xlsx(Sheet("交售单", header, rows)) if kind == "xlsx" else write_csv(header, rows)
+    taken = send(office, data, f"slips.{kind}").json
+    assert (taken["new"], taken["weight_g"]) == (2, 1_050_855 + 10_000)
+    assert scalars(
+        "SELECT code, weight_g, deduction_g, delivered_on FROM deliveries WHERE batch_id IS NOT NULL ORDER BY code"
+    ) == [("D95001", 1_050_855, 1_500, DAY), ("D95002", 10_000, 0, DAY)]
+
+
+def test_a_header_without_rows_and_a_phone_among_the_remarks_are_refused(office: Office) -> None:
+    rows = send(office, csv_of([])).json["rows"]
+    assert [(row["line"], row["reason"]) for row in rows] == [(1, "只有表头，没有数据行")]
+    data = write_csv([*HEADER, "备注"], [[*map(str, slips()[0]), "13800000000"]])
+    assert [(row["line"], row["column"]) for row in send(office, data).json["rows"]] == [(2, "备注")]
+    assert scalars("SELECT count(*) FROM delivery_batches") == [(0,)]
+
+
+def test_a_slip_that_was_voided_since_is_named_when_it_is_sent_again(office: Office) -> None:
+    data = csv_of(slips())
+    assert send(office, data).json["voided"] == []
+    void = {"weight_g": 0, "price_fen_per_kg": 553, "reason": "重复登记"}
+    office.post("/deliveries/D95001/corrections", void, office.firms["F01"])
+    again = send(office, data).json
+    assert (again["new"], again["unchanged"], again["voided"]) == (0, 2, ["D95001"])
 
 
 def test_a_file_that_is_none_and_another_firm_s_are_refused(office: Office) -> None:
