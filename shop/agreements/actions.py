@@ -65,7 +65,7 @@ def call_off(
     """
     agreement = agreement_by_code(session, agreement_code, lock=True)
     if not AGREEMENT_LIFE.allows(agreement.status, "call_off"):
-        raise AgreementNotRunning(agreement=agreement.code)
+        raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "call_off"))
     _can_come(agreement, due_on, now)
     line = session.scalar(
         select(AgreementLine).where(AgreementLine.agreement_id == agreement.id, AgreementLine.product_id == product.id)
@@ -136,7 +136,7 @@ def change_call_off(
     call = session.execute(select(CallOff).where(CallOff.id == call_off_id).with_for_update()).scalar_one()
     line = session.get_one(AgreementLine, call.line_id)
     if not AGREEMENT_LIFE.allows(agreement.status, "call_off"):
-        raise AgreementNotRunning(agreement=agreement.code)
+        raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "call_off"))
     _can_come(agreement, due_on, now)
     if weight_g > call.weight_g:
         raise PromiseExceeded(agreement=agreement.code, left_g=call.weight_g, asked_g=weight_g)

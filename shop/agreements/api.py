@@ -99,7 +99,7 @@ def _terms(session: Session, body: dict[str, Any]) -> Terms:
 def _campaign_on(session: Session, day: date) -> int:
     campaign_id = selling(session, current_version(session)).campaign_on(day)
     if campaign_id is None:
-        raise NoCampaign
+        raise NoCampaign(day=str(day))
     return campaign_id
 
 

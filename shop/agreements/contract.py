@@ -10,7 +10,7 @@ from datetime import date, datetime
 from shop.agreements.models import PriceRule, Side
 from shop.agreements.schedule import parse
 from shop.agreements.terms import LineTerms, Terms
-from shop.kit.money import BP_WHOLE, kilograms, yuan
+from shop.kit.money import BP_WHOLE, kilograms, percent, yuan
 
 _WEEKDAYS = "一二三四五六日"
 
@@ -37,12 +37,6 @@ class Contract:
     document_hash: str
     proposed_at: datetime
     signatures: Sequence[Signed]
-
-
-def percent(rate_bp: int) -> str:
-    """`1050` basis points as `10.5%`."""
-    whole, rest = divmod(rate_bp, BP_WHOLE // 100)
-    return f"{whole}" + (f".{rest:02d}".rstrip("0") if rest else "") + "%"
 
 
 def day_zh(day: date) -> str:

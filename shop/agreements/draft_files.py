@@ -270,7 +270,7 @@ def blamed(refusal: DomainError, filled: Filled) -> BadCell | None:
         case NotABulkBuyer():
             return _of_terms(filled, "partner", refusal.sentence("zh"), refusal.sentence("en"))
         case NoCampaign():
-            return _of_terms(filled, "starts_on", "当日没有活动", "No campaign on that day.")
+            return _of_terms(filled, "starts_on", refusal.sentence("zh"), refusal.sentence("en"))
         case NotRenewable():
             return _of_terms(filled, "renews", refusal.sentence("zh"), refusal.sentence("en"))
     return None

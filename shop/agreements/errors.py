@@ -35,8 +35,8 @@ class AgreementNotRunning(DomainError):
 
     code = "agreement-not-running"
     title_zh, title_en = "协议未生效或已结束", "Agreement not running"
-    zh = "协议 {agreement} 当前不能要货。"
-    en = "Agreement {agreement} is not running."
+    zh = "协议 {agreement} 当前是“{state_zh}”，不能{event_zh}。"
+    en = "Agreement {agreement} is in state {state}; {event} is not possible."
 
 
 class OutsideTerm(DomainError):
@@ -71,8 +71,8 @@ class PromiseExceeded(DomainError):
 
     code = "promise-exceeded"
     title_zh, title_en = "超出协议数量", "Promise exceeded"
-    zh = "协议 {agreement} 还可要货 {left_g} 克，要求 {asked_g} 克；超出须先签补充协议。"
-    en = "Agreement {agreement} has {left_g} g left, {asked_g} g were asked; amend it first."
+    zh = "协议 {agreement} 还可要货 {left_g}，要求 {asked_g}；超出须先签补充协议。"
+    en = "Agreement {agreement} has {left_g} left, {asked_g} were asked; amend it first."
 
 
 class QuoteAhead(DomainError):
@@ -108,8 +108,8 @@ class NotScheduled(DomainError):
 
     code = "not-scheduled"
     title_zh, title_en = "排期当日没有该数量", "Not scheduled"
-    zh = "协议 {agreement} 排期 {day} 应交 {due_g} 克，已要货或不足。"
-    en = "The schedule of {agreement} asks for {due_g} g on {day}; it was called already, or asks for less."
+    zh = "协议 {agreement} 排期 {day} 应交 {due_g}，已要货或不足。"
+    en = "The schedule of {agreement} asks for {due_g} on {day}; it was called already, or asks for less."
 
 
 class BelowMinimum(DomainError):
@@ -117,8 +117,8 @@ class BelowMinimum(DomainError):
 
     code = "below-minimum"
     title_zh, title_en = "低于每期最低采购量", "Below the minimum of a date"
-    zh = "协议 {agreement} 该期至少 {least_g} 克，要求 {asked_g} 克。"
-    en = "{agreement} commits to {least_g} g at least on that date, {asked_g} g were asked."
+    zh = "协议 {agreement} 该期至少 {least_g}，要求 {asked_g}。"
+    en = "{agreement} commits to {least_g} at least on that date, {asked_g} were asked."
 
 
 class NotABulkBuyer(DomainError):
@@ -155,17 +155,17 @@ class AmendmentRefused(DomainError):
 
     code = "amendment-refused"
     title_zh, title_en = "补充协议不成立", "Amendment refused"
-    zh = "协议 {agreement} 的补充条款不成立：{term} 不得{bound_zh}。"
+    zh = "协议 {agreement} 的补充条款不成立：{term_zh}不得{bound_zh}。"
     en = "The amendment of {agreement} does not hold: {term} must be {bound_en}."
 
 
 class NotRenewable(DomainError):
-    """The agreement to be renewed is of other sides, is a draft, or is renewed already."""
+    """The agreement to be renewed is of other sides, not signed, still runs on the first day, or is renewed already."""
 
     code = "not-renewable"
     title_zh, title_en = "不能续签", "Not renewable"
-    zh = "协议 {agreement} 不能由此续签。"
-    en = "Agreement {agreement} cannot be renewed by this one."
+    zh = "协议 {agreement} 不能由此续签：{reason_zh}。"
+    en = "Agreement {agreement} cannot be renewed by this one: {reason_en}."
 
 
 class BelowFarmGateFloor(DomainError):
@@ -173,10 +173,8 @@ class BelowFarmGateFloor(DomainError):
 
     code = "below-farm-gate-floor"
     title_zh, title_en = "低于协议约定的农户交售保底价", "Below the farm-gate floor"
-    zh = "采购协议约定该商品该等级每公斤至少付农户 {floor_fen_per_kg} 分，登记为 {asked_fen_per_kg} 分。"
-    en = (
-        "An agreement promises households {floor_fen_per_kg} fen per kg of this grade at least, not {asked_fen_per_kg}."
-    )
+    zh = "采购协议约定该商品该等级每公斤至少付农户 {floor_fen_per_kg}，登记为 {asked_fen_per_kg}。"
+    en = "An agreement promises households {floor_fen_per_kg} per kg of this grade at least, not {asked_fen_per_kg}."
 
 
 class NoSuchNotice(DomainError):

@@ -34,7 +34,7 @@ from shop.agreements.models import (
     Side,
 )
 from shop.agreements.schedule import due_weights, parse, readable, schedule_of
-from shop.agreements.states import AGREEMENT_LIFE
+from shop.agreements.states import AGREEMENT_LIFE, STATE_ZH
 from shop.agreements.terms import (
     LineTerms,
     Terms,
@@ -52,6 +52,7 @@ from shop.channels.buyers import AGREEMENT_PARTNER
 from shop.channels.errors import CodeTaken
 from shop.channels.models import Occasion, OccasionKind, OccasionStatus, Partner
 from shop.kit.clock import at_beijing, beijing_day
+from shop.kit.money import kilograms
 from shop.kit.states import advance, record
 
 BOTH = (Side.BUYER, Side.FIRM)
@@ -108,7 +109,7 @@ def propose(session: Session, agreement: Agreement, terms: Terms, *, by: Hand, n
     Raises AgreementNotRunning, NotTheSellers, AmendmentRefused, ValueError for a schedule that cannot be read.
     """
     if agreement.status is not AgreementStatus.DRAFT and agreement.status not in RUNNING:
-        raise AgreementNotRunning(agreement=agreement.code)
+        raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "amend"))
     readable(terms.schedule, (line.schedule for line in terms.lines))
     products = _promised_products(session, agreement.firm_id, terms)
     if agreement.status in RUNNING:
@@ -134,7 +135,7 @@ def sign(
     if version.id == agreement.version_id:
         return False
     if agreement.status is not AgreementStatus.DRAFT and agreement.status not in RUNNING:
-        raise AgreementNotRunning(agreement=agreement.code)
+        raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "sign"))
     session.execute(
         insert(AgreementSignature)
         .values(
@@ -307,11 +308,13 @@ def _amendable(
     Raises AmendmentRefused.
     """
 
-    def refused(term: str, bound_zh: str, bound_en: str) -> AmendmentRefused:
-        return AmendmentRefused(agreement=agreement.code, term=term, bound_zh=bound_zh, bound_en=bound_en)
+    def refused(term: str, term_zh: str, bound_zh: str, bound_en: str) -> AmendmentRefused:
+        return AmendmentRefused(
+            agreement=agreement.code, term=term, term_zh=term_zh, bound_zh=bound_zh, bound_en=bound_en
+        )
 
     if terms.starts_on != agreement.starts_on:
-        raise refused("starts_on", "改变", f"{agreement.starts_on}")
+        raise refused("starts_on", "开始日期", "改变", f"{agreement.starts_on}")
     last_called = session.scalar(
         select(func.max(CallOff.due_on)).where(
             CallOff.agreement_id == agreement.id, CallOff.status != CallOffStatus.CANCELLED
@@ -319,7 +322,7 @@ def _amendable(
     )
     earliest = max(day, last_called or day)
     if terms.ends_on < earliest:
-        raise refused("ends_on", f"早于 {earliest}", f"{earliest} or later")
+        raise refused("ends_on", "结束日期", f"早于 {earliest}", f"{earliest} or later")
     lines = _lines(session, agreement)
     dropped = _dropped(session, lines, products)
     whole = replace(terms, lines=terms.lines + dropped)
@@ -330,10 +333,12 @@ def _amendable(
     for product_id, line in lines.items():
         least = max(called_g(session, line.id), due_until(session, line.id, day))
         if promised[skus[product_id]] < least:
-            raise refused(f"{skus[product_id]} committed_g", f"少于 {least}", f"{least} or more")
+            sku, bound = skus[product_id], kilograms(least)
+            raise refused(f"{sku} committed_g", f"{sku} 的约定总量", f"少于 {bound} 公斤", f"{bound} kg or more")
         nothing_left = terms.ends_on <= day and promised[skus[product_id]] > least
         if nothing_left:
-            raise refused("ends_on", f"早于 {day + timedelta(days=1)}", f"{day + timedelta(days=1)} or later")
+            bound = str(day + timedelta(days=1))
+            raise refused("ends_on", "结束日期", f"早于 {bound}", f"{bound} or later")
     return whole
 
 
@@ -354,10 +359,15 @@ def _dropped(
 
 
 def _may_renew(session: Session, old: Agreement, partner: Partner, firm: Firm, terms: Terms) -> None:
-    other_sides = (old.partner_id, old.firm_id) != (partner.id, firm.id)
-    overlaps = terms.starts_on <= old.ends_on and old.status in RUNNING
-    if other_sides or overlaps or old.status in (*UNSIGNED, AgreementStatus.RENEWED):
-        raise NotRenewable(agreement=old.code)
+    barred: tuple[str, str] | None = None
+    if (old.partner_id, old.firm_id) != (partner.id, firm.id):
+        barred = "双方与原协议不同", "its sides are others"
+    elif old.status in (*UNSIGNED, AgreementStatus.RENEWED):
+        barred = f"原协议{STATE_ZH[old.status]}", f"it is in state {old.status}"
+    elif terms.starts_on <= old.ends_on and old.status in RUNNING:
+        barred = f"原协议到 {old.ends_on} 才期满，续签须从次日起", f"it runs until {old.ends_on}"
+    if barred is not None:
+        raise NotRenewable(agreement=old.code, reason_zh=barred[0], reason_en=barred[1])
 
 
 def _renewed(session: Session, old: Agreement, actor_id: int | None, now: datetime) -> None:

@@ -6,6 +6,17 @@ from shop.agreements.models import MajeureStatus as M
 from shop.agreements.models import PaperKind as P
 from shop.kit.states import Life
 
+STATE_ZH = {
+    A.DRAFT: "草案", A.WITHDRAWN: "已撤回", A.SIGNED: "已签署", A.DEPOSIT_PAID: "定金已付", A.EXECUTING: "履行中",
+    A.FULFILLED: "已履行", A.SHORT: "未足额履行", A.TERMINATED: "已解除", A.RENEWED: "已续签",
+}  # fmt: skip
+DECIDED_ZH = {M.TOLD: "待认定", M.RECOGNISED: "已认定", M.REJECTED: "不予认定"}
+CALL_OFF_ZH = {C.REQUESTED: "待确认", C.CONFIRMED: "已确认", C.CANCELLED: "已取消"}
+PAPER_ZH = {
+    P.SIGNED_SCAN: "签署的合同扫描件", P.POWER_OF_ATTORNEY: "授权委托书", P.LICENCE: "营业执照等证照",
+    P.INSPECTION: "检验检测报告", P.MAJEURE_PROOF: "不可抗力证明", P.OTHER: "其他",
+}  # fmt: skip
+
 AGREEMENT_LIFE: Life[A] = Life(
     {
         (A.DRAFT, "propose"): A.DRAFT,
@@ -32,8 +43,14 @@ AGREEMENT_LIFE: Life[A] = Life(
         (A.SHORT, "reopen"): A.EXECUTING,
         (A.TERMINATED, "renew"): A.RENEWED,
         (A.TERMINATED, "reopen"): A.EXECUTING,
-    }
-)
+    },
+    STATE_ZH,
+    {
+        "propose": "更换草案", "withdraw": "撤回", "sign": "签署", "amend": "修改条款", "pay_deposit": "收定金",
+        "call_off": "要货", "fulfil": "登记为已履行", "fall_short": "登记为未足额履行", "terminate": "解除",
+        "renew": "续签", "reopen": "重开",
+    },
+)  # fmt: skip
 
 CALL_OFF_LIFE: Life[C] = Life(
     {
@@ -41,17 +58,13 @@ CALL_OFF_LIFE: Life[C] = Life(
         (C.REQUESTED, "confirm"): C.CONFIRMED,
         (C.REQUESTED, "cancel"): C.CANCELLED,
         (C.CONFIRMED, "cancel"): C.CANCELLED,
-    }
+    },
+    CALL_OFF_ZH,
+    {"change": "更改", "confirm": "确认", "cancel": "取消"},
 )
 
-MAJEURE_LIFE: Life[M] = Life({(M.TOLD, "recognise"): M.RECOGNISED, (M.TOLD, "reject"): M.REJECTED})
-
-STATE_ZH = {
-    A.DRAFT: "草案", A.WITHDRAWN: "已撤回", A.SIGNED: "已签署", A.DEPOSIT_PAID: "定金已付", A.EXECUTING: "履行中",
-    A.FULFILLED: "已履行", A.SHORT: "未足额履行", A.TERMINATED: "已解除", A.RENEWED: "已续签",
-}  # fmt: skip
-DECIDED_ZH = {M.TOLD: "待认定", M.RECOGNISED: "已认定", M.REJECTED: "不予认定"}
-PAPER_ZH = {
-    P.SIGNED_SCAN: "签署的合同扫描件", P.POWER_OF_ATTORNEY: "授权委托书", P.LICENCE: "营业执照等证照",
-    P.INSPECTION: "检验检测报告", P.MAJEURE_PROOF: "不可抗力证明", P.OTHER: "其他",
-}  # fmt: skip
+MAJEURE_LIFE: Life[M] = Life(
+    {(M.TOLD, "recognise"): M.RECOGNISED, (M.TOLD, "reject"): M.REJECTED},
+    DECIDED_ZH,
+    {"recognise": "认定", "reject": "驳回"},
+)

@@ -219,9 +219,10 @@ def _campaign_named(session: Session, code: str | None) -> int:
 
 
 def _campaign_now(session: Session) -> int:
-    found = selling(session, reference_version()).campaign_on(beijing_day(now()))
+    today = beijing_day(now())
+    found = selling(session, reference_version()).campaign_on(today)
     if found is None:
-        raise errors.NoCampaign
+        raise errors.NoCampaign(day=str(today))
     return found
 
 

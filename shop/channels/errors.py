@@ -23,8 +23,8 @@ class RewardRefused(DomainError):
     code = "reward-refused"
     status = 422
     title_zh, title_en = "不得计酬", "Reward refused"
-    zh = "该销售伙伴不得计酬，或超过上限 {cap_bp} 基点。"
-    en = "This partner cannot be rewarded, or not above {cap_bp} basis points."
+    zh = "该销售伙伴不得计酬，或超过上限 {cap_bp}。"
+    en = "This partner cannot be rewarded, or not above {cap_bp}."
 
 
 class AlreadyPartner(DomainError):
@@ -56,12 +56,12 @@ class FeeTaken(DomainError):
 
 
 class NoCampaign(DomainError):
-    """No campaign is open today."""
+    """No campaign is open on that day."""
 
     code = "no-campaign"
-    title_zh, title_en = "没有进行中的活动", "No campaign"
-    zh = "今天没有进行中的活动。"
-    en = "No campaign is open today."
+    title_zh, title_en = "当日没有活动", "No campaign"
+    zh = "{day} 没有进行中的活动。"
+    en = "No campaign is open on {day}."
 
 
 class OccasionOfAnother(DomainError):

@@ -40,8 +40,8 @@ class ClaimBeyondReceived(DomainError):
 
     code = "claim-beyond-received"
     title_zh, title_en = "超出收货数量", "More than was received"
-    zh = "{sku} 还可申请 {left_g} 克，申请了 {asked_g} 克。"
-    en = "{sku}: {left_g} g can be claimed, {asked_g} g were asked."
+    zh = "{sku} 还可申请 {left_g}，申请了 {asked_g}。"
+    en = "{sku}: {left_g} can be claimed, {asked_g} were asked."
 
 
 class ClaimOpen(DomainError):

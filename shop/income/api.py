@@ -423,7 +423,7 @@ def show_guarantee(code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.GuaranteedYear)
 @blueprint.response(201, schemas.GuaranteeOut)
 @documented(
-    errors=[NotFoundError, errors.NotInContract, errors.YearNotOver, errors.GuaranteePaid], example={"year": 2024}
+    errors=[NotFoundError, errors.NotInContract, errors.YearNotBegun, errors.GuaranteePaid], example={"year": 2024}
 )
 def pay_guaranteed(body: dict[str, Any], code: str) -> dict[str, Any]:
     """付保底收益 · Pay a year's guarantee, whatever the year brought: it is income of that moment."""

@@ -7,7 +7,7 @@ __all__ = [
     "GuaranteedFirst", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NotACooperative", "NotAMember",
     "NotInContract", "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate", "ObjectionsUnanswered",
     "PaidInTheFuture", "PaymentCodeTaken", "PlanExists", "RateTaken", "SurplusBelowFloor", "TooEarlyToApprove",
-    "YearNotOver",
+    "YearNotBegun", "YearNotOver",
 ]  # fmt: skip
 
 
@@ -44,8 +44,8 @@ class NothingToCorrect(DomainError):
     code = "nothing-to-correct"
     status = 422
     title_zh, title_en = "没有需要更正的", "Nothing to correct"
-    zh = "交售单 {slip} 现在就是 {amount_fen} 分。"
-    en = "Slip {slip} is worth {amount_fen} fen already."
+    zh = "交售单 {slip} 现在就是 {amount_fen}。"
+    en = "Slip {slip} is worth {amount_fen} already."
 
 
 class NotACooperative(DomainError):
@@ -62,8 +62,8 @@ class YearNotOver(DomainError):
 
     code = "year-not-over"
     title_zh, title_en = "年度尚未结束", "Year not over"
-    zh = "{year} 年尚未结束，不能分配盈余。"
-    en = "{year} is not over: its surplus cannot be shared yet."
+    zh = "{year} 年尚未结束，还不能分配。"
+    en = "{year} is not over: what it brought cannot be shared yet."
 
 
 class SurplusBelowFloor(DomainError):
@@ -72,8 +72,17 @@ class SurplusBelowFloor(DomainError):
     code = "surplus-below-floor"
     status = 422
     title_zh, title_en = "返还低于法定比例", "Return below the legal floor"
-    zh = "按交易量返还 {return_bp}（万分之一），低于法定的 {floor_bp}。"
-    en = "{return_bp} basis points by transactions are below the legal floor of {floor_bp}."
+    zh = "按交易量返还 {return_bp}，低于法定的 {floor_bp}。"
+    en = "{return_bp} by transactions is below the legal floor of {floor_bp}."
+
+
+class YearNotBegun(DomainError):
+    """What is guaranteed for a year is paid when the year has begun."""
+
+    code = "year-not-begun"
+    title_zh, title_en = "年度尚未开始", "Year not begun"
+    zh = "{year} 年尚未开始，保底收益还不能付。"
+    en = "{year} has not begun: its guarantee cannot be paid yet."
 
 
 class PlanExists(DomainError):
@@ -81,8 +90,8 @@ class PlanExists(DomainError):
 
     code = "surplus-plan-exists"
     title_zh, title_en = "该年度已有方案", "The year has a plan"
-    zh = "该年度已有方案 {plan}；要改动请先撤回。"
-    en = "Plan {plan} stands for this year; withdraw it before drafting another."
+    zh = "该年度已有方案 {plan}，{way_zh}。"
+    en = "Plan {plan} stands for this year: {way_en}."
 
 
 class TooEarlyToApprove(DomainError):
@@ -99,7 +108,7 @@ class ObjectionTooLate(DomainError):
 
     code = "plan-not-laid-open"
     title_zh, title_en = "方案不在公示期", "The plan is not laid open"
-    zh = "方案 {plan} 当前为“{state}”，不在公示期。"
+    zh = "方案 {plan} 当前是“{state_zh}”，不在公示期。"
     en = "Plan {plan} is in state {state}, not laid open."
 
 

@@ -18,6 +18,7 @@ from shop.income.errors import (
     GuaranteePaid,
     NoProfit,
     NotInContract,
+    YearNotBegun,
     YearNotOver,
 )
 from shop.income.models import GuaranteeContract, GuaranteeKind, GuaranteeLand, GuaranteePayment
@@ -89,12 +90,12 @@ def pay_guaranteed(
 ) -> int:
     """Pay what is guaranteed for a year, whatever the year brought; returns fen. The caller holds the contract's lock.
 
-    Each household gets its land times the promise, half up. Raises NotInContract, YearNotOver (for a year that has not
-    begun), GuaranteePaid.
+    Each household gets its land times the promise, half up. Raises NotInContract, YearNotBegun,
+    GuaranteePaid.
     """
     _must_run(contract, year)
     if year > beijing_day(now).year:
-        raise YearNotOver(year=year)
+        raise YearNotBegun(year=year)
     if _paid(session, contract, year, GuaranteeKind.GUARANTEED):
         raise GuaranteePaid(contract=contract.code, year=year)
     owed = {

@@ -3,6 +3,10 @@
 from shop.income.models import PlanStatus as P
 from shop.kit.states import Life
 
+STATE_ZH = {
+    P.DRAFT: "草案", P.OPEN: "公示中", P.APPROVED: "社员大会已通过", P.BOOKED: "已分配入账", P.WITHDRAWN: "已撤回",
+}  # fmt: skip
+
 #: A plan that was laid open is never edited: it is withdrawn, and another one is drafted.
 PLAN_LIFE: Life[P] = Life(
     {
@@ -12,8 +16,7 @@ PLAN_LIFE: Life[P] = Life(
         (P.DRAFT, "withdraw"): P.WITHDRAWN,
         (P.OPEN, "withdraw"): P.WITHDRAWN,
         (P.APPROVED, "withdraw"): P.WITHDRAWN,
-    }
+    },
+    STATE_ZH,
+    {"lay_open": "公示", "approve": "登记社员大会通过", "book": "分配入账", "withdraw": "撤回"},
 )
-STATE_ZH = {
-    P.DRAFT: "草案", P.OPEN: "公示中", P.APPROVED: "社员大会已通过", P.BOOKED: "已分配入账", P.WITHDRAWN: "已撤回",
-}  # fmt: skip

@@ -25,7 +25,7 @@ from shop.income.errors import (
     YearNotOver,
 )
 from shop.income.models import PlanStatus, SurplusAnswer, SurplusObjection, SurplusPlan, SurplusShare
-from shop.income.states import PLAN_LIFE
+from shop.income.states import PLAN_LIFE, STATE_ZH
 from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
 from shop.kit.money import BP_WHOLE, divide_up, split
@@ -206,6 +206,14 @@ def book_plan(
     return plan
 
 
+def _exists(code: str, status: PlanStatus) -> PlanExists:
+    if status is PlanStatus.BOOKED:
+        way_zh, way_en = f"{STATE_ZH[status]}，不能另拟", "it is booked, and no other is drafted"
+    else:
+        way_zh, way_en = "要改动请先撤回", "withdraw it before drafting another"
+    return PlanExists(plan=code, way_zh=way_zh, way_en=way_en)
+
+
 def draft_plan(
     session: Session, firm: Firm, year: int, terms: Terms, *, actor_id: int | None, now: datetime
 ) -> SurplusPlan:
@@ -219,13 +227,13 @@ def draft_plan(
         raise YearNotOver(year=year)
     if terms.return_bp < RETURN_FLOOR_BP:
         raise SurplusBelowFloor(return_bp=terms.return_bp, floor_bp=RETURN_FLOOR_BP)
-    standing = session.scalar(
-        select(SurplusPlan.code).where(
+    standing = session.execute(
+        select(SurplusPlan.code, SurplusPlan.status).where(
             SurplusPlan.firm_id == firm.id, SurplusPlan.year == year, SurplusPlan.status != PlanStatus.WITHDRAWN
         )
-    )
+    ).one_or_none()
     if standing is not None:
-        raise PlanExists(plan=standing)
+        raise _exists(*standing)
     plan = _add_plan(session, firm, year, terms, PlanStatus.DRAFT, historical=False, booked_on=None, now=now)
     record(session, plan, "draft", person_id=actor_id, now=now, to_state=PlanStatus.DRAFT.value)
     return plan
@@ -254,7 +262,7 @@ def object_to(
     Raises ObjectionTooLate, NotAMember.
     """
     if plan.status is not PlanStatus.OPEN:
-        raise ObjectionTooLate(plan=plan.code, state=plan.status.value)
+        raise ObjectionTooLate(plan=plan.code, state=plan.status.value, state_zh=STATE_ZH[plan.status])
     if household.id not in {member.household_id for member in _members(session, plan)}:
         raise NotAMember(household=household.code)
     before = session.scalar(select(func.count()).where(SurplusObjection.plan_id == plan.id))

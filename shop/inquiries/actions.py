@@ -167,7 +167,7 @@ def _ordered(
 def _drafted(session: Session, inquiry: Inquiry, partner: Partner, selling: Selling, by: Hand) -> Agreement:
     campaign_id = selling.campaign_on(inquiry.starts_on)
     if campaign_id is None:
-        raise NoCampaign
+        raise NoCampaign(day=str(inquiry.starts_on))
     lines = tuple(
         LineTerms(
             sku, line.weight_g or 0, line.price_fen or 0, PriceRule.FIXED, minimum_g=line.weight_g or 0,

@@ -4,14 +4,29 @@ Each room declares its own subclasses in `errors.py`; `kit.problems` renders the
 `docs/errors.md` is generated from `all_errors()`.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
+
+from shop.kit.money import kilograms, percent, yuan
+
+
+def _as_said(name: str, fact: object, language: str) -> object:
+    """A fact in a sentence, with its unit: `left_g` in kilograms, `paid_fen` in yuan, `rate_bp` in per cent."""
+    if not isinstance(fact, int):
+        return fact
+    if name.endswith("_g"):
+        return f"{kilograms(fact)} {'公斤' if language == 'zh' else 'kg'}"
+    if name.endswith(("_fen", "_fen_per_kg")):
+        return f"{yuan(fact)} {'元' if language == 'zh' else 'yuan'}"
+    return percent(fact) if name.endswith("_bp") else fact
 
 
 class DomainError(Exception):
     """The business refuses. Subclasses set `code`, `status`, `title_zh`, `title_en`, `zh`, `en`.
 
-    `zh` and `en` are sentences with the facts in braces: `"只剩 {left} {unit}"`. Facts are plain JSON values and are
-    sent along as extra members, so that a client can act on them. They never hold another person's data.
+    `zh` and `en` are sentences with the facts in braces: `"只剩 {left_g}"`. Facts are plain JSON values and are sent
+    along as extra members, so that a client can act on them; a sentence says those in grams, fen and basis points in
+    kilograms, yuan and per cent, unit included. They never hold another person's data.
     """
 
     code: ClassVar[str] = ""
@@ -27,8 +42,12 @@ class DomainError(Exception):
 
     def sentence(self, language: str) -> str:
         """The refusal in `language` ("zh" or "en"), facts filled in."""
+        return self.said(self.facts, language)
+
+    def said(self, facts: Mapping[str, object], language: str) -> str:
+        """The sentence of these facts."""
         template = self.zh if language == "zh" else self.en
-        return template.format(**self.facts)
+        return template.format(**{name: _as_said(name, fact, language) for name, fact in facts.items()})
 
     def title(self, language: str) -> str:
         """The stable short title in `language`."""
@@ -63,7 +82,7 @@ class MoveRefusedError(DomainError):
     code = "move-refused"
     title_zh = "当前状态不允许"
     title_en = "The state does not allow it"
-    zh = "当前状态是“{state}”，不能执行“{event}”。"
+    zh = "当前是“{state_zh}”，不能{event_zh}。"
     en = "It is in state {state}; {event} is not possible now."
 
 

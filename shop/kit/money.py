@@ -65,6 +65,13 @@ def split(amount: int, weights: Sequence[int]) -> list[int]:
     return shares
 
 
+def percent(rate_bp: int) -> str:
+    """`1050` basis points as `10.5%`: exactly, without idle zeros."""
+    sign = "-" if rate_bp < 0 else ""
+    whole, rest = divmod(abs(rate_bp), BP_WHOLE // 100)
+    return f"{sign}{whole}" + (f".{rest:02d}".rstrip("0") if rest else "") + "%"
+
+
 def yuan(amount_fen: int) -> str:
     """`123456` fen as `1,234.56`: for pages and tables, never for sums."""
     sign = "-" if amount_fen < 0 else ""

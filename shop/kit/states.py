@@ -69,16 +69,31 @@ _ADVANCE_ALL = """
 
 @dataclass(frozen=True)
 class Life(Generic[S]):
-    """A lifecycle that fits a screen: `moves[(state, event)]` is the next state."""
+    """A lifecycle that fits a screen: `moves[(state, event)]` is the next state.
+
+    `states_zh`, `events_zh`: how people call them, 当前是“<state>”，不能<event>.
+    """
 
     moves: Mapping[tuple[S, str], S]
+    states_zh: Mapping[S, str]
+    events_zh: Mapping[str, str]
 
     def next(self, state: S, event: str) -> S:
         """The state after `event`. Raises MoveRefusedError when the table has no such move."""
         try:
             return self.moves[state, event]
         except KeyError:
-            raise MoveRefusedError(state=str(state), event=event) from None
+            raise self.refusal(state, event) from None
+
+    def refusal(self, state: S, event: str) -> MoveRefusedError:
+        """That `event` is not possible in `state`, to be raised; also an event of some states that moves none."""
+        return MoveRefusedError(**self.facts(state, event))
+
+    def facts(self, state: S, event: str) -> dict[str, str]:
+        """What a refusal of `event` in `state` says of both."""
+        return {
+            "state": str(state), "event": event, "state_zh": self.states_zh[state], "event_zh": self.events_zh[event],
+        }  # fmt: skip
 
     def allows(self, state: S, event: str) -> bool:
         """Whether `event` is possible in `state`."""

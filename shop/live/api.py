@@ -85,9 +85,10 @@ def plan_session(body: dict[str, Any]) -> dict[str, Any]:
         actor = current_actor()
         partner = partner_by_code(session, body["partner"])
         must_own(actor, {Role.OPERATOR: ALL, Role.HOST: partner.party_id}, what=body["partner"])
-        campaign_id = selling(session, reference_version()).campaign_on(beijing_day(now()))
+        today = beijing_day(now())
+        campaign_id = selling(session, reference_version()).campaign_on(today)
         if campaign_id is None:
-            raise channel_errors.NoCampaign
+            raise channel_errors.NoCampaign(day=str(today))
         about = About(body["operator_zh"], body["agency_zh"], body["platform_zh"])
         actions.plan_session(
             session, body["code"], campaign_id, partner, body["title_zh"], body["starts_at"], body["ends_at"],

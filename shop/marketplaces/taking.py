@@ -22,6 +22,7 @@ from shop.channels.models import Partner
 from shop.channels.reference import Selling
 from shop.kit.clock import beijing_day
 from shop.kit.errors import DomainError
+from shop.kit.money import kilograms, yuan
 from shop.kit.outbox import ask_again
 from shop.ledger.actions import account, post
 from shop.ledger.models import AccountKind as A
@@ -265,8 +266,9 @@ class _Taking:
             if wanted_g <= free_g[product_id]:
                 free_g[product_id] -= wanted_g
                 continue
-            zh = f"库存不足：{sale.line.sku} 需 {wanted_g} 克，还剩 {free_g[product_id]} 克"
-            en = f"not enough stock: {sale.line.sku} needs {wanted_g} g, {free_g[product_id]} g are left"
+            wanted, free = kilograms(wanted_g), kilograms(free_g[product_id])
+            zh = f"库存不足：{sale.line.sku} 需 {wanted} 公斤，还剩 {free} 公斤"
+            en = f"not enough stock: {sale.line.sku} needs {wanted} kg, {free} kg are left"
             self.problems.append(fact.at.problem("sku", zh, en))
 
     def _known_line(self, row: MarketplaceOrder, fact: SoldLine, product_id: int, packs: int) -> None:
@@ -275,8 +277,9 @@ class _Taking:
             return  # cancelled before it was ours
         told = (row.sku, row.product_id, row.packs, row.amount_fen)
         if told != (fact.sku, product_id, packs, fact.amount_fen):
-            zh = f"与先前导入的同一订单行不同（货号 {row.sku}，{row.packs} 件，{row.amount_fen} 分）"
-            en = f"differs from what was told of this line before ({row.sku}, {row.packs} packs, {row.amount_fen} fen)"
+            paid = yuan(row.amount_fen)
+            zh = f"与先前导入的同一订单行不同（货号 {row.sku}，{row.packs} 件，{paid} 元）"
+            en = f"differs from what was told of this line before ({row.sku}, {row.packs} packs, {paid} yuan)"
             self.problems.append(fact.at.problem("line", zh, en))
             return
         if self._come_further(row, fact):

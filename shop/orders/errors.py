@@ -126,8 +126,8 @@ class OrderTooLarge(DomainError):
     code = "order-too-large"
     status = 422
     title_zh, title_en = "订单金额过大", "Order too large"
-    zh = "单张订单最多 {limit_fen} 分。"
-    en = "An order is at most {limit_fen} fen."
+    zh = "单张订单最多 {limit_fen}。"
+    en = "An order is at most {limit_fen}."
 
 
 class ReferenceTaken(DomainError):
@@ -144,8 +144,8 @@ class CouponNotForThis(DomainError):
 
     code = "coupon-not-for-this"
     title_zh, title_en = "优惠券不适用", "Coupon not for this order"
-    zh = "优惠券 {coupon} 不适用于本单（满 {min_goods_fen} 分可用）。"
-    en = "Coupon {coupon} does not apply to this order (goods of {min_goods_fen} fen or more)."
+    zh = "优惠券 {coupon} 不适用于本单（满 {min_goods_fen} 可用）。"
+    en = "Coupon {coupon} does not apply to this order (goods of {min_goods_fen} or more)."
 
 
 class CouponUsed(DomainError):
@@ -189,8 +189,8 @@ class DispatchBeyondOrder(DomainError):
 
     code = "dispatch-beyond-order"
     title_zh, title_en = "发货超出订单", "Dispatch beyond the order"
-    zh = "{sku} 还可发 {left_g} 克，要求发 {asked_g} 克。"
-    en = "{sku}: {left_g} g are left to dispatch, {asked_g} g were asked."
+    zh = "{sku} 还可发 {left_g}，要求发 {asked_g}。"
+    en = "{sku}: {left_g} are left to dispatch, {asked_g} were asked."
 
 
 class CutBeyondOrder(DomainError):
@@ -198,8 +198,8 @@ class CutBeyondOrder(DomainError):
 
     code = "cut-beyond-order"
     title_zh, title_en = "取消超出未发货数量", "Cut beyond what is left"
-    zh = "{sku} 未发货 {left_g} 克，要求取消 {asked_g} 克。"
-    en = "{sku}: {left_g} g are left to send, {asked_g} g were to be taken off."
+    zh = "{sku} 未发货 {left_g}，要求取消 {asked_g}。"
+    en = "{sku}: {left_g} are left to send, {asked_g} were to be taken off."
 
 
 class NotWholePacks(DomainError):
@@ -208,8 +208,8 @@ class NotWholePacks(DomainError):
     code = "not-whole-packs"
     status = 422
     title_zh, title_en = "须按整件取消", "Not whole packs"
-    zh = "{sku} 每件 {unit_weight_g} 克，须按整件取消。"
-    en = "{sku} is taken off by whole packs of {unit_weight_g} g."
+    zh = "{sku} 每件 {unit_weight_g}，须按整件取消。"
+    en = "{sku} is taken off by whole packs of {unit_weight_g}."
 
 
 class NothingWouldBeLeft(DomainError):
@@ -235,8 +235,8 @@ class CouponWouldNotHold(DomainError):
 
     code = "coupon-would-not-hold"
     title_zh, title_en = "不足优惠券门槛", "Coupon would not hold"
-    zh = "取消后不足优惠券 {coupon} 的 {min_goods_fen} 分门槛，可取消整张订单。"
-    en = "What stands would be below the {min_goods_fen} fen of coupon {coupon}: cancel the whole order instead."
+    zh = "取消后不足优惠券 {coupon} 满 {min_goods_fen} 的门槛，可取消整张订单。"
+    en = "What stands would be below the {min_goods_fen} of coupon {coupon}: cancel the whole order instead."
 
 
 class AcceptanceDoesNotFit(DomainError):
@@ -244,9 +244,9 @@ class AcceptanceDoesNotFit(DomainError):
 
     code = "acceptance-does-not-fit"
     title_zh, title_en = "验收数量不符", "Acceptance does not fit"
-    zh = "{sku} 发货 {dispatched_g} 克，验收 {accepted_g} 克；各等级之和须等于验收重量，拒收须写明原因。"
+    zh = "{sku} 发货 {dispatched_g}，验收 {accepted_g}；各等级之和须等于验收重量，拒收须写明原因。"
     en = (
-        "{sku}: {dispatched_g} g were dispatched, {accepted_g} g accepted; grades must add up to what is accepted, and"
+        "{sku}: {dispatched_g} were dispatched, {accepted_g} accepted; grades must add up to what is accepted, and"
         " what is refused needs a reason."
     )
 
@@ -275,11 +275,11 @@ class AcceptancePaid(DomainError):
     code = "acceptance-paid"
     title_zh, title_en = "货款已多于更正后的应付", "More was paid already"
     zh = (
-        "订单 {number} 已收货款 {paid_fen} 分，更正后应付 {owed_fen} 分。本系统不退发票款：只能更正到不低于已收货款；"
+        "订单 {number} 已收货款 {paid_fen}，更正后应付 {owed_fen}。本系统不退发票款：只能更正到不低于已收货款；"
         "多收的部分由企业经银行退还买方，双方书面说明。"
     )
     en = (
-        "Order {number} was paid with {paid_fen} fen and would cost {owed_fen}. Money of an invoice goes back by "
+        "Order {number} was paid with {paid_fen} and would cost {owed_fen}. Money of an invoice goes back by "
         "bank, not here: correct it to no less than what was paid; the firm returns the rest by bank, on paper of both."
     )
 

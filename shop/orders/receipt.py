@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from shop.channels.policies import consumer_channels
 from shop.kit.clock import beijing_day
-from shop.kit.errors import MoveRefusedError
 from shop.kit.outbox import ask_again
 from shop.kit.states import record
 from shop.orders.actions import accept
@@ -15,6 +14,7 @@ from shop.orders.errors import ReceiptRuleTaken, SignatureDoesNotFit
 from shop.orders.jobs import RECEIVE_OVERDUE
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Dispatch, Order, OrderStatus, PriceBasis, ReceiptRule
+from shop.orders.states import ORDER_LIFE
 
 #: Days after dispatch where the county has set no rule: signed for, and not.
 SIGNED_DAYS, DAYS = 7, 10
@@ -70,7 +70,7 @@ def sign(
         .execution_options(populate_existing=True)
     )
     if parcel is None:
-        raise MoveRefusedError(state=order.status, event="sign")
+        raise ORDER_LIFE.refusal(order.status, "sign")
     sent_on, today = beijing_day(parcel.dispatched_at), beijing_day(now)
     if parcel.signed_on is not None or not sent_on <= signed_on <= today:
         raise SignatureDoesNotFit(position=position, sent_on=str(sent_on), today=str(today))

@@ -28,6 +28,7 @@ from shop.payments import simulated
 from shop.payments.errors import (
     NothingToPay,
     NotificationRefused,
+    PaymentBeyondOwed,
     RefundBeyondPaid,
     RefundByBank,
     RefundByMarketplace,
@@ -339,12 +340,14 @@ def record_bank_transfer(
 ) -> Payment:  # fmt: skip
     """Money that came in against an invoice, or a deposit that is set off against it.
 
-    Raises NothingToPay, TransferBooked; the caller holds the order's lock.
+    Raises NothingToPay, PaymentBeyondOwed, TransferBooked; the caller holds the order's lock.
     """
-    if order.payment_terms is not PaymentTerms.ON_INVOICE or order.status is not OrderStatus.SETTLED:
+    left_fen = owed_fen(session, order)
+    settled = order.payment_terms is PaymentTerms.ON_INVOICE and order.status is OrderStatus.SETTLED
+    if not settled or amount_fen <= 0 or not left_fen:
         raise NothingToPay(number=order.number)
-    if not 0 < amount_fen <= owed_fen(session, order):
-        raise NothingToPay(number=order.number)
+    if amount_fen > left_fen:
+        raise PaymentBeyondOwed(number=order.number, owed_fen=left_fen, asked_fen=amount_fen)
     count = session.scalar(select(func.count()).where(Payment.order_id == order.id)) or 0
     payment = Payment(
         number=f"P{order.number}-{count + 1}", order_id=order.id, provider=provider,

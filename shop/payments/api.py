@@ -24,9 +24,11 @@ from shop.orders.models import Order
 from shop.payments import actions, deposits, schemas
 from shop.payments.errors import (
     DepositBeyond,
+    DepositBeyondAgreed,
     DepositStillBound,
     NothingToPay,
     NotificationRefused,
+    PaymentBeyondOwed,
     SignatureRefused,
     TransferBooked,
 )
@@ -53,7 +55,7 @@ def own_order(order: Order, *roles: Role) -> None:
 @idempotent
 @blueprint.arguments(schemas.PaymentAsked)
 @blueprint.response(201, schemas.PaymentOut)
-@documented(errors=[NotFoundError, NothingToPay, TransferBooked], example={})
+@documented(errors=[NotFoundError, NothingToPay, PaymentBeyondOwed, TransferBooked], example={})
 def pay(body: dict[str, Any], number: str) -> Payment:
     """付款 · Pay: a prepaid order gets its payment page; a transfer that came in is booked against the invoice."""
     session = db.session()
@@ -125,7 +127,7 @@ def show_deposit(code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.DepositReceived)
 @blueprint.response(201, schemas.DepositOut)
 @documented(
-    errors=[NotFoundError, DepositBeyond, TransferBooked],
+    errors=[NotFoundError, DepositBeyondAgreed, TransferBooked],
     example={"amount_fen": 50_000, "bank_reference": "D20250715001"},
 )
 def receive_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
@@ -141,7 +143,8 @@ def receive_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.SetOffAsked)
 @blueprint.response(201, schemas.DepositOut)
 @documented(
-    errors=[NotFoundError, NothingToPay, DepositBeyond], example={"order": "250715-00000001", "amount_fen": 20_000}
+    errors=[NotFoundError, NothingToPay, PaymentBeyondOwed, DepositBeyond],
+    example={"order": "250715-00000001", "amount_fen": 20_000},
 )
 def set_off_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
     """定金抵货款 · Set the deposit off against what the buyer owes of a settled order of the agreement."""

@@ -24,7 +24,7 @@ from shop.ledger.models import AccountKind as A
 from shop.orders.breach import decide
 from shop.orders.models import Order
 from shop.payments.actions import record_bank_transfer
-from shop.payments.errors import DepositBeyond, DepositStillBound, NothingToPay, TransferBooked
+from shop.payments.errors import DepositBeyond, DepositBeyondAgreed, DepositStillBound, NothingToPay, TransferBooked
 from shop.payments.models import DepositMove, DepositMoveKind, Payment, Provider
 
 K = DepositMoveKind
@@ -61,12 +61,12 @@ def standing(session: Session, agreement: Agreement) -> Standing:
 def receive(session: Session, agreement: Agreement, amount_fen: int, reference: str, *, by: Hand) -> DepositMove:
     """Money of the deposit came in; the agreement is `deposit_paid` when it is whole.
 
-    Raises DepositBeyond for more than was agreed or an agreement that does not run, TransferBooked.
+    Raises DepositBeyondAgreed, also for an agreement that does not run, TransferBooked.
     """
     now_ = standing(session, agreement)
     left_fen = now_.due_fen - now_.received_fen if agreement.status in RUNNING else 0
     if amount_fen > left_fen:
-        raise DepositBeyond(agreement=agreement.code, left_fen=left_fen, asked_fen=amount_fen)
+        raise DepositBeyondAgreed(agreement=agreement.code, left_fen=left_fen, asked_fen=amount_fen)
     move = _move(session, agreement, K.RECEIVED, amount_fen, by.now, reference=reference)
     _book(session, move, [(_clearing(session), amount_fen), (_held(session, agreement), -amount_fen)])
     if amount_fen == left_fen and AGREEMENT_LIFE.allows(agreement.status, "pay_deposit"):
@@ -79,7 +79,7 @@ def receive(session: Session, agreement: Agreement, amount_fen: int, reference: 
 def set_off(session: Session, agreement: Agreement, order: Order, amount_fen: int, *, by: Hand) -> DepositMove:
     """Set a part of the deposit off against a settled order of the agreement. The caller holds the order's lock too.
 
-    Raises NothingToPay (another agreement's order, nothing owed, more than is owed), DepositBeyond.
+    Raises NothingToPay (another agreement's order, nothing owed), PaymentBeyondOwed, DepositBeyond.
     """
     if order.occasion_id != agreement.occasion_id:
         raise NothingToPay(number=order.number)

@@ -6,6 +6,7 @@ __all__ = [
     "NotFoundError",
     "NothingToPay",
     "NotificationRefused",
+    "PaymentBeyondOwed",
     "RefundBeyondPaid",
     "RefundByBank",
     "RefundByMarketplace",
@@ -23,13 +24,22 @@ class NothingToPay(DomainError):
     en = "Order {number} is not waiting for this payment."
 
 
+class PaymentBeyondOwed(NothingToPay):
+    """More than the order still owes."""
+
+    code = "payment-beyond-owed"
+    title_zh, title_en = "超过欠款", "More than is owed"
+    zh = "订单 {number} 还欠 {owed_fen}，这笔是 {asked_fen}。"
+    en = "Order {number} owes {owed_fen}, this payment is {asked_fen}."
+
+
 class RefundBeyondPaid(DomainError):
     """More than what is left of the payment."""
 
     code = "refund-beyond-paid"
     title_zh, title_en = "退款超过已付", "Refund beyond what was paid"
-    zh = "最多还可退 {left_fen} 分，申请退 {asked_fen} 分。"
-    en = "At most {left_fen} fen can be refunded, {asked_fen} were asked."
+    zh = "最多还可退 {left_fen}，申请退 {asked_fen}。"
+    en = "At most {left_fen} can be refunded, {asked_fen} were asked."
 
 
 class RefundByBank(DomainError):
@@ -79,12 +89,21 @@ class NotificationRefused(DomainError):
 
 
 class DepositBeyond(DomainError):
-    """More than is left to receive of the agreed deposit, or to use of what came in."""
+    """More than is left to use of the deposit that came in."""
 
     code = "deposit-beyond"
     title_zh, title_en = "超出定金余额", "Beyond the deposit"
-    zh = "协议 {agreement} 的定金还有 {left_fen} 分，要求 {asked_fen} 分。"
-    en = "The deposit of {agreement} has {left_fen} fen left, {asked_fen} were asked."
+    zh = "协议 {agreement} 的定金还有 {left_fen}，要求 {asked_fen}。"
+    en = "The deposit of {agreement} has {left_fen} left, {asked_fen} were asked."
+
+
+class DepositBeyondAgreed(DepositBeyond):
+    """More than is still to come of the agreed deposit; nothing is once the agreement has ended."""
+
+    code = "deposit-beyond-agreed"
+    title_zh, title_en = "超出约定的定金", "Beyond the agreed deposit"
+    zh = "协议 {agreement} 的定金还应收 {left_fen}，到账 {asked_fen}。"
+    en = "{left_fen} of the deposit of {agreement} are still to come, {asked_fen} came in."
 
 
 class DepositStillBound(DomainError):

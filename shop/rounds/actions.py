@@ -16,7 +16,7 @@ from shop.channels.models import Occasion, OccasionKind, Partner
 from shop.channels.policies import channel_of_partner
 from shop.channels.reference import Selling
 from shop.kit.clock import beijing_day
-from shop.kit.errors import DomainError, MoveRefusedError, NotFoundError
+from shop.kit.errors import DomainError, NotFoundError
 from shop.kit.states import advance, record
 from shop.orders.errors import NotForSale, OneSellerPerOrder
 from shop.orders.models import Order, OrderStatus
@@ -216,7 +216,7 @@ def set_aside(
     Raises MoveRefusedError, NotFoundError for a product that the round does not offer, and what `asides.start` raises.
     """
     if round_.status not in (RoundStatus.OPEN, RoundStatus.CLOSED):
-        raise MoveRefusedError(state=str(round_.status), event="set_aside")
+        raise ROUND_LIFE.refusal(round_.status, "set_aside")
     if session.get(RoundProduct, (round_.id, product.id)) is None:
         raise NotFoundError(what=product.sku)
     return asides.start(session, product, weight_g, until, occasion_id=round_.occasion_id, actor_id=actor_id, now=now)
@@ -245,7 +245,7 @@ def remove_entry(
     The row goes; the round's history keeps the reason and no name. Raises NotFoundError, MoveRefusedError.
     """
     if round_.status not in (RoundStatus.OPEN, RoundStatus.CLOSED):
-        raise MoveRefusedError(state=str(round_.status), event="remove")
+        raise ROUND_LIFE.refusal(round_.status, "remove")
     entry = session.scalar(select(RoundEntry).where(RoundEntry.round_id == round_.id, RoundEntry.position == position))
     if entry is None:
         raise NotFoundError(what=str(position))

@@ -101,9 +101,10 @@ def open_round(body: dict[str, Any]) -> dict[str, Any]:
     version = reference_version()
     skus = {product["sku"] for product in body["products"]}
     wanted = frozenset(product.product_id for sku, product in _goods().by_sku.items() if sku in skus)
-    campaign_id = selling(session, version).campaign_on(beijing_day(now()), wanted)
+    today = beijing_day(now())
+    campaign_id = selling(session, version).campaign_on(today, wanted)
     if campaign_id is None:
-        raise NoCampaign
+        raise NoCampaign(day=str(today))
     where = actions.Where(body["delivery_point_zh"], body["contact_name_zh"], normal_phone(body["contact_phone"]))
     round_ = actions.open_round(
         session, partner, campaign_id, body["title_zh"], body["closes_at"], where,

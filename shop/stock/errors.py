@@ -31,8 +31,8 @@ class NotEnoughStock(DomainError):
 
     code = "not-enough-stock"
     title_zh, title_en = "库存不足", "Not enough stock"
-    zh = "{sku} 需 {asked_g} 克，仅余 {left_g} 克。"
-    en = "{sku}: {asked_g} g asked, {left_g} g left."
+    zh = "{sku} 需 {asked_g}，仅余 {left_g}。"
+    en = "{sku}: {asked_g} asked, {left_g} left."
 
     def __init__(self, short: list[dict[str, object]]) -> None:
         self.short = short
@@ -41,8 +41,8 @@ class NotEnoughStock(DomainError):
     def sentence(self, language: str) -> str:
         """One clause for each short product."""
         if language == "zh":
-            return "库存不足：" + "；".join(self.zh.format(**row).rstrip("。") for row in self.short) + "。"
-        return "Not enough stock: " + "; ".join(self.en.format(**row).rstrip(".") for row in self.short) + "."
+            return "库存不足：" + "；".join(self.said(row, "zh").rstrip("。") for row in self.short) + "。"
+        return "Not enough stock: " + "; ".join(self.said(row, "en").rstrip(".") for row in self.short) + "."
 
 
 class PresaleFull(DomainError):
@@ -50,8 +50,8 @@ class PresaleFull(DomainError):
 
     code = "presale-full"
     title_zh, title_en = "预售已满", "Pre-sale full"
-    zh = "预售 {presale} 还剩 {left_g} 克，要求 {asked_g} 克。"
-    en = "Pre-sale {presale}: {left_g} g are left, {asked_g} g were asked."
+    zh = "预售 {presale} 还剩 {left_g}，要求 {asked_g}。"
+    en = "Pre-sale {presale}: {left_g} are left, {asked_g} were asked."
 
 
 class PresaleRuns(DomainError):
@@ -117,8 +117,8 @@ class LotIsHeld(DomainError):
 
     code = "lot-is-held"
     title_zh, title_en = "库存已被占用", "Lot is held"
-    zh = "批次 {lot} 现在最多可核减 {free_g} 克，要求 {asked_g} 克。"
-    en = "{free_g} g of lot {lot} can be withdrawn now, {asked_g} g were asked."
+    zh = "批次 {lot} 现在最多可核减 {free_g}，要求 {asked_g}。"
+    en = "{free_g} of lot {lot} can be withdrawn now, {asked_g} were asked."
 
 
 class OtherKindOfGoods(DomainError):
@@ -212,5 +212,5 @@ class SetAsideInUse(DomainError):
 
     code = "set-aside-in-use"
     title_zh, title_en = "预留已被占用", "Set-aside is in use"
-    zh = "预留 {aside} 已占用或售出 {least_g} 克，不能减到 {asked_g} 克。"
-    en = "Orders hold or took {least_g} g of set-aside {aside}: it cannot shrink to {asked_g} g."
+    zh = "预留 {aside} 已占用或售出 {least_g}，不能减到 {asked_g}。"
+    en = "Orders hold or took {least_g} of set-aside {aside}: it cannot shrink to {asked_g}."

@@ -72,5 +72,5 @@ class UnionCapExceeded(DomainError):
 
     code = "union-cap-exceeded"
     title_zh, title_en = "超过会员年度标准", "Union cap exceeded"
-    zh = "会员每人每年标准 {cap_fen} 分，已用 {used_fen} 分，本单每人 {asked_fen} 分。"
-    en = "The cap is {cap_fen} fen for a member and year; {used_fen} used, this order {asked_fen} for each."
+    zh = "会员每人每年标准 {cap_fen}，已用 {used_fen}，本单每人 {asked_fen}。"
+    en = "The cap is {cap_fen} for a member and year; {used_fen} used, this order {asked_fen} for each."

@@ -55,6 +55,13 @@ def test_each_side_reads_its_own_and_how_much_is_left(world: World) -> None:
     assert (line["committed_g"], line["called_g"], line["left_g"]) == (1_000_000, 10_000, 990_000)
 
 
+def test_a_first_day_that_no_campaign_covers_is_named(world: World) -> None:
+    later = SIGNED | {"starts_on": "2026-03-02", "ends_on": "2026-06-30"}
+    answer = world.app.test_client().post(URL, json=later, headers=world.headers["operator"])
+    assert answer.status_code == 409
+    assert answer.get_json(force=True)["detail"] == "2026-03-02 没有进行中的活动。"
+
+
 @pytest.mark.parametrize(
     ("change", "status", "kind"),
     [

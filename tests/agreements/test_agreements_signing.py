@@ -230,7 +230,8 @@ def test_t35_an_amendment_promises_no_less_than_was_called_or_fell_due(signed: W
     ):
         refused(signed, AmendmentRefused, asked)
     error = refused(signed, AmendmentRefused, terms(line(committed_g=5_000, minimum_g=0)))
-    assert error.facts["bound_en"] == "45000 or more"
+    assert error.facts["bound_en"] == "45 kg or more"
+    assert "的约定总量不得少于 45 公斤。" in error.sentence("zh")
     with transaction() as session:
         amended(session, "A50", terms(line(committed_g=45_000, minimum_g=0), ends_on=date(2025, 8, 1)))
     assert sum(due().values()) == 45_000
@@ -285,6 +286,9 @@ def test_a_draft_is_withdrawn_and_a_signed_one_is_not(signed: World) -> None:
     with transaction() as session:
         signing.end(session, drafted(session, code="A51"), "withdraw", actor_id=None, now=NOW, reason="不谈了")
     assert found("A51").status is AgreementStatus.WITHDRAWN
+    with pytest.raises(AgreementNotRunning) as late, transaction() as session:
+        sign_by(session, "A51", BUYER)
+    assert late.value.sentence("zh") == "协议 A51 当前是“已撤回”，不能签署。"
 
 
 @pytest.mark.parametrize("ends_first", [True, False])
@@ -309,11 +313,13 @@ def test_an_agreement_is_renewed_when_it_has_ended_and_the_next_is_signed(signed
 
 def test_a_renewal_is_of_the_same_sides_and_does_not_overlap(signed: World) -> None:
     before = contents(signed.app)
-    with pytest.raises(NotRenewable), transaction() as session:
+    with pytest.raises(NotRenewable) as overlap, transaction() as session:
         drafted(session, TERMS, "A51", renews=agreement_by_code(session, "A50"))
-    with pytest.raises(NotRenewable), transaction() as session:
+    with pytest.raises(NotRenewable) as others, transaction() as session:
         drafted(session, terms(starts_on=date(2026, 1, 1), ends_on=date(2026, 2, 1)), "A51",
                 renews=agreement_by_code(session, "A02"))  # fmt: skip
+    assert "才期满，续签须从次日起。" in overlap.value.sentence("zh")
+    assert others.value.sentence("zh") == "协议 A02 不能由此续签：双方与原协议不同。"
     assert contents(signed.app) == before
 
 

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from marshmallow import ValidationError, class_registry, fields
 
+from shop.agreements.errors import PromiseExceeded
+from shop.income.errors import NothingToCorrect, SurplusBelowFloor
 from shop.kit.errors import DomainError, all_errors
 from shop.kit.problems import HTTP_CODES, errors_markdown, in_chinese, load_errors
 from shop.kit.schemas import StrictSchema
+from shop.stock.errors import NotEnoughStock
 
 ROOT = Path(__file__).resolve().parents[2]
 load_errors()
@@ -141,3 +144,20 @@ def fits(data):
 OF = validate.NoneOf((), error="Of a validator.")
 '''
     assert english(set(messages_in(ast.parse(told)))) == ["At most 7 nights.", "In a list.", "Of a validator."]
+
+
+def test_facts_are_said_in_kilograms_yuan_and_per_cent_and_sent_as_they_are() -> None:
+    exceeded = PromiseExceeded(agreement="A50", left_g=1_500, asked_g=1_234_567)
+    assert exceeded.sentence("zh") == "协议 A50 还可要货 1.5 公斤，要求 1,234.567 公斤；超出须先签补充协议。"
+    assert exceeded.sentence("en") == "Agreement A50 has 1.5 kg left, 1,234.567 kg were asked; amend it first."
+    assert exceeded.facts == {"agreement": "A50", "left_g": 1_500, "asked_g": 1_234_567}
+    below = SurplusBelowFloor(return_bp=5_999, floor_bp=6_000)
+    assert below.sentence("zh") == "按交易量返还 59.99%，低于法定的 60%。"
+    assert NothingToCorrect(slip="D1", amount_fen=123_405).sentence("zh") == "交售单 D1 现在就是 1,234.05 元。"
+    short = NotEnoughStock([{"sku": "PL001", "asked_g": 2_000, "left_g": 500}])
+    assert short.sentence("zh") == "库存不足：PL001 需 2 公斤，仅余 0.5 公斤。"
+
+
+def test_a_sentence_leaves_the_unit_of_a_fact_to_the_fact() -> None:
+    unit = re.compile(r"_(g|fen|fen_per_kg|bp)\}\s?(克|公斤|分|元|%|基点|（万分|g\b|kg\b|fen\b|yuan\b|basis|per cent)")
+    assert [kind.code for kind in ERRORS if unit.search(kind.zh) or unit.search(kind.en)] == []

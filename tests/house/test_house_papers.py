@@ -72,6 +72,15 @@ def test_every_setting_is_in_the_readme(name: str) -> None:
     assert [setting for setting in sorted(read) if f"`{setting}`" not in paper(name)] == []
 
 
+@pytest.mark.parametrize("name", sorted(LIVES))
+def test_every_state_and_event_of_a_life_has_a_name_in_chinese(name: str) -> None:
+    life = LIVES[name]
+    states = {type(state) for state, _ in life.moves}
+    assert set(life.states_zh) == {state for kind in states for state in kind}
+    assert {event for _, event in life.moves} <= set(life.events_zh)
+    assert [word for word in (*life.states_zh.values(), *life.events_zh.values()) if word[:1] < "\u4e00"] == []
+
+
 def test_the_lives_are_those_of_the_code() -> None:
     written: dict[str, dict[tuple[str, str], str]] = {name: {} for name in LIVES}
     for life, state, moves in rows(paper("docs/architecture.md"), "life"):

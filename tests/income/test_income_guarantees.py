@@ -106,6 +106,9 @@ def test_a_year_is_paid_once_of_each_kind_and_only_within_the_contract(office: O
     assert told(paid(office, "guaranteed-payments", 409, year=2027)) == "year-not-in-contract"
     paid(office, "guaranteed-payments", year=2026)
     assert told(paid(office, "second-shares", 409, year=2026, distributable_fen=1_000)) == "year-not-over"
+    signed(office, code="BD-002", to_year=2030)
+    early = office.post("/guarantees/BD-002/guaranteed-payments", {"year": 2027}, office.firms["F01"], 409)
+    assert (told(early), early["detail"]) == ("year-not-begun", "2027 年尚未开始，保底收益还不能付。")
     assert len(income("land_rent")) == 3
     with pytest.raises(IntegrityError, match="append-only"), transaction() as session:
         session.execute(text("UPDATE guarantee_payments SET amount_fen = amount_fen + 1"))

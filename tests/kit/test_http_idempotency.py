@@ -40,7 +40,7 @@ def probe(committed: Flask) -> Flask:
     @room.arguments(Mark)
     def mark(body: dict[str, int]) -> object:
         if body["number"] == 13:
-            raise MoveRefusedError(state="unlucky", event="mark")
+            raise MoveRefusedError(state="unlucky", event="mark", state_zh="不走运", event_zh="记下")
         if (meet := committed.extensions.get("meet")) is not None:
             meet.wait(timeout=10)
         if body["number"] == 7:
@@ -71,7 +71,7 @@ def _only_one() -> None:
     """The seventh mark is there once: who comes second waits for the first one's commit and is refused."""
     db.session.execute(text("SELECT pg_advisory_xact_lock(7)"))
     if db.session.scalar(select(func.count()).select_from(DirtyKey).where(DirtyKey.rollup == "probe")):
-        raise MoveRefusedError(state="taken", event="mark")
+        raise MoveRefusedError(state="taken", event="mark", state_zh="已占用", event_zh="记下")
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def bug() -> None:
 
 
 def move_refused() -> None:
-    raise MoveRefusedError(state="paid", event="pay")
+    raise MoveRefusedError(state="paid", event="pay", state_zh="已付款", event_zh="付款")
 
 
 RAISE_AS = "DO $$ BEGIN RAISE EXCEPTION 'card {card}' USING ERRCODE = '{code}'; END $$"
@@ -130,14 +130,14 @@ def test_facts_of_a_refusal_are_members_a_program_can_read(probe: FlaskClient) -
 @pytest.mark.parametrize(
     ("language", "title", "detail"),
     [
-        ("zh-CN,zh;q=0.9,en;q=0.8", "当前状态不允许", "当前状态是“paid”，不能执行“pay”。"),
-        ("zh", "当前状态不允许", "当前状态是“paid”，不能执行“pay”。"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "当前状态不允许", "当前是“已付款”，不能付款。"),
+        ("zh", "当前状态不允许", "当前是“已付款”，不能付款。"),
         ("en", "The state does not allow it", "It is in state paid; pay is not possible now."),
-        ("zh-CN,en;q=0.9", "当前状态不允许", "当前状态是“paid”，不能执行“pay”。"),
+        ("zh-CN,en;q=0.9", "当前状态不允许", "当前是“已付款”，不能付款。"),
         ("en-US,zh;q=0.9", "The state does not allow it", "It is in state paid; pay is not possible now."),
-        ("fr", "当前状态不允许", "当前状态是“paid”，不能执行“pay”。"),
-        ("*", "当前状态不允许", "当前状态是“paid”，不能执行“pay”。"),
-        ("", "当前状态不允许", "当前状态是“paid”，不能执行“pay”。"),
+        ("fr", "当前状态不允许", "当前是“已付款”，不能付款。"),
+        ("*", "当前状态不允许", "当前是“已付款”，不能付款。"),
+        ("", "当前状态不允许", "当前是“已付款”，不能付款。"),
     ],
 )
 def test_a_refusal_speaks_english_to_who_prefers_it_and_chinese_otherwise(

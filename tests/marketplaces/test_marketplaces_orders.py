@@ -229,7 +229,7 @@ def test_a_line_told_again_with_another_amount_is_refused(shop: Desk) -> None:
     before = books(shop)
     taken = shop.told(FactKind.ORDERS, sheet(ORDERS, [sold("6901", shop.season.sku, yuan="38.80")]))
     assert [problem.line for problem in taken.problems] == [2]
-    assert "3980 分" in taken.problems[0].zh
+    assert "39.80 元" in taken.problems[0].zh
     assert books(shop) == before
 
 

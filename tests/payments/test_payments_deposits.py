@@ -86,7 +86,9 @@ def test_a_deposit_comes_in_parts_is_held_apart_and_never_more_than_agreed(world
     first = receive(world, 2_000)
     assert (first["due_fen"], first["received_fen"], first["left_fen"]) == (DUE, 2_000, 2_000)
     before = contents(world.app)
-    assert receive(world, 3_001, "T2", 409)["type"].endswith("deposit-beyond")
+    beyond = receive(world, 3_001, "T2", 409)
+    assert beyond["type"].endswith("deposit-beyond-agreed")
+    assert beyond["detail"] == "协议 A50 的定金还应收 30.00 元，到账 30.01 元。"
     assert receive(world, 1_000, "T1", 409)["type"].endswith("transfer-booked")
     assert contents(world.app) == before
     assert receive(world, 3_000, "T2")["left_fen"] == DUE

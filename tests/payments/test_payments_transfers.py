@@ -8,7 +8,7 @@ from shop.ledger.actions import account, balance
 from shop.ledger.models import AccountKind
 from shop.orders.models import Order
 from shop.payments.actions import owed_fen, record_bank_transfer
-from shop.payments.errors import NothingToPay, TransferBooked
+from shop.payments.errors import NothingToPay, PaymentBeyondOwed, TransferBooked
 from shop.payments.models import Payment, PaymentStatus, Provider
 from shop.reports.books import CHECKS, run_checks
 from tests.conftest import A_DAY_IN_JULY as NOW
@@ -47,9 +47,12 @@ def test_an_invoice_is_paid_in_parts_until_nothing_is_owed(season: Season) -> No
 
 def test_more_than_is_owed_and_nothing_at_all_are_refused(season: Season) -> None:
     order = season.settled(season.approved("UNIT", 5))
-    for fen in (19_901, 0, -1):
+    for fen in (0, -1):
         with pytest.raises(NothingToPay):
             transfer(season, order, fen)
+    with pytest.raises(PaymentBeyondOwed) as more:
+        transfer(season, order, 19_901)
+    assert more.value.sentence("zh") == f"订单 {order.number} 还欠 199.00 元，这笔是 199.01 元。"
     assert booked(season) == (0, 0)
     transfer(season, order, 19_900)
     for fen in (1, 0):
