@@ -1,6 +1,7 @@
 """Tables out and in: nothing runs, nothing is lost, nothing grows without bound."""
 
 import io
+import re
 import time
 import zipfile
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+import xlsxwriter  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +56,25 @@ def test_t64_no_cell_of_a_workbook_is_a_formula_and_numbers_stay_numbers() -> No
     read = rows_of(data)
     assert [row[1:] for row in read[1:]] == [["3", "10.5", "2025-07-01"]] * len(NASTY)
     assert [row[0].strip() for row in read[1:]] == [cell.strip() for cell in NASTY]
+
+
+def test_a_number_shown_as_percent_is_read_as_it_is_shown() -> None:
+    written = io.BytesIO()
+    with xlsxwriter.Workbook(written) as book:
+        page = book.add_worksheet()
+        for column, (form, value) in enumerate([
+            ("0%", 0.1), ("0.00%", 0.07), ('0.0%;[Red]-0.0%', -0.125), ("General", 0.1), ('0"%"', 5), (r"0\%", 5),
+        ]):  # fmt: skip
+            page.write_number(2, column + 3, value, book.add_format({"num_format": form}))
+        page.write_string(2, 9, "0.1", book.add_format({"num_format": "0%"}))
+    wanted = [(3, ["10%", "7%", "-12.5%", "0.1", "5", "5", "0.1"])]
+    assert list(read_table(written.getvalue())) == wanted
+
+    def bare(name: str, part: bytes) -> bytes:
+        return re.sub(rb' r="[A-Z]*3"', b"", part) if name == "xl/worksheets/sheet1.xml" else part
+
+    # Where a sheet does not say where its cells stand, they stand one after the other.
+    assert [row[:3] for row in rows_of(repacked(written.getvalue(), bare))][-1] == wanted[0][1][:3]
 
 
 @pytest.mark.parametrize("text", NASTY[:10])
