@@ -172,7 +172,7 @@ def set_off_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
     example={"bank_reference": "D20251231001"},
 )  # fmt: skip
 def return_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """退还定金 · Return what is left after the end; doubled when the firm is in breach and the buyer takes that."""
+    """退还定金 · Return what is left after the end, at once what exceeds the terms; doubled for the firm's breach."""
     agreement, hand = locked_agreement(code, Role.OPERATOR)
     deposits.give_back(db.session(), agreement, body["bank_reference"], by=hand, penalty=body["penalty"])
     return _deposit(agreement)

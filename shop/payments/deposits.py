@@ -1,8 +1,9 @@
 """The deposit (定金) of a purchase agreement: received, set off against price, returned, lost, doubled.
 
-It takes effect when it is paid (Civil Code art. 586). A buyer in breach loses it, a firm in breach returns it double
-(art. 587); beside a penalty the side that was let down takes one of the two (art. 588). Every action here is called
-with the agreement's lock held.
+It takes effect when it is paid (Civil Code art. 586), and only as far as the terms in force name it: what an amendment
+left above that is returned at once, and is neither lost nor doubled. A buyer in breach loses it, a firm in breach
+returns it double (art. 587); beside a penalty the side that was let down takes one of the two (art. 588). Every action
+here is called with the agreement's lock held.
 """
 
 from dataclasses import dataclass
@@ -13,11 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shop.agreements.models import RUNNING, UNSIGNED, Agreement, AgreementLine, Side
+from shop.agreements.pricing import contract_value, deposit_of
 from shop.agreements.signing import Hand
 from shop.agreements.states import AGREEMENT_LIFE
 from shop.catalog.models import Firm
 from shop.channels.models import Partner
-from shop.kit.money import part, price_of
 from shop.kit.states import advance
 from shop.ledger.actions import account, post
 from shop.ledger.models import AccountKind as A
@@ -32,11 +33,17 @@ K = DepositMoveKind
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a deposit stands, in fen: agreed, received, and left after what was set off, returned or lost."""
+    """Where a deposit stands, in fen: agreed, received, and left after what was set off, returned or lost.
+
+    `excess_fen`: of what is left, what lies above what the terms in force name and is no deposit. `open_fen`: what may
+    still come in.
+    """
 
     due_fen: int
     received_fen: int
     left_fen: int
+    excess_fen: int
+    open_fen: int
 
 
 def standing(session: Session, agreement: Agreement) -> Standing:
@@ -46,7 +53,7 @@ def standing(session: Session, agreement: Agreement) -> Standing:
             AgreementLine.agreement_id == agreement.id
         )
     )
-    value_fen = sum(price_of(grams, floor) for grams, floor in lines)
+    due_fen = deposit_of(contract_value((grams, floor) for grams, floor in lines), agreement.deposit_bp)
     rows = session.execute(
         select(DepositMove.kind, func.sum(DepositMove.amount_fen))
         .where(DepositMove.agreement_id == agreement.id)
@@ -54,8 +61,9 @@ def standing(session: Session, agreement: Agreement) -> Standing:
     )
     moved = {kind: int(total) for kind, total in rows}
     received = moved.get(K.RECEIVED, 0)
-    gone = sum(moved.get(kind, 0) for kind in (K.SET_OFF, K.RETURNED, K.FORFEITED))
-    return Standing(part(value_fen, agreement.deposit_bp), received, received - gone)
+    left_fen = received - sum(moved.get(kind, 0) for kind in (K.SET_OFF, K.RETURNED, K.FORFEITED))
+    open_fen = due_fen - received + moved.get(K.RETURNED, 0)
+    return Standing(due_fen, received, left_fen, max(left_fen - due_fen, 0), max(open_fen, 0))
 
 
 def receive(session: Session, agreement: Agreement, amount_fen: int, reference: str, *, by: Hand) -> DepositMove:
@@ -64,7 +72,7 @@ def receive(session: Session, agreement: Agreement, amount_fen: int, reference: 
     Raises DepositBeyondAgreed, also for an agreement that does not run, TransferBooked.
     """
     now_ = standing(session, agreement)
-    left_fen = now_.due_fen - now_.received_fen if agreement.status in RUNNING else 0
+    left_fen = now_.open_fen if agreement.status in RUNNING else 0
     if amount_fen > left_fen:
         raise DepositBeyondAgreed(agreement=agreement.code, left_fen=left_fen, asked_fen=amount_fen)
     move = _move(session, agreement, K.RECEIVED, amount_fen, by.now, reference=reference)
@@ -97,32 +105,41 @@ def set_off(session: Session, agreement: Agreement, order: Order, amount_fen: in
 def give_back(
     session: Session, agreement: Agreement, reference: str, *, by: Hand, penalty: int | None = None
 ) -> DepositMove:
-    """Return what is left after the end; doubled by the firm when the buyer takes that for the firm's breach.
+    """Return what is left after the end, before it the excess alone; doubled by the firm for its breach.
 
-    `penalty`: number of the proposal against the firm instead of which the buyer takes the double. Raises
-    DepositStillBound, DepositBeyond when nothing is left, TransferBooked, and as `breach.decide`.
+    `penalty`: number of the proposal against the firm instead of which the buyer takes the double of what is a deposit.
+    Raises DepositStillBound, DepositBeyond when nothing is left, TransferBooked, and as `breach.decide`.
     """
+    stands = standing(session, agreement)
+    left_fen = stands.left_fen
     if agreement.status in (*RUNNING, *UNSIGNED):
-        raise DepositStillBound(agreement=agreement.code)
-    left_fen = _left(session, agreement)
+        left_fen = stands.excess_fen
+        if penalty is not None or not left_fen:
+            raise DepositStillBound(agreement=agreement.code)
+    bound_fen = stands.left_fen - stands.excess_fen
+    if not left_fen or (penalty is not None and not bound_fen):
+        raise DepositBeyond(agreement=agreement.code, left_fen=0, asked_fen=0)
     move = _move(session, agreement, K.RETURNED, left_fen, by.now, reference=reference)
     _book(session, move, [(_held(session, agreement), left_fen), (_clearing(session), -left_fen)])
     if penalty is not None:
         taker = Hand(Side.BUYER, by.person_id, by.now)
         decide(session, agreement, penalty, "take_deposit", by=taker, reason="双倍返还定金")
-        doubled = _move(session, agreement, K.DOUBLED, left_fen, by.now)
-        _book(session, doubled, [(_firm(session, agreement), left_fen), (_clearing(session), -left_fen)])
+        doubled = _move(session, agreement, K.DOUBLED, bound_fen, by.now)
+        _book(session, doubled, [(_firm(session, agreement), bound_fen), (_clearing(session), -bound_fen)])
     return move
 
 
 def forfeit(session: Session, agreement: Agreement, penalty: int, *, by: Hand, reason: str) -> DepositMove:
-    """The firm keeps what is left of the deposit for the buyer's breach, instead of the proposed penalty.
+    """The firm keeps what is left of the deposit, but no excess, for the buyer's breach instead of its penalty.
 
     Raises DepositStillBound, DepositBeyond when nothing is left, and as `breach.decide`.
     """
     if agreement.status in (*RUNNING, *UNSIGNED):
         raise DepositStillBound(agreement=agreement.code)
-    left_fen = _left(session, agreement)
+    stands = standing(session, agreement)
+    left_fen = stands.left_fen - stands.excess_fen
+    if not left_fen:
+        raise DepositBeyond(agreement=agreement.code, left_fen=0, asked_fen=0)
     decide(session, agreement, penalty, "take_deposit", by=by, reason=reason)
     move = _move(session, agreement, K.FORFEITED, left_fen, by.now, reason=reason)
     _book(session, move, [(_held(session, agreement), left_fen), (_firm(session, agreement), -left_fen)])
@@ -134,13 +151,6 @@ def moves(session: Session, agreement_id: int) -> list[DepositMove]:
     return list(
         session.scalars(select(DepositMove).where(DepositMove.agreement_id == agreement_id).order_by(DepositMove.id))
     )
-
-
-def _left(session: Session, agreement: Agreement) -> int:
-    left_fen = standing(session, agreement).left_fen
-    if not left_fen:
-        raise DepositBeyond(agreement=agreement.code, left_fen=0, asked_fen=0)
-    return left_fen
 
 
 def _move(

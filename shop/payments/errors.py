@@ -107,9 +107,9 @@ class DepositBeyondAgreed(DepositBeyond):
 
 
 class DepositStillBound(DomainError):
-    """A deposit is returned or lost when the agreement has ended."""
+    """A deposit is returned or lost when the agreement has ended; before, only what exceeds its terms goes back."""
 
     code = "deposit-still-bound"
     title_zh, title_en = "协议未结束，定金不能处置", "The deposit is bound"
-    zh = "协议 {agreement} 尚未结束，定金只能抵作货款。"
-    en = "Agreement {agreement} has not ended: its deposit can only be set off."
+    zh = "协议 {agreement} 尚未结束，定金只能抵作货款；超出条款约定的部分可以先退。"
+    en = "Agreement {agreement} has not ended: its deposit can only be set off, what exceeds its terms returned."

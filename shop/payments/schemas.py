@@ -92,9 +92,15 @@ class DepositMoveOut(Schema):
 
 
 class DepositOut(Schema):
-    """The deposit of an agreement: agreed, received, left, and its moves."""
+    """The deposit of an agreement: agreed, received, left, and its moves.
+
+    `excess_fen`: of what is left, what an amendment left above the agreed deposit: it may be returned at once.
+    `open_fen`: what may still come in while the agreement runs.
+    """
 
     due_fen = fields.Integer()
     received_fen = fields.Integer()
     left_fen = fields.Integer()
+    excess_fen = fields.Integer()
+    open_fen = fields.Integer()
     moves = fields.List(fields.Nested(DepositMoveOut))

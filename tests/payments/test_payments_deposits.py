@@ -17,9 +17,10 @@ from shop.orders.actions import accept, approve, dispatch
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Order
 from shop.orders.scheduled import place_due
+from shop.payments import deposits
 from shop.reports.books import run_checks
 from shop.reports.checks import CHECKS
-from tests.factories.agreements import line, recorded
+from tests.factories.agreements import amended, line, recorded, terms
 from tests.factories.tables import contents
 from tests.factories.world import NOW, TODAY, World, build
 
@@ -132,6 +133,48 @@ def test_what_is_left_goes_back_after_the_end_and_not_before(world: World) -> No
     assert post(world, "operator", back, {"bank_reference": "R1"})["left_fen"] == 0
     assert A.CLEARING not in balances()
     assert post(world, "operator", back, {"bank_reference": "R2"}, 409)["type"].endswith("deposit-beyond")
+    books_hold()
+
+
+def test_a_deposit_is_rounded_down_to_the_law(world: World) -> None:
+    with transaction() as session:
+        recorded(session, line(committed_g=100_000, floor_fen_per_kg=523, minimum_g=0), code="A51", deposit_bp=2_000)
+        recorded(session, line(committed_g=104_608, floor_fen_per_kg=500, minimum_g=0), code="A52", deposit_bp=2_000)
+    due = [deposits.standing(db.session(), agreement_by_code(db.session(), code)).due_fen for code in ("A51", "A52")]
+    assert due == [10_460, 10_460]  # of 523.00 and of 523.04
+
+
+def test_what_an_amendment_leaves_above_the_terms_goes_back_at_once_and_may_come_again(world: World) -> None:
+    receive(world)
+    back = f"{URL}/return"
+    with transaction() as session:
+        amended(session, "A50", terms(line(committed_g=20_000, minimum_g=0)))
+    before = contents(world.app)
+    assert post(world, "operator", back, {"bank_reference": "R1", "penalty": 1}, 409)["type"].endswith("still-bound")
+    assert contents(world.app) == before
+    told = post(world, "operator", back, {"bank_reference": "R1"})
+    assert [told[name] for name in ("due_fen", "left_fen", "excess_fen", "open_fen")] == [1_000, 1_000, 0, 0]
+    assert post(world, "operator", back, {"bank_reference": "R2"}, 409)["type"].endswith("deposit-still-bound")
+    with transaction() as session:
+        amended(session, "A50", terms(line(committed_g=40_000, minimum_g=0)))
+    assert receive(world, 1_001, "T2", 409)["type"].endswith("deposit-beyond")
+    assert receive(world, 1_000, "T2")["left_fen"] == 2_000
+    books_hold()
+
+
+@pytest.mark.parametrize("side", ["firm", "buyer"])
+def test_what_is_no_deposit_is_neither_doubled_nor_lost(world: World, side: str) -> None:
+    receive(world)
+    with transaction() as session:
+        amended(session, "A50", terms(line(committed_g=20_000, minimum_g=0, minimum_date_g=1_000), tolerance_bp=0))
+    end()
+    number = propose(world, side)
+    if side == "firm":
+        post(world, "operator", f"{URL}/return", {"bank_reference": "R1", "penalty": number})
+        assert balances()[A.CLEARING] == -1_000
+    else:
+        lost = post(world, "firm_staff", f"{URL}/forfeit", {"penalty": number, "reason": "买方未按约采购"})
+        assert (lost["left_fen"], lost["excess_fen"]) == (4_000, 3_000)
     books_hold()
 
 
