@@ -74,7 +74,7 @@ _TERMS = {
     "starts_on": "2025-07-16", "ends_on": "2025-12-31", "deposit_bp": 1_000, "penalty_bp": 500, "tolerance_bp": 500,
     "payment_term_days": 30, "schedule": "weekly:1,4", "lines": [_LINE],
 }  # fmt: skip
-DRAFTING = [NotFoundError, CodeTaken, NoCampaign, errors.NotABulkBuyer, errors.NotTheSellers]
+DRAFTING = [NotFoundError, CodeTaken, NoCampaign, errors.NotABulkBuyer, errors.NotTheSellers, errors.TermsRefused]
 
 
 def _terms(session: Session, body: dict[str, Any]) -> Terms:
@@ -108,7 +108,7 @@ def _campaign_on(session: Session, day: date) -> int:
 @blueprint.arguments(schemas.SignedAgreement)
 @blueprint.response(201, schemas.AgreementDetail)
 @documented(
-    errors=DRAFTING,
+    errors=[*DRAFTING, errors.SignedTooLate],
     example={"code": "A90", "partner": "B01", "firm": "F01", "signed_on": "2025-07-15", **_TERMS},
 )
 def record_signed(body: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +127,10 @@ def record_signed(body: dict[str, Any]) -> dict[str, Any]:
 @allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
 @blueprint.arguments(schemas.DraftAsked)
 @blueprint.response(201, schemas.VersionList)
-@documented(errors=[*DRAFTING, errors.NotRenewable], example={"code": "A91", "partner": "B01", "firm": "F01", **_TERMS})
+@documented(
+    errors=[*DRAFTING, errors.NotOnSale, errors.NotRenewable],
+    example={"code": "A91", "partner": "B01", "firm": "F01", **_TERMS},
+)
 def draft(body: dict[str, Any]) -> dict[str, Any]:
     """起草协议 · Draft an agreement: version 1, to be negotiated in versions and signed by both sides."""
     with transaction() as session:
@@ -236,7 +239,15 @@ def contract_response(code: str, version: int | None) -> Response:
 @blueprint.arguments(schemas.VersionAsked)
 @blueprint.response(201, schemas.VersionList)
 @documented(
-    errors=[NotFoundError, errors.AgreementNotRunning, errors.NotTheSellers, errors.AmendmentRefused],
+    errors=[
+        NotFoundError,
+        errors.AgreementNotRunning,
+        errors.NotTheSellers,
+        errors.NotOnSale,
+        errors.TermsRefused,
+        errors.AmendmentRefused,
+        errors.VersionSame,
+    ],
     example={**_TERMS, "starts_on": "2025-07-01", "note": "数量增加至 5 吨"},
 )
 def propose(body: dict[str, Any], code: str) -> dict[str, Any]:
@@ -252,7 +263,14 @@ def propose(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.SignatureAsked)
 @blueprint.response(200, schemas.AgreementDetail)
 @documented(
-    errors=[NotFoundError, errors.DocumentNotCurrent, errors.AgreementNotRunning, errors.AmendmentRefused],
+    errors=[
+        NotFoundError,
+        errors.DocumentNotCurrent,
+        errors.AgreementNotRunning,
+        errors.FirstDayPast,
+        errors.NotOnSale,
+        errors.AmendmentRefused,
+    ],
     example={"version": 1, "document_hash": "0" * 64},
 )
 def sign(body: dict[str, Any], code: str) -> dict[str, Any]:
@@ -287,7 +305,7 @@ def end(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.MajeureAsked)
 @blueprint.response(201, schemas.MajeureList)
 @documented(
-    errors=[NotFoundError, errors.OutsideTerm, errors.NoProof],
+    errors=[NotFoundError, errors.OutsideTerm, errors.NoProof, errors.MajeureTold],
     example={"from_day": "2025-07-10", "to_day": "2025-07-20", "reason": "冰雹", "paper": "A01-1"},
 )  # fmt: skip
 def tell_majeure(body: dict[str, Any], code: str) -> dict[str, Any]:

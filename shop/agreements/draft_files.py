@@ -13,7 +13,7 @@ from marshmallow import Schema, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shop.agreements.errors import NotABulkBuyer, NotRenewable
+from shop.agreements.errors import NotABulkBuyer, NotOnSale, NotRenewable, TermsRefused
 from shop.agreements.models import Agreement, PriceRule
 from shop.agreements.schemas import MOST_LINES, DraftAsked, PromiseAsked
 from shop.catalog.models import Firm, Product
@@ -273,7 +273,20 @@ def blamed(refusal: DomainError, filled: Filled) -> BadCell | None:
             return _of_terms(filled, "starts_on", refusal.sentence("zh"), refusal.sentence("en"))
         case NotRenewable():
             return _of_terms(filled, "renews", refusal.sentence("zh"), refusal.sentence("en"))
+        case NotOnSale():
+            return _of_line(filled, "sku", refusal)
+        case TermsRefused():
+            return _of_line(filled, str(refusal.facts["term"]), refusal)
     return None
+
+
+def _of_line(filled: Filled, name: str, refusal: DomainError) -> BadCell:
+    """The cell of the product that is refused; of its weight, which is given in one of two columns, the one that is."""
+    place = [line["sku"] for line in filled.body["lines"]].index(refusal.facts["sku"])
+    if name == "committed_g" and filled.body["lines"][place][name] is None:
+        name = "per_date_g"
+    column = next(column for column in LINES if column.name == name)
+    return _at(LINES_SHEET, filled.lines[place], column, refusal.sentence("zh").rstrip("。"), refusal.sentence("en"))
 
 
 def _of_terms(filled: Filled, name: str, zh: str, en: str) -> BadCell:

@@ -10,10 +10,13 @@ __all__ = [
     "DocumentNotCurrent",
     "DraftRefused",
     "DueDayPast",
+    "FirstDayPast",
+    "MajeureTold",
     "NoProof",
     "NoSuchNotice",
     "NotABulkBuyer",
     "NotFoundError",
+    "NotOnSale",
     "NotRenewable",
     "NotScheduled",
     "NotTheSellers",
@@ -25,8 +28,12 @@ __all__ = [
     "QuoteAhead",
     "QuoteExists",
     "QuoteMissing",
+    "QuoteSame",
     "QuotesRefused",
+    "SignedTooLate",
+    "TermsRefused",
     "TooManyPapers",
+    "VersionSame",
 ]
 
 
@@ -103,6 +110,15 @@ class QuoteMissing(DomainError):
     en = "{source} has no quote for {day} to correct."
 
 
+class QuoteSame(DomainError):
+    """A correction that changes no price is none."""
+
+    code = "quote-same"
+    title_zh, title_en = "更正没有改动价格", "Quote is the same"
+    zh = "{source} {day} 的报价已是每公斤 {fen_per_kg} 分，没有可更正的。"
+    en = "{source} quotes {fen_per_kg} fen per kg for {day} already: nothing to correct."
+
+
 class NotScheduled(DomainError):
     """The schedule asks for nothing on that day, for less, or it was called already."""
 
@@ -141,6 +157,26 @@ class NotTheSellers(DomainError):
     en = "{sku} is not a product of the seller."
 
 
+class NotOnSale(DomainError):
+    """What is not listed, or of a firm that is not admitted, is not signed here: its calls would be refused."""
+
+    code = "not-on-sale"
+    status = 422
+    title_zh, title_en = "商品未上架", "Not on sale"
+    zh = "商品 {sku} 未上架或企业未准入，不能签入协议；请先上架。"
+    en = "{sku} is not listed, or its firm is not admitted: have it listed before it is promised."
+
+
+class TermsRefused(DomainError):
+    """A line that cannot be meant: worth more than an amount may be, a minimum that no day of its schedule asks for."""
+
+    code = "terms-refused"
+    status = 422
+    title_zh, title_en = "条款不成立", "Terms refused"
+    zh = "商品 {sku} 的 {term} 不得{bound_zh}。"
+    en = "{term} of {sku} must be {bound_en}."
+
+
 class DocumentNotCurrent(DomainError):
     """What is to be signed is not the youngest version, or its hash is another document's."""
 
@@ -148,6 +184,34 @@ class DocumentNotCurrent(DomainError):
     title_zh, title_en = "不是最新文本", "Not the current document"
     zh = "协议 {agreement} 当前待签的是第 {number} 版，文本校验值 {document_hash}；请按最新文本签署。"
     en = "Agreement {agreement} waits to be signed as version {number}, document {document_hash}."
+
+
+class VersionSame(DomainError):
+    """The text is that of the version which it would follow: it would only undo the other side's signature."""
+
+    code = "version-same"
+    title_zh, title_en = "文本没有改动", "The text is the same"
+    zh = "与协议 {agreement} 第 {number} 版的条款完全相同，没有可提出的改动。"
+    en = "These are the terms of version {number} of {agreement} already: nothing is changed."
+
+
+class FirstDayPast(DomainError):
+    """Nothing is due before both have signed, so what began before is not signed here any more."""
+
+    code = "first-day-past"
+    title_zh, title_en = "首日已过", "The first day is past"
+    zh = "协议 {agreement} 的首日 {starts_on} 已过，不能再签署；请提出首日不早于签署日的新文本。"
+    en = "The first day of {agreement}, {starts_on}, is past: put a version that begins on the day of signing or later."
+
+
+class SignedTooLate(DomainError):
+    """What was signed on paper was signed before it is recorded, and before its term is over."""
+
+    code = "signed-too-late"
+    status = 422
+    title_zh, title_en = "签署日不成立", "Signed too late"
+    zh = "签署日 {signed_on} 不得晚于 {latest}（今天或协议末日，取早者）。"
+    en = "The day of signing {signed_on} must not be later than {latest}: today, or the last day of the term."
 
 
 class AmendmentRefused(DomainError):
@@ -184,6 +248,15 @@ class NoSuchNotice(DomainError):
     title_zh, title_en = "没有该不可抗力通知", "No such notice"
     zh = "协议 {agreement} 没有第 {number} 号不可抗力通知。"
     en = "Agreement {agreement} has no notice of force majeure {number}."
+
+
+class MajeureTold(DomainError):
+    """The same side told of the same days for the same reason before, and it was not rejected."""
+
+    code = "majeure-told"
+    title_zh, title_en = "该不可抗力已通知", "Told already"
+    zh = "协议 {agreement} 已有相同的不可抗力通知，第 {number} 号；补充证明请上传为协议文件。"
+    en = "Notice {number} of {agreement} says the same already; add more proof to the papers."
 
 
 class NoProof(DomainError):

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shop.agreements.errors import NoProof, NoSuchNotice, OutsideTerm
+from shop.agreements.errors import MajeureTold, NoProof, NoSuchNotice, OutsideTerm
 from shop.agreements.models import Agreement, AgreementPaper, ForceMajeure, MajeureStatus, PaperKind, Side
 from shop.agreements.signing import Hand
 from shop.agreements.states import MAJEURE_LIFE
@@ -26,7 +26,7 @@ class Event:
 def tell(session: Session, agreement: Agreement, event: Event, *, by: Hand) -> ForceMajeure:
     """One side tells the other, with a proof of its own or the county's. The caller holds the agreement's lock.
 
-    Raises OutsideTerm, NoProof.
+    What was rejected may be told again. Raises OutsideTerm, NoProof, MajeureTold.
     """
     if not agreement.starts_on <= event.from_day <= event.to_day <= agreement.ends_on:
         raise OutsideTerm(day=str(event.from_day), agreement=agreement.code)
@@ -38,6 +38,14 @@ def tell(session: Session, agreement: Agreement, event: Event, *, by: Hand) -> F
     )  # fmt: skip
     if proof is None:
         raise NoProof(agreement=agreement.code)
+    same = session.scalar(
+        select(ForceMajeure.number)
+        .where(ForceMajeure.agreement_id == agreement.id, ForceMajeure.status != MajeureStatus.REJECTED)
+        .filter_by(side=by.side, from_day=event.from_day, to_day=event.to_day, reason=event.reason)
+        .limit(1)
+    )
+    if same is not None:
+        raise MajeureTold(agreement=agreement.code, number=same)
     count = session.scalar(select(func.count()).where(ForceMajeure.agreement_id == agreement.id)) or 0
     told = ForceMajeure(
         agreement_id=agreement.id, number=count + 1, side=by.side, status=MajeureStatus.TOLD, from_day=event.from_day,

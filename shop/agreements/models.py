@@ -42,6 +42,10 @@ class Side(StrEnum):
     COUNTY = "county"
 
 
+#: Who signs an agreement.
+SIGNERS = (Side.BUYER, Side.FIRM)
+
+
 class PriceRule(StrEnum):
     """How the day's price follows from floor and market."""
 

@@ -20,7 +20,7 @@ from shop.agreements.quotes import QuoteUnit, per_kg
 from shop.catalog.models import Product
 from shop.farmers.models import Grade
 from shop.kit.clock import beijing_day
-from shop.kit.schemas import MAX_FEN
+from shop.kit.schemas import MAX_FEN_PER_KG
 from shop.kit.tables import TableRefused, day_of, read_table
 
 HEADER = ("商品编码", "日期", "来源", "市场", "等级", "单位", "价格（元）")
@@ -110,8 +110,8 @@ def _read(line: int, cells: list[str]) -> Told:
     if not _YUAN.fullmatch(price):
         raise _Broken("价格须为元，至多两位小数", "the price must be yuan with two decimals at most")
     fen_per_kg = per_kg(int(Decimal(price).scaleb(2)), QuoteUnit(unit))
-    if not 1 <= fen_per_kg <= MAX_FEN:
-        raise _Broken("每公斤价格须在一分以上", "less than one fen per kg")
+    if not 1 <= fen_per_kg <= MAX_FEN_PER_KG:
+        raise _Broken("每公斤价格须在 0.01 至 100,000 元之间", "must be 0.01 to 100,000 yuan per kg")
     return Told(line, sku, quoted_on, source, market, Grade(grade), fen_per_kg)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shop.agreements.errors import QuoteAhead, QuoteExists, QuoteMissing
+from shop.agreements.errors import QuoteAhead, QuoteExists, QuoteMissing, QuoteSame
 from shop.agreements.models import AgreementLine, MarketQuote
 from shop.agreements.pricing import QUOTE_LIFE, Quote, day_price
 from shop.farmers.models import Grade
@@ -56,21 +56,27 @@ def record_quote(
     """Record a quote, or with a reason its correction.
 
     Raises QuoteAhead for a day to come; QuoteExists for a second quote of the same source, market, grade and day that
-    has no reason; QuoteMissing for a correction of nothing. Of two at once one is refused by the unique constraint.
+    has no reason; QuoteMissing for a correction of nothing, QuoteSame for one that changes nothing. Of two at once one
+    is refused by the unique constraint.
     """
     if said.quoted_on > beijing_day(now):
         raise QuoteAhead(day=str(said.quoted_on))
     same = {name: getattr(said, name) for name in ("product_id", "quoted_on", "source", "market", "grade")}
-    before = session.scalar(
-        select(MarketQuote.position).filter_by(**same).order_by(MarketQuote.position.desc()).limit(1)
-    )
+    before = session.execute(
+        select(MarketQuote.position, MarketQuote.fen_per_kg)
+        .filter_by(**same)
+        .order_by(MarketQuote.position.desc())
+        .limit(1)
+    ).first()
     if before is None and correction is not None:
         raise QuoteMissing(source=said.source, day=str(said.quoted_on))
     if before is not None and correction is None:
         raise QuoteExists(source=said.source)
+    if before is not None and before.fen_per_kg == said.fen_per_kg:
+        raise QuoteSame(source=said.source, day=str(said.quoted_on), fen_per_kg=said.fen_per_kg)
     quote = MarketQuote(
-        **same, position=(before or 0) + 1, fen_per_kg=said.fen_per_kg, recorded_at=now, recorded_by_id=actor_id,
-        reason=correction,
+        **same, position=before.position + 1 if before else 1, fen_per_kg=said.fen_per_kg, recorded_at=now,
+        recorded_by_id=actor_id, reason=correction,
     )  # fmt: skip
     try:
         with session.begin_nested():

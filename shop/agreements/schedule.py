@@ -1,16 +1,23 @@
 """Delivery schedules: pure calendar arithmetic.
 
-Written as in the contract: `daily` | `weekly:1,4` (1 = Monday) | `monthly:5,20` | `once:2026-01-20`. A monthly day that
-a month does not have means its last day. A day outside the product's harvest window, prolonged by its shelf life, asks
-for nothing: there is nothing to deliver then. A line may have a schedule of its own (`schedule_of`).
+Written as in the contract: `daily` | `weekly:1,4` (1 = Monday) | `monthly:5,20` | `once:2026-01-20`, in ASCII digits, a
+day without a leading zero. A monthly day that a month does not have means its last day. A day outside the product's
+harvest window, prolonged by its shelf life, asks for nothing: there is nothing to deliver then. A line may have a
+schedule of its own (`schedule_of`).
 """
 
+import re
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from shop.kit.money import split
+
+_WEEKDAY, _MONTH_DAY = "[1-7]", "(?:[1-9]|[12][0-9]|3[01])"
+_WRITTEN = re.compile(
+    rf"daily|weekly:{_WEEKDAY}(?:,{_WEEKDAY})*|monthly:{_MONTH_DAY}(?:,{_MONTH_DAY})*|once:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}"
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class Schedule:
 
 
 def parse(written: str) -> Schedule:
-    """Read a schedule as written. Raises ValueError for anything else."""
+    """Read a schedule, also one of an older document that is written less strictly. Raises ValueError."""
     kind, _, rest = written.partition(":")
     if kind == "daily" and not rest:
         return Schedule(kind, frozenset(), None)
@@ -51,15 +58,22 @@ def parse(written: str) -> Schedule:
     return Schedule(kind, frozenset(days), None)
 
 
+def well_written(written: str) -> None:
+    """Raise ValueError for what is not a schedule as contracts write it."""
+    if not _WRITTEN.fullmatch(written):
+        raise ValueError(f"not a schedule: {written}")
+    parse(written)
+
+
 def schedule_of(line: str | None, agreement: str) -> str:
     """The schedule of a line, as written: its own, or where it has none that of its agreement."""
     return line or agreement
 
 
 def readable(agreement: str, lines: Iterable[str | None]) -> None:
-    """Raise ValueError for a schedule, of the agreement or of one of its lines, that cannot be read."""
+    """Raise ValueError for a schedule, of the agreement or of one of its lines, that is not well written."""
     for line in (None, *lines):
-        parse(schedule_of(line, agreement))
+        well_written(schedule_of(line, agreement))
 
 
 def _days(first: date, last: date) -> Iterator[date]:

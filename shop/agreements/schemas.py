@@ -7,10 +7,21 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from shop.agreements.models import AgreementStatus, MajeureStatus, PaperKind, PriceRule, Side
 from shop.agreements.quotes import QuoteUnit, per_kg
-from shop.agreements.schedule import parse
+from shop.agreements.schedule import parse, well_written
 from shop.agreements.terms import OFF_BP, SECOND_BP, SPECIAL_BP
 from shop.farmers.models import Grade
-from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, QueryWhole, StrictSchema, Text, Whole
+from shop.kit.schemas import (
+    MAX_FEN,
+    MAX_FEN_PER_KG,
+    MAX_GRAMS,
+    Code,
+    Day,
+    PageQuery,
+    QueryWhole,
+    StrictSchema,
+    Text,
+    Whole,
+)
 
 #: Products of one agreement.
 MOST_LINES = 50
@@ -25,9 +36,9 @@ class AgreementFilter(PageQuery):
 
 
 def a_schedule(written: str) -> None:
-    """Raise ValidationError for what is no schedule."""
+    """Raise ValidationError for what is no schedule as contracts write it."""
     try:
-        parse(written)
+        well_written(written)
     except ValueError:
         raise ValidationError("Not a schedule.") from None
 
@@ -61,10 +72,10 @@ class PromiseAsked(StrictSchema):
     per_date_g = Whole(low=1, high=MAX_GRAMS // 1_100, load_default=None)
     minimum_g = Whole(low=0, high=MAX_GRAMS, load_default=None)
     minimum_date_g = Whole(low=0, high=MAX_GRAMS, load_default=0)
-    floor_fen_per_kg = Whole(low=1, high=MAX_FEN, required=True)
+    floor_fen_per_kg = Whole(low=1, high=MAX_FEN_PER_KG, required=True)
     price_rule = fields.Enum(PriceRule, by_value=True, required=True)
     margin_bp = Whole(low=0, high=10_000, load_default=0)
-    farm_gate_floor_fen_per_kg = Whole(low=0, high=MAX_FEN, load_default=0)
+    farm_gate_floor_fen_per_kg = Whole(low=0, high=MAX_FEN_PER_KG, load_default=0)
     special_bp = Whole(low=10_000, high=20_000, load_default=SPECIAL_BP)
     second_bp = Whole(low=0, high=10_000, load_default=SECOND_BP)
     off_bp = Whole(low=0, high=10_000, load_default=OFF_BP)
@@ -73,7 +84,7 @@ class PromiseAsked(StrictSchema):
 
     @validates_schema
     def fits(self, data: dict[str, Any], **_: Any) -> None:
-        """Only MARKET_PLUS has a margin; one of the two weights is given; minima stay within it."""
+        """Only MARKET_PLUS has a margin; one of the two weights is given; minima stay within it, floors in order."""
         if data["margin_bp"] and data["price_rule"] is not PriceRule.MARKET_PLUS:
             raise ValidationError("Only MARKET_PLUS has a margin.", "margin_bp")
         if (data["committed_g"] is None) == (data["per_date_g"] is None):
@@ -82,6 +93,8 @@ class PromiseAsked(StrictSchema):
             raise ValidationError("More than what is committed.", "minimum_g")
         if data["minimum_date_g"] > (data["per_date_g"] or data["committed_g"]):
             raise ValidationError("More than what is committed.", "minimum_date_g")
+        if data["farm_gate_floor_fen_per_kg"] > data["floor_fen_per_kg"]:
+            raise ValidationError("Above the floor price.", "farm_gate_floor_fen_per_kg")
 
 
 class TermsAsked(StrictSchema):
@@ -241,9 +254,9 @@ class QuoteAsked(StrictSchema):
 
     @validates_schema
     def worth_something(self, data: dict[str, Any], **_: Any) -> None:
-        """A price per tonne is one fen per kg at least."""
-        if per_kg(data["price_fen"], data["per"]) < 1:
-            raise ValidationError("Less than one fen per kg.", "price_fen")
+        """A price is one fen per kg at least, and no more than a price may be."""
+        if not 1 <= per_kg(data["price_fen"], data["per"]) <= MAX_FEN_PER_KG:
+            raise ValidationError("Must be 0.01 to 100,000 yuan per kg.", "price_fen")
 
 
 class QuoteFilter(PageQuery):

@@ -3,7 +3,7 @@
 Each action that writes locks the agreement first, so that two signatures or proposals come one after the other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -16,12 +16,17 @@ from shop.agreements.errors import (
     AgreementNotRunning,
     AmendmentRefused,
     DocumentNotCurrent,
+    FirstDayPast,
     NotABulkBuyer,
+    NotOnSale,
     NotRenewable,
     NotTheSellers,
+    SignedTooLate,
+    VersionSame,
 )
 from shop.agreements.models import (
     RUNNING,
+    SIGNERS,
     UNSIGNED,
     Agreement,
     AgreementLine,
@@ -33,20 +38,21 @@ from shop.agreements.models import (
     DueWeight,
     Side,
 )
-from shop.agreements.schedule import due_weights, parse, readable, schedule_of
+from shop.agreements.schedule import readable
 from shop.agreements.states import AGREEMENT_LIFE, STATE_ZH
 from shop.agreements.terms import (
     LineTerms,
     Terms,
-    deliverable,
     document,
     document_hash,
+    must_be_meant,
     of_line,
     put_on,
     put_on_line,
     read,
+    spread,
 )
-from shop.catalog.models import Firm, Product
+from shop.catalog.models import Firm, FirmStatus, Product, ProductStatus
 from shop.channels.actions import move_occasion
 from shop.channels.buyers import AGREEMENT_PARTNER
 from shop.channels.errors import CodeTaken
@@ -54,8 +60,6 @@ from shop.channels.models import Occasion, OccasionKind, OccasionStatus, Partner
 from shop.kit.clock import at_beijing, beijing_day
 from shop.kit.money import kilograms
 from shop.kit.states import advance, record
-
-BOTH = (Side.BUYER, Side.FIRM)
 
 
 @dataclass(frozen=True)
@@ -69,18 +73,22 @@ class Hand:
 
 def draft(
     session: Session, code: str, partner: Partner, firm: Firm, campaign_id: int, terms: Terms, *, by: Hand,
-    renews: Agreement | None = None, note: str | None = None,
+    renews: Agreement | None = None, note: str | None = None, on_paper: bool = False,
 ) -> Agreement:  # fmt: skip
     """A draft with its first version, and its occasion, planned.
 
-    Raises CodeTaken, NotABulkBuyer, NotTheSellers, NotRenewable, ValueError for a schedule that cannot be read.
+    `on_paper`: it was signed on paper, whatever is on sale. Raises CodeTaken, NotABulkBuyer, NotTheSellers, NotOnSale,
+    TermsRefused, NotRenewable, ValueError for a schedule that is not well written.
     """
     readable(terms.schedule, (line.schedule for line in terms.lines))
     if session.scalar(select(Occasion.id).where(Occasion.code == code)):
         raise CodeTaken(taken=code)
     if partner.kind is not AGREEMENT_PARTNER:
         raise NotABulkBuyer(partner=partner.code)
-    _promised_products(session, firm.id, terms)
+    products = _promised_products(session, firm.id, terms)
+    if not on_paper:
+        _on_sale(firm, products.values())
+    must_be_meant(terms, products)
     if renews is not None:
         _may_renew(session, renews, partner, firm, terms)
     occasion = Occasion(
@@ -106,18 +114,22 @@ def draft(
 def propose(session: Session, agreement: Agreement, terms: Terms, *, by: Hand, note: str | None = None) -> None:
     """Put other terms: the next version of a draft, or an amendment. The caller holds the agreement's lock.
 
-    Raises AgreementNotRunning, NotTheSellers, AmendmentRefused, ValueError for a schedule that cannot be read.
+    Raises AgreementNotRunning, NotTheSellers, NotOnSale for a product that is not on the agreement yet, TermsRefused,
+    AmendmentRefused, VersionSame, ValueError for a schedule that is not well written.
     """
     if agreement.status is not AgreementStatus.DRAFT and agreement.status not in RUNNING:
         raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "amend"))
     readable(terms.schedule, (line.schedule for line in terms.lines))
     products = _promised_products(session, agreement.firm_id, terms)
+    partner, firm = session.get_one(Partner, agreement.partner_id), session.get_one(Firm, agreement.firm_id)
+    known = _lines(session, agreement)
+    _on_sale(firm, [product for product in products.values() if product.id not in known])
+    must_be_meant(terms, products)
     if agreement.status in RUNNING:
         _amendable(session, agreement, terms, products, beijing_day(by.now))
     else:
         advance(session, agreement, AGREEMENT_LIFE, "propose", person_id=by.person_id, now=by.now)
         put_on(agreement, terms)
-    partner, firm = session.get_one(Partner, agreement.partner_id), session.get_one(Firm, agreement.firm_id)
     _add_version(session, agreement, terms, partner.code, firm.code, by=by, note=note)
 
 
@@ -127,7 +139,8 @@ def sign(
     """One side signs the youngest version; True when it is in force by that. Signing twice is signing once.
 
     `on_paper`: the day of a signature on paper that the county records. The caller holds the agreement's lock.
-    Raises DocumentNotCurrent, AgreementNotRunning, AmendmentRefused (what was called meanwhile).
+    Nothing is due before both have signed: a draft whose first day is past is signed on paper only. Raises
+    DocumentNotCurrent, AgreementNotRunning, FirstDayPast, NotOnSale, AmendmentRefused (what was called meanwhile).
     """
     version = youngest(session, agreement)
     if (version.number, version.document_hash) != (number, signed_hash):
@@ -136,6 +149,11 @@ def sign(
         return False
     if agreement.status is not AgreementStatus.DRAFT and agreement.status not in RUNNING:
         raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "sign"))
+    if agreement.status is AgreementStatus.DRAFT and on_paper is None:
+        if agreement.starts_on < beijing_day(by.now):
+            raise FirstDayPast(agreement=agreement.code, starts_on=str(agreement.starts_on))
+        products = _promised_products(session, agreement.firm_id, read(version.terms))
+        _on_sale(session.get_one(Firm, agreement.firm_id), products.values())
     session.execute(
         insert(AgreementSignature)
         .values(
@@ -145,7 +163,7 @@ def sign(
         .on_conflict_do_nothing()
     )  # fmt: skip
     signed = session.scalar(select(func.count()).where(AgreementSignature.version_id == version.id))
-    if signed != len(BOTH):
+    if signed != len(SIGNERS):
         return False
     _put_in_force(session, agreement, version, on_paper or beijing_day(by.now), by)
     return True
@@ -155,11 +173,17 @@ def record_signed(
     session: Session, code: str, partner: Partner, firm: Firm, campaign_id: int, terms: Terms, *, signed_on: date,
     actor_id: int | None, now: datetime,
 ) -> Agreement:  # fmt: skip
-    """What both sides signed on paper, as the county records or imports it: version 1, in force. Raises as `draft`."""
+    """What both sides signed on paper, as the county records or imports it: version 1, in force.
+
+    Raises SignedTooLate for a day after today or the last day of the term, and as `draft`.
+    """
+    latest = min(beijing_day(now), terms.ends_on)
+    if signed_on > latest:
+        raise SignedTooLate(signed_on=str(signed_on), latest=str(latest))
     county = Hand(Side.COUNTY, actor_id, now)
-    agreement = draft(session, code, partner, firm, campaign_id, terms, by=county)
+    agreement = draft(session, code, partner, firm, campaign_id, terms, by=county, on_paper=True)
     version = youngest(session, agreement)
-    for side in BOTH:
+    for side in SIGNERS:
         by = replace(county, side=side)
         sign(session, agreement, version.number, version.document_hash, by=by, on_paper=signed_on)
     return agreement
@@ -204,16 +228,28 @@ def _promised_products(session: Session, firm_id: int, terms: Terms) -> Mapping[
     return found
 
 
+def _on_sale(firm: Firm, products: Iterable[Product]) -> None:
+    """Raise NotOnSale for a product whose calls would be refused: not listed, or of a firm that is not admitted."""
+    for product in products:
+        if product.status is not ProductStatus.LISTED or firm.status is not FirmStatus.ADMITTED:
+            raise NotOnSale(sku=product.sku)
+
+
 def _add_version(
     session: Session, agreement: Agreement, terms: Terms, partner: str, firm: str, *, by: Hand, note: str | None
 ) -> None:
+    """The next version. Raises VersionSame for the text of the one that it would follow."""
     kept = document(terms, agreement=agreement.code, partner=partner, firm=firm)
-    before = session.scalar(
-        select(func.max(AgreementVersion.number)).where(AgreementVersion.agreement_id == agreement.id)
-    )
+    own = select(AgreementVersion.number, AgreementVersion.document_hash)
+    before = session.execute(
+        own.where(AgreementVersion.agreement_id == agreement.id).order_by(AgreementVersion.number.desc()).limit(1)
+    ).first()
+    hash_ = document_hash(kept)
+    if before is not None and before.document_hash == hash_:
+        raise VersionSame(agreement=agreement.code, number=before.number)
     session.add(
         AgreementVersion(
-            agreement_id=agreement.id, number=(before or 0) + 1, terms=kept, document_hash=document_hash(kept),
+            agreement_id=agreement.id, number=before.number + 1 if before else 1, terms=kept, document_hash=hash_,
             proposed_by=by.side, proposed_by_id=by.person_id, proposed_at=by.now, note=note,
         )
     )  # fmt: skip
@@ -238,11 +274,12 @@ def _put_in_force(session: Session, agreement: Agreement, version: AgreementVers
     facts: dict[str, object] = {"version": version.number, "document_hash": version.document_hash}
     if first:
         agreement.signed_on = day
+        occasion.starts_at = at_beijing(terms.starts_on)
         advance(session, agreement, AGREEMENT_LIFE, "sign", person_id=by.person_id, now=by.now, facts=facts)
         move_occasion(session, occasion, "open", actor_id=by.person_id, now=by.now)
     else:
         advance(session, agreement, AGREEMENT_LIFE, "amend", person_id=by.person_id, now=by.now, facts=facts)
-        occasion.ends_at = _end_of(terms)
+    occasion.ends_at = _end_of(terms)
     session.flush()
     # Of a first version everything is still to fall due, also what lies before the day of an import.
     _write_lines(session, agreement, version, terms, products, None if first else day)
@@ -274,8 +311,7 @@ def _write_lines(
                 update(DueWeight).where(DueWeight.line_id == line.id, DueWeight.due_on > kept_until).values(weight_g=0)
             )
         if promise.committed_g > due_g:
-            schedule = parse(schedule_of(promise.schedule, terms.schedule))
-            due = due_weights(schedule, first, terms.ends_on, promise.committed_g - due_g, deliverable(product))
+            due = spread(product, promise, terms, first, promise.committed_g - due_g)
             rows = insert(DueWeight).values(
                 [{"line_id": line.id, "due_on": day, "weight_g": grams} for day, grams in due.items()]
             )

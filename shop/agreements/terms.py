@@ -2,15 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
+from shop.agreements.errors import TermsRefused
 from shop.agreements.models import Agreement, AgreementLine, PriceRule
-from shop.agreements.schedule import due_days, parse
+from shop.agreements.schedule import due_days, due_weights, parse, schedule_of
 from shop.catalog.models import Product
 from shop.catalog.season import sellable
+from shop.kit.money import price_of, yuan
+from shop.kit.schemas import MAX_FEN
 
 #: The usual grades (domain rule): parts of the price of 一级, in basis points.
 SPECIAL_BP, SECOND_BP, OFF_BP = 11_500, 8_500, 6_000
@@ -87,6 +90,29 @@ def deliverable(product: Product) -> Callable[[date], bool]:
 def committed_g(product: Product, schedule: str, first: date, last: date, per_date_g: int) -> int:
     """Grams over the whole term when so much is promised for each day of the schedule."""
     return per_date_g * len(due_days(parse(schedule), first, last, deliverable(product)))
+
+
+def spread(product: Product, line: LineTerms, terms: Terms, first: date, weight_g: int) -> dict[date, int]:
+    """What of a line is due when: grams over its days from `first` to the last day of the term."""
+    schedule = parse(schedule_of(line.schedule, terms.schedule))
+    return due_weights(schedule, first, terms.ends_on, weight_g, deliverable(product))
+
+
+def must_be_meant(terms: Terms, products: Mapping[str, Product]) -> None:
+    """Refuse what nobody can mean. Raises TermsRefused."""
+    for line in terms.lines:
+        if price_of(line.committed_g, line.floor_fen_per_kg) > MAX_FEN:
+            most = yuan(MAX_FEN)
+            raise TermsRefused(
+                sku=line.sku, term="committed_g", bound_zh=f"使价值（按保底价）超过 {most} 元",
+                bound_en=f"worth {most} yuan at most, at the floor price",
+            )  # fmt: skip
+        most_g = max(spread(products[line.sku], line, terms, terms.starts_on, line.committed_g).values())
+        if line.minimum_date_g > most_g:
+            raise TermsRefused(
+                sku=line.sku, term="minimum_date_g", bound_zh=f"超过排期每期的 {most_g} 克",
+                bound_en=f"{most_g} g at most, what a day of the schedule asks for",
+            )  # fmt: skip
 
 
 def put_on(agreement: Agreement, terms: Terms) -> None:

@@ -14,9 +14,9 @@ from itertools import pairwise
 from typing import TypeVar
 
 from shop.agreements.models import PriceRule
-from shop.agreements.schedule import parse as parse_schedule
+from shop.agreements.schedule import well_written
 from shop.catalog.models import PaperKind
-from shop.kit.schemas import MAX_FEN, MAX_GRAMS
+from shop.kit.schemas import MAX_FEN, MAX_FEN_PER_KG, MAX_GRAMS
 from shop.kit.tables import day_of
 
 E = TypeVar("E", bound=StrEnum)
@@ -125,6 +125,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 fen = whole(0, MAX_FEN)
 fen_above_zero = whole(1, MAX_FEN)
+fen_per_kg = whole(1, MAX_FEN_PER_KG)
 
 
 def decimal(places: int, low: int, high: int) -> Callable[[str], int]:
@@ -156,11 +157,11 @@ def kg_or_none(cell: str) -> int:
 
 
 def percent(low: int, high: int) -> Callable[[str], int]:
-    """Whole percent in `low..high`, as basis points."""
+    """Whole percent in `low..high`, with or without its sign, as basis points."""
     number = whole(low, high)
 
     def parse(cell: str) -> int:
-        return number(cell) * 100
+        return number(cell.removesuffix("%")) * 100
 
     return parse
 
@@ -256,7 +257,7 @@ def price_rule(cell: str) -> tuple[PriceRule, int]:
 def schedule(cell: str) -> str:
     """A delivery schedule as the contract writes it: daily, weekly:1,4, monthly:5,20, once:2026-01-20."""
     try:
-        parse_schedule(cell)
+        well_written(cell)
     except ValueError:
         raise Refusal(
             "须为 daily、weekly:1,4（1 为周一）、monthly:5,20 或 once:2026-01-20",

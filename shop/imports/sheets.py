@@ -16,7 +16,8 @@ from shop.farmers.models import Grade, Relation
 from shop.imports import cells
 from shop.imports.table import Problem, Row, Sheet, column
 from shop.income.models import PaymentKind
-from shop.kit.money import price_of
+from shop.kit.money import price_of, yuan
+from shop.kit.schemas import MAX_FEN
 from shop.places.gazetteer import COUNTY_CODE
 from shop.places.models import TownshipKind, VillageKind
 
@@ -176,16 +177,18 @@ class AgreementRow(Row):
     starts_on: date = column(cells.day, header="start")
     ends_on: date = column(cells.day, header="end")
     committed_g: int = column(cells.kg, header="committed_kg")
-    floor_fen_per_kg: int = column(cells.fen_above_zero, header="floor_price_fen_per_kg")
+    floor_fen_per_kg: int = column(cells.fen_per_kg, header="floor_price_fen_per_kg")
     price_rule: tuple[PriceRule, int] = column(cells.price_rule)
     deposit_bp: int = column(cells.percent(0, LAWFUL_DEPOSIT_PERCENT), header="deposit_pct")
     penalty_bp: int = column(cells.percent(0, HIGHEST_PENALTY_PERCENT), header="penalty_pct")
     schedule: str = column(cells.schedule)
 
     def problems(self) -> Iterator[Problem]:
-        """The term ends after it began."""
+        """The term ends after it began, and the promise is worth no more than an amount may be."""
         if self.ends_on < self.starts_on:
             yield "end", "早于开始日期", "is before the start"
+        if price_of(self.committed_g, self.floor_fen_per_kg) > MAX_FEN:
+            yield "committed_kg", f"价值超过 {yuan(MAX_FEN)} 元", f"is worth more than {yuan(MAX_FEN)} yuan"
 
 
 @dataclass(frozen=True)

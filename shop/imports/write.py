@@ -34,7 +34,7 @@ from shop.imports.table import Sheet
 from shop.income.actions import book_pending
 from shop.income.models import BaselineIncome, HouseholdPayment
 from shop.income.surplus import book_plan
-from shop.kit.clock import at_beijing
+from shop.kit.clock import at_beijing, beijing_day
 from shop.kit.states import advance, record
 from shop.places import misprints
 from shop.places.gazetteer import COUNTY_CODE
@@ -262,7 +262,7 @@ def _campaign(writing: Writing) -> int:
 
 
 def _agreements(writing: Writing, rows: list[sheets.AgreementRow]) -> None:
-    """Agreements come signed on paper; the files do not tell the day, so it is the first day of the term."""
+    """Agreements come signed on paper; the files do not tell the day: the first of the term, or today before it."""
     campaign_id = _campaign(writing)
     firms = {firm.code: firm for firm in writing.session.scalars(select(Firm))}
     for row in rows:
@@ -277,7 +277,7 @@ def _agreements(writing: Writing, rows: list[sheets.AgreementRow]) -> None:
         )  # fmt: skip
         record_signed(
             writing.session, row.code, _agreement_partner(writing, buyer), firms[row.firm_code], campaign_id, terms,
-            signed_on=row.starts_on, actor_id=writing.actor_id, now=writing.now,
+            signed_on=min(row.starts_on, beijing_day(writing.now)), actor_id=writing.actor_id, now=writing.now,
         )  # fmt: skip
 
 

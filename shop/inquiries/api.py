@@ -5,7 +5,7 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from shop.access.guard import Owned, Role, allow, current_actor, must_own, reference_version
-from shop.agreements.errors import NotABulkBuyer, NotTheSellers
+from shop.agreements.errors import NotABulkBuyer, NotOnSale, NotTheSellers, TermsRefused
 from shop.agreements.models import Side
 from shop.agreements.signing import Hand
 from shop.catalog.actions import firm_by_code
@@ -106,6 +106,8 @@ def offer(body: dict[str, Any], code: str) -> dict[str, Any]:
     inquiry = _locked(code, Role.FIRM_STAFF)
     prices = {line["sku"]: line["price_fen"] for line in body["prices"]}
     terms = {name: value for name, value in body.items() if name not in ("valid_until", "prices")}
+    if terms["buyer_penalty_bp"] is None:
+        terms["buyer_penalty_bp"] = terms["penalty_bp"]
     actions.offer(session, inquiry, prices, body["valid_until"], terms, actor_id=actor.person_id, now=moment)
     return queries.inquiry(session, actor, code, beijing_day(moment))
 
@@ -114,7 +116,12 @@ def offer(body: dict[str, Any], code: str) -> dict[str, Any]:
 @allow(Role.BUYER)
 @idempotent
 @blueprint.response(200, schemas.InquiryOut)
-@documented(errors=[MoveRefusedError, errors.OfferExpired, NoCampaign, NotABulkBuyer, NotTheSellers, *PLACING])
+@documented(
+    errors=[
+        MoveRefusedError, errors.OfferExpired, NoCampaign, NotABulkBuyer, NotTheSellers, NotOnSale, TermsRefused,
+        *PLACING,
+    ]
+)  # fmt: skip
 def accept(code: str) -> dict[str, Any]:
     """接受报价 · Accept an offer, once: it becomes a bulk order at its prices, or a draft agreement to be signed."""
     session, actor, moment = db.session(), current_actor(), now()

@@ -57,13 +57,16 @@ class OfferedPrice(StrictSchema):
 
 
 class OfferMade(StrictSchema):
-    """Prices until a day, and the terms of an agreement: rates in basis points, deposit 20 % at most."""
+    """Prices until a day, and the terms of an agreement: rates in basis points, deposit 20 % at most.
+
+    `buyer_penalty_bp` left out is the firm's rate, as in the terms of an agreement.
+    """
 
     valid_until = Day(required=True)
     prices = fields.List(fields.Nested(OfferedPrice), required=True, validate=validate.Length(min=1, max=50))
     deposit_bp = Whole(low=0, high=2_000, load_default=0)
     penalty_bp = Whole(low=0, high=3_000, load_default=0)
-    buyer_penalty_bp = Whole(low=0, high=3_000, load_default=0)
+    buyer_penalty_bp = Whole(low=0, high=3_000, load_default=None)
     tolerance_bp = Whole(low=0, high=2_000, load_default=0)
     payment_term_days = Whole(low=0, high=60, load_default=30)
 

@@ -110,6 +110,8 @@ MESSAGES_ZH: tuple[tuple[str, str], ...] = (
     (r"Only MARKET_PLUS has a margin\.", "只有“市场价加价”（MARKET_PLUS）才填加价率。"),
     (r"Give either committed_g or per_date_g\.", "约定总量（committed_g）与每期数量（per_date_g）须填其一，不能都填。"),
     (r"More than what is committed\.", "多于约定的数量。"),
+    (r"Above the floor price\.", "高于保底价。"),
+    (r"Must be 0\.01 to 100,000 yuan per kg\.", "每公斤须在 0.01 至 100,000 元之间。"),
     (r"A product is promised twice\.", "同一商品约定了两次。"),
     (r"A product is (?:named|offered) twice\.", "同一商品重复出现。"),
     (r"A grade is named twice\.", "同一等级重复出现。"),

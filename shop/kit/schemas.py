@@ -10,9 +10,11 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-#: The largest amount, weight or count anybody may send: far below BIGINT, so that products of two cannot overflow.
+#: The largest amount, weight or count anybody may send.
 MAX_FEN = 10_000_000_000  # 100 million yuan
 MAX_GRAMS = 10_000_000_000  # 10,000 tonnes
+#: The largest price per kg: times the largest weight it is far below BIGINT.
+MAX_FEN_PER_KG = 10_000_000  # 100,000 yuan
 MAX_PAGE = 100
 
 #: Unicode categories that no name or code needs: control, format (bidi overrides, zero width), surrogates, separators.

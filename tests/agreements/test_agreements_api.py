@@ -73,6 +73,8 @@ def test_a_first_day_that_no_campaign_covers_is_named(world: World) -> None:
         ({"ends_on": "2025-07-01"}, 422, None),
         ({"payment_term_days": 61}, 422, None),
         ({"partner": "NONE"}, 404, "not-found"),
+        ({"signed_on": "2025-07-16"}, 422, "signed-too-late"),
+        ({"signed_on": "2025-07-11", "starts_on": "2025-07-01", "ends_on": "2025-07-10"}, 422, "signed-too-late"),
     ],
 )
 def test_what_may_not_be_signed_changes_nothing(
@@ -109,6 +111,7 @@ def test_a_draft_is_negotiated_signed_by_both_and_amended_over_http(world: World
     signature = {"version": 2, "document_hash": second["document_hash"]}
     assert post("buyer", "/A91/signatures", signature, 200)["status"] == "draft"
     signed = post("firm_staff", "/A91/signatures", signature, 200)
+    assert post("firm_staff", "/A91/versions", terms | {"lines": by_date}, 409)["type"].endswith("version-same")
     assert (signed["status"], signed["signed_fen"], signed["buyer_penalty_bp"]) == ("signed", 259_200, 500)
     line = signed["lines"][0]
     assert (line["minimum_g"], line["minimum_date_g"], line["off_bp"], line["special_bp"]) == (
@@ -147,6 +150,9 @@ def test_nobody_drafts_for_another_buyer_or_another_firm(world: World) -> None:
         {"second_bp": 10_001},
         {"schedule": "monthly:32"},
         {"schedule": ""},
+        {"floor_fen_per_kg": 10_000_001},
+        {"farm_gate_floor_fen_per_kg": 521},
+        {"schedule": "weekly:１"},
         {"schedule": "once:2025-07-15"},
         {"schedule": "once:2026-01-01"},
     ],

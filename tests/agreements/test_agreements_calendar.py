@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shop.agreements.models import PriceRule
 from shop.agreements.pricing import Quote, day_price
-from shop.agreements.schedule import due_weights, parse
+from shop.agreements.schedule import due_weights, parse, well_written
 
 FIRST, LAST = date(2025, 1, 1), date(2025, 3, 31)
 
@@ -37,6 +37,13 @@ def test_daily_and_once() -> None:
 def test_anything_else_is_no_schedule(written: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse(written)
+
+
+@pytest.mark.parametrize("written", ["weekly:１", "weekly:+1", "weekly: 1", "monthly:1_0", "monthly:٣", "monthly:05",
+                                     "daily:", "once:2026-W50-1", "once:20260120"])  # fmt: skip
+def test_what_is_written_otherwise_is_not_signed(written: str) -> None:
+    with pytest.raises(ValueError, match="not a schedule"):
+        well_written(written)
 
 
 def test_nothing_is_due_when_there_is_nothing_to_deliver() -> None:

@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from python_calamine import CalamineWorkbook
+from xlsxwriter import Workbook  # type: ignore[import-untyped]
 
 from shop.agreements.draft_files import HELP_SHEET, LINES, LINES_SHEET, TERMS, TERMS_SHEET
+from shop.catalog.actions import product_by_sku
+from shop.catalog.models import ProductStatus
+from shop.kit.db import transaction
 from shop.kit.tables import Cell, Sheet, write_xlsx
 from tests.factories.tables import contents
 from tests.factories.world import World, build
@@ -106,6 +110,33 @@ def test_every_bad_cell_of_the_products_is_named(world: World, number: int) -> N
            10: "100.5", 11: "1e2", 12: "长" * 121, 13: "monthly:32"}  # fmt: skip
     named = cells_refused(world, book([HEAD], [changed(PEACH, {number: bad[number]})]))
     assert named == [(LINES_SHEET, 2, LINES[number].header)]
+
+
+def test_a_cell_of_percent_says_what_it_shows(world: World) -> None:
+    """0.1 shown as 10 % is 10 %, in a workbook of any program."""
+    written = BytesIO()
+    with Workbook(written) as filled:
+        percent = filled.add_format({"num_format": "0.0%"})
+        for title, columns, row in ((TERMS_SHEET, TERMS, HEAD), (LINES_SHEET, LINES, PEACH)):
+            page = filled.add_worksheet(title)
+            page.write_row(0, 0, [column.header for column in columns])
+            page.write_row(1, 0, row)
+        for place, share in ((7, 0.1), (8, 0.055), (10, 0.025)):
+            filled.get_worksheet_by_name(TERMS_SHEET).write_number(1, place, share, percent)
+    answer = send(world, written.getvalue())
+    assert answer.status_code == 201, answer.text
+    told = answer.get_json()["items"][0]["terms"]
+    assert (told["deposit_bp"], told["penalty_bp"], told["tolerance_bp"]) == (1_000, 550, 250)
+
+
+def test_what_the_draft_refuses_of_a_line_is_named_by_its_cell(world: World) -> None:
+    dear = changed(PEACH, {2: "9000000", 5: "100000"})
+    assert cells_refused(world, book([HEAD], [dear])) == [(LINES_SHEET, 2, "每次量（kg）")]
+    least = changed(PEACH, {1: "100", 2: "", 4: "50"})
+    assert cells_refused(world, book([HEAD], [least])) == [(LINES_SHEET, 2, "买方每次最低量（kg）")]
+    with transaction() as session:
+        product_by_sku(session, "PL001").status = ProductStatus.WITHDRAWN
+    assert cells_refused(world, book([HEAD], [PEACH])) == [(LINES_SHEET, 2, "商品编码")]
 
 
 def test_a_single_delivery_outside_the_term_is_named_by_its_cell(world: World) -> None:

@@ -163,12 +163,20 @@ def test_force_majeure_is_told_with_a_proof_of_one_s_own_or_the_county_s(world: 
     for paper in (mine["code"], "A01-1"):
         told = http.post(NOTICES, json=notice | {"paper": paper}, headers=firm)
         assert told.status_code == 201, told.text
+        same = http.post(NOTICES, json=notice | {"paper": "A01-1"}, headers=firm)
+        assert (same.status_code, same.get_json()["type"].rpartition("#")[2]) == (409, "majeure-told")
+        notice["to_day"] = "2025-07-13"
     listed = http.get(NOTICES, headers=buyer).get_json()["items"]
     assert [(one["number"], one["side"], one["paper"]) for one in listed] == [
         (1, "firm", mine["code"]), (2, "firm", "A01-1"),
     ]  # fmt: skip
     assert (listed[0]["proof"], listed[0]["proof_hash"]) == ("气象证明", mine["sha256"])
     assert listed == told.get_json()["items"]
+    decision = {"number": 1, "event": "reject", "reason": "证明不足"}
+    decided = http.post(f"{NOTICES}-decisions", json=decision, headers=world.headers["operator"])
+    assert decided.status_code == 200, decided.text
+    again = http.post(NOTICES, json=notice | {"to_day": "2025-07-12", "paper": "A01-1"}, headers=firm)
+    assert (again.status_code, len(again.get_json()["items"])) == (201, 3)
 
 
 def test_on_the_page_of_the_agreement_papers_are_read_and_sent(world: World) -> None:

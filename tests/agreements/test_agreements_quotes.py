@@ -56,6 +56,10 @@ def test_a_second_quote_of_a_day_is_a_correction_with_a_reason_that_counts_from_
     assert contents(world.app) == before
     corrected = client.post(URL, json=SAID | {"price_fen": 350, "reason": "来源更正"}, headers=headers)
     assert (corrected.status_code, corrected.get_json()["position"]) == (201, 2)
+    same = client.post(URL, json=SAID | {"price_fen": 350, "reason": "再更正"}, headers=headers)
+    assert (same.status_code, same.get_json()["type"].rpartition("#")[2]) == (409, "quote-same")
+    dear = client.post(URL, json=SAID | {"price_fen": 5_000_001, "reason": "再更正"}, headers=headers)
+    assert (dear.status_code, dear.get_json()["errors"][0]["pointer"]) == (422, "/price_fen")
     assert price() == 700
     items = client.get(f"{URL}?sku=PL001&since=2025-07-15", headers=world.headers["buyer"]).get_json()["items"]
     assert [(item["position"], item["fen_per_kg"], item["reason"]) for item in items] == [

@@ -12,7 +12,16 @@ from sqlalchemy.orm import Session
 
 from shop.agreements import signing
 from shop.agreements.actions import agreement_by_code, call_off
-from shop.agreements.errors import AgreementNotRunning, AmendmentRefused, DocumentNotCurrent, NotRenewable
+from shop.agreements.errors import (
+    AgreementNotRunning,
+    AmendmentRefused,
+    DocumentNotCurrent,
+    FirstDayPast,
+    NotOnSale,
+    NotRenewable,
+    TermsRefused,
+    VersionSame,
+)
 from shop.agreements.models import (
     Agreement,
     AgreementLine,
@@ -27,8 +36,9 @@ from shop.agreements.reminders import find_ending, remind_end
 from shop.agreements.signing import Hand
 from shop.agreements.terms import Terms, document, document_hash, read
 from shop.catalog.actions import product_by_sku
-from shop.catalog.models import Product
+from shop.catalog.models import Product, ProductStatus
 from shop.channels.models import Occasion, OccasionStatus
+from shop.kit.clock import at_beijing
 from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError, MoveRefusedError
 from shop.kit.jobs import Outbox
@@ -135,6 +145,76 @@ def test_only_the_youngest_version_is_signed_and_only_by_its_hash(world: World) 
         assert sign_by(session, "A50", FIRM) is False  # the buyer's signature was under the older document
         assert sign_by(session, "A50", BUYER) is True
     assert found().tolerance_bp == 0
+
+
+def test_a_draft_whose_first_day_is_past_is_signed_when_it_begins_later(world: World) -> None:
+    """Nothing is due before both have signed."""
+    late = [replace(hand, now=NOW + timedelta(days=1)) for hand in (BUYER, FIRM)]
+    with transaction() as session:
+        drafted(session)
+        sign_by(session, "A50", BUYER)
+    before = contents(world.app)
+    with pytest.raises(FirstDayPast), transaction() as session:
+        sign_by(session, "A50", late[1])
+    assert contents(world.app) == before
+    asked = terms(starts_on=TODAY + timedelta(days=1), ends_on=date(2025, 10, 1))
+    with transaction() as session:
+        signing.propose(session, agreement_by_code(session, "A50", lock=True), asked, by=late[0])
+        assert sign_by(session, "A50", *late) is True
+    assert min(due()) == TODAY + timedelta(days=7)
+    opens = db.session.execute(select(Occasion.starts_at, Occasion.ends_at).where(Occasion.code == "A50")).one()
+    assert tuple(opens) == (at_beijing(asked.starts_on), at_beijing(asked.ends_on + timedelta(days=1)))
+
+
+def test_a_text_that_changes_nothing_is_no_version(world: World) -> None:
+    with transaction() as session:
+        drafted(session)
+        sign_by(session, "A50", BUYER)
+    refused(world, VersionSame, TERMS, by=FIRM)
+    with transaction() as session:
+        sign_by(session, "A50", FIRM)
+    refused(world, VersionSame, TERMS)
+    with transaction() as session:
+        agreement = agreement_by_code(session, "A50", lock=True)
+        signing.propose(session, agreement, terms(tolerance_bp=0), by=BUYER)
+        signing.propose(session, agreement, TERMS, by=BUYER, note="收回")  # takes the amendment back
+        assert signing.youngest(session, agreement).number == 3
+
+
+def test_what_is_not_on_sale_is_not_signed_here_and_may_stay_on_what_was_signed(world: World) -> None:
+    def withdraw(session: Session, sku: str = "PL001") -> None:
+        product_by_sku(session, sku).status = ProductStatus.WITHDRAWN
+        session.flush()
+
+    with transaction() as session:
+        drafted(session)
+        withdraw(session)
+    before = contents(world.app)
+    with pytest.raises(NotOnSale), transaction() as session:
+        sign_by(session, "A50", BUYER)
+    with pytest.raises(NotOnSale), transaction() as session:
+        drafted(session, code="A51")
+    assert contents(world.app) == before
+    with transaction() as session:
+        product_by_sku(session, "PL001").status = ProductStatus.LISTED
+        sign_by(session, "A50", BUYER, FIRM)
+        second_product(session, "PL009")
+        withdraw(session, "PL009")
+        withdraw(session)
+        recorded(session, code="A52")  # on paper it was signed, whatever is on sale
+        amended(session, "A50", terms(tolerance_bp=0))
+    refused(world, NotOnSale, terms(line(), line(sku="PL009")))
+
+
+def test_terms_that_nobody_can_mean_are_refused(signed: World) -> None:
+    for asked, term in (
+        (terms(line(minimum_date_g=10_001)), "minimum_date_g"),
+        (terms(line(committed_g=10**10, floor_fen_per_kg=1_001)), "committed_g"),
+    ):
+        error = refused(signed, TermsRefused, asked)
+        assert (error.facts["sku"], error.facts["term"]) == ("PL001", term)
+    with transaction() as session:
+        amended(session, "A50", terms(line(committed_g=10**10, floor_fen_per_kg=1_000, minimum_date_g=10**9)))
 
 
 def test_signing_twice_is_signing_once(signed: World) -> None:

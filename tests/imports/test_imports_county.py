@@ -212,6 +212,8 @@ def test_a_unit_that_signed_an_agreement_is_partner_twice_and_one_party(county: 
 
 def test_agreements_come_signed_and_their_schedules_ask_for_exactly_what_is_promised(county: Session) -> None:
     assert {agreement.status for agreement in county.scalars(select(Agreement))} == {AgreementStatus.SIGNED}
+    # On the first day of the term, or today where that is still to come.
+    assert set(county.scalars(select(Agreement.signed_on))) == {NEW_YEAR.date()}
     rows = county.execute(
         select(Agreement.code, AgreementLine.committed_g, func.sum(DueWeight.weight_g))
         .join(AgreementLine, AgreementLine.agreement_id == Agreement.id)

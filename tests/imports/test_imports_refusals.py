@@ -96,6 +96,8 @@ CASES: list[tuple[str, str, str, str, int, str]] = [
     ("a return to members below 60 percent in a year", "firm_surplus.csv", "10,60", "10,55", 2, "member_return_pct"),
     ("a surplus of an enterprise", "firm_surplus.csv", "F01,", "F09,", 2, "firm_code"),
     ("a deposit above 20 percent", "agreements.csv", "MARKET,10,15", "MARKET,21,15", 2, "deposit_pct"),
+    ("a price beyond measure", "agreements.csv", "9700,576,", "9700,10000001,", 2, "floor_price_fen_per_kg"),
+    ("a promise beyond measure", "agreements.csv", "9700,576,", "9700,5760000,", 2, "committed_kg"),
     ("an unknown price rule", "agreements.csv", "FLOOR_OR_MARKET", "MARKET_PLUS", 2, "price_rule"),
     ("a weekly schedule on day 8", "agreements.csv", "weekly:1,4", "weekly:1,8", 2, "schedule"),
     ("a term that ends before it began", "agreements.csv", "2027-05-31", "2025-05-31", 2, "end"),

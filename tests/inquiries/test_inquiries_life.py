@@ -76,6 +76,7 @@ def test_an_enterprise_s_accepted_offer_is_a_draft_agreement_with_one_version(wo
     assert (told["status"], told["agreement"], told["order"]) == ("accepted", code, None)
     agreement = db.session.scalars(select(Agreement).where(Agreement.code == code)).one()
     assert (agreement.status, agreement.deposit_bp, agreement.schedule) == (AgreementStatus.DRAFT, 1_000, "weekly:2")
+    assert (agreement.penalty_bp, agreement.buyer_penalty_bp) == (500, 500)
     [version] = db.session.scalars(select(AgreementVersion).where(AgreementVersion.agreement_id == agreement.id)).all()
     [line] = version.terms["lines"]  # type: ignore[misc]
     assert (version.number, version.proposed_by) == (1, Side.BUYER)

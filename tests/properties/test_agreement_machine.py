@@ -38,6 +38,9 @@ from shop.agreements.errors import (
     QuoteAhead,
     QuoteExists,
     QuoteMissing,
+    QuoteSame,
+    TermsRefused,
+    VersionSame,
 )
 from shop.agreements.models import (
     Agreement,
@@ -118,7 +121,6 @@ from tests.properties.agreement_model import (
     Promise,
     Quoted,
     Said,
-    part,
     shared,
     worth,
 )
@@ -292,11 +294,13 @@ class Promises(RuleBasedStateMachine):
         self.compared: object = None
         self.papers: dict[Side, str] = {}
         asked = [promised(sku, 100_000, said) for sku, said in zip(SKUS, commits, strict=True)]
-        recorded(self.session, *self.lines(asked, own), **self.written(share), schedule=schedule)
-        of = {Side.FIRM: share[1], Side.BUYER: share[2]}
-        self.model = Life(LAST, share[0], of, dict(zip(SKUS, asked, strict=True)))
         for promise, written in zip(asked, own, strict=True):
             promise.due = shared(100_000, scheduled(written or schedule, TODAY))
+            promise.least = min(promise.least, max(promise.due.values()))
+        recorded(self.session, *self.lines(asked, own), **self.written(share), schedule=schedule)
+        self.text = terms(*self.lines(asked, own), **self.written(share), schedule=schedule)
+        of = {Side.FIRM: share[1], Side.BUYER: share[2]}
+        self.model = Life(LAST, share[0], of, dict(zip(SKUS, asked, strict=True)))
         self.skus = dict(
             self.session.execute(
                 select(AgreementLine.id, Product.sku)
@@ -308,9 +312,9 @@ class Promises(RuleBasedStateMachine):
         version = current_version(self.session)
         self.goods, self.selling = catalog(self.session, version), selling(self.session, version)
         if paid:
-            value = sum(worth(promise.committed, promise.floor_fen) for promise in asked)
-            deposits.receive(self.session, self.agreement(), part(value, 1_000), "YH-0", by=self.hand(Side.BUYER))
-            self.model.deposit_left, self.model.status = part(value, 1_000), A.DEPOSIT_PAID
+            due = self.deposit_due()
+            deposits.receive(self.session, self.agreement(), due, "YH-0", by=self.hand(Side.BUYER))
+            self.model.deposit_left, self.model.status = due, A.DEPOSIT_PAID
         for sku, fen in zip(SKUS, told, strict=False):
             self.a_source_quotes(sku, 0, SOURCES[0], "", Grade.FIRST, fen, False)
         for sku, grams in zip(SKUS, first, strict=False):
@@ -320,6 +324,10 @@ class Promises(RuleBasedStateMachine):
         for known, call in self.model.calls.items():
             if unwanted:
                 self.cancelled(known, call, Side.BUYER)
+
+    def deposit_due(self) -> int:
+        """Ten percent of what the promises are worth, rounded down."""
+        return sum(worth(promise.committed, promise.floor_fen) for promise in self.model.promises.values()) // 10
 
     def lines(self, asked: Sequence[Promise], own: Sequence[str | None]) -> list[LineTerms]:
         return [
@@ -542,15 +550,24 @@ class Promises(RuleBasedStateMachine):
         wanted = terms(*self.lines(list(asked.values()), own), **self.written(share), schedule=schedule)
         fell_due = {sku: model.fell_due(sku, self.today) for sku in SKUS}
         least = {sku: max(model.live(sku), fell_due[sku]) for sku in SKUS}
+        most = {
+            sku: max(shared(asked[sku].committed, scheduled(written or schedule, TODAY)).values())
+            for sku, written in zip(SKUS, own, strict=True)
+        }
         if not model.runs:
             self.refused(AgreementNotRunning, self.amend, wanted)
+        elif any(asked[sku].least > most[sku] for sku in SKUS):
+            self.refused(TermsRefused, self.amend, wanted)
         elif self.today > LAST or any(
             asked[sku].committed < least[sku] or (self.today == LAST and asked[sku].committed > least[sku])
             for sku in SKUS
         ):
             self.refused(AmendmentRefused, self.amend, wanted)
+        elif wanted == self.text:
+            self.refused(VersionSame, self.amend, wanted)
         else:
             self.amend(wanted)
+            self.text = wanted
             for sku, written in zip(SKUS, own, strict=True):
                 kept = {day: grams for day, grams in model.promises[sku].due.items() if day <= self.today}
                 rest = asked[sku].committed - fell_due[sku]
@@ -582,6 +599,8 @@ class Promises(RuleBasedStateMachine):
             why = QuoteAhead
         elif known is not again:
             why = QuoteExists if known else QuoteMissing
+        elif known and self.model.quotes[of][-1] == fen:
+            why = QuoteSame
         if why is not None:
             self.refused(why, self.quote, of, fen, again)
         else:
@@ -942,12 +961,13 @@ class Promises(RuleBasedStateMachine):
 
     @act(which=st.integers(0, 30), own=seldom)
     def a_side_takes_the_deposit(self, which: int, own: bool) -> None:
-        """Instead of what is proposed: the firm keeps it, the buyer has it back double."""
+        """Instead of what is proposed: the firm keeps it, the buyer has it back double; not what exceeds the terms."""
         number, side = self.proposal(which, own)
+        bound = min(self.model.deposit_left, self.deposit_due())
         why: type[DomainError] | None = None
         if self.model.runs:
             why = DepositStillBound
-        elif not self.model.deposit_left:
+        elif not bound:
             why = DepositBeyond
         else:
             why = self.why_not_decided(number, side, "take_deposit")
@@ -955,8 +975,9 @@ class Promises(RuleBasedStateMachine):
             self.refused(why, self.take_deposit, number, side)
             return
         self.take_deposit(number, side)
-        self.model.proposals[number - 1].status, self.model.deposit_left = P.DEPOSIT_TAKEN, 0
-        assert deposits.standing(self.session, self.agreement()).left_fen == 0
+        self.model.proposals[number - 1].status = P.DEPOSIT_TAKEN
+        self.model.deposit_left -= bound if side is Side.FIRM else self.model.deposit_left
+        assert deposits.standing(self.session, self.agreement()).left_fen == self.model.deposit_left
 
     def take_deposit(self, number: int, side: Side) -> None:
         hand, agreement = self.hand(side), self.agreement()
