@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ARRAY, BigInteger, any_, literal, select
 from sqlalchemy.orm import Session
 
+from shop.agreements.grades import hold_farm_gate_floor
 from shop.farmers.models import Delivery
 from shop.income.actions import book_events
 from shop.income.errors import NothingToCorrect
@@ -40,7 +41,8 @@ def correct_slip(
     """Say what the slip should have said (grams, fen per kg; zero grams = void) and book the difference.
 
     It lands in the slip's month while that is open, else in the open one. The caller holds the slip's lock. What the
-    slip's lot already reached by sales stays. Raises NothingToCorrect.
+    slip's lot already reached by sales stays. What is priced anew keeps the farm-gate floor of the slip's day, a void
+    slip that counts again too. Raises NothingToCorrect, BelowFarmGateFloor; then nothing is changed.
     """
     before = session.scalar(
         select(DeliveryCorrection)
@@ -52,6 +54,8 @@ def correct_slip(
     amount_fen = price_of(weight_g, price_fen_per_kg)
     if amount_fen == held.amount_fen:
         raise NothingToCorrect(slip=slip.code, amount_fen=amount_fen)
+    if weight_g and (price_fen_per_kg != held.price_fen_per_kg or not held.weight_g):
+        hold_farm_gate_floor(session, slip.product_id, slip.delivered_on, slip.grade, price_fen_per_kg)
     correction = DeliveryCorrection(
         delivery_id=slip.id, position=before.position + 1 if before else 1, weight_g=weight_g,
         price_fen_per_kg=price_fen_per_kg, amount_fen=amount_fen, change_g=weight_g - held.weight_g,

@@ -273,3 +273,22 @@ def test_no_household_is_paid_below_the_farm_gate_floor_of_a_running_agreement(
     if status == 409:
         assert answer.get_json()["type"].endswith("below-farm-gate-floor")
         assert contents(world.app) == before
+
+
+def test_a_correction_that_prices_a_slip_anew_keeps_the_floor_and_one_of_its_weight_alone_is_free(world: World) -> None:
+    slip = {"code": "D90009", "household": "农户-0001", "sku": "PL001", "delivered_on": "2025-07-15",
+            "weight_g": 52_500, "grade": "二级", "price_fen_per_kg": 300}  # fmt: skip
+    assert post(world, "firm_staff", "/deliveries", slip).status_code == 201
+    with transaction() as session:
+        recorded(session, line(**TERM, farm_gate_floor_fen_per_kg=400), code="A51")
+    for weight_g, price, status in (
+        (52_500, 319, 409), (50_000, 300, 201), (50_000, 320, 201), (0, 1, 201), (50_000, 1, 409), (50_000, 319, 409),
+        (50_000, 321, 201),
+    ):  # fmt: skip
+        before = contents(world.app)
+        said = {"weight_g": weight_g, "price_fen_per_kg": price, "reason": "价格填错"}
+        answer = post(world, "firm_staff", "/deliveries/D90009/corrections", said, f"{weight_g}-{price}")
+        assert answer.status_code == status, answer.text
+        if status == 409:
+            assert answer.get_json()["type"].endswith("below-farm-gate-floor")
+            assert contents(world.app) == before
