@@ -31,6 +31,8 @@ from shop.agreements.models import (
 )
 from shop.agreements.quotes import price_on
 from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
+from shop.agreements.terms import deliverable
+from shop.catalog.errors import OutOfSeason
 from shop.catalog.models import Product
 from shop.kit.clock import BEIJING, beijing_day
 from shop.kit.states import advance, record
@@ -61,12 +63,13 @@ def call_off(
 
     `schedule_day`: what the schedule asks for on that day, brought forward, moved or reduced; the schedule does not
     call it again. Locks the agreement, so that parallel calls add up. Raises NotFoundError, AgreementNotRunning,
-    OutsideTerm, DueDayPast, ProductNotPromised, PromiseExceeded, NotScheduled, BelowMinimum; then nothing is changed.
+    OutsideTerm, DueDayPast, OutOfSeason, ProductNotPromised, PromiseExceeded, NotScheduled, BelowMinimum; then nothing
+    is changed.
     """
     agreement = agreement_by_code(session, agreement_code, lock=True)
     if not AGREEMENT_LIFE.allows(agreement.status, "call_off"):
         raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "call_off"))
-    _can_come(agreement, due_on, now)
+    _can_come(agreement, product, due_on, now)
     line = session.scalar(
         select(AgreementLine).where(AgreementLine.agreement_id == agreement.id, AgreementLine.product_id == product.id)
     )
@@ -89,12 +92,17 @@ def call_off(
     return call
 
 
-def _can_come(agreement: Agreement, due_on: date, now: datetime) -> None:
-    """Goods can come on that day: else who calls would put the firm behind at once. Raises OutsideTerm, DueDayPast."""
+def _can_come(agreement: Agreement, product: Product, due_on: date, now: datetime) -> None:
+    """Goods can come on that day: else who calls would put the firm in breach by that.
+
+    Raises OutsideTerm, DueDayPast, OutOfSeason for a day outside the harvest window, prolonged by the shelf life.
+    """
     if not agreement.starts_on <= due_on <= agreement.ends_on:
         raise OutsideTerm(day=str(due_on), agreement=agreement.code)
     if due_on < beijing_day(now):
         raise DueDayPast(day=str(due_on))
+    if not deliverable(product)(due_on):
+        raise OutOfSeason(sku=product.sku, day=str(due_on))
 
 
 def _within_schedule(
@@ -129,7 +137,7 @@ def change_call_off(
     """Move a call-off that the firm has not confirmed to another day of the term, or reduce it; priced for its new day.
 
     Locks the agreement, then the call-off. Raises MoveRefusedError, AgreementNotRunning, OutsideTerm, DueDayPast,
-    PromiseExceeded for more than was called, BelowMinimum.
+    OutOfSeason, PromiseExceeded for more than was called, BelowMinimum.
     """
     found = session.execute(select(CallOff.agreement_id).where(CallOff.id == call_off_id)).scalar_one()
     agreement = session.execute(select(Agreement).where(Agreement.id == found).with_for_update()).scalar_one()
@@ -137,7 +145,7 @@ def change_call_off(
     line = session.get_one(AgreementLine, call.line_id)
     if not AGREEMENT_LIFE.allows(agreement.status, "call_off"):
         raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "call_off"))
-    _can_come(agreement, due_on, now)
+    _can_come(agreement, session.get_one(Product, line.product_id), due_on, now)
     if weight_g > call.weight_g:
         raise PromiseExceeded(agreement=agreement.code, left_g=call.weight_g, asked_g=weight_g)
     if call.schedule_day is not None:

@@ -11,6 +11,7 @@ __all__ = [
     "NotFoundError",
     "NothingToCheck",
     "NothingToSell",
+    "OutOfSeason",
     "PictureRefused",
     "PictureTaken",
     "PicturesNotNamed",
@@ -94,6 +95,15 @@ class NothingToSell(DomainError):
     title_zh, title_en = "尚未定价", "Listing without price"
     zh = "{sku} 还没有价格，不能提交上架。"
     en = "{sku} has no price yet and cannot be submitted."
+
+
+class OutOfSeason(DomainError):
+    """Fresh produce is sold, and any produce called under an agreement, for its harvest window and shelf life only."""
+
+    code = "out-of-season"
+    title_zh, title_en = "不在产季", "Out of season"
+    zh = "{sku} {day} 不在产季与保质期内。"
+    en = "{sku} is out of season on {day}."
 
 
 class PictureRefused(DomainError):

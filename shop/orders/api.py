@@ -16,6 +16,7 @@ from shop.agreements.actions import agreement_by_code, call_off
 from shop.agreements.models import Side
 from shop.agreements.owners import locked_agreement
 from shop.catalog.actions import product_by_sku
+from shop.catalog.errors import OutOfSeason
 from shop.catalog.models import Firm
 from shop.catalog.reference import catalog
 from shop.channels.models import Partner
@@ -42,7 +43,7 @@ blueprint = Blueprint("orders", __name__, url_prefix="/api/v1", description="订
 PLACING = [
     errors.CampaignClosed, errors.PartnerDoesNotFit, errors.OccasionRequired, errors.OccasionNotOpen,
     errors.NotForSale, errors.OrderingClosed,
-    errors.OutOfSeason, errors.FirmLacksItems, errors.PaperMissing, errors.NotForThisChannel, errors.OneSellerPerOrder,
+    OutOfSeason, errors.FirmLacksItems, errors.PaperMissing, errors.NotForThisChannel, errors.OneSellerPerOrder,
     errors.PerBuyerCap, errors.OrderTooLarge, errors.CouponNotForThis, errors.CouponUsed, errors.CouponSpent,
     errors.PresaleNotOpen, NotEnoughStock, PresaleFull, NotFoundError, PhoneNotValid,
 ]  # fmt: skip
@@ -223,7 +224,7 @@ def _locked(number: str, *roles: Role) -> Order:
 @documented(
     errors=[
         NotFoundError, MoveRefusedError, errors.NotACallOff, agreement_errors.AgreementNotRunning,
-        agreement_errors.OutsideTerm, agreement_errors.DueDayPast, agreement_errors.PromiseExceeded,
+        agreement_errors.OutsideTerm, agreement_errors.DueDayPast, OutOfSeason, agreement_errors.PromiseExceeded,
         agreement_errors.BelowMinimum,
     ],
     example={"due_on": "2025-07-21", "weight_g": 80_000},

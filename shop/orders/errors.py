@@ -48,15 +48,6 @@ class NotForSale(DomainError):
     en = "Product {sku} is not for sale here now."
 
 
-class OutOfSeason(DomainError):
-    """Fresh produce is sold within its harvest window and shelf life only."""
-
-    code = "out-of-season"
-    title_zh, title_en = "不在产季", "Out of season"
-    zh = "{sku} {day} 不在产季与保质期内。"
-    en = "{sku} is out of season on {day}."
-
-
 class PresaleNotOpen(DomainError):
     """The pre-sale takes no orders now, is of another product, or the channel sells only what is there."""
 

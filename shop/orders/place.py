@@ -13,6 +13,7 @@ from typing import assert_never
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shop.catalog.errors import OutOfSeason
 from shop.catalog.reference import PAPER_ZH, Catalog, CatalogProduct
 from shop.channels.models import ChannelKind
 from shop.channels.policies import POLICIES, ChannelPolicy, Goods, Hold, Payer, Payment, Price, channel_of_partner
@@ -32,7 +33,6 @@ from shop.orders.errors import (
     OneSellerPerOrder,
     OrderingClosed,
     OrderTooLarge,
-    OutOfSeason,
     PaperMissing,
     PartnerDoesNotFit,
     PerBuyerCap,

@@ -11,6 +11,7 @@ from shop.access.actions import normal_phone
 from shop.access.errors import PhoneNotValid
 from shop.access.guard import EVERYONE, Role, allow, current_actor, must_own, reference_version
 from shop.catalog.actions import product_by_sku
+from shop.catalog.errors import OutOfSeason
 from shop.catalog.models import Firm
 from shop.catalog.reference import Catalog, catalog
 from shop.channels.actions import partner_by_code
@@ -36,7 +37,7 @@ from shop.stock.schemas import AsideOut, RoundAside
 blueprint = Blueprint("rounds", __name__, url_prefix="/api/v1", description="团购 · Buying rounds of units")
 
 SELLING = [
-    order_errors.NotForSale, order_errors.OutOfSeason, order_errors.PaperMissing, order_errors.NotForThisChannel,
+    order_errors.NotForSale, OutOfSeason, order_errors.PaperMissing, order_errors.NotForThisChannel,
     order_errors.OneSellerPerOrder,
 ]  # fmt: skip
 JOINING = [

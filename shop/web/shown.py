@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from shop.catalog.errors import OutOfSeason
 from shop.catalog.models import Category, ProductStatus
 from shop.catalog.reference import Catalog, CatalogProduct
 from shop.channels.attribution import Opening
@@ -18,7 +19,6 @@ from shop.orders.errors import (
     NotForSale,
     OccasionNotOpen,
     OrderingClosed,
-    OutOfSeason,
 )
 from shop.orders.place import Asked, Preview, Request, preview_order
 from shop.stock.presales import PresaleRow

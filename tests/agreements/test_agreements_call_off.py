@@ -24,6 +24,7 @@ from shop.agreements.errors import (
 from shop.agreements.models import Agreement, AgreementLine, CallOff, CallOffStatus, PriceRule
 from shop.agreements.quotes import Quoted, record_quote
 from shop.catalog.actions import firm_by_code, product_by_sku
+from shop.catalog.errors import OutOfSeason
 from shop.channels.actions import partner_by_code
 from shop.channels.models import Campaign
 from shop.kit.clock import at_beijing
@@ -124,6 +125,20 @@ def test_t35_the_first_and_the_last_day_belong_to_the_term(world: World, day: da
 
 def test_nothing_is_called_for_a_day_that_is_past_so_that_the_firm_is_not_behind_at_once(world: World) -> None:
     refused(world, DueDayPast, 1_000, TODAY - timedelta(days=1))
+
+
+def test_nothing_is_called_for_a_day_on_which_the_harvest_cannot_be_good_any_more(world: World) -> None:
+    with transaction() as session:
+        product = product_by_sku(session, "PL001")
+        product.harvest_start_month, product.harvest_end_month, product.shelf_life_days = 6, 8, 7
+    last, after = date(2025, 9, 7), date(2025, 9, 8)
+    assert refused(world, OutOfSeason, 1_000, after).facts == {"sku": "PL001", "day": "2025-09-08"}
+    with transaction() as session:
+        made = call(session, 1_000, last).id
+    before = contents(world.app)
+    with pytest.raises(OutOfSeason), transaction() as session:
+        actions.change_call_off(session, made, due_on=after, weight_g=1_000, actor_id=None, now=NOW)
+    assert contents(world.app) == before
 
 
 def test_t35_a_terminated_agreement_is_not_called_off(world: World) -> None:

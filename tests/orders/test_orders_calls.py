@@ -17,6 +17,7 @@ from shop.kit.clock import WalkingClock, at_beijing
 from shop.kit.db import db, release, transaction
 from shop.kit.states import History
 from shop.orders.actions import Verdict, accept, approve, dispatch
+from shop.orders.breach import behind
 from shop.orders.calls import change_call, close_ended
 from shop.orders.jobs import CALL_OFF_DUE
 from shop.orders.locks import locked_order_by_id
@@ -102,6 +103,20 @@ def test_what_the_firm_confirmed_is_changed_no_more_and_its_stock_was_in_view(wo
         approve(session, locked_order_by_id(session, order_of().id), actor_id=None, now=NOW)
     answer = change(world, "buyer", {"weight_g": 8_000})
     assert (answer.status_code, answer.get_json()["type"].rpartition("#")[2]) == (409, "move-refused")
+
+
+def test_when_the_harvest_is_over_neither_the_buyer_nor_the_schedule_calls_and_nobody_is_behind(world: World) -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE products SET harvest_end_month = 8, shelf_life_days = 7 WHERE sku = 'PL001'"))
+    before = contents(world.app)
+    answer = change(world, "buyer", {"due_on": "2025-09-09"})
+    assert (answer.status_code, answer.get_json()["type"].rpartition("#")[2]) == (409, "out-of-season")
+    assert contents(world.app) == before
+    deliver(TODAY)
+    with transaction() as session:
+        run = place_due(session, date(2025, 9, 9), now=at_beijing(date(2025, 9, 9), 6))
+    assert (run.placed, set(run.refused)) == (0, {("A50", "out-of-season")})
+    assert behind(db.session(), AFTER, [agreement_by_code(db.session(), "A50").id]) == []
 
 
 def deliver(day: date, accepted_g: int = 10_000) -> None:
