@@ -119,6 +119,8 @@ def test_from_the_draft_to_the_last_fen_of_the_deposit(stage: Stage) -> None:
     told_until = today + timedelta(days=3)
 
     def behind() -> tuple[int, int]:
+        with transaction() as session:
+            rollups.refresh(session, Rollup.AGREEMENTS)
         [row] = [
             one
             for one in stage.get("operator", f"/reports/agreements?as_of={told_until}")["items"]
