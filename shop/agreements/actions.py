@@ -59,7 +59,7 @@ def call_off(
     session: Session, agreement_code: str, product: Product, weight_g: int, due_on: date, *,
     schedule_day: date | None = None, actor_id: int | None, now: datetime,
 ) -> CallOff:  # fmt: skip
-    """Call `weight_g` grams for `due_on`, at the price of that day's rule.
+    """Call `weight_g` grams for `due_on`, at the price of that day, or while it lies ahead of the day of the call.
 
     `schedule_day`: what the schedule asks for on that day, brought forward, moved or reduced; the schedule does not
     call it again. Locks the agreement, so that parallel calls add up. Raises NotFoundError, AgreementNotRunning,
@@ -82,7 +82,7 @@ def call_off(
         raise PromiseExceeded(agreement=agreement.code, left_g=left_g, asked_g=weight_g)
     call = CallOff(
         agreement_id=agreement.id, line_id=line.id, status=CallOffStatus.REQUESTED, due_on=due_on, weight_g=weight_g,
-        price_fen_per_kg=price_on(session, line, due_on), schedule_day=schedule_day, requested_at=now,
+        price_fen_per_kg=_price(session, line, due_on, now), schedule_day=schedule_day, requested_at=now,
     )  # fmt: skip
     session.add(call)
     session.flush()
@@ -103,6 +103,11 @@ def _can_come(agreement: Agreement, product: Product, due_on: date, now: datetim
         raise DueDayPast(day=str(due_on))
     if not deliverable(product)(due_on):
         raise OutOfSeason(sku=product.sku, day=str(due_on))
+
+
+def _price(session: Session, line: AgreementLine, due_on: date, now: datetime) -> int:
+    """Fen per kg of what is called now for `due_on`: what the market will quote on a later day nobody can know yet."""
+    return price_on(session, line, min(due_on, beijing_day(now)))
 
 
 def _within_schedule(
@@ -134,7 +139,7 @@ def _at_least(agreement: Agreement, least_g: int, weight_g: int) -> None:
 def change_call_off(
     session: Session, call_off_id: int, *, due_on: date, weight_g: int, actor_id: int | None, now: datetime
 ) -> CallOff:
-    """Move a call-off that the firm has not confirmed to another day of the term, or reduce it; priced for its new day.
+    """Move a call-off that the firm has not confirmed to another day of the term, priced anew for it, or reduce it.
 
     Locks the agreement, then the call-off. Raises MoveRefusedError, AgreementNotRunning, OutsideTerm, DueDayPast,
     OutOfSeason, PromiseExceeded for more than was called, BelowMinimum.
@@ -157,7 +162,7 @@ def change_call_off(
     }
     advance(session, call, CALL_OFF_LIFE, "change", person_id=actor_id, now=now, facts=facts)
     if due_on != call.due_on:
-        call.price_fen_per_kg = price_on(session, line, due_on)
+        call.price_fen_per_kg = _price(session, line, due_on, now)
     call.due_on, call.weight_g = due_on, weight_g
     session.flush()
     return call

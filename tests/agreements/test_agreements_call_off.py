@@ -176,6 +176,24 @@ def test_a_price_is_fixed_when_called_and_no_later_quote_moves_it(world: World) 
         assert session.get_one(CallOff, first.id, populate_existing=True).price_fen_per_kg == 640
 
 
+def test_what_is_called_far_ahead_is_priced_by_the_market_of_the_day_of_the_call_not_by_the_floor(
+    world: World,
+) -> None:
+    with transaction() as session:
+        recorded(session, line(price_rule=PriceRule.FLOOR_OR_MARKET))
+        said = Quoted(product_by_sku(session, "PL001").id, TODAY - timedelta(days=7), "甲（示例）", "运城（示例）", 640)
+        record_quote(session, said, actor_id=None, now=NOW)
+        made = call(session, 1_000, TODAY + timedelta(days=30), code="A50")
+        assert made.price_fen_per_kg == 640
+        later = NOW + timedelta(days=1)
+        assert call(session, 1_000, TODAY + timedelta(days=30), code="A50", now=later).price_fen_per_kg == 500
+        record_quote(session, replace(said, quoted_on=TODAY, fen_per_kg=710), actor_id=None, now=NOW)
+        moved = actions.change_call_off(
+            session, made.id, due_on=TODAY + timedelta(days=40), weight_g=1_000, actor_id=None, now=later
+        )
+        assert moved.price_fen_per_kg == 710
+
+
 def scheduled(session: Session, day: date) -> list[tuple[date, date, int]]:
     """Run the schedule on a day: (day of the schedule, due on, grams) of each call-off made."""
     product = product_by_sku(session, "PL001")

@@ -402,7 +402,7 @@ class Promises(RuleBasedStateMachine):
         return made
 
     def keep(self, sku: str, made: CallOff) -> None:
-        price = self.model.price(sku, made.due_on)
+        price = self.model.price(sku, min(made.due_on, self.today))
         self.model.calls[made.id] = Called(sku, made.weight_g, made.due_on, made.schedule_day, price)
         self.model.status = A.EXECUTING
 
@@ -530,7 +530,7 @@ class Promises(RuleBasedStateMachine):
             return
         self.change(known, day, grams)
         if day != call.due_on:
-            call.fen_per_kg = self.model.price(call.sku, day)
+            call.fen_per_kg = self.model.price(call.sku, min(day, self.today))
         call.grams, call.due_on = grams, day
 
     def change(self, call_off_id: int, day: date, grams: int) -> None:
