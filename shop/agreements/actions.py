@@ -171,10 +171,16 @@ def change_call_off(
 def move_call_off(
     session: Session, call_off_id: int, event: str, *, actor_id: int | None, now: datetime, by: Side | None = None
 ) -> None:
-    """Confirm or cancel a call-off; a cancelled one gives its grams back to the promise and keeps `by` which side."""
+    """Confirm or cancel a call-off; a cancelled one gives its grams back to the promise and keeps `by` which side.
+
+    Nothing is confirmed of an agreement that has ended: raises AgreementNotRunning.
+    """
     call = session.scalar(select(CallOff).where(CallOff.id == call_off_id).with_for_update())
     if call is None:
         raise NotFoundError(what="call-off")
+    agreement = session.get_one(Agreement, call.agreement_id)
+    if event == "confirm" and agreement.status not in RUNNING:
+        raise AgreementNotRunning(agreement=agreement.code)
     advance(session, call, CALL_OFF_LIFE, event, person_id=actor_id, now=now)
     if call.status is CallOffStatus.CANCELLED:
         call.cancelled_by = by

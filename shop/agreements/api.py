@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own
 from shop.agreements import actions, errors, majeure, papers, queries, schemas, signing
 from shop.agreements.draft_files import BadCell, blamed, filled_in, template, unknown
-from shop.agreements.models import MAX_PAPER, Agreement, AgreementPaper, MarketQuote, Side
+from shop.agreements.models import MAX_PAPER, Agreement, AgreementPaper, MarketQuote
 from shop.agreements.owners import hand_of, locked_agreement
 from shop.agreements.quote_files import QuoteFile, take_in
 from shop.agreements.quotes import Quoted, per_kg, record_quote
@@ -28,7 +28,7 @@ from shop.channels.models import Partner
 from shop.channels.reference import selling
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, release, transaction
-from shop.kit.errors import DomainError, ForbiddenError, MoveRefusedError, NotFoundError
+from shop.kit.errors import DomainError, MoveRefusedError, NotFoundError
 from shop.kit.http import accepts_upload, also_as, documented, file_response, language, now, one_file
 from shop.kit.reference import current_version
 from shop.kit.scans import ENDINGS
@@ -279,24 +279,6 @@ def sign(body: dict[str, Any], code: str) -> dict[str, Any]:
         agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
         signing.sign(session, agreement, body["version"], body["document_hash"], by=hand)
         session.flush()
-        return queries.agreement(session, current_actor(), code, beijing_day(now()))
-
-
-@blueprint.route("/agreements/<string:code>/ending", methods=["POST"])
-@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
-@blueprint.arguments(schemas.EndingAsked)
-@blueprint.response(200, schemas.AgreementDetail)
-@documented(
-    errors=[NotFoundError, ForbiddenError, MoveRefusedError],
-    example={"event": "withdraw", "reason": "双方未谈妥"},
-)
-def end(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """撤回或解除 · Withdraw a draft; the county records that a running agreement was terminated, with the reason."""
-    with transaction() as session:
-        agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
-        if body["event"] == "terminate" and hand.side is not Side.COUNTY:
-            raise ForbiddenError
-        signing.end(session, agreement, body["event"], actor_id=hand.person_id, now=hand.now, reason=body["reason"])
         return queries.agreement(session, current_actor(), code, beijing_day(now()))
 
 

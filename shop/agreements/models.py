@@ -76,7 +76,8 @@ class Agreement(Model):
     The terms are those of the version in force (`version_id`); a trigger refuses any other change of a signed term.
     Deposit (定金) at most 20 % of the contract value (Civil Code art. 586). `penalty_bp` is the firm's rate,
     `buyer_penalty_bp` the buyer's. `schedule` is kept as written: daily, weekly:d,d (1 = Monday), monthly:d,d,
-    once:date. `renews_id`: the agreement that this one follows.
+    once:date. `renews_id`: the agreement that this one follows. `ended_on`: the day on which it ended, until it runs
+    again; nothing of its schedule falls due after it (`FALLS_DUE`).
     """
 
     __tablename__ = "agreements"
@@ -93,6 +94,10 @@ class Agreement(Model):
         CheckConstraint("tolerance_bp BETWEEN 0 AND 2000", name="tolerance_in_range"),
         CheckConstraint("payment_term_days BETWEEN 0 AND 60", name="term_lawful"),
         CheckConstraint("status NOT IN ('draft', 'withdrawn') OR signed_on IS NULL", name="drafts_unsigned"),
+        CheckConstraint(
+            "ended_on IS NULL OR status NOT IN ('draft', 'signed', 'deposit_paid', 'executing')",
+            name="what_runs_has_not_ended",
+        ),
         ForeignKeyConstraint(
             ["version_id", "id"], ["agreement_versions.id", "agreement_versions.agreement_id"], use_alter=True
         ),
@@ -121,6 +126,7 @@ class Agreement(Model):
     schedule: Mapped[Name]
     version_id: Mapped[Ref | None]
     renews_id: Mapped[Ref | None] = mapped_column(ForeignKey("agreements.id"))
+    ended_on: Mapped[date | None]
 
 
 class AgreementVersion(Model):
@@ -298,6 +304,14 @@ class DueWeight(Model):
     line_id: Mapped[Ref] = mapped_column(ForeignKey("agreement_lines.id"), primary_key=True)
     due_on: Mapped[date] = mapped_column(primary_key=True)
     weight_g: Mapped[Grams]
+
+
+#: Whether a day in `due_weights`, of one of `agreements`, falls due, in SQL: after its end what was called and stands.
+FALLS_DUE = """(
+    ended_on IS NULL OR due_weights.due_on <= ended_on OR EXISTS (
+        SELECT FROM call_offs AS called WHERE called.line_id = due_weights.line_id
+            AND called.schedule_day = due_weights.due_on AND called.status <> 'cancelled')
+)"""
 
 
 class AgreementReopening(Model):

@@ -4,12 +4,13 @@ from collections import defaultdict
 from datetime import date
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select, text
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.agreements.contract import Contract, Signed
 from shop.agreements.models import (
+    FALLS_DUE,
     RUNNING,
     Agreement,
     AgreementLine,
@@ -100,7 +101,7 @@ def agreement(session: Session, actor: Actor, code: str, day: date) -> dict[str,
 def _lines(session: Session, agreement_ids: list[int], day: date) -> dict[int, list[dict[str, Any]]]:
     due = (
         select(func.coalesce(func.sum(DueWeight.weight_g), 0))
-        .where(DueWeight.line_id == AgreementLine.id, DueWeight.due_on <= day)
+        .where(DueWeight.line_id == AgreementLine.id, DueWeight.due_on <= day, text(FALLS_DUE))
         .scalar_subquery()
     )
     called = (
@@ -110,6 +111,7 @@ def _lines(session: Session, agreement_ids: list[int], day: date) -> dict[int, l
     )
     rows = session.execute(
         select(AgreementLine, Product.sku, Product.name_zh, due, called)
+        .join(Agreement, Agreement.id == AgreementLine.agreement_id)
         .join(Product, Product.id == AgreementLine.product_id)
         .where(AgreementLine.agreement_id.in_(agreement_ids))
         .order_by(AgreementLine.id)

@@ -206,9 +206,11 @@ def end(session: Session, agreement: Agreement, event: str, *, actor_id: int | N
         facts: dict[str, object] | None = None) -> None:  # fmt: skip
     """Withdraw a draft; terminate, fulfil or fall short of a running agreement. Raises MoveRefusedError.
 
-    Its occasion closes: nothing is called any more. The caller holds the agreement's lock.
+    Its occasion closes: nothing is called any more, and nothing falls due after this day. The caller holds the
+    agreement's lock. What waits for the firm's word is cancelled by `orders.calls.terminate`.
     """
     advance(session, agreement, AGREEMENT_LIFE, event, person_id=actor_id, now=now, reason=reason, facts=facts)
+    agreement.ended_on = beijing_day(now)
     occasion = session.get_one(Occasion, agreement.occasion_id)
     move_occasion(session, occasion, "close", actor_id=actor_id, now=now)
     session.flush()

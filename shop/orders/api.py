@@ -15,6 +15,8 @@ from shop.agreements import queries as agreement_queries
 from shop.agreements.actions import agreement_by_code, call_off
 from shop.agreements.models import Side
 from shop.agreements.owners import locked_agreement
+from shop.agreements.schemas import AgreementDetail, EndingAsked
+from shop.agreements.signing import end
 from shop.catalog.actions import product_by_sku
 from shop.catalog.errors import OutOfSeason
 from shop.catalog.models import Firm
@@ -29,7 +31,7 @@ from shop.kit.http import documented, json_bytes, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
 from shop.orders import actions, breach, cuts, errors, queries, receipt, reopening, schemas
-from shop.orders.calls import change_call
+from shop.orders.calls import change_call, terminate, waiting
 from shop.orders.entered import clerk_for, enter_order, partner_who_buys
 from shop.orders.locks import locked_order
 from shop.orders.models import Order, ReceiptRule
@@ -259,6 +261,7 @@ def stock_in_view(number: str) -> dict[str, Any]:
         MoveRefusedError,
         errors.NotApprovedByYou,
         errors.NotTheApprover,
+        agreement_errors.AgreementNotRunning,
         NotEnoughStock,
         PresaleFull,
     ]
@@ -502,6 +505,33 @@ def decide_penalty(body: dict[str, Any], code: str) -> dict[str, Any]:
     agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
     breach.decide(session, agreement, body["number"], body["event"], by=hand, reason=body["reason"])
     return {"items": breach.proposals(session, agreement.id)}
+
+
+@blueprint.route("/agreements/<string:code>/ending", methods=["POST"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
+@blueprint.arguments(EndingAsked)
+@blueprint.response(200, AgreementDetail)
+@documented(
+    errors=[NotFoundError, ForbiddenError, MoveRefusedError],
+    example={"event": "withdraw", "reason": "双方未谈妥"},
+)
+def end_agreement(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """撤回或解除 · Withdraw a draft; the county records that a running agreement was terminated, with the reason.
+
+    Call-offs that the firm has not confirmed are cancelled by the termination.
+    """
+    terminated, actor = body["event"] == "terminate", current_actor()
+    with transaction() as session:
+        if terminated and actor.has(Role.OPERATOR):
+            waiting(session, code)
+        agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
+        if terminated and hand.side is not Side.COUNTY:
+            raise ForbiddenError
+        if terminated:
+            terminate(session, agreement, body["reason"], actor_id=hand.person_id, now=hand.now)
+        else:
+            end(session, agreement, body["event"], actor_id=hand.person_id, now=hand.now, reason=body["reason"])
+        return agreement_queries.agreement(session, actor, code, beijing_day(now()))
 
 
 @blueprint.route("/agreements/<string:code>/reopenings", methods=["POST"])

@@ -1,5 +1,6 @@
-"""Call-offs seen from their orders: changed before the firm confirms, and what came of an agreement when it ends."""
+"""Call-offs seen from their orders: changed before the firm confirms, and what comes of them when an agreement ends."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -7,11 +8,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.actions import change_call_off
-from shop.agreements.models import RUNNING, Agreement, AgreementLine, AgreementStatus, CallOff
+from shop.agreements.models import RUNNING, Agreement, AgreementLine, AgreementStatus, CallOff, Side
 from shop.agreements.signing import end
 from shop.catalog.models import Product
+from shop.kit.clock import beijing_day
 from shop.kit.money import part
 from shop.kit.states import record
+from shop.orders.actions import cancel
 from shop.orders.errors import NotACallOff
 from shop.orders.locks import lines_of
 from shop.orders.models import Order, OrderLine, OrderStatus
@@ -46,6 +49,33 @@ def change_call(
     order.total_fen = order.goods_fen + order.freight_fen - order.discount_fen
     record(session, order, "change", person_id=actor_id, now=now, facts=before)
     session.flush()
+
+
+def waiting(session: Session, agreement_code: str) -> Sequence[Order]:
+    """Orders of call-offs that the firm has not confirmed, locked by rising id."""
+    return session.scalars(
+        select(Order)
+        .join(CallOff, CallOff.id == Order.call_off_id)
+        .join(Agreement, Agreement.id == CallOff.agreement_id)
+        .where(Agreement.code == agreement_code, Order.status == OrderStatus.PLACED)
+        .order_by(Order.id)
+        .with_for_update(of=Order)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def terminate(session: Session, agreement: Agreement, reason: str, *, actor_id: int | None, now: datetime) -> None:
+    """End a running agreement: what waits for the firm is cancelled, what it confirmed is still carried out.
+
+    The firm stays behind with what was due before; the rest counts against nobody. The caller holds the locks of
+    `waiting`, then the agreement's; what was called between the two is locked after it. Raises MoveRefusedError.
+    """
+    day = beijing_day(now)
+    for order in waiting(session, agreement.code):
+        due_on = session.execute(select(CallOff.due_on).where(CallOff.id == order.call_off_id)).scalar_one()
+        by = Side.FIRM if due_on < day else None
+        cancel(session, order, actor_id=actor_id, now=now, reason=f"协议解除：{reason}", by=by)
+    end(session, agreement, "terminate", actor_id=actor_id, now=now, reason=reason)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Date, String, Subquery, bindparam, column, text
 
+from shop.agreements.models import FALLS_DUE
 from shop.channels.policies import POLICIES, Hold
 from shop.orders.breach import BEHIND, BREACHES, CALL_OFFS, calls
 
@@ -130,8 +131,10 @@ _CALLS = """
 KEPT_FACTS = Kept((
     _facts(
         "'due_weights'", "line_id", "line_id", "due_on",
-        """FROM (
-            SELECT line_id, due_on, weight_g AS due_g, 0 AS accepted_g FROM due_weights WHERE due_on <= :day
+        f"""FROM (
+            SELECT line_id, due_on, weight_g AS due_g, 0 AS accepted_g
+            FROM due_weights JOIN agreement_lines ON agreement_lines.id = line_id
+            JOIN agreements ON agreements.id = agreement_id WHERE due_on <= :day AND {FALLS_DUE}
             UNION ALL
             SELECT call_offs.line_id, NULL, 0, order_lines.accepted_g
             FROM call_offs JOIN orders ON orders.call_off_id = call_offs.id

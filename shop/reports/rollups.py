@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shop.agreements.models import FALLS_DUE
 from shop.income.models import IncomeKind
 from shop.orders.breach import CALL_OFFS
 from shop.reports import cuts
@@ -340,10 +341,14 @@ _COSTS = Plan(
     ),
 )
 
-_PROMISES = """(
+_PROMISES = (
+    """(
                 SELECT line_id, due_on, agreement_id, weight_g AS due_g, 0 AS called_g, 0 AS dispatched_g,
                     0 AS accepted_g, 0 AS refused_g, 0 AS executed_fen
                 FROM due_weights JOIN agreement_lines ON agreement_lines.id = line_id
+                JOIN agreements ON agreements.id = agreement_id WHERE """
+    + FALLS_DUE
+    + """
                 UNION ALL
                 SELECT line_id, call_offs.due_on, agreement_id, 0, call_offs.weight_g,
                     coalesce(order_lines.dispatched_g, 0), coalesce(order_lines.accepted_g, 0),
@@ -353,6 +358,7 @@ _PROMISES = """(
                 LEFT JOIN order_lines ON order_lines.order_id = orders.id
                 WHERE call_offs.status <> 'cancelled'
             ) AS promises"""
+)
 
 _OF_CALL_OFFS = (
     "agreement_id", "line_id", "status", "cancelled_by", "due_on", "schedule_day", "weight_g", "order_status",

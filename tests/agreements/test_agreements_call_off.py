@@ -146,6 +146,11 @@ def test_t35_a_terminated_agreement_is_not_called_off(world: World) -> None:
         agreement = actions.agreement_by_code(session, "A01", lock=True)
         actions.advance(session, agreement, actions.AGREEMENT_LIFE, "terminate", person_id=None, now=NOW)
     refused(world, AgreementNotRunning, 1_000)
+    before = contents(world.app)
+    waits = select(CallOff.id).join(Agreement).where(Agreement.code == "A01")
+    with pytest.raises(AgreementNotRunning), transaction() as session:
+        actions.move_call_off(session, session.scalars(waits).one(), "confirm", actor_id=None, now=NOW)
+    assert contents(world.app) == before
 
 
 def test_a_product_that_was_not_promised_is_refused(world: World) -> None:

@@ -10,21 +10,32 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 import tasks.agreements  # noqa: F401  registers the morning's job
-from shop.agreements.actions import agreement_by_code
+from shop.access.guard import Actor, Grant
+from shop.access.models import PartyKind, Role
+from shop.agreements.actions import agreement_by_code, call_off
 from shop.agreements.models import Agreement, AgreementStatus, CallOff, Side
+from shop.agreements.queries import agreement
 from shop.agreements.signing import Hand, propose
+from shop.catalog.actions import product_by_sku
+from shop.catalog.reference import catalog
+from shop.channels.reference import selling
 from shop.kit.clock import WalkingClock, at_beijing
 from shop.kit.db import db, release, transaction
+from shop.kit.reference import current_version
 from shop.kit.states import History
 from shop.orders.actions import Verdict, accept, approve, dispatch
 from shop.orders.breach import behind
-from shop.orders.calls import change_call, close_ended
+from shop.orders.calls import change_call, close_ended, terminate
 from shop.orders.jobs import CALL_OFF_DUE
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Order, OrderLine, OrderStatus
+from shop.orders.place import Called, place_call_off
+from shop.orders.reopening import reopen
 from shop.orders.scheduled import place_due
+from shop.reports import rollups
 from shop.reports.books import run_checks
 from shop.reports.checks import CHECKS
+from shop.reports.models import Rollup
 from tasks.registry import Done, works
 from tasks.run import run_daily
 from tests.factories.agreements import line, recorded, sign_by, terms
@@ -33,6 +44,7 @@ from tests.factories.threads import at_once
 from tests.factories.world import NOW, TODAY, World, build
 
 AFTER = date(2025, 9, 17)
+OPERATOR = Actor(1, (Grant(Role.OPERATOR, 0, PartyKind.COUNTY),))
 
 
 @pytest.fixture
@@ -117,6 +129,70 @@ def test_when_the_harvest_is_over_neither_the_buyer_nor_the_schedule_calls_and_n
         run = place_due(session, date(2025, 9, 9), now=at_beijing(date(2025, 9, 9), 6))
     assert (run.placed, set(run.refused)) == (0, {("A50", "out-of-season")})
     assert behind(db.session(), AFTER, [agreement_by_code(db.session(), "A50").id]) == []
+
+
+def told(world: World, day: date) -> tuple[int, int, int]:
+    """What was due by a day: of the agreement itself, in the report by the rollup, and by the facts that explain it."""
+    client, headers, asked = world.app.test_client(), world.headers["operator"], f"as_of={day}"
+    with transaction() as session:
+        rollups.refresh(session, Rollup.AGREEMENTS)
+        assert rollups.compare(session, Rollup.AGREEMENTS) == []
+        [own] = agreement(session, OPERATOR, "A50", day)["lines"]
+    [row] = [row for row in client.get(f"/api/v1/reports/agreements?{asked}", headers=headers).get_json()["items"]
+             if row["key"] == "A50"]  # fmt: skip
+    why = client.get(f"/api/v1/reports/agreements/explain?{asked}&key=A50&figure=due_g", headers=headers).get_json()
+    return own["due_g"], row["due_g"], why["value"]
+
+
+def test_after_a_termination_nothing_falls_due_and_what_the_firm_did_not_confirm_is_cancelled(world: World) -> None:
+    ended = TODAY + timedelta(days=8)
+    with transaction() as session:
+        approve(session, locked_order_by_id(session, order_of().id), actor_id=None, now=NOW)
+        assert place_due(session, TODAY + timedelta(days=7), now=at_beijing(TODAY + timedelta(days=7), 6)).placed == 1
+        product, later = product_by_sku(session, "PL001"), at_beijing(ended, 8)
+        ahead = call_off(session, "A50", product, 10_000, ended, schedule_day=AFTER - timedelta(days=1), actor_id=None,
+                         now=later)  # fmt: skip
+        place_call_off(
+            session, Called(ahead.id, "A50", "PL001", 10_000, 500), order_of().buyer_party_id,
+            goods=catalog(session, current_version(session)), selling=selling(session, current_version(session)),
+            actor_id=None, now=later,
+        )  # fmt: skip
+    assert told(world, AFTER) == (100_000, 100_000, 100_000)
+    with transaction() as session:
+        terminate(session, agreement_by_code(session, "A50", lock=True), "供方停产", actor_id=None, now=later)
+    rows = db.session.execute(
+        select(CallOff.status, CallOff.cancelled_by, Order.status).join(Order).order_by(CallOff.schedule_day)
+    ).all()
+    confirmed, was_due, was_ahead = (tuple(row) for row in rows if row[0] != "requested")
+    assert confirmed == ("confirmed", None, "confirmed")
+    assert (was_due, was_ahead) == (("cancelled", "firm", "cancelled"), ("cancelled", None, "cancelled"))
+    assert told(world, AFTER) == (20_000, 20_000, 20_000)
+    assert told(world, TODAY) == (10_000, 10_000, 10_000)
+    with transaction() as session:  # ... and what was confirmed is still carried out
+        order = locked_order_by_id(session, order_of().id)
+        dispatch(session, order, None, carrier_zh=None, tracking_number=None, actor_id=None, now=later)
+        accept(session, order, None, actor_id=None, now=later)
+        [late] = behind(session, AFTER, [agreement_by_code(session, "A50").id])
+    assert (late.side, late.shortfall_g) == (Side.FIRM, 10_000 - 5_000)
+    with transaction() as session:
+        asked = agreement_by_code(session, "A50", lock=True)
+        assert [reopen(session, asked, "误", by=Hand(side, None, later)) for side in (Side.BUYER, Side.FIRM)][-1]
+    assert told(world, AFTER) == (100_000, 100_000, 100_000)
+
+
+def test_the_county_s_termination_cancels_what_waits_and_nobody_else_s_word_does(world: World) -> None:
+    client, body = world.app.test_client(), {"event": "terminate", "reason": "双方解除"}
+    before = contents(world.app)
+    for actor in ("buyer", "firm_staff"):
+        answer = client.post("/api/v1/agreements/A50/ending", json=body, headers=world.headers[actor])
+        assert (answer.status_code, contents(world.app)) == (403, before)
+    number = order_of().number
+    answer = client.post("/api/v1/agreements/A50/ending", json=body, headers=world.headers["operator"])
+    assert [(one["status"], one["weight_g"]) for one in answer.get_json()["call_offs"]] == [("cancelled", 10_000)]
+    refused = client.post(
+        f"/api/v1/orders/{number}/approval", headers=world.headers["firm_staff"] | {"Idempotency-Key": "1"}
+    )
+    assert (refused.status_code, refused.get_json()["type"].rpartition("#")[2]) == (409, "move-refused")
 
 
 def deliver(day: date, accepted_g: int = 10_000) -> None:

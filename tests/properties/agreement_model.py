@@ -222,7 +222,10 @@ class Life:
         return {call.schedule_day for call in self.of(sku)}
 
     def fell_due(self, sku: str, day: date) -> int:
-        return sum(grams for on, grams in self.promises[sku].due.items() if on <= day)
+        """What the schedule asked for up to a day: of days after the end what was called and stands."""
+        last = date.max if self.runs or self.ended_on is None else self.ended_on
+        stands = {call.schedule_day for call in self.of(sku) if call.stands}
+        return sum(grams for on, grams in self.promises[sku].due.items() if on <= day and (on <= last or on in stands))
 
     def asked(self, sku: str, since: date = date.min) -> dict[date, int]:
         """What the schedule asks for from a day on and nobody called, as far as the promise reaches."""

@@ -73,7 +73,7 @@ from shop.kit.reference import current_version
 from shop.ledger.models import Journal
 from shop.orders import breach, cuts, reopening
 from shop.orders.actions import Verdict, accept, approve, cancel, dispatch
-from shop.orders.calls import change_call, close_ended
+from shop.orders.calls import change_call, close_ended, terminate
 from shop.orders.errors import (
     AcceptanceDoesNotFit,
     AcceptancePaid,
@@ -862,10 +862,13 @@ class Promises(RuleBasedStateMachine):
             self.refused(MoveRefusedError, self.terminate)
             return
         self.terminate()
+        for call in self.model.calls.values():
+            if call.order is S.PLACED:
+                call.order, call.cancelled_by = S.CANCELLED, Side.FIRM if call.due_on < self.today else None
         self.model.end(A.TERMINATED, self.today)
 
     def terminate(self) -> None:
-        signing.end(self.session, self.agreement(), "terminate", actor_id=None, now=self.now(), reason="解除")
+        terminate(self.session, self.agreement(), "解除", actor_id=None, now=self.now())
 
     @act(days=st.sampled_from([0, 1, 1, 1, 20]), how=st.sampled_from(["as it is", "kept", "kept", *Side]))
     def the_term_ends(self, days: int, how: str) -> None:
