@@ -1,4 +1,4 @@
-"""Reading orders: one statement for orders, one for all their lines."""
+"""Reading orders: one statement for orders, one for all their lines, one for the grades of call-offs among them."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from shop.access.actions import masked_phone
 from shop.access.guard import ALL, Actor, Owner, Role, scope
+from shop.agreements.models import CallOff
 from shop.catalog.models import Firm, Product
 from shop.catalog.reference import PAPER_ZH, Catalog
 from shop.channels.models import Occasion, Partner, SaleLink
@@ -16,7 +17,7 @@ from shop.channels.policies import POLICIES
 from shop.kit.clock import beijing_day
 from shop.kit.db import columns_of
 from shop.kit.errors import NotFoundError
-from shop.orders.models import Dispatch, Order, OrderLine, Pick
+from shop.orders.models import Dispatch, GradedAcceptance, Order, OrderLine, Pick
 from shop.orders.place import supply_for
 from shop.orders.states import STATE_ZH
 from shop.stock.models import Lot, Pool, Presale, Recall, RecallLot
@@ -42,12 +43,23 @@ def orders(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Orders that `actor` sees, newest first, `limit` at most, older than `before_id`."""
     query = (
-        select(Order, Firm.code, Firm.name_zh, Partner.code, Partner.name_zh, Occasion.code, SaleLink.code, Presale)
+        select(
+            Order,
+            Firm.code,
+            Firm.name_zh,
+            Partner.code,
+            Partner.name_zh,
+            Occasion.code,
+            SaleLink.code,
+            Presale,
+            CallOff,
+        )
         .join(Firm, Firm.id == Order.firm_id)
         .join(Partner, Partner.id == Order.partner_id)
         .outerjoin(Occasion, Occasion.id == Order.occasion_id)
         .outerjoin(SaleLink, SaleLink.id == Order.sale_link_id)
         .outerjoin(Presale, Presale.id == Order.presale_id)
+        .outerjoin(CallOff, CallOff.id == Order.call_off_id)
         .where(scope(actor, OWNERS), *filters)
         .order_by(Order.id.desc())
         .limit(limit)
@@ -56,6 +68,7 @@ def orders(
         query = query.where(Order.id < before_id)
     rows = session.execute(query).all()
     lines = _lines(session, [row[0].id for row in rows])
+    graded = _grades(session, [row[0].id for row in rows if row[0].call_off_id is not None])
     with_recipient = actor.has(*SEES_RECIPIENT)
     return [
         {
@@ -73,10 +86,12 @@ def orders(
             "link": link,
             "presale": presale and presale.code,
             "ship_by": presale and presale.ship_by,
-            "lines": lines[order.id],
+            # The occasion of a call-off is its agreement, under the same code.
+            "call_off": call and {"agreement": occasion, "due_on": call.due_on, "schedule_day": call.schedule_day},
+            "lines": [line | {"grades": graded[line["id"]]} for line in lines[order.id]],
             "recipient": masked(order.recipient) if with_recipient else None,
         }
-        for order, firm, firm_name, partner, partner_name, occasion, link, presale in rows
+        for order, firm, firm_name, partner, partner_name, occasion, link, presale, call in rows
     ]
 
 
@@ -112,6 +127,31 @@ def _lines(session: Session, order_ids: list[int]) -> dict[int, list[dict[str, A
             }
         )
     return lines
+
+
+def _grades(session: Session, order_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
+    """What stands as accepted by grade, by line: acceptances less what was written off. No statement without ids."""
+    grades: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    if not order_ids:
+        return grades
+    of = GradedAcceptance
+    grams, fen = func.sum(of.weight_g), func.sum(of.amount_fen)
+    rows = session.execute(
+        select(of.order_line_id, of.grade, of.fen_per_kg, of.factor_bp, grams, fen)
+        .join(OrderLine, OrderLine.id == of.order_line_id)
+        .where(OrderLine.order_id.in_(order_ids))
+        .group_by(of.order_line_id, of.grade, of.fen_per_kg, of.factor_bp)
+        .having(grams > 0)
+        .order_by(of.order_line_id, of.factor_bp.desc())
+    )
+    for line_id, grade, fen_per_kg, factor_bp, weight_g, amount_fen in rows:
+        grades[line_id].append(
+            {
+                "grade": grade.value, "weight_g": int(weight_g), "fen_per_kg": fen_per_kg, "factor_bp": factor_bp,
+                "amount_fen": int(amount_fen),
+            }
+        )  # fmt: skip
+    return grades
 
 
 def dispatches(session: Session, order_id: int) -> list[dict[str, Any]]:

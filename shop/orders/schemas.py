@@ -274,6 +274,16 @@ class OrderFilter(PageQuery):
     channel = fields.Enum(ChannelKind, by_value=True, load_default=None)
 
 
+class GradeOut(Schema):
+    """What stands as accepted of a grade: `fen_per_kg` is the price of 一级, `factor_bp` what is paid of it."""
+
+    grade = fields.String()
+    weight_g = fields.Integer()
+    fen_per_kg = fields.Integer()
+    factor_bp = fields.Integer()
+    amount_fen = fields.Integer()
+
+
 class LineOut(Schema):
     """A line as it was sold."""
 
@@ -297,6 +307,15 @@ class LineOut(Schema):
     refused_reason = fields.String(allow_none=True)
     accepted_fen = fields.Integer(allow_none=True)
     refunded_fen = fields.Integer()
+    grades = fields.List(fields.Nested(GradeOut), metadata={"description": "of a call-off accepted by grade"})
+
+
+class CallOffOfOrder(Schema):
+    """The agreement that an order is called under, the day its goods are due, the day of the schedule it serves."""
+
+    agreement = fields.String()
+    due_on = fields.Date()
+    schedule_day = fields.Date(allow_none=True)
 
 
 class OrderOut(Schema):
@@ -326,7 +345,8 @@ class OrderOut(Schema):
     confirmed_at = fields.DateTime(allow_none=True)
     accepted_at = fields.DateTime(allow_none=True)
     settled_at = fields.DateTime(allow_none=True)
-    due_on = fields.Date(allow_none=True)
+    due_on = fields.Date(allow_none=True, metadata={"description": "of the invoice"})
+    call_off = fields.Nested(CallOffOfOrder, allow_none=True)
     goods_fen = fields.Integer()
     freight_fen = fields.Integer()
     discount_fen = fields.Integer()

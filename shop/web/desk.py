@@ -13,7 +13,7 @@ from shop.access.guard import Role, current_actor, reference_version
 from shop.agreements import papers
 from shop.agreements import queries as agreements
 from shop.agreements.api import contract_response, paper_response
-from shop.agreements.contract import schedule_zh
+from shop.agreements.contract import percent, schedule_zh
 from shop.agreements.models import MAX_PAPER, Side
 from shop.agreements.owners import locked_agreement
 from shop.agreements.schemas import PaperQuery
@@ -186,4 +186,4 @@ def agreement_paper(code: str) -> Response:
 def acceptance_sheet(number: str) -> str:
     """验收单 · What came, by lot with its certificate, for the printer and two signatures."""
     sheet = units.acceptance_sheet(db.session(), current_actor(), number, goods=_goods())
-    return render_template("desk/sheet.html", sheet=sheet, yuan=yuan, printed_at=now())
+    return render_template("desk/sheet.html", sheet=sheet, yuan=yuan, percent=percent, printed_at=now())

@@ -82,6 +82,33 @@ def test_each_grade_is_paid_at_its_factor_of_the_price(world: World) -> None:
     assert dict(kept) == {Grade.SPECIAL: 1_150, Grade.FIRST: 2_500, Grade.SECOND: 400}  # type: ignore[arg-type]
 
 
+def test_order_and_sheet_tell_what_stands_of_each_grade_and_under_which_call(world: World) -> None:
+    number, client = send(), world.app.test_client()
+
+    def told(path: str) -> Any:
+        return client.get(f"/api/v1/orders/{number}{path}", headers=world.headers["buyer"]).get_json()
+
+    assert [line["grades"] for line in told("")["lines"]] == [[]]
+    post(world, "buyer", f"/orders/{number}/acceptance", verdict(special=2_000, first=5_000, second=1_001))
+    first = {"grade": "一级", "weight_g": 5_000, "fen_per_kg": 500, "factor_bp": 10_000, "amount_fen": 2_500}
+    special = {"grade": "特级", "weight_g": 2_000, "fen_per_kg": 500, "factor_bp": 11_500, "amount_fen": 1_150}
+    second = {"grade": "二级", "weight_g": 1_001, "fen_per_kg": 500, "factor_bp": 8_000, "amount_fen": 400}
+    for path in ("", "/acceptance-sheet"):
+        assert told(path)["lines"][0]["grades"] == [special, first, second]
+    assert told("")["call_off"] == {"agreement": "A50", "due_on": str(TODAY), "schedule_day": str(TODAY)}
+    client.set_cookie("signed_in", world.headers["buyer"]["Authorization"].removeprefix("Bearer "))
+    page = client.get(f"/desk/orders/{number}/acceptance-sheet").text
+    row = '<td class="n">1.001 kg</td><td></td><td></td><td class="n">5.00 × 80%</td><td class="n">4.00</td>'
+    assert [words in page for words in ("5.00/公斤", "<td>其中二级</td>", row)] == [True] * 3
+    said = verdict(special=1_000, first=7_001)["lines"][0]
+    del said["sku"]
+    again = post(world, "operator", f"/orders/{number}/acceptance-corrections", said | {"reason": "等级填错"})
+    assert again.status_code == 201, again.text
+    assert told("")["lines"][0]["grades"] == [
+        special | {"weight_g": 1_000, "amount_fen": 575}, first | {"weight_g": 7_001, "amount_fen": 3_501},
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("body", "status", "kind"),
     [
