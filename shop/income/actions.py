@@ -39,6 +39,16 @@ _SOURCES: dict[tuple[str, IncomeKind], str] = {
         "SELECT id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen, NULL::bigint FROM household_payments"
         " WHERE kind = 'subsidy'"
     ),
+    **{
+        ("payment_corrections", kind): (
+            "SELECT payment_corrections.id, household_payments.household_id, household_payments.firm_id, NULL::bigint,"
+            " paid_on, 0, change_fen, income_entries.id"
+            " FROM payment_corrections JOIN household_payments ON household_payments.id = payment_id"
+            " JOIN income_entries ON source_type = 'household_payments' AND source_id = payment_id"
+            f" AND income_entries.kind = household_payments.kind WHERE household_payments.kind = '{kind}'"
+        )
+        for kind in (IncomeKind.WAGE, IncomeKind.LAND_RENT, IncomeKind.SUBSIDY)
+    },
     ("guarantee_payments", IncomeKind.LAND_RENT): (
         "SELECT guarantee_payments.id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen, NULL::bigint"
         " FROM guarantee_payments JOIN guarantee_contracts ON guarantee_contracts.id = contract_id"

@@ -6,7 +6,7 @@ from flask_smorest import Blueprint
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shop.access.guard import ALL, Role, allow, current_actor, must_own
+from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own
 from shop.agreements.errors import BelowFarmGateFloor
 from shop.agreements.grades import hold_farm_gate_floor
 from shop.catalog.actions import firm_by_code, product_by_sku
@@ -201,6 +201,29 @@ def pay_household(body: dict[str, Any]) -> dict[str, Any]:
         "code": made.code, "household": household.code, "firm": code, "kind": made.kind.value,
         "paid_on": made.paid_on, "amount_fen": made.amount_fen,
     }  # fmt: skip
+
+
+@blueprint.route("/household-payments/<string:code>/corrections", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.RecordCorrectionAsked)
+@blueprint.response(201, schemas.RecordCorrectionOut)
+@documented(
+    errors=[NotFoundError, errors.RecordStands], example={"amount_fen": 26_000, "reason": "工资表多写一个零（示例）"}
+)
+def correct_payment(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """更正工资、租金、补贴 · Say what a payment should have said. It stays; the difference is an entry of its own.
+
+    It lands in the payment's month, or, when that is closed, in the open one. Zero voids the payment. A firm corrects
+    its own; subsidies are the operator's.
+    """
+    session, actor = db.session(), current_actor()
+    payment = payments.locked_payment(session, code)
+    firm_party = session.scalar(select(Firm.party_id).where(Firm.id == payment.firm_id))
+    owners: dict[Role, Owned] = {Role.OPERATOR: ALL}
+    must_own(actor, owners | ({Role.FIRM_STAFF: firm_party} if firm_party else {}), what=code)
+    made = payments.correct_payment(session, payment, **body, actor_id=actor.person_id, now=now())
+    return queries.payment_correction(session, payment, made)
 
 
 # -- sharing a surplus -------------------------------------------------------------------------------------------------
@@ -536,4 +559,26 @@ def record_cost(body: dict[str, Any]) -> dict[str, Any]:
     return {
         "code": made.code, "household": household.code, "sku": sku, "kind": made.kind.value,
         "incurred_on": made.incurred_on, "amount_fen": made.amount_fen,
+    }  # fmt: skip
+
+
+@blueprint.route("/costs/<string:code>/corrections", methods=["POST"])
+@allow(Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.RecordCorrectionAsked)
+@blueprint.response(201, schemas.RecordCorrectionOut)
+@documented(
+    errors=[NotFoundError, errors.RecordStands, errors.AreaRecordedAnew, errors.CostTakenOver],
+    example={"amount_fen": 12_000, "reason": "调查表多写一个零（示例）"},
+)
+def correct_cost(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """更正成本 · Say what a cost record should have said. It stays; the difference is a line of its own.
+
+    It lands in the record's month, or, when that is closed, in the open one. Zero voids it: when it was the last of its
+    product and year, sales are counted by rates again, or their costs are unknown.
+    """
+    made, line = costs.correct_cost(db.session(), code, **body, actor_id=current_actor().person_id, now=now())
+    return {
+        "code": code, "amount_fen": made.amount_fen, "change_fen": made.change_fen, "reason": made.reason,
+        "month": line.month,
     }  # fmt: skip

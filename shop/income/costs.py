@@ -1,7 +1,8 @@
 """Costs of growing, by rate or entry, so that net business income can be told. Rules: docs/income.md.
 
 Entered costs of a household, product and year go before its area times a rate a mu, and that before rates a kg. What
-was counted by a rate before is taken back by a line of its own; in closed months nothing changes.
+was counted by a rate before is taken back by a line of its own; in closed months nothing changes. When the last record
+of a product and year is void, its sales are counted by rates again, or are uncovered.
 """
 
 from collections.abc import Sequence
@@ -14,11 +15,21 @@ from sqlalchemy.orm import Session
 
 from shop.catalog.models import Product
 from shop.farmers.models import Household
-from shop.income.errors import CostCodeTaken, CostInTheFuture, CostsEntered, NoCostRate, RateTaken
+from shop.income.errors import (
+    AreaRecordedAnew,
+    CostCodeTaken,
+    CostInTheFuture,
+    CostsEntered,
+    CostTakenOver,
+    NoCostRate,
+    RateTaken,
+    RecordStands,
+)
 from shop.income.jobs import COUNT_COSTS
-from shop.income.models import CostBasis, CostKind, CostLine, CostRate, CostRecord
+from shop.income.models import CostBasis, CostCorrection, CostKind, CostLine, CostRate, CostRecord
 from shop.income.months import open_from
 from shop.kit.clock import beijing_day, month_of
+from shop.kit.errors import NotFoundError
 from shop.kit.jobs import enqueue
 from shop.kit.money import divide_half_up
 
@@ -27,15 +38,28 @@ from shop.kit.money import divide_half_up
 LOCK = 0x1C057
 MU_TENTHS = 10
 
-#: A line for each sale (or correction of one) that has none: by the rate of its day, or none where a record tells.
-_COUNT = """
+#: A record that tells the costs of its product and year: neither void, nor an area that was taken over.
+_TELLS = """
+    cost_records.amount_fen + (
+        SELECT coalesce(sum(change_fen), 0) FROM cost_corrections WHERE record_id = cost_records.id) > 0
+    AND NOT EXISTS (SELECT FROM cost_lines AS told JOIN cost_lines AS back ON back.corrects_id = told.id
+                    WHERE told.record_id = cost_records.id)
+"""
+_RECORD_TELLS = text(
+    f"SELECT EXISTS (SELECT FROM cost_records WHERE household_id = :household AND product_id = :product"
+    f" AND year = :year AND {_TELLS})"
+)
+
+#: A line for each sale (or correction of one) that is not covered: by the rate of its day, or none where a record
+#: tells. Each line of a sale but the first undoes or renews the one before: an odd number covers it.
+_COUNT = f"""
     INSERT INTO cost_lines (household_id, firm_id, product_id, incurred_on, month, amount_fen, covers_fen,
-                            income_entry_id, rate_id)
+                            income_entry_id, position, rate_id)
     SELECT sold.household_id, sold.firm_id, sold.product_id, earned_on,
         greatest(sold.month, CAST(:open_from AS date)),
         CASE WHEN recorded.so THEN 0
              ELSE sign(weight_g)::bigint * ((abs(weight_g) * rate_fen * 2 + 1000) / 2000) END,
-        amount_fen, sold.id, CASE WHEN NOT recorded.so THEN rate.id END
+        amount_fen, sold.id, counted.lines, CASE WHEN NOT recorded.so THEN rate.id END
     FROM income_entries AS sold
     LEFT JOIN LATERAL (
         SELECT id, rate_fen FROM cost_rates
@@ -43,9 +67,10 @@ _COUNT = """
         ORDER BY valid_from DESC LIMIT 1) AS rate ON true
     CROSS JOIN LATERAL (SELECT EXISTS (
         SELECT FROM cost_records WHERE cost_records.household_id = sold.household_id
-            AND cost_records.product_id = sold.product_id AND year = extract(year FROM earned_on)) AS so) AS recorded
-    WHERE kind = 'sale' AND (recorded.so OR rate.id IS NOT NULL)
-      AND NOT EXISTS (SELECT FROM cost_lines WHERE income_entry_id = sold.id) AND {which}
+            AND cost_records.product_id = sold.product_id AND year = extract(year FROM earned_on)
+            AND {_TELLS}) AS so) AS recorded
+    CROSS JOIN LATERAL (SELECT count(*) AS lines FROM cost_lines WHERE income_entry_id = sold.id) AS counted
+    WHERE kind = 'sale' AND (recorded.so OR rate.id IS NOT NULL) AND counted.lines % 2 = 0 AND {{which}}
 """
 _OF_EVENTS = "source_type = :source AND source_id = ANY(:ids)"
 _OF_PRODUCT = "product_id = :product AND earned_on >= :since"
@@ -60,8 +85,23 @@ _TAKE_BACK = text(
     FROM cost_lines AS lines LEFT JOIN cost_records ON cost_records.id = record_id
     WHERE lines.household_id = :household AND lines.product_id = :product
       AND extract(year FROM lines.incurred_on) = :year AND lines.corrects_id IS NULL AND lines.amount_fen <> 0
-      AND (lines.rate_id IS NOT NULL OR cost_records.kind = ANY(:kinds))
+      AND (lines.rate_id IS NOT NULL OR cost_records.kind = ANY(:kinds) AND NOT EXISTS (
+               SELECT FROM cost_corrections WHERE cost_corrections.record_id = cost_records.id))
       AND NOT EXISTS (SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
+    """
+)
+
+#: Uncovers the sales of a household, product and year. Of what a rate counted nothing stands while a record tells.
+_UNCOVER = text(
+    """
+    INSERT INTO cost_lines (household_id, firm_id, product_id, incurred_on, month, amount_fen, covers_fen,
+                            income_entry_id, position)
+    SELECT household_id, firm_id, product_id, incurred_on, greatest(max(month), CAST(:open_from AS date)), 0,
+        -sum(covers_fen), income_entry_id, count(*)
+    FROM cost_lines
+    WHERE household_id = :household AND product_id = :product AND extract(year FROM incurred_on) = :year
+      AND income_entry_id IS NOT NULL
+    GROUP BY household_id, firm_id, product_id, incurred_on, income_entry_id HAVING count(*) % 2 = 1
     """
 )
 
@@ -170,17 +210,65 @@ def record_cost(
     return record
 
 
+def correct_cost(
+    session: Session, code: str, amount_fen: int, reason: str, *, actor_id: int | None, now: datetime
+) -> tuple[CostCorrection, CostLine]:
+    """Say what a cost record should have said (fen; zero = void) and count the difference; the correction, its line.
+
+    It lands in the record's month while that is open, else in the open one. An area is voided and recorded anew. Locks
+    as `record_cost`. Raises NotFoundError, AreaRecordedAnew, CostTakenOver, RecordStands.
+    """
+    first = open_from(session)
+    session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    record = session.scalar(select(CostRecord).where(CostRecord.code == code))
+    if record is None:
+        raise NotFoundError(what=code)
+    if record.kind is CostKind.AREA and amount_fen:
+        raise AreaRecordedAnew(record=code)
+    line = session.scalars(select(CostLine).where(CostLine.record_id == record.id)).one()
+    if session.scalar(select(CostLine.id).where(CostLine.corrects_id == line.id)):
+        raise CostTakenOver(record=code)
+    before = session.scalar(
+        select(CostCorrection)
+        .where(CostCorrection.record_id == record.id)
+        .order_by(CostCorrection.position.desc())
+        .limit(1)
+    )
+    held: CostRecord | CostCorrection = before or record
+    if amount_fen == held.amount_fen:
+        raise RecordStands(record=code, amount_fen=amount_fen)
+    correction = CostCorrection(
+        record_id=record.id, position=before.position + 1 if before else 1, amount_fen=amount_fen,
+        change_fen=amount_fen - held.amount_fen, reason=reason, recorded_by_id=actor_id, recorded_at=now,
+    )  # fmt: skip
+    session.add(correction)
+    session.flush()
+    changed = CostLine(
+        household_id=record.household_id, firm_id=line.firm_id, product_id=record.product_id,
+        incurred_on=record.incurred_on, month=max(line.month, first), amount_fen=correction.change_fen, covers_fen=0,
+        correction_id=correction.id,
+    )  # fmt: skip
+    session.add(changed)
+    session.flush()
+    if record.product_id is not None and not amount_fen * held.amount_fen:
+        _tell_anew(session, record, first)
+    return correction, changed
+
+
+def _tell_anew(session: Session, record: CostRecord, first: date) -> None:
+    """A record became void, or is void no more: sales of its product and year are counted by rates, or by records."""
+    triple = {"household": record.household_id, "product": record.product_id, "year": record.year}
+    if session.execute(_RECORD_TELLS, triple).scalar_one():
+        session.execute(_TAKE_BACK, triple | {"open_from": first, "kinds": [CostKind.AREA.value]})
+    else:
+        session.execute(_UNCOVER, triple | {"open_from": first})
+    _count(session, _OF_HOUSEHOLD, triple)
+
+
 def _by_area(session: Session, household: Household, product: Product, spent: Spent) -> tuple[CostRate, int]:
     """The rate a mu of the day, and the area times it in fen, half up."""
-    known = session.scalar(
-        select(CostRecord.id)
-        .where(
-            CostRecord.household_id == household.id, CostRecord.product_id == product.id,
-            CostRecord.year == spent.incurred_on.year,
-        )
-        .limit(1)
-    )  # fmt: skip
-    if known is not None:
+    triple = {"household": household.id, "product": product.id, "year": spent.incurred_on.year}
+    if session.execute(_RECORD_TELLS, triple).scalar_one():
         raise CostsEntered(household=household.code, sku=product.sku, year=spent.incurred_on.year)
     rate = session.scalar(
         select(CostRate)

@@ -3,11 +3,11 @@
 from shop.kit.errors import DomainError
 
 __all__ = [
-    "ContractCodeTaken", "CostCodeTaken", "CostInTheFuture", "CostsEntered", "EarlierMonthOpen", "GuaranteePaid",
-    "GuaranteedFirst", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NotACooperative", "NotAMember",
-    "NotInContract", "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate", "ObjectionsUnanswered",
-    "PaidInTheFuture", "PaymentCodeTaken", "PlanExists", "RateTaken", "SurplusBelowFloor", "TooEarlyToApprove",
-    "YearNotBegun", "YearNotOver",
+    "AreaRecordedAnew", "ContractCodeTaken", "CostCodeTaken", "CostInTheFuture", "CostTakenOver", "CostsEntered",
+    "EarlierMonthOpen", "GuaranteePaid", "GuaranteedFirst", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit",
+    "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate",
+    "ObjectionsUnanswered", "PaidInTheFuture", "PaymentCodeTaken", "PlanExists", "RateTaken", "RecordStands",
+    "SurplusBelowFloor", "TooEarlyToApprove", "YearNotBegun", "YearNotOver",
 ]  # fmt: skip
 
 
@@ -46,6 +46,16 @@ class NothingToCorrect(DomainError):
     title_zh, title_en = "没有需要更正的", "Nothing to correct"
     zh = "交售单 {slip} 现在就是 {amount_fen}。"
     en = "Slip {slip} is worth {amount_fen} already."
+
+
+class RecordStands(DomainError):
+    """The corrected payment or cost would be what it is now."""
+
+    code = "record-stands"
+    status = 422
+    title_zh, title_en = "没有需要更正的", "Nothing to correct"
+    zh = "{record} 现在就是 {amount_fen}。"
+    en = "{record} says {amount_fen} already."
 
 
 class NotACooperative(DomainError):
@@ -228,6 +238,25 @@ class CostsEntered(DomainError):
     title_zh, title_en = "该年成本已有记录", "The year's costs are recorded"
     zh = "{household} 的 {sku} 在 {year} 年已有成本记录，不再按面积计算。"
     en = "The costs of {sku} of {household} in {year} are recorded already and are not counted by area."
+
+
+class AreaRecordedAnew(DomainError):
+    """The costs of an area are its rate times its mu, never another amount."""
+
+    code = "area-recorded-anew"
+    status = 422
+    title_zh, title_en = "面积须重新登记", "An area is recorded anew"
+    zh = "{record} 按面积计算，不能改金额：请先作废（金额 0），再按正确的面积登记。"
+    en = "{record} is counted by area and takes no amount: void it with 0, then record the right area."
+
+
+class CostTakenOver(DomainError):
+    """What was entered took the place of this area: nothing of it counts any more."""
+
+    code = "cost-taken-over"
+    title_zh, title_en = "该记录已不计入", "The record counts no more"
+    zh = "{record} 已被登记的成本取代，不再计入，无须更正。"
+    en = "What was entered took the place of {record}: it counts no more, and there is nothing to correct."
 
 
 class PaidInTheFuture(DomainError):

@@ -73,6 +73,30 @@ class HouseholdPayment(Model):
     recorded_at: Mapped[Instant]
 
 
+class PaymentCorrection(Model):
+    """What a wage, rent or subsidy should have said, and what that changes; zero = it was void.
+
+    The payment stays as it was. Append-only; the last one holds.
+    """
+
+    __tablename__ = "payment_corrections"
+    __table_args__ = (
+        UniqueConstraint("payment_id", "position"),
+        CheckConstraint("position > 0", name="position_counted"),
+        CheckConstraint("amount_fen >= 0", name="not_negative"),
+        CheckConstraint("change_fen <> 0", name="changes_something"),
+    )
+
+    id: Mapped[Id]
+    payment_id: Mapped[Ref] = mapped_column(ForeignKey("household_payments.id"))
+    position: Mapped[Small]
+    amount_fen: Mapped[Fen]
+    change_fen: Mapped[Fen]
+    reason: Mapped[Prose]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
 class BaselineIncome(Model):
     """A household's net income of a whole year before, by category."""
 
@@ -394,21 +418,47 @@ class CostRecord(Model):
     recorded_at: Mapped[Instant]
 
 
+class CostCorrection(Model):
+    """What a cost record should have said, and what that changes; zero = it was void. Append-only; the last one holds.
+
+    An area has no other amount than its rate times its mu: it is voided and recorded anew.
+    """
+
+    __tablename__ = "cost_corrections"
+    __table_args__ = (
+        UniqueConstraint("record_id", "position"),
+        CheckConstraint("position > 0", name="position_counted"),
+        CheckConstraint("amount_fen >= 0", name="not_negative"),
+        CheckConstraint("change_fen <> 0", name="changes_something"),
+    )
+
+    id: Mapped[Id]
+    record_id: Mapped[Ref] = mapped_column(ForeignKey("cost_records.id"))
+    position: Mapped[Small]
+    amount_fen: Mapped[Fen]
+    change_fen: Mapped[Fen]
+    reason: Mapped[Prose]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
 class CostLine(Model):
     """One event of a household's costs. Append-only. Net business income = what is covered - costs.
 
     Of a sale: its rate times its weight, or zero where a record of the year tells the costs; `covers_fen` is the sale
-    whose costs are known by it. Of a record: its amount. What a record takes the place of is taken back by a line that
-    names it (`corrects_id`).
+    whose costs are known by it. When the last record of the year is void, a sale's next line uncovers it, and the one
+    after that may cover it anew: the lines of a sale are counted by `position`, from 0. Of a record or the correction
+    of one: its amount. What a record takes the place of is taken back by a line that names it (`corrects_id`).
     """
 
     __tablename__ = "cost_lines"
     __table_args__ = (
-        CheckConstraint("num_nonnulls(income_entry_id, record_id, corrects_id) = 1", name="one_origin"),
+        CheckConstraint("num_nonnulls(income_entry_id, record_id, correction_id, corrects_id) = 1", name="one_origin"),
         CheckConstraint("covers_fen = 0 OR income_entry_id IS NOT NULL", name="covers_a_sale"),
         CheckConstraint("extract(day FROM month) = 1", name="month_first_day"),
-        UniqueConstraint("income_entry_id"),
+        UniqueConstraint("income_entry_id", "position"),
         UniqueConstraint("record_id"),
+        UniqueConstraint("correction_id"),
         UniqueConstraint("corrects_id"),
         Index(None, "month", "household_id"),
         Index(None, "household_id", "product_id"),
@@ -423,8 +473,10 @@ class CostLine(Model):
     amount_fen: Mapped[Fen]
     covers_fen: Mapped[Fen]
     income_entry_id: Mapped[Ref | None] = mapped_column(ForeignKey("income_entries.id"))
+    position: Mapped[Small] = mapped_column(server_default="0")
     rate_id: Mapped[Ref | None] = mapped_column(ForeignKey("cost_rates.id"))
     record_id: Mapped[Ref | None] = mapped_column(ForeignKey("cost_records.id"))
+    correction_id: Mapped[Ref | None] = mapped_column(ForeignKey("cost_corrections.id"))
     corrects_id: Mapped[Ref | None] = mapped_column(ForeignKey("cost_lines.id"))
 
 
@@ -443,7 +495,7 @@ class ClosedMonth(Model):
 
 
 class MonthlyStatement(Model):
-    """What a household was told for a closed month, by category of the statistics office. Append-only."""
+    """What a record of a household was told for a closed month, by category of the statistics office. Append-only."""
 
     __tablename__ = "monthly_statements"
 
@@ -454,6 +506,23 @@ class MonthlyStatement(Model):
     business_gross_fen: Mapped[Fen]
     property_fen: Mapped[Fen]
     transfer_fen: Mapped[Fen]
+
+
+class ClosedFamily(Model):
+    """For whom a record counted when a month was closed: its statement stays so, whatever is merged or undone later.
+
+    Append-only. A record without a row counted for itself.
+    """
+
+    __tablename__ = "closed_families"
+    __table_args__ = (
+        CheckConstraint("household_id <> counts_for_id", name="two_records"),
+        Index(None, "counts_for_id"),
+    )
+
+    month: Mapped[date] = mapped_column(ForeignKey("closed_months.month"), primary_key=True)
+    household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"), primary_key=True)
+    counts_for_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
 
 
 class DeliveryCorrection(Model):

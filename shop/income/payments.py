@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 from shop.catalog.models import Firm
 from shop.farmers.models import Household
 from shop.income.actions import book_events
-from shop.income.errors import PaidInTheFuture, PaymentCodeTaken
-from shop.income.models import HouseholdPayment, PaymentKind
+from shop.income.errors import PaidInTheFuture, PaymentCodeTaken, RecordStands
+from shop.income.models import HouseholdPayment, PaymentCorrection, PaymentKind
 from shop.kit.clock import beijing_day
+from shop.kit.errors import NotFoundError
 from shop.kit.states import record
 
 
@@ -43,3 +44,39 @@ def record_payment(
     record(session, payment, "record", person_id=actor_id, now=now)
     book_events(session, "household_payments", [payment.id], now=now)
     return payment
+
+
+def locked_payment(session: Session, code: str) -> HouseholdPayment:
+    """The payment, locked: two corrections of it come one after the other. Raises NotFoundError."""
+    payment = session.scalar(select(HouseholdPayment).where(HouseholdPayment.code == code).with_for_update())
+    if payment is None:
+        raise NotFoundError(what=code)
+    return payment
+
+
+def correct_payment(
+    session: Session, payment: HouseholdPayment, amount_fen: int, reason: str, *, actor_id: int | None, now: datetime
+) -> PaymentCorrection:
+    """Say what the payment should have said (fen; zero = void) and book the difference.
+
+    It lands in the payment's month while that is open, else in the open one. The caller holds the payment's lock.
+    Raises RecordStands.
+    """
+    before = session.scalar(
+        select(PaymentCorrection)
+        .where(PaymentCorrection.payment_id == payment.id)
+        .order_by(PaymentCorrection.position.desc())
+        .limit(1)
+    )
+    held: HouseholdPayment | PaymentCorrection = before or payment
+    if amount_fen == held.amount_fen:
+        raise RecordStands(record=payment.code, amount_fen=amount_fen)
+    correction = PaymentCorrection(
+        payment_id=payment.id, position=before.position + 1 if before else 1, amount_fen=amount_fen,
+        change_fen=amount_fen - held.amount_fen, reason=reason, recorded_by_id=actor_id, recorded_at=now,
+    )  # fmt: skip
+    session.add(correction)
+    session.flush()
+    book_events(session, "household_payments", [payment.id], now=now)  # nothing is corrected before it was booked
+    book_events(session, "payment_corrections", [correction.id], now=now)
+    return correction

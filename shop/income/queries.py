@@ -18,8 +18,10 @@ from shop.income.models import (
     ClosedMonth,
     CostLine,
     DeliveryCorrection,
+    HouseholdPayment,
     IncomeEntry,
     IncomeKind,
+    PaymentCorrection,
     SalesReach,
 )
 from shop.kit.errors import NotFoundError
@@ -60,7 +62,8 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
     entries = session.execute(
         select(
             IncomeEntry.earned_on, IncomeEntry.month, IncomeEntry.kind, IncomeEntry.amount_fen, IncomeEntry.weight_g,
-            Firm.name_zh, Product.name_zh, Delivery.code, DeliveryCorrection.reason,
+            Firm.name_zh, Product.name_zh, Delivery.code, HouseholdPayment.code,
+            func.coalesce(DeliveryCorrection.reason, PaymentCorrection.reason),
         )
         .outerjoin(Firm, Firm.id == IncomeEntry.firm_id)
         .outerjoin(Product, Product.id == IncomeEntry.product_id)
@@ -73,6 +76,18 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
             Delivery.id
             == case(
                 (IncomeEntry.source_type == "deliveries", IncomeEntry.source_id), else_=DeliveryCorrection.delivery_id
+            ),
+        )
+        .outerjoin(
+            PaymentCorrection,
+            (IncomeEntry.source_type == "payment_corrections") & (PaymentCorrection.id == IncomeEntry.source_id),
+        )
+        .outerjoin(
+            HouseholdPayment,
+            HouseholdPayment.id
+            == case(
+                (IncomeEntry.source_type == "household_payments", IncomeEntry.source_id),
+                else_=PaymentCorrection.payment_id,
             ),
         )
         .where(IncomeEntry.household_id.in_(family), IncomeEntry.month.between(first, last))
@@ -96,9 +111,10 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
         "entries": [
             {
                 "day": day, "month": month, "kind": kind.value, "amount_fen": fen, "weight_g": grams,
-                "firm_name_zh": firm, "product_name_zh": product, "slip": slip, "corrected_because": reason,
+                "firm_name_zh": firm, "product_name_zh": product, "slip": slip, "payment": payment,
+                "corrected_because": reason,
             }
-            for day, month, kind, fen, grams, firm, product, slip, reason in entries
+            for day, month, kind, fen, grams, firm, product, slip, payment, reason in entries
         ],
         "business": net_business(
             by_kind.get(IncomeKind.SALE, 0) + by_kind.get(IncomeKind.PATRONAGE, 0),
@@ -204,6 +220,19 @@ def correction(session: Session, slip: Delivery, made: DeliveryCorrection) -> di
         "code": slip.code, "weight_g": made.weight_g, "price_fen_per_kg": made.price_fen_per_kg,
         "amount_fen": made.amount_fen, "change_g": made.change_g, "change_fen": made.change_fen,
         "reason": made.reason, "month": month,
+    }  # fmt: skip
+
+
+def payment_correction(session: Session, payment: HouseholdPayment, made: PaymentCorrection) -> dict[str, Any]:
+    """A correction, and the month in which its entry counts."""
+    month = session.execute(
+        select(IncomeEntry.month).where(
+            IncomeEntry.source_type == "payment_corrections", IncomeEntry.source_id == made.id
+        )
+    ).scalar_one()
+    return {
+        "code": payment.code, "amount_fen": made.amount_fen, "change_fen": made.change_fen, "reason": made.reason,
+        "month": month,
     }  # fmt: skip
 
 

@@ -149,6 +149,7 @@ class StatementEntry(Schema):
     firm_name_zh = fields.String(allow_none=True)
     product_name_zh = fields.String(allow_none=True)
     slip = fields.String(allow_none=True)
+    payment = fields.String(allow_none=True)
     corrected_because = fields.String(allow_none=True)
 
 
@@ -478,3 +479,20 @@ class PaymentOut(Schema):
     kind = fields.String()
     paid_on = fields.Date()
     amount_fen = fields.Integer()
+
+
+class RecordCorrectionAsked(StrictSchema):
+    """What a payment or cost record should have said, in fen; zero voids it."""
+
+    amount_fen = Whole(required=True)
+    reason = Text(high=200, required=True)
+
+
+class RecordCorrectionOut(Schema):
+    """The corrected record, what changed, and the month in which the change counts."""
+
+    code = fields.String()
+    amount_fen = fields.Integer()
+    change_fen = fields.Integer()
+    reason = fields.String()
+    month = Month()

@@ -444,6 +444,9 @@ CHECKS: tuple[Check, ...] = (
             UNION ALL
             SELECT 'household_payments', id, kind, household_id, firm_id, amount_fen, paid_on FROM household_payments
             UNION ALL
+            SELECT 'payment_corrections', payment_corrections.id, kind, household_id, firm_id, change_fen, paid_on
+                FROM payment_corrections JOIN household_payments ON household_payments.id = payment_id
+            UNION ALL
             SELECT 'guarantee_payments', guarantee_payments.id,
                 CASE kind WHEN 'guaranteed' THEN 'land_rent' ELSE 'dividend' END, household_id, firm_id, amount_fen,
                 paid_on FROM guarantee_payments JOIN guarantee_contracts ON guarantee_contracts.id = contract_id
@@ -457,7 +460,7 @@ CHECKS: tuple[Check, ...] = (
         SELECT source_type, source_id, kind FROM (SELECT * FROM events WHERE amount_fen <> 0) AS events
         FULL JOIN (SELECT * FROM income_entries
                    WHERE source_type IN ('deliveries', 'delivery_corrections', 'household_payments',
-                                         'guarantee_payments', 'surplus_shares')) AS entries
+                                         'payment_corrections', 'guarantee_payments', 'surplus_shares')) AS entries
             USING (source_type, source_id, kind)
         WHERE (events.household_id, events.firm_id, events.amount_fen, events.day)
            IS DISTINCT FROM (entries.household_id, entries.firm_id, entries.amount_fen, entries.earned_on)"""),
@@ -480,9 +483,24 @@ CHECKS: tuple[Check, ...] = (
             GROUP BY month, household_id) AS recorded
             USING (month, household_id)
         WHERE (told.fen, told.entries) IS DISTINCT FROM (recorded.fen, recorded.entries)"""),
-    Check("I22-corrections", "更正后的交售单不为负，每次更正接着上一次",
-        "a corrected slip is never negative, each correction follows the one before", """
-        SELECT delivery_corrections.id AS correction_id FROM delivery_corrections
+    Check("I22-corrections", "更正后的交售单、支付与成本记录不为负，每次更正接着上一次",
+        "a corrected slip, payment or cost is never negative, each correction follows the one before", """
+        WITH records AS (
+            SELECT 'payment' AS what, payment_corrections.id, payment_id AS of, position,
+                payment_corrections.amount_fen, change_fen, household_payments.amount_fen AS written_fen
+            FROM payment_corrections JOIN household_payments ON household_payments.id = payment_id
+            UNION ALL
+            SELECT 'cost', cost_corrections.id, record_id, position, cost_corrections.amount_fen, change_fen,
+                cost_records.amount_fen
+            FROM cost_corrections JOIN cost_records ON cost_records.id = record_id
+        )
+        SELECT records.what, records.id AS correction_id FROM records
+        LEFT JOIN records AS before ON before.what = records.what AND before.of = records.of
+            AND before.position = records.position - 1
+        WHERE records.change_fen <> records.amount_fen - coalesce(before.amount_fen, records.written_fen)
+           OR (before.id IS NULL) <> (records.position = 1)
+        UNION ALL
+        SELECT 'slip', delivery_corrections.id FROM delivery_corrections
         JOIN deliveries ON deliveries.id = delivery_id
         LEFT JOIN delivery_corrections AS before ON before.delivery_id = delivery_corrections.delivery_id
             AND before.position = delivery_corrections.position - 1
@@ -520,14 +538,17 @@ CHECKS: tuple[Check, ...] = (
             SELECT lines.id FROM cost_lines AS lines LEFT JOIN income_entries AS sold
                 ON sold.id = lines.income_entry_id
             LEFT JOIN cost_rates ON cost_rates.id = lines.rate_id
-            LEFT JOIN cost_records ON cost_records.id = lines.record_id
+            LEFT JOIN cost_corrections ON cost_corrections.id = lines.correction_id
+            LEFT JOIN cost_records ON cost_records.id = coalesce(lines.record_id, cost_corrections.record_id)
             LEFT JOIN cost_lines AS undone ON undone.id = lines.corrects_id
             WHERE CASE
+                WHEN lines.position % 2 = 1 THEN (lines.household_id, lines.covers_fen, lines.amount_fen)
+                    IS DISTINCT FROM (sold.household_id, -sold.amount_fen, 0)
                 WHEN sold.id IS NOT NULL THEN (lines.household_id, lines.covers_fen, lines.amount_fen)
                     IS DISTINCT FROM (sold.household_id, sold.amount_fen, CASE WHEN lines.rate_id IS NULL THEN 0
                         ELSE sign(weight_g)::bigint * ((abs(weight_g) * cost_rates.rate_fen * 2 + 1000) / 2000) END)
-                WHEN lines.record_id IS NOT NULL THEN (lines.household_id, lines.amount_fen)
-                    IS DISTINCT FROM (cost_records.household_id, cost_records.amount_fen)
+                WHEN cost_records.id IS NOT NULL THEN (lines.household_id, lines.amount_fen) IS DISTINCT FROM (
+                    cost_records.household_id, coalesce(cost_corrections.change_fen, cost_records.amount_fen))
                 ELSE lines.amount_fen IS DISTINCT FROM -undone.amount_fen OR undone.corrects_id IS NOT NULL END
         ), both_told AS (
             SELECT lines.id FROM cost_lines AS lines JOIN cost_records
@@ -535,11 +556,18 @@ CHECKS: tuple[Check, ...] = (
                 AND year = extract(year FROM lines.incurred_on)
             WHERE lines.rate_id IS NOT NULL AND lines.amount_fen <> 0
               AND NOT EXISTS (SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
+              AND NOT EXISTS (SELECT FROM cost_lines AS told JOIN cost_lines AS back ON back.corrects_id = told.id
+                              WHERE told.record_id = cost_records.id)
+              AND cost_records.amount_fen + (SELECT coalesce(sum(change_fen), 0) FROM cost_corrections
+                                             WHERE record_id = cost_records.id) > 0
         )
         SELECT 'line' AS what, id FROM wrong UNION ALL SELECT 'twice', id FROM both_told
         UNION ALL
         SELECT 'record', id FROM cost_records WHERE NOT EXISTS (
-            SELECT FROM cost_lines WHERE record_id = cost_records.id)"""),
+            SELECT FROM cost_lines WHERE record_id = cost_records.id)
+        UNION ALL
+        SELECT 'correction', id FROM cost_corrections WHERE NOT EXISTS (
+            SELECT FROM cost_lines WHERE correction_id = cost_corrections.id)"""),
     Check("I22-families", "一户的几份记录只记入其中一份，不成链",
         "records of a family count for one of them, in no chain", """
         SELECT chained.household_id FROM household_aliases AS chained

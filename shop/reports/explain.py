@@ -15,6 +15,7 @@ from shop.channels.models import Channel
 from shop.farmers.models import Delivery, Household
 from shop.income.models import (
     Category,
+    CostCorrection,
     CostLine,
     CostRecord,
     DeliveryCorrection,
@@ -23,6 +24,7 @@ from shop.income.models import (
     HouseholdPayment,
     IncomeEntry,
     IncomeKind,
+    PaymentCorrection,
     SalesReach,
     SurplusPlan,
     SurplusShare,
@@ -106,13 +108,18 @@ def _spent(actor: Actor, months: Months) -> Any:
     query = select(
         CostLine.id, CostLine.month, CostLine.incurred_on.label("day"), Household.code.label("household"),
         Firm.code.label("firm"), Product.sku, literal(0).label("weight_g"), CostLine.amount_fen,
-        case((origin.record_id.is_not(None), "cost_records"), else_="deliveries").label("source"),
+        case(
+            (origin.correction_id.is_not(None), "cost_corrections"), (origin.record_id.is_not(None), "cost_records"),
+            else_="deliveries",
+        ).label("source"),
         func.coalesce(CostRecord.code, Delivery.code).label("source_code"),
+        CostCorrection.reason.label("corrected_because"),
     )  # fmt: skip
     return (
         within(query, actor, CostLine, months)
         .join(origin, origin.id == func.coalesce(CostLine.corrects_id, CostLine.id))
-        .outerjoin(CostRecord, CostRecord.id == origin.record_id)
+        .outerjoin(CostCorrection, CostCorrection.id == origin.correction_id)
+        .outerjoin(CostRecord, CostRecord.id == func.coalesce(origin.record_id, CostCorrection.record_id))
         .outerjoin(IncomeEntry, IncomeEntry.id == origin.income_entry_id)
         .outerjoin(
             DeliveryCorrection,
@@ -126,6 +133,7 @@ def entries_with_sources(actor: Actor, months: Months) -> Any:
     """Income entries with the slip, correction, payment or plan that each came from."""
     source = IncomeEntry.source_type
     slip = case((source == "deliveries", IncomeEntry.source_id), else_=DeliveryCorrection.delivery_id)
+    paid = case((source == "household_payments", IncomeEntry.source_id), else_=PaymentCorrection.payment_id)
     query = select(
         IncomeEntry.id, IncomeEntry.month, IncomeEntry.earned_on.label("day"), IncomeEntry.kind,
         Household.code.label("household"), Firm.code.label("firm"), Product.sku,
@@ -133,7 +141,7 @@ def entries_with_sources(actor: Actor, months: Months) -> Any:
         func.coalesce(
             Delivery.code, HouseholdPayment.code, SurplusPlan.code, GuaranteeContract.code
         ).label("source_code"),
-        DeliveryCorrection.reason.label("corrected_because"),
+        func.coalesce(DeliveryCorrection.reason, PaymentCorrection.reason).label("corrected_because"),
     )  # fmt: skip
     return (
         within(query, actor, IncomeEntry, months)
@@ -141,7 +149,10 @@ def entries_with_sources(actor: Actor, months: Months) -> Any:
             DeliveryCorrection, (source == "delivery_corrections") & (DeliveryCorrection.id == IncomeEntry.source_id)
         )
         .outerjoin(Delivery, Delivery.id == slip)
-        .outerjoin(HouseholdPayment, (source == "household_payments") & (HouseholdPayment.id == IncomeEntry.source_id))
+        .outerjoin(
+            PaymentCorrection, (source == "payment_corrections") & (PaymentCorrection.id == IncomeEntry.source_id)
+        )
+        .outerjoin(HouseholdPayment, HouseholdPayment.id == paid)
         .outerjoin(SurplusShare, (source == "surplus_shares") & (SurplusShare.id == IncomeEntry.source_id))
         .outerjoin(SurplusPlan, SurplusPlan.id == SurplusShare.plan_id)
         .outerjoin(GuaranteePayment, (source == "guarantee_payments") & (GuaranteePayment.id == IncomeEntry.source_id))

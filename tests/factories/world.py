@@ -61,7 +61,19 @@ from shop.channels.models import (
 from shop.claims.models import Claim, ClaimPhoto, ClaimReason, ClaimStatus
 from shop.collectives.models import CollectiveIncome, CollectiveKind, CollectivePart
 from shop.farmers.models import Delivery, Grade, Household, Membership, Relation
-from shop.income.models import GuaranteeContract, GuaranteeLand, PlanStatus, SurplusObjection, SurplusPlan, SurplusShare
+from shop.income.models import (
+    CostKind,
+    CostLine,
+    CostRecord,
+    GuaranteeContract,
+    GuaranteeLand,
+    HouseholdPayment,
+    PaymentKind,
+    PlanStatus,
+    SurplusObjection,
+    SurplusPlan,
+    SurplusShare,
+)
 from shop.inquiries.models import Inquiry, InquiryLine, InquiryStatus
 from shop.kit.db import Base, db, transaction
 from shop.kit.jpeg import plain
@@ -287,6 +299,18 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
     )  # fmt: skip
     plan = _surplus(writer, firm, household)
     guarantee = _guarantee(writer, firm, household)
+    wage = writer.add(
+        HouseholdPayment(code=f"W0000{n}", household_id=household.id, firm_id=firm.id, kind=PaymentKind.WAGE,
+                         paid_on=TODAY, amount_fen=50_000, recorded_at=NOW)
+    )  # fmt: skip
+    cost = writer.add(
+        CostRecord(code=f"CB-A0{n}", household_id=household.id, kind=CostKind.OTHER, year=TODAY.year,
+                   incurred_on=TODAY, amount_fen=3_000, source="入户调查（示例）", recorded_at=NOW)
+    )  # fmt: skip
+    writer.add(
+        CostLine(household_id=household.id, incurred_on=TODAY, month=TODAY.replace(day=1), amount_fen=3_000,
+                 covers_fen=0, record_id=cost.id)
+    )  # fmt: skip
     earned = writer.add(
         CollectiveIncome(code=f"JT-A0{n}", kind=CollectiveKind.LEASING, received_on=date(2025, 6, 1), income_fen=1_000,
                          cost_fen=0, source="租赁（示例）", recorded_at=NOW)
@@ -333,6 +357,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         "claim": claim.number, "inquiry": inquiry.code,
         "unit": unit.code, "campaign": campaign.code, "round": round_.code, "join": round_.join_code,
         "surplus_plan": plan.code, "guarantee": guarantee.code, "collective_income": earned.code,
+        "household_payment": wage.code, "cost_record": cost.code,
         "helper": cadre.code, "recall": recall.code, "presale": presale.code,
     }  # fmt: skip
     return side

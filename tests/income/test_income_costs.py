@@ -188,6 +188,75 @@ def test_costs_of_a_closed_month_land_in_the_open_one_and_the_closed_one_says_wh
         )  # fmt: skip
 
 
+def corrected(office: Office, code: str, fen: int, status: int = 201) -> Any:
+    return office.post(f"/costs/{code}/corrections", {"amount_fen": fen, "reason": "多写一个零"}, status=status)
+
+
+def test_a_cost_with_a_zero_too_many_is_corrected_in_the_open_month_with_its_origin(office: Office) -> None:
+    household = min(sold("PL001"))
+    spent(office, household, sku="PL001", amount_fen=1_200_000)
+    spent(office, household, code="CB-002", kind="depreciation", amount_fen=7_000)
+    office.close_through(7)
+    june = office.get(f"/households/{household}/statement?month=2025-06")
+    assert corrected(office, "CB-001", 120_000) == {
+        "code": "CB-001", "amount_fen": 120_000, "change_fen": -1_080_000, "reason": "多写一个零", "month": "2025-08",
+    }  # fmt: skip
+    assert office.get(f"/households/{household}/statement?month=2025-06") == june
+    assert business(office, household)["cost_fen"] == 127_000
+    assert corrected(office, "CB-001", 120_000, 422)["type"].endswith("record-stands")
+    assert corrected(office, "CB-009", 1, 404)["type"].endswith("not-found")
+    corrected(office, "CB-002", 0)
+    assert business(office, household)["cost_fen"] == 120_000
+    refreshed()
+    why = office.get(f"/reports/income/explain?year=2025&by=household&key={household}&measure=cost&limit=100")
+    assert why["total_fen"] == 120_000
+    rows = [row for row in why["items"] if row["source"] == "cost_corrections"]
+    assert {(row["source_code"], row["day"], row["corrected_because"]) for row in rows} == {
+        (code, "2025-06-30", "多写一个零") for code in ("CB-001", "CB-002")
+    }
+
+
+def test_when_the_last_record_of_a_year_is_void_its_sales_are_counted_by_rates_again_or_uncovered(
+    office: Office,
+) -> None:
+    household, own = min(sold("PL001").items())
+    unknown = business(office, household)
+    spent(office, household, sku="PL001", amount_fen=50_000)
+    corrected(office, "CB-001", 0)
+    assert business(office, household) == unknown
+    rate(office, "PL001", 151)
+    by_rate = business(office, household)
+    assert by_rate["cost_fen"] == by_hand(own, 151)
+    for code, fen in (("CB-002", 20_000), ("CB-003", 30_000)):
+        spent(office, household, code=code, sku="PL001", amount_fen=fen)
+    corrected(office, "CB-002", 0)
+    assert business(office, household)["cost_fen"] == 30_000
+    corrected(office, "CB-003", 0)
+    assert business(office, household) == by_rate
+    corrected(office, "CB-001", 40_000)
+    assert business(office, household)["cost_fen"] == 40_000
+    assert business(office, household)["covered_fen"] == by_rate["covered_fen"]
+
+
+def test_a_wrong_area_is_voided_and_recorded_anew_and_one_taken_over_takes_no_correction(office: Office) -> None:
+    household, own = min(sold("PL001").items())
+    rate(office, "PL001", 151)
+    by_rate = business(office, household)
+    rate(office, "PL001", 100_000, basis="mu")
+    spent(office, household, sku="PL001", kind="area", mu_tenths=350)
+    assert corrected(office, "CB-001", 350_000, 422)["type"].endswith("area-recorded-anew")
+    corrected(office, "CB-001", 0)
+    assert business(office, household) == by_rate
+    assert by_rate["cost_fen"] == by_hand(own, 151)
+    spent(office, household, code="CB-002", sku="PL001", kind="area", mu_tenths=35)
+    assert business(office, household)["cost_fen"] == 350_000
+    spent(office, household, code="CB-003", sku="PL001", amount_fen=9_000)
+    assert business(office, household)["cost_fen"] == 9_000
+    assert corrected(office, "CB-002", 0, 409)["type"].endswith("cost-taken-over")
+    corrected(office, "CB-003", 0)
+    assert business(office, household) == by_rate
+
+
 def test_rates_and_records_say_where_they_come_from_and_never_change(office: Office) -> None:
     rate(office, "PL001", 151)
     assert rate(office, "PL001", 152, status=409)["type"].endswith("cost-rate-taken")

@@ -146,6 +146,54 @@ def test_two_corrections_at_once_come_one_after_the_other(office: Office) -> Non
     assert scalars("SELECT position FROM delivery_corrections ORDER BY position") == [(1,), (2,)]
 
 
+def wage(office: Office, code: str, kind: str = "wage", fen: int = 2_600_000) -> str:
+    """A wage or rent of F01 (or a subsidy), paid on 15 July 2025; who was paid."""
+    household = str(slip_of("F01", "2025-07").household)
+    body = {"code": code, "household": household, "kind": kind, "paid_on": "2025-07-15", "amount_fen": fen,
+            "source": "名单（示例）"} | ({} if kind == "subsidy" else {"firm": "F01"})  # fmt: skip
+    office.post("/household-payments", body)
+    return household
+
+
+@pytest.mark.parametrize("kind", ["wage", "land_rent", "subsidy"])
+def test_a_payment_with_a_zero_too_many_is_corrected_in_the_open_month_with_its_origin(
+    office: Office, kind: str
+) -> None:
+    household = wage(office, "W90001", kind)
+    office.close_through(7)
+    path = f"/households/{household}/statement?month="
+    july, august = office.get(path + "2025-07"), office.get(path + "2025-08")
+    says, address = {"amount_fen": 260_000, "reason": "多写一个零"}, "/household-payments/W90001/corrections"
+    made = office.post(address, says)
+    assert made == {"code": "W90001", "change_fen": -2_340_000, "month": "2025-08"} | says
+    assert office.get(path + "2025-07") == july
+    after = office.get(path + "2025-08")
+    assert after["received_fen"] == august["received_fen"] - 2_340_000
+    [entry] = [entry for entry in after["entries"] if entry["corrected_because"]]
+    assert (entry["day"], entry["payment"], entry["kind"]) == ("2025-07-15", "W90001", kind)
+    assert entry["corrected_because"] == "多写一个零"
+    why = office.get(f"/reports/income/explain?from=2025-08&to=2025-08&by=household&key={household}&kind={kind}")
+    [row] = [row for row in why["items"] if row["source"] == "payment_corrections"]
+    assert (row["day"], row["source_code"], row["corrected_because"]) == ("2025-07-15", "W90001", "多写一个零")
+    assert office.post(address, says, status=422)["type"].endswith("record-stands")
+    assert office.post(address, {"amount_fen": 0, "reason": "作废"})["change_fen"] == -260_000
+    assert office.get(path + "2025-08")["received_fen"] == august["received_fen"] - 2_600_000
+    assert scalars("SELECT position FROM payment_corrections ORDER BY position") == [(1,), (2,)]
+    corrected = "SELECT DISTINCT corrects.source_type FROM income_entries JOIN income_entries AS corrects"
+    assert scalars(f"{corrected} ON corrects.id = income_entries.corrects_id") == [("household_payments",)]
+
+
+def test_a_firm_corrects_what_it_paid_itself_and_nothing_else(office: Office) -> None:
+    wage(office, "W90001")
+    wage(office, "W90002", "subsidy")
+    body = {"amount_fen": 1, "reason": "误录"}
+    office.post("/household-payments/W90001/corrections", body, office.firms["F02"], 404)
+    office.post("/household-payments/W90002/corrections", body, office.firms["F01"], 404)
+    office.post("/household-payments/W90001/corrections", body | {"amount_fen": -1}, status=422)
+    assert scalars("SELECT count(*) FROM payment_corrections") == [(0,)]
+    assert office.post("/household-payments/W90001/corrections", body, office.firms["F01"])["month"] == "2025-07"
+
+
 def test_another_firms_slip_is_a_missing_one(office: Office) -> None:
     slip = slip_of("F01", "2025-07")
     body = {"weight_g": 1, "price_fen_per_kg": 1, "reason": "不是我的"}

@@ -23,11 +23,11 @@ from shop.farmers.families import merge, unmerge
 from shop.farmers.models import Delivery, Grade, Household
 from shop.income.actions import book_events
 from shop.income.corrections import correct_slip, locked_slip
-from shop.income.costs import Spent, count_by_rate, record_cost, set_rate
-from shop.income.errors import EarlierMonthOpen, MonthClosed, MonthNotOver, NothingToCorrect, RateTaken
+from shop.income.costs import Spent, correct_cost, count_by_rate, record_cost, set_rate
+from shop.income.errors import EarlierMonthOpen, MonthClosed, MonthNotOver, NothingToCorrect, RateTaken, RecordStands
 from shop.income.models import CostBasis, CostKind, PaymentKind
 from shop.income.months import close_month
-from shop.income.payments import Paid, record_payment
+from shop.income.payments import Paid, correct_payment, locked_payment, record_payment
 from shop.income.queries import statement
 from shop.reports import rollups
 from shop.reports.models import Rollup
@@ -46,6 +46,8 @@ STEP = st.one_of(
     st.tuples(st.just("rate"), st.sampled_from([date(2025, 1, 1), *DAYS]), st.integers(1, 900)),
     st.tuples(st.just("spend"), WHO, PAID, FEN),
     st.tuples(st.just("pay"), WHO, st.sampled_from([PaymentKind.WAGE, PaymentKind.SUBSIDY]), PAID, FEN),
+    st.tuples(st.just("correct_payment"), st.integers(0, 30), st.integers(0, 5_000_000)),
+    st.tuples(st.just("correct_cost"), st.integers(0, 30), st.sampled_from([0, 0, 1, 5_000_000])),
     st.tuples(st.just("close"), st.integers(1, 7)),
     st.tuples(st.just("merge"), WHO, WHO),
     st.tuples(st.just("unmerge"), WHO),
@@ -100,6 +102,11 @@ class Model:
             self.costs[event.who, event.cost_month] += event.cost
 
     def spends(self, who: int, day: date, fen: int) -> None:
+        self.tells(who)
+        self.costs[who, self.month(day)] += fen
+
+    def tells(self, who: int) -> None:
+        """A record tells the costs of a household, in the place of rates."""
         self.recorded.add(who)
         for event in self.sold:
             if event.who == who and event.cost_month is not None and event.cost:
@@ -107,7 +114,15 @@ class Model:
                 event.cost = 0
             elif event.who == who:
                 self.count(event)
-        self.costs[who, self.month(day)] += fen
+
+    def tells_no_more(self, who: int) -> None:
+        """The last record of a household is void: rates count again, or nothing is known."""
+        self.recorded.discard(who)
+        for event in self.sold:
+            if event.who == who and event.cost_month is not None:
+                self.covered[who, max(event.cost_month, self.open_from)] -= event.fen
+                event.cost_month = None
+                self.count(event)
 
 
 class Walk:
@@ -124,6 +139,8 @@ class Walk:
         self.households = list(self.session.scalars(query.order_by(Household.id)))
         self.places = {household.id: at for at, household in enumerate(self.households)}
         self.slips: list[tuple[str, int, date, int, int]] = []  # code, who, day, grams, fen as it stands
+        self.paid: list[tuple[str, int, PaymentKind, date, int]] = []  # code, who, kind, day, fen as it stands
+        self.spent: list[tuple[str, int, date, int]] = []  # code, who, day, fen as it stands
         self.model, self.steps = Model(), 0
         for entry in self.session.execute(
             text("SELECT household_id, kind, month, earned_on, weight_g, amount_fen, product_id FROM income_entries"
@@ -189,12 +206,45 @@ class Walk:
             now=self.now,
         )  # fmt: skip
         self.model.spends(who, day, fen)
+        self.spent.append((f"C{self.steps:05}", who, day, fen))
+
+    def correct_cost(self, at: int, fen: int) -> None:
+        if not self.spent:
+            return
+        at %= len(self.spent)
+        code, who, day, was_fen = self.spent[at]
+        try:
+            correct_cost(self.session, code, fen, "多写一个零", actor_id=None, now=self.now)
+        except RecordStands:
+            assert fen == was_fen
+            return
+        self.spent[at] = (code, who, day, fen)
+        self.model.costs[who, self.model.month(day)] += fen - was_fen
+        if any(left for _, whose, _, left in self.spent if whose == who):
+            self.model.tells(who)
+        else:
+            self.model.tells_no_more(who)
 
     def pay(self, who: int, kind: PaymentKind, day: date, fen: int) -> None:
         firm = None if kind is PaymentKind.SUBSIDY else self.firm
         paid = Paid(f"P{self.steps:05}", kind, day, fen, "名单（示例）")
         record_payment(self.session, firm, self.households[who], paid, actor_id=None, now=self.now)
         self.model.gross[who, self.model.month(day), kind.value] += fen
+        self.paid.append((paid.code, who, kind, day, fen))
+
+    def correct_payment(self, at: int, fen: int) -> None:
+        if not self.paid:
+            return
+        at %= len(self.paid)
+        code, who, kind, day, was_fen = self.paid[at]
+        try:
+            payment = locked_payment(self.session, code)
+            correct_payment(self.session, payment, fen, "多写一个零", actor_id=None, now=self.now)
+        except RecordStands:
+            assert fen == was_fen
+            return
+        self.model.gross[who, self.model.month(day), kind.value] += fen - was_fen
+        self.paid[at] = (code, who, kind, day, fen)
 
     def close(self, month: int) -> None:
         first = date(2025, month, 1)
