@@ -233,8 +233,8 @@ def explain(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(201, schemas.PublicationOut)
 @documented(
     errors=[
-        errors.PeriodNotClosed, errors.FiguresNotReady, errors.NothingToRestate, errors.RestatementNeedsReason,
-        NotFoundError,
+        errors.PeriodNotClosed, errors.FiguresNotReady, errors.TooFewHouseholds, errors.NothingToRestate,
+        errors.RestatementNeedsReason, NotFoundError,
     ],
     example={"from": "2025-01", "to": "2025-06", "reason": "合并两户重复登记"},
 )  # fmt: skip

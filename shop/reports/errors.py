@@ -12,6 +12,16 @@ class PeriodNotClosed(DomainError):
     en = "The months up to {last} are not all closed: nothing is published yet."
 
 
+class TooFewHouseholds(DomainError):
+    """The figures of one or two households are nobody else's business, nor is what two publications leave of them."""
+
+    code = "too-few-households"
+    title_zh, title_en = "户数太少，不能发布", "Too few households to publish"
+    zh = "{first} 至 {last} 只有 {households} 户，不足 {least} 户：发布（或与已发布的期间相减）会透露单户收入。"
+    en = "{first} to {last} are {households} households, fewer than {least}: figures (or what is left of them beside"
+    en += " periods already published) would tell of single ones."
+
+
 class FiguresNotReady(DomainError):
     """Facts of the period wait to be counted."""
 

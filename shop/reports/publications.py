@@ -4,7 +4,9 @@ Only closed months are published. What they said as statements never changes; wh
 for whom (records of one family merged), or a rule of this report.
 """
 
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import func, select, text
@@ -13,12 +15,19 @@ from sqlalchemy.orm import Session
 from shop.access.guard import Actor, Grant
 from shop.access.models import PartyKind, Role
 from shop.income.models import ClosedMonth
+from shop.income.months import next_month
 from shop.kit.dirty import DirtyKey
 from shop.kit.errors import NotFoundError
-from shop.reports.errors import FiguresNotReady, NothingToRestate, PeriodNotClosed, RestatementNeedsReason
+from shop.reports.errors import (
+    FiguresNotReady,
+    NothingToRestate,
+    PeriodNotClosed,
+    RestatementNeedsReason,
+    TooFewHouseholds,
+)
 from shop.reports.income_report import IncomeBy, Months, income_report
 from shop.reports.models import Publication, Rollup
-from shop.reports.told import untold
+from shop.reports.told import FEW, untold
 
 #: The county as a whole: what is published is nobody's view in particular.
 _COUNTY = Actor(None, (Grant(Role.OPERATOR, 0, PartyKind.COUNTY),))
@@ -26,6 +35,8 @@ _COUNTY = Actor(None, (Grant(Role.OPERATOR, 0, PartyKind.COUNTY),))
 _READ = (Rollup.INCOME, Rollup.REACH, Rollup.COSTS)
 #: Not published: it would tell of single households, or differs by reader and moment.
 _UNTOLD = frozenset({"assisted_households", "name"})
+#: Sums of facts, which move with the household that they are of.
+_CARRIED = ("cash_fen", "weight_g", "sales_reached_fen")
 _ROWS = 100
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtext('shop.publications'))")
 
@@ -35,8 +46,8 @@ def publish(
 ) -> Publication:
     """Publish the figures of closed months by township, or re-state them as the next version.
 
-    Publications wait for one another. Raises PeriodNotClosed, FiguresNotReady, RestatementNeedsReason,
-    NothingToRestate.
+    Publications wait for one another. Raises PeriodNotClosed, FiguresNotReady, TooFewHouseholds,
+    RestatementNeedsReason, NothingToRestate.
     """
     session.execute(_ALONE)
     closed = session.scalar(select(func.max(ClosedMonth.month)))
@@ -49,8 +60,9 @@ def publish(
     )
     if waiting:
         raise FiguresNotReady(waiting=waiting)
-    before = _last(session, months)
-    figures = _figures(session, months)
+    versions = _versions(session, months)
+    before = versions[0] if versions else None
+    figures = _figures(session, months, versions)
     if before is not None and before.figures == figures:
         raise NothingToRestate(version=before.version)
     if before is not None and reason is None:
@@ -64,22 +76,80 @@ def publish(
     return made
 
 
-def _last(session: Session, months: Months) -> Publication | None:
-    return session.scalar(
+def _versions(session: Session, months: Months) -> Sequence[Publication]:
+    """What was published of the period, the last version first."""
+    return session.scalars(
         select(Publication)
         .where(Publication.first_month == months.first, Publication.last_month == months.last)
         .order_by(Publication.version.desc())
-        .limit(1)
-    )
+    ).all()
 
 
-def _figures(session: Session, months: Months) -> dict[str, object]:
-    told = income_report(session, _COUNTY, IncomeBy.TOWNSHIP, months, "zh", limit=_ROWS, after=None)
-    hidden = untold({row["key"]: row["households"] for row in told["items"]})
+def _figures(session: Session, months: Months, versions: Sequence[Publication]) -> dict[str, object]:
+    told = _report(session, months)
+    hidden = _changed(told, versions)
+    counts = []
+    for part in _parts(session, months):
+        counts.append(_people(part, told if part == months else _report(session, part)))
+        hidden |= untold(counts[-1])
+    for each in counts:
+        hidden = untold(each, also=hidden)
     return {
         "total": _told(told["total"]),
         "townships": [_of_township(row, withheld=row["key"] in hidden) for row in told["items"]],
     }
+
+
+def _report(session: Session, months: Months) -> dict[str, Any]:
+    return income_report(session, _COUNTY, IncomeBy.TOWNSHIP, months, "zh", limit=_ROWS, after=None)
+
+
+def _parts(session: Session, months: Months) -> list[Months]:
+    """The spans into which the period and those published that overlap it cut one another.
+
+    What is left of one publication less others is one or several of them.
+    """
+    published = session.execute(
+        select(Publication.first_month, Publication.last_month)
+        .where(Publication.first_month <= months.last, Publication.last_month >= months.first)
+        .distinct()
+    ).all()
+    cuts = sorted(
+        {cut for first, last in [(months.first, months.last), *published] for cut in (first, next_month(last))}
+    )
+    return [Months(first, _month_before(end)) for first, end in pairwise(cuts)]
+
+
+def _month_before(month: date) -> date:
+    return (month - timedelta(days=1)).replace(day=1)
+
+
+def _people(months: Months, told: dict[str, Any]) -> dict[str, int]:
+    """Households behind each township's figures; sales that reached some that were paid nothing are of one at least.
+
+    Raises TooFewHouseholds.
+    """
+
+    def behind(row: dict[str, Any]) -> int:
+        return int(row["households"] or any(row[figure] for figure in _CARRIED))
+
+    if 0 < behind(told["total"]) < FEW:
+        raise TooFewHouseholds(
+            first=f"{months.first:%Y-%m}", last=f"{months.last:%Y-%m}", households=told["total"]["households"],
+            least=FEW,
+        )  # fmt: skip
+    return {row["key"]: behind(row) for row in told["items"]}
+
+
+def _changed(told: dict[str, Any], versions: Sequence[Publication]) -> set[str]:
+    """Townships whose sums are others than the last version said that told them: the difference is of who moved."""
+    changed = set()
+    for row in told["items"]:
+        said = (of for version in versions for of in version.figures["townships"] if of["key"] == row["key"])
+        last = next((of for of in said if not of["withheld"]), None)
+        if last is not None and any(last[figure] != row[figure] for figure in _CARRIED):
+            changed.add(row["key"])
+    return changed
 
 
 def _of_township(row: dict[str, Any], *, withheld: bool) -> dict[str, Any]:

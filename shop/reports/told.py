@@ -4,7 +4,7 @@ Statistical practice (primary and complementary suppression). Pure; rule and tes
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 #: Fewer households than this are counted without saying how many of them are assisted.
@@ -18,15 +18,19 @@ def tells_of_each(households: int, assisted: int) -> bool:
     return 0 < households < FEW or 0 < households == assisted
 
 
-def untold(households: Mapping[str, int], assisted: Mapping[str, int] = MappingProxyType({})) -> set[str]:
-    """The rows that do not tell, of all rows beside one total: those that tell of each, and others with them.
+def untold(
+    households: Mapping[str, int], assisted: Mapping[str, int] = MappingProxyType({}), *, also: Iterable[str] = ()
+) -> set[str]:
+    """The rows that do not tell, of all rows beside one total: those that tell of each, `also`, and others with them.
 
-    What the total and the told rows leave open must not tell of each either: the smallest others join, ties by key.
+    What the total and the told rows leave open must not tell of each either, nor be one row: the smallest others join,
+    ties by key.
     """
-    hidden = {key for key, count in households.items() if tells_of_each(count, assisted.get(key, 0))}
+    hidden = {key for key, count in households.items() if tells_of_each(count, assisted.get(key, 0))} | set(also)
     for key in sorted(households, key=lambda key: (households[key], key)):
-        left = sum(households[one] for one in hidden)
-        if key not in hidden and households[key] and tells_of_each(left, sum(assisted.get(one, 0) for one in hidden)):
+        left, known = (sum(of.get(one, 0) for one in hidden) for of in (households, assisted))
+        alone = len(hidden) == 1 or tells_of_each(left, known)
+        if hidden and alone and households[key] and key not in hidden:
             hidden.add(key)
     return hidden
 

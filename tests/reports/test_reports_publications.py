@@ -96,6 +96,83 @@ def test_what_is_published_names_no_household_and_does_not_tell_who_is_assisted(
     assert "assisted" not in told
 
 
+def paid(office: Office, code: str, household: str, day: str, fen: int = 30_000) -> None:
+    """A wage, in a month that may have nothing else."""
+    [(firm,)] = scalars(
+        "SELECT firms.code FROM memberships JOIN households ON households.id = household_id"
+        " JOIN firms ON firms.id = firm_id WHERE households.code = :code ORDER BY 1 LIMIT 1",
+        code=household,
+    )
+    body = {"code": code, "household": household, "firm": firm, "kind": "wage", "paid_on": day, "amount_fen": fen}
+    office.post("/household-payments", body)
+
+
+def by_township(least: int) -> list[list[str]]:
+    """Codes of households of townships that have at least so many, by township."""
+    rows = scalars(
+        "SELECT array_agg(households.code ORDER BY households.code) FROM households"
+        " JOIN villages ON villages.id = village_id WHERE EXISTS (SELECT FROM memberships"
+        " WHERE household_id = households.id) GROUP BY township_id HAVING count(*) >= :least ORDER BY township_id",
+        least=least,
+    )
+    return [row[0] for row in rows]
+
+
+def told(publication: dict[str, Any]) -> dict[str, bool]:
+    """Townships of any household, and whether they are told."""
+    rows = publication["figures"]["townships"]
+    return {row["key"]: not row["withheld"] for row in rows if row["households"]}
+
+
+def test_a_period_of_one_or_two_households_is_not_published(office: Office) -> None:
+    [one, two, *_], [three, *_] = by_township(2)[:2]
+    july = {"from": "2024-07", "to": "2024-07"}
+    for code, household in (("W1", one), ("W2", two)):
+        paid(office, code, household, "2024-07-10")
+        paid(office, f"{code}-6", household, "2024-06-10")
+    paid(office, "W3-6", three, "2024-06-10")
+    refreshed()
+    for month in ("2024-06", "2024-07"):
+        office.post("/months", {"month": month})
+    refused = office.post("/published-income", july, status=409)
+    assert (why(refused), refused["households"], refused["least"]) == ("too-few-households", 2, 3)
+    made = office.post("/published-income", {"from": "2024-06", "to": "2024-06"})
+    assert set(told(made).values()) == {False}
+    # Two months less one of them are the other one.
+    assert why(office.post("/published-income", july | {"from": "2024-06"}, status=409)) == "too-few-households"
+    assert scalars("SELECT count(*) FROM publications") == [(1,)]
+
+
+def test_a_township_that_periods_less_one_another_would_tell_of_is_withheld(office: Office) -> None:
+    first, second, third = by_township(3)[:3]
+    for month in ("06", "07"):
+        for n, household in enumerate(first[:3] + second[:3] + third[: 3 if month == "06" else 1]):
+            paid(office, f"W{month}-{n}", household, f"2024-{month}-10")
+    refreshed()
+    for month in ("2024-06", "2024-07"):
+        office.post("/months", {"month": month})
+    assert set(told(office.post("/published-income", {"from": "2024-06", "to": "2024-06"})).values()) == {True}
+    both = told(office.post("/published-income", {"from": "2024-06", "to": "2024-07"}))
+    assert sorted(both.values()) == [False, False, True]  # the third, and the smallest with it
+
+
+def test_a_restatement_does_not_tell_the_sums_of_the_family_that_moved(office: Office) -> None:
+    office.close_through(3)
+    before = told(office.post("/published-income", MARCH))
+    moved = scalars(
+        "SELECT min(households.code), townships.code FROM households JOIN villages ON villages.id = village_id"
+        " JOIN townships ON townships.id = township_id WHERE EXISTS (SELECT FROM income_entries"
+        " WHERE household_id = households.id AND month <= '2025-03-01') GROUP BY 2 ORDER BY 2"
+    )
+    (one, here), (other, there) = [row for row in moved if before[row[1]]][:2]
+    office.post(f"/households/{one}/merge", {"into": other, "reason": "同一户"}, status=200)
+    after = told(office.post("/published-income", MARCH | {"reason": "合并重复登记的一户"}))
+    assert (after[here], after[there]) == (False, False)
+    assert {key for key in after if before[key] and not after[key]} == {here, there}
+    office.post(f"/households/{one}/unmerge", {"reason": "核实为两户"}, status=200)
+    assert told(office.post("/published-income", MARCH | {"reason": "撤销合并"})) == before
+
+
 def test_a_version_never_changes(office: Office) -> None:
     office.close_through(3)
     office.post("/published-income", MARCH)
