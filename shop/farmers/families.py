@@ -2,8 +2,8 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, not_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, not_, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from shop.catalog.models import CO_OPERATIVES, Firm
 from shop.farmers.errors import AlreadyRelated, HasMergedRecords, MergedAlready, NotMerged, NotOfThisFirm, TooEarly
@@ -55,6 +55,16 @@ def unmerge(session: Session, household: Household, reason: str, *, actor_id: in
 
 def _alias(session: Session, household_id: int) -> HouseholdAlias | None:
     return session.get(HouseholdAlias, household_id, populate_existing=True)
+
+
+def counts_for(household_id: int | ColumnElement[int]) -> Select[str]:
+    """The code of the household for which a record counts; none where it counts for itself."""
+    other = aliased(Household)
+    return (
+        select(other.code)
+        .join(HouseholdAlias, HouseholdAlias.counts_for_id == other.id)
+        .where(HouseholdAlias.household_id == household_id)
+    )
 
 
 def stood_on(household_id: ColumnElement[int], firm_id: ColumnElement[int], day: date) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Role, scope
 from shop.catalog.models import Firm
+from shop.farmers.families import counts_for
 from shop.farmers.models import Household, Membership, Relation
 from shop.places.models import Township, Village
 
@@ -26,10 +27,11 @@ class MembershipSeen:
 
 @dataclass(frozen=True)
 class HouseholdSeen:
-    """A household as its readers see it: never whether it is assisted."""
+    """A household as its readers see it: never whether it is assisted. `counts_for`: another record of its family."""
 
     household_id: int
     code: str
+    counts_for: str | None
     village_zh: str
     township_zh: str
     persons: int
@@ -61,11 +63,14 @@ def _joined(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     )
 
 
+_MERGED = counts_for(Household.id.expression).correlate(Household).scalar_subquery()
+
+
 def households(session: Session, *wanted: ColumnElement[bool], limit: int) -> list[HouseholdSeen]:
     """Up to `limit` households by id, each with those of its memberships that `wanted` lets through. One statement."""
     ids = _joined(select(Household.id)).where(*wanted).distinct().order_by(Household.id).limit(limit)
     rows = session.execute(
-        _joined(select(Household, Village.short_zh, Township.name_zh, Membership, Firm.code, Firm.name_zh))
+        _joined(select(Household, Village.short_zh, Township.name_zh, Membership, Firm.code, Firm.name_zh, _MERGED))
         .where(Household.id.in_(ids), *wanted)
         .order_by(Household.id, Membership.id)
     )
@@ -79,6 +84,7 @@ def _seen(rows: Any) -> Iterator[HouseholdSeen]:
         yield HouseholdSeen(
             household.id,
             household.code,
+            own[0][6],
             village_zh,
             township_zh,
             household.persons,
@@ -86,6 +92,6 @@ def _seen(rows: Any) -> Iterator[HouseholdSeen]:
             household.leased_out_mu_tenths,
             tuple(
                 MembershipSeen(firm, firm_name, membership.relation, membership.share_units)
-                for _, _, _, membership, firm, firm_name in own
+                for _, _, _, membership, firm, firm_name, _ in own
             ),
         )

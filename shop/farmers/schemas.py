@@ -31,9 +31,13 @@ class MembershipOut(Schema):
 
 
 class HouseholdOut(Schema):
-    """A household by its code. `is_assisted` only where the county said why it needs it."""
+    """A household by its code. `is_assisted` only where the county said why it needs it.
+
+    `counts_for`: the record of the same family for which it counts; null, it counts for itself.
+    """
 
     code = fields.String()
+    counts_for = fields.String(allow_none=True)
     village_zh = fields.String()
     township_zh = fields.String()
     persons = fields.Integer()

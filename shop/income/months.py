@@ -6,11 +6,12 @@ statements are made. A trigger refuses entries of closed months whoever writes t
 
 from datetime import date, datetime
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, Select, func, literal, select, text, union
 from sqlalchemy.orm import Session
 
+from shop.farmers.models import HouseholdAlias
 from shop.income.errors import EarlierMonthOpen, MonthClosed, MonthNotOver
-from shop.income.models import ClosedMonth, IncomeEntry
+from shop.income.models import ClosedFamily, ClosedMonth, CostLine, IncomeEntry, SalesReach
 from shop.kit.clock import beijing_month
 
 #: Advisory lock of booking and closing; migration 0004 names the same number.
@@ -29,6 +30,8 @@ _STATEMENTS = text(
     """
 )
 
+_FAMILIES = text("INSERT INTO closed_families SELECT :month, household_id, counts_for_id FROM household_aliases")
+
 
 def open_from(session: Session) -> date:
     """The first month that takes entries; no month closes before this transaction ends."""
@@ -43,7 +46,7 @@ def next_month(month: date) -> date:
 
 
 def close_month(session: Session, month: date, *, actor_id: int | None, now: datetime) -> ClosedMonth:
-    """Make every household's statement of `month` (its first day) by category, for good.
+    """Make every household's statement of `month` (its first day) by category, for good, and for whom it counts.
 
     Months close in their order. Waits for bookings under way. Raises MonthNotOver, MonthClosed, EarlierMonthOpen.
     """
@@ -75,4 +78,33 @@ def close_month(session: Session, month: date, *, actor_id: int | None, now: dat
     session.add(closed)
     session.flush()
     session.execute(_STATEMENTS, {"month": month})
+    session.execute(_FAMILIES, {"month": month})
     return closed
+
+
+def told_of(counted: type[IncomeEntry | CostLine | SalesReach], household_id: int) -> ColumnElement[bool]:
+    """Whether a row is told in a household's statement: in open months as records are merged now.
+
+    In closed months as they were merged when the month was closed (or the next one that was: no month before a closed
+    one is open).
+    """
+    closing = (
+        select(func.min(ClosedMonth.month)).where(ClosedMonth.month >= counted.month).correlate(counted)
+    ).scalar_subquery()
+    then = select(ClosedFamily.counts_for_id).where(
+        ClosedFamily.household_id == counted.household_id, ClosedFamily.month == closing
+    )
+    now = select(HouseholdAlias.counts_for_id).where(
+        HouseholdAlias.household_id == counted.household_id, closing.is_(None)
+    )
+    family = func.coalesce(
+        then.correlate(counted).scalar_subquery(), now.correlate(counted).scalar_subquery(), counted.household_id
+    )
+    return counted.household_id.in_(records_of(household_id)) & (family == household_id)
+
+
+def records_of(household_id: int) -> Select[tuple[int]]:
+    """The household's record, and every one that counts for it or did when a month was closed."""
+    merged = [select(of.household_id).where(of.counts_for_id == household_id) for of in (HouseholdAlias, ClosedFamily)]
+    every = union(select(literal(household_id)), *merged).subquery()
+    return select(every.c[0])

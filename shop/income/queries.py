@@ -1,6 +1,5 @@
 """A household's statement, and deliveries."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -11,7 +10,8 @@ from shop.access.guard import ALL, Actor, Owned, Owner, Role, may_see, scope
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
 from shop.channels.policies import POLICIES
-from shop.farmers.models import Delivery, Household, HouseholdAlias
+from shop.farmers.families import counts_for
+from shop.farmers.models import Delivery, Household
 from shop.income.costs import net_business
 from shop.income.models import (
     CATEGORY_OF,
@@ -24,6 +24,7 @@ from shop.income.models import (
     PaymentCorrection,
     SalesReach,
 )
+from shop.income.months import told_of
 from shop.kit.errors import NotFoundError
 from shop.places.models import Township, Village
 from shop.stock.models import Lot, LotDelivery
@@ -42,8 +43,9 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
     """What a household received from `first` to `last` (both months' days included), and which sales it reached.
 
     Two measures that are never added: cash received, and sales of what it had delivered. Of a family with several
-    records, the statement of the one they count for holds them all. The household itself, managers
-    of its area and the operator see it. Raises NotFoundError for a missing and for a foreign one.
+    records, the statement of the one they count for holds them all, and the others' hold nothing; closed months stay as
+    they were told. The household itself, managers of its area and the operator see it. Raises NotFoundError for a
+    missing and for a foreign one.
     """
     found = session.execute(
         select(Household.id, Household.party_id, Village.short_zh, Township.name_zh, Township.party_id)
@@ -56,9 +58,6 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
         owners = {Role.OPERATOR: ALL, Role.HOUSEHOLD: found[1], Role.MANAGER: found[4]}
     if found is None or not may_see(actor, owners):
         raise NotFoundError(what=code)
-    family = [found[0], *session.scalars(
-        select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id == found[0])
-    )]  # fmt: skip
     entries = session.execute(
         select(
             IncomeEntry.earned_on, IncomeEntry.month, IncomeEntry.kind, IncomeEntry.amount_fen, IncomeEntry.weight_g,
@@ -90,7 +89,7 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
                 else_=PaymentCorrection.payment_id,
             ),
         )
-        .where(IncomeEntry.household_id.in_(family), IncomeEntry.month.between(first, last))
+        .where(told_of(IncomeEntry, found[0]), IncomeEntry.month.between(first, last))
         .order_by(IncomeEntry.month, IncomeEntry.earned_on, IncomeEntry.id)
     ).all()  # fmt: skip
     by_kind: dict[IncomeKind, int] = {}
@@ -98,6 +97,7 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
         by_kind[row.kind] = by_kind.get(row.kind, 0) + row.amount_fen
     return {
         "household": code,
+        "counts_for": session.scalar(counts_for(found[0])),
         "township_zh": found[3],
         "village_zh": found[2],
         "from": first,
@@ -119,10 +119,10 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
         "business": net_business(
             by_kind.get(IncomeKind.SALE, 0) + by_kind.get(IncomeKind.PATRONAGE, 0),
             by_kind.get(IncomeKind.PATRONAGE, 0),
-            *_costs(session, family, first, last),
+            *_costs(session, found[0], first, last),
         ),
         "sales_reached": reached_by_channel(
-            session, SalesReach.household_id.in_(family), SalesReach.month.between(first, last)
+            session, told_of(SalesReach, found[0]), SalesReach.month.between(first, last)
         ),
         "note_zh": "“收到”与“带动销售”是两个口径，不相加；收到的是毛额，经营净收入另列，只算成本已知的部分。",
         "note_en": "Received and sales reached are two measures, never added. What was received is gross; net business"
@@ -140,11 +140,11 @@ def latest_month(session: Session, code: str) -> date | None:
     return found
 
 
-def _costs(session: Session, family: Sequence[int], first: date, last: date) -> tuple[int, int]:
+def _costs(session: Session, household_id: int, first: date, last: date) -> tuple[int, int]:
     """(sales whose costs are known, costs) in fen."""
     covered, cost = session.execute(
         select(func.coalesce(func.sum(CostLine.covers_fen), 0), func.coalesce(func.sum(CostLine.amount_fen), 0)).where(
-            CostLine.household_id.in_(family), CostLine.month.between(first, last)
+            told_of(CostLine, household_id), CostLine.month.between(first, last)
         )
     ).one()
     return int(covered), int(cost)

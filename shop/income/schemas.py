@@ -164,9 +164,13 @@ class Business(Schema):
 
 
 class Statement(Schema):
-    """A household's statement: cash received by kind, the entries behind it, and the sales its produce reached."""
+    """A household's statement: cash received by kind, the entries behind it, and the sales its produce reached.
+
+    `counts_for`: the record of the same family whose statement tells the open months of this one.
+    """
 
     household = fields.String()
+    counts_for = fields.String(allow_none=True)
     township_zh = fields.String()
     village_zh = fields.String()
     from_ = Month(attribute="from", data_key="from")

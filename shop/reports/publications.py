@@ -143,13 +143,15 @@ def _people(months: Months, told: dict[str, Any]) -> dict[str, int]:
 
 def _changed(told: dict[str, Any], versions: Sequence[Publication]) -> set[str]:
     """Townships whose sums are others than the last version said that told them: the difference is of who moved."""
-    changed = set()
-    for row in told["items"]:
-        said = (of for version in versions for of in version.figures["townships"] if of["key"] == row["key"])
-        last = next((of for of in said if not of["withheld"]), None)
-        if last is not None and any(last[figure] != row[figure] for figure in _CARRIED):
-            changed.add(row["key"])
-    return changed
+    before: dict[str, dict[str, Any]] = {}
+    for version in reversed(versions):
+        rows: Any = version.figures["townships"]
+        before |= {row["key"]: row for row in rows if not row["withheld"]}
+    return {
+        row["key"]
+        for row in told["items"]
+        if row["key"] in before and any(before[row["key"]][figure] != row[figure] for figure in _CARRIED)
+    }
 
 
 def _of_township(row: dict[str, Any], *, withheld: bool) -> dict[str, Any]:

@@ -69,8 +69,8 @@ def test_a_household_sees_itself_alone(county: Flask) -> None:
     client = county.test_client()
     seen = client.get(ONE, headers=own).get_json()
     assert seen == {
-        "code": "农户-0001", "village_zh": "西太村", "township_zh": "部官镇", "persons": 1, "land_mu_tenths": 73,
-        "leased_out_mu_tenths": 0,
+        "code": "农户-0001", "counts_for": None, "village_zh": "西太村", "township_zh": "部官镇", "persons": 1,
+        "land_mu_tenths": 73, "leased_out_mu_tenths": 0,
         "memberships": [
             {
                 "firm": "F01", "firm_name_zh": "部官镇西太村果业专业合作社（示例）", "relation": "member",

@@ -97,6 +97,31 @@ def test_a_merged_record_counts_for_the_other_everywhere_and_undoing_gives_back_
     assert (cash(office, one), cash(office, other)) == fen
 
 
+def test_a_closed_month_stays_as_it_was_told_and_an_open_one_counts_the_family_once(office: Office) -> None:
+    one, other = pair()
+    told = {}
+
+    def read(month: str) -> dict[str, int]:
+        return {code: office.get(f"/households/{code}/statement?month={month}")["received_fen"] for code in pair()}
+
+    for month in ("2025-06", "2025-07", "2025-08"):
+        told[month] = read(month)
+    office.close_through(6)
+    moved(office, one, "merge", into=other)
+    together = {month: {one: 0, other: sum(of.values())} for month, of in told.items()}
+    assert read("2025-06") == told["2025-06"]
+    assert read("2025-07") == together["2025-07"]
+    office.post("/months", {"month": "2025-07"})
+    assert office.get(f"/households/{one}/statement?month=2025-07")["counts_for"] == other
+    assert [office.get(f"/households/{code}")["counts_for"] for code in (one, other)] == [other, None]
+    moved(office, one, "unmerge")
+    assert [read(month) for month in told] == [told["2025-06"], together["2025-07"], told["2025-08"]]
+    moved(office, one, "merge", into=other)
+    assert [read(month) for month in told] == [told["2025-06"], together["2025-07"], together["2025-08"]]
+    assert office.get(f"/households/{other}/statement?{YEAR}")["received_fen"] == cash(office, other)
+    moved(office, one, "unmerge")
+
+
 def test_of_two_surveys_of_one_family_one_counts(office: Office) -> None:
     one, other = pair()
     base = report(office, "township")["gain"]["base_fen"]

@@ -79,6 +79,7 @@ class Model:
     recorded: set[int] = field(default_factory=set)
     rates: dict[date, int] = field(default_factory=dict)
     family: dict[int, int] = field(default_factory=dict)
+    told: dict[date, dict[int, int]] = field(default_factory=dict)  # family, of closed months
 
     def month(self, day: date) -> date:
         return max(day.replace(day=1), self.open_from)
@@ -252,6 +253,8 @@ class Walk:
             close_month(self.session, first, actor_id=None, now=self.now)
         except (MonthNotOver, MonthClosed, EarlierMonthOpen):
             return
+        for number in range(1, month + 1):
+            self.model.told.setdefault(date(2025, number, 1), dict(self.model.family))
         self.model.open_from = date(2025, month + 1, 1)
 
     def merge(self, who: int, into: int) -> None:
@@ -272,9 +275,10 @@ class Walk:
     def check(self) -> None:
         """Every statement of every month is what the model says; the rollups are what their facts say."""
         for at, household in enumerate(self.households):
-            own = {at} - set(self.model.family) | {who for who, into in self.model.family.items() if into == at} | {at}
             for number in range(1, 13):
                 month = date(2025, number, 1)
+                family = self.model.told.get(month, self.model.family)
+                own = {who for who in range(len(self.households)) if family.get(who, who) == at}
                 told = statement(self.session, OPERATOR, household.code, month, month)
                 gross: dict[str, int] = defaultdict(int)
                 for (who, of, kind), fen in self.model.gross.items():
