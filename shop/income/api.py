@@ -286,7 +286,7 @@ def _own_plan(session: Session, code: str) -> SurplusPlan:
 @blueprint.route("/surplus-plans/<string:code>/laying-open", methods=["POST"])
 @allow(Role.FIRM_STAFF)
 @blueprint.response(200, schemas.PlanDetail)
-@documented(errors=[NotFoundError, MoveRefusedError])
+@documented(errors=[NotFoundError, MoveRefusedError, errors.NoTransactions])
 def lay_plan_open(code: str) -> dict[str, Any]:
     """公示方案 · Lay a draft open: every member's part is fixed and shown to it, for 15 days at least."""
     actor = current_actor()

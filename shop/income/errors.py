@@ -5,9 +5,9 @@ from shop.kit.errors import DomainError
 __all__ = [
     "AreaRecordedAnew", "ContractCodeTaken", "CostCodeTaken", "CostInTheFuture", "CostTakenOver", "CostsEntered",
     "EarlierMonthOpen", "GuaranteePaid", "GuaranteedFirst", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit",
-    "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate",
-    "ObjectionsUnanswered", "PaidInTheFuture", "PaymentCodeTaken", "PlanExists", "RateTaken", "RecordStands",
-    "SurplusBelowFloor", "TooEarlyToApprove", "YearNotBegun", "YearNotOver",
+    "NoTransactions", "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered",
+    "ObjectionTooLate", "ObjectionsUnanswered", "PaidInTheFuture", "PaymentCodeTaken", "PlanExists", "RateTaken",
+    "RecordStands", "SurplusBelowFloor", "TooEarlyToApprove", "YearNotBegun", "YearNotOver",
 ]  # fmt: skip
 
 
@@ -93,6 +93,16 @@ class YearNotBegun(DomainError):
     title_zh, title_en = "年度尚未开始", "Year not begun"
     zh = "{year} 年尚未开始，保底收益还不能付。"
     en = "{year} has not begun: its guarantee cannot be paid yet."
+
+
+class NoTransactions(DomainError):
+    """Co-operative law, art. 44: at least 60 % is returned by transactions, so there must be some to go by."""
+
+    code = "no-transactions"
+    title_zh, title_en = "该年度没有社员交售", "No transactions of the year"
+    zh = "方案 {plan}：系统里没有社员 {year} 年的交售单，不能按交易量返还；请先补录交售单。"
+    en = "Plan {plan}: no slip of a member in {year} is recorded, so nothing can be returned by transactions; record"
+    en += " the slips first."
 
 
 class PlanExists(DomainError):

@@ -16,6 +16,7 @@ from shop.income.actions import book_events, book_reserves
 from shop.income.errors import (
     NotACooperative,
     NotAMember,
+    NoTransactions,
     ObjectionAnswered,
     ObjectionsUnanswered,
     ObjectionTooLate,
@@ -79,10 +80,10 @@ class MemberPart:
 def parts(of: Pools, members: Sequence[Member]) -> list[MemberPart]:
     """Members' parts by largest remainder, in the order given. Contract growers are no members and get nothing.
 
-    Without any delivery the transaction pool follows the capital accounts, and the other way round. The reserve is
-    credited as the transaction pool is shared.
+    Without any delivery (of a year shared before this system was there) the transaction pool follows the capital
+    accounts; without any account it is the other way round. The reserve is credited as the transaction pool is shared.
     """
-    if not of.distributable_fen:
+    if not of.distributable_fen and not of.reserve_fen:
         return []
     delivered = [member.delivered_fen for member in members]
     accounts = [member.account_fen for member in members]
@@ -96,25 +97,35 @@ def parts(of: Pools, members: Sequence[Member]) -> list[MemberPart]:
     ]
 
 
+#: Who was a member on any day of the year, and on its last one: with the shares of then, as `left_on` gave them back.
 _MEMBERS = text(
     """
-    SELECT memberships.household_id, memberships.share_units,
-        coalesce(traded.fen, 0) AS delivered_fen, coalesce(credited.fen, 0) AS credited_fen
+    SELECT memberships.household_id, coalesce(counts_for_id, memberships.household_id) AS family_id,
+        coalesce(traded.fen, 0) AS delivered_fen, stood.on_last_day, coalesce(credited.fen, 0) AS credited_fen,
+        CASE WHEN NOT stood.on_last_day THEN 0 WHEN spell.left_on IS NULL THEN share_units
+             ELSE spell.returned_units END AS share_units
     FROM memberships JOIN households ON households.id = memberships.household_id
+    LEFT JOIN household_aliases ON household_aliases.household_id = memberships.household_id
     LEFT JOIN (
         SELECT household_id, sum(amount_fen + coalesce(changed.fen, 0)) AS fen FROM deliveries
         LEFT JOIN (SELECT delivery_id, sum(change_fen) AS fen FROM delivery_corrections GROUP BY delivery_id) AS changed
             ON delivery_id = deliveries.id
         WHERE firm_id = :firm AND extract(year FROM delivered_on) = :year GROUP BY household_id) AS traded
         ON traded.household_id = memberships.household_id
-    LEFT JOIN (
-        SELECT household_id, sum(surplus_shares.reserve_fen) AS fen FROM surplus_shares
+    LEFT JOIN membership_spells AS spell
+        ON spell.household_id = memberships.household_id AND spell.firm_id = memberships.firm_id
+        AND coalesce(spell.joined_on, '0001-01-01') <= make_date(:year, 12, 31)
+        AND coalesce(spell.left_on, '9999-12-31') >= make_date(:year, 12, 31)
+    CROSS JOIN LATERAL (SELECT spell.id IS NOT NULL OR NOT EXISTS (
+        SELECT FROM membership_spells AS spells WHERE spells.household_id = memberships.household_id
+            AND spells.firm_id = memberships.firm_id) AS on_last_day) AS stood
+    LEFT JOIN LATERAL (
+        SELECT sum(surplus_shares.reserve_fen) AS fen FROM surplus_shares
         JOIN surplus_plans ON surplus_plans.id = plan_id
-        WHERE firm_id = :firm AND status = 'booked' AND year < :year GROUP BY household_id) AS credited
-        ON credited.household_id = memberships.household_id
+        WHERE household_id = memberships.household_id AND firm_id = :firm AND status = 'booked' AND year < :year
+          AND year >= coalesce(extract(year FROM spell.joined_on), 0)) AS credited ON stood.on_last_day
     WHERE memberships.firm_id = :firm AND relation = 'member' AND (
-        NOT EXISTS (SELECT FROM membership_spells AS spells
-                    WHERE spells.household_id = memberships.household_id AND spells.firm_id = memberships.firm_id)
+        stood.on_last_day
         OR EXISTS (SELECT FROM membership_spells AS spells
                    WHERE spells.household_id = memberships.household_id AND spells.firm_id = memberships.firm_id
                      AND extract(year FROM coalesce(joined_on, '0001-01-01')) <= :year
@@ -125,14 +136,18 @@ _MEMBERS = text(
 
 
 def _members(session: Session, plan: SurplusPlan) -> list[Member]:
-    """The members by code, with corrected deliveries of the year and their capital accounts.
+    """The members of the year by code, with corrected deliveries and their capital accounts of its last day.
 
-    An account is shares paid in, earlier reserves credited, and an equal part of state aid and gifts (art. 44).
+    An account is shares paid in, earlier reserves credited, and an equal part of state aid and gifts (art. 44), one for
+    a family with several records. Who left was paid his back (art. 28): the account of who comes back begins anew.
     """
     rows = session.execute(_MEMBERS, {"firm": plan.firm_id, "year": plan.year}).all()
     if not plan.share_value_fen:
         return [Member(row.household_id, int(row.delivered_fen), row.share_units) for row in rows]
-    aid = split(plan.aid_fen, [1] * len(rows)) if rows else []
+    there = sorted((row for row in rows if row.on_last_day), key=lambda row: row.household_id != row.family_id)
+    first = {row.family_id: row.household_id for row in reversed(there)}
+    heads = [int(first.get(row.family_id) == row.household_id) for row in rows]
+    aid = split(plan.aid_fen, heads) if any(heads) else heads
     return [
         Member(
             row.household_id,
@@ -173,15 +188,15 @@ def _add_plan(
     return plan
 
 
-def _write_shares(session: Session, plan: SurplusPlan) -> None:
-    shared = Pools(plan.reserve_fen, plan.distributable_fen, plan.patronage_fen, plan.dividend_fen)
-    members = _members(session, plan)
+def _write_shares(session: Session, plan: SurplusPlan, members: Sequence[Member]) -> None:
+    reserve_fen = 0 if plan.historical else plan.reserve_fen
+    shared = Pools(reserve_fen, plan.distributable_fen, plan.patronage_fen, plan.dividend_fen)
     by_id = {member.household_id: member for member in members}
     session.add_all(
         SurplusShare(
             plan_id=plan.id, household_id=part.household_id, delivered_fen=by_id[part.household_id].delivered_fen,
             account_fen=by_id[part.household_id].account_fen, patronage_fen=part.patronage_fen,
-            dividend_fen=part.dividend_fen, reserve_fen=0 if plan.historical else part.reserve_fen,
+            dividend_fen=part.dividend_fen, reserve_fen=part.reserve_fen,
         )
         for part in parts(shared, members)
     )  # fmt: skip
@@ -201,7 +216,7 @@ def book_plan(
         session, firm, year, Terms(surplus_fen, prior_loss_fen, reserve_bp, return_bp), PlanStatus.BOOKED,
         historical=True, booked_on=booked_on, now=now,
     )  # fmt: skip
-    _write_shares(session, plan)
+    _write_shares(session, plan, _members(session, plan))
     record(session, plan, "import", person_id=None, now=now, to_state=PlanStatus.BOOKED.value)
     return plan
 
@@ -248,10 +263,17 @@ def locked_plan(session: Session, code: str) -> SurplusPlan:
 
 
 def lay_open(session: Session, plan: SurplusPlan, *, actor_id: int | None, now: datetime) -> None:
-    """Fix every member's part and show it to the members. The caller holds the plan's lock. Raises MoveRefusedError."""
+    """Fix every member's part and show it to the members. The caller holds the plan's lock.
+
+    Raises MoveRefusedError, NoTransactions (of the year: there is nothing to share by).
+    """
+    PLAN_LIFE.next(plan.status, "lay_open")
+    members = _members(session, plan)
+    if plan.reserve_fen + plan.distributable_fen and not any(member.delivered_fen for member in members):
+        raise NoTransactions(plan=plan.code, year=plan.year)
     plan.laid_open_on = beijing_day(now)
     advance(session, plan, PLAN_LIFE, "lay_open", person_id=actor_id, now=now)
-    _write_shares(session, plan)
+    _write_shares(session, plan, members)
 
 
 def object_to(

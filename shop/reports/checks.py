@@ -516,7 +516,7 @@ CHECKS: tuple[Check, ...] = (
         HAVING coalesce(sum(surplus_shares.patronage_fen), 0) <> surplus_plans.patronage_fen
             OR coalesce(sum(surplus_shares.dividend_fen), 0) <> surplus_plans.dividend_fen
             OR surplus_plans.patronage_fen * 10000 < distributable_fen * 6000
-            OR (NOT historical AND distributable_fen > 0
+            OR (NOT historical AND (distributable_fen > 0 OR count(surplus_shares.id) > 0)
                 AND sum(surplus_shares.reserve_fen) <> surplus_plans.reserve_fen)
             OR distributable_fen + surplus_plans.reserve_fen <> greatest(surplus_fen - prior_loss_fen, 0)
         UNION ALL

@@ -260,6 +260,8 @@ def test_who_left_shares_in_the_surplus_of_the_year_he_was_there_by_what_he_deli
     slip(office, members[0], "2026-07-10", "D97001")
     office.post(f"/households/{members[0]}/departures", {"firm": "F01", "left_on": "2026-07-15", "reason": "迁居"})
     terms = {"firm": "F01", "surplus_fen": 1_000_000, "prior_loss_fen": 0, "reserve_bp": 1_000, "return_bp": 6_000}
+    office.go(date(2027, 7, 15))
+    slip(office, members[1], "2027-07-10", "D97002")
     there = {}
     for year in (2026, 2027):
         office.go(date(year + 1, 1, 10))

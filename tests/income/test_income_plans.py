@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from shop.catalog.actions import firm_by_code
+from shop.income.actions import book_pending
 from shop.income.surplus import Terms, draft_plan
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
@@ -82,7 +83,9 @@ def moved(office: Office, code: str, move: str, status: int = 200, **body: Any) 
 
 
 def laid_open(office: Office) -> str:
-    """The code of a plan that was laid open on 10 January 2027."""
+    """The code of a plan that was laid open on 10 January 2027, of a year in which members delivered."""
+    if not scalars("SELECT FROM deliveries WHERE delivered_on = '2026-07-15'"):
+        delivered(office)
     office.go(JANUARY)
     code = str(drafted(office)["code"])
     moved(office, code, "laying-open")
@@ -138,6 +141,10 @@ def test_the_reserve_of_one_year_moves_the_capital_accounts_of_the_next_and_aid_
     office.go(date(2027, 1, 25))
     moved(office, code, "approval", met_on="2027-01-25", minutes="纪要（示例）")
     moved(office, code, "booking", 201)
+    office.go(date(2027, 7, 15))
+    slip = {"code": "D90011", "household": members()[0][0], "sku": "PL001", "delivered_on": "2027-07-15",
+            "weight_g": 1_000, "grade": "一级", "price_fen_per_kg": 500}  # fmt: skip
+    office.post("/deliveries", slip, office.firms["F01"])
     office.go(date(2028, 1, 10))
     shares = members()
     following = drafted(office, year=2027, aid_fen=len(shares) * 70)["code"]
@@ -145,6 +152,56 @@ def test_the_reserve_of_one_year_moves_the_capital_accounts_of_the_next_and_aid_
     assert {part["household"]: part["account_fen"] for part in told["parts"]} == {
         member: units * 100_000 + credits[member] + 70 for member, units in shares
     }
+
+
+def accounts(office: Office, code: str) -> dict[str, int]:
+    return {part["household"]: part["account_fen"] for part in moved(office, code, "laying-open")["parts"]}
+
+
+def test_a_plan_of_a_year_without_slips_is_not_laid_open(office: Office) -> None:
+    office.go(JANUARY)
+    code = drafted(office)["code"]
+    refused = moved(office, code, "laying-open", 409)
+    assert (refused["type"].rpartition("#")[2], refused["year"]) == ("no-transactions", 2026)
+    assert scalars("SELECT status, laid_open_on FROM surplus_plans WHERE year = 2026") == [("draft", None)]
+
+
+def test_accounts_are_those_of_the_last_day_of_the_year(office: Office) -> None:
+    delivered(office)
+    (gone, left_units), (back, units) = members()[-2:]
+    for household, day in ((gone, "2026-07-15"), (back, "2026-07-10")):
+        office.post(f"/households/{household}/departures", {"firm": "F01", "left_on": day, "reason": "迁居"})
+    office.post(f"/households/{back}/memberships", {"firm": "F01", "joined_on": "2026-07-12", "share_units": 10})
+    office.go(date(2027, 1, 5))
+    office.post(f"/households/{back}/departures", {"firm": "F01", "left_on": "2027-01-04", "reason": "迁居"})
+    office.post(f"/households/{back}/memberships", {"firm": "F01", "joined_on": "2027-01-05", "share_units": 3})
+    office.go(JANUARY)
+    then = accounts(office, drafted(office, aid_fen=(len(members()) - 1) * 70)["code"])
+    assert (then[gone], then[back]) == (0, 10 * 100_000 + 70)
+    with transaction() as session:  # slips of a year before they left
+        session.execute(
+            text("INSERT INTO deliveries (code, household_id, firm_id, product_id, delivered_on, deduction_g, weight_g,"
+                 " grade, price_fen_per_kg, amount_fen, recorded_at) SELECT 'D90024', household_id, firm_id,"
+                 " product_id, '2024-07-15', 0, weight_g, grade, price_fen_per_kg, amount_fen, recorded_at"
+                 " FROM deliveries WHERE code = 'D90001'")
+        )  # fmt: skip
+        book_pending(session, now=office.clock.now())
+    before = accounts(office, drafted(office, year=2024)["code"])
+    assert (before[gone], before[back]) == (left_units * 100_000, units * 100_000)
+
+
+def test_a_family_takes_one_part_of_the_aid_and_a_surplus_that_is_all_reserve_is_credited(office: Office) -> None:
+    delivered(office)
+    head, other = members()[1][0], members()[0][0]
+    office.post(f"/households/{other}/merge", {"into": head, "reason": "同一户"}, status=200)
+    office.go(JANUARY)
+    code = drafted(office, reserve_bp=10_000, aid_fen=(len(members()) - 1) * 70)["code"]
+    parts = {part["household"]: part for part in moved(office, code, "laying-open")["parts"]}
+    shares = dict(members())
+    assert parts[head]["account_fen"] == shares[head] * 100_000 + 70
+    assert parts[other]["account_fen"] == shares[other] * 100_000
+    assert sum(part["reserve_credit_fen"] for part in parts.values()) == 40_000_000
+    assert {part["patronage_fen"] + part["dividend_fen"] for part in parts.values()} == {0}
 
 
 def test_a_plan_below_the_legal_floor_is_refused_and_nothing_is_kept_of_it(office: Office) -> None:
@@ -240,6 +297,7 @@ def test_who_is_no_member_shares_nothing_objects_to_nothing_and_sees_no_draft(of
         "SELECT households.code FROM memberships JOIN households ON households.id = household_id"
         " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F02' ORDER BY 1 LIMIT 1"
     )[0][0]
+    delivered(office)
     office.go(JANUARY)
     code = drafted(office)["code"]
     member = office.household(members()[0][0])
