@@ -42,16 +42,17 @@ def close_all(office: Office, last: str) -> None:
 
 def test_delivery_surplus_statement_correction_restatement(county: Flask, clock: WalkingClock) -> None:
     office = Office(county, clock)
-    one, two = (
+    members = [
         row[0]
         for row in scalars(
             "SELECT households.code FROM memberships JOIN households ON households.id = household_id JOIN firms"
-            " ON firms.id = firm_id WHERE firms.code = 'F01' AND relation = 'member' ORDER BY households.code LIMIT 2"
+            " ON firms.id = firm_id WHERE firms.code = 'F01' AND relation = 'member' ORDER BY households.code LIMIT 4"
         )
-    )
-    # Two members deliver in July: 500 and 1,000 yuan.
+    ]
+    one, two = members[:2]
+    # Four members deliver in July: 500, 1,000, 1,500 and 2,000 yuan.
     office.go(date(2026, 7, 15))
-    for number, code in enumerate((one, two), 1):
+    for number, code in enumerate(members, 1):
         slip = {
             "code": f"D9000{number}", "household": code, "sku": "PL001", "delivered_on": "2026-07-15",
             "weight_g": 100_000 * number, "grade": "一级", "price_fen_per_kg": 500,
@@ -76,15 +77,15 @@ def test_delivery_surplus_statement_correction_restatement(county: Flask, clock:
     # The months are closed; each member's statement has its parts.
     office.go(date(2027, 2, 3))
     close_all(office, "2027-01")
-    parts = split(25_200_000, [50_000, 100_000])
-    for code, part in zip((one, two), parts, strict=True):
+    parts = split(25_200_000, [50_000, 100_000, 150_000, 200_000])
+    for code, part in zip(members, parts, strict=True):
         told = {row["kind"]: row["amount_fen"] for row in statement(office, code, "2027-01")["by_kind"]}
         assert told["patronage"] == part
         assert sum(told.values()) == statement(office, code, "2027-01")["received_fen"]
     # July is told to the public.
     refreshed()
     told_first = office.post("/published-income", {"from": JULY, "to": JULY})["figures"]
-    assert (told_first["total"]["cash_fen"], told_first["total"]["households"]) == (150_000, 2)
+    assert (told_first["total"]["cash_fen"], told_first["total"]["households"]) == (500_000, 4)
     # A slip of the closed July is corrected: July stays, the open month takes the difference with its origin.
     july = statement(office, one, JULY)
     made = office.post(
@@ -104,7 +105,7 @@ def test_delivery_surplus_statement_correction_restatement(county: Flask, clock:
     office.post(f"/households/{one}/merge", {"into": two, "reason": "同一户"}, status=200)
     second = office.post("/published-income", restated)
     assert (second["version"], second["reason"]) == (2, "合并重复登记的一户")
-    assert (second["figures"]["total"]["cash_fen"], second["figures"]["total"]["households"]) == (150_000, 1)
+    assert (second["figures"]["total"]["cash_fen"], second["figures"]["total"]["households"]) == (500_000, 3)
     assert second["changes"] != []
     shown = office.get(f"/published-income/figures?from={JULY}&to={JULY}&version=1")
     assert shown["figures"] == told_first
