@@ -320,6 +320,17 @@ class Cuts:
         rows = " UNION ALL ".join(f"SELECT families FROM ({self.rows(one, Cut.PAYER)}) AS rows" for one in sources)
         return self.bound(f"SELECT bit_or(families) AS families FROM ({rows}) AS known")
 
+    def in_two(self, source: Source, earlier: Collection[date], later: Collection[date], told: str) -> TextClause:
+        """`told` of the sets `earlier` and `later`: the families of a source in some months; NULL of none."""
+        needed = self._of({*earlier, *later})
+        sets = ", ".join(
+            f"bit_or(families) FILTER (WHERE {source.when} = ANY(:{name}_months)) AS {name}"
+            for name in ("earlier", "later")
+        )
+        sql = f"SELECT {told} FROM (SELECT {sets} FROM ({needed.rows(source, Cut.PAYER)}) AS rows) AS sets"
+        months = {"earlier_months": list(earlier), "later_months": list(later)}
+        return needed.bound(sql).bindparams(*(bindparam(name, each, ARRAY(Date)) for name, each in months.items()))
+
     def bound(self, sql: str) -> TextClause:
         """A statement over `rows`, with what it binds of them."""
         values = {name: value for name, value in self._values().items() if f":{name}" in sql}
@@ -348,18 +359,23 @@ _CHANGED = Direct(
 )
 
 
-def cuts_of(session: Session, actor: Actor, first: date, last: date) -> Cuts:
-    """The cuts of the months from `first` to `last`, both included, in the reader's area."""
-    firms: list[int] = []
-    townships: list[int] | None = None
-    if not sees_all(actor):
-        firms = list(session.scalars(select(Firm.id).where(scope(actor, {Role.FIRM_STAFF: Firm.party_id}))))
-        townships = list(session.scalars(select(Township.id).where(township_area(actor))))
+def county_cuts(session: Session, first: date, last: date) -> Cuts:
+    """The cuts of the months from `first` to `last`, both included, of the whole county."""
     ((highest,),) = _HIGHEST.run(session, {})
     changed: dict[str, list[date]] = {}
     for rollup, day in _CHANGED.run(session, {"rollups": list(ROLLUPS), "first": first, "last": _ends(last)}):
         changed.setdefault(rollup, []).append(day)
-    return Cuts(first, last, townships, firms, (highest // SLACK + 2) * SLACK, changed)
+    return Cuts(first, last, None, [], (highest // SLACK + 2) * SLACK, changed)
+
+
+def cuts_of(session: Session, actor: Actor, first: date, last: date) -> Cuts:
+    """The same, in the reader's area."""
+    found = county_cuts(session, first, last)
+    if sees_all(actor):
+        return found
+    firms = list(session.scalars(select(Firm.id).where(scope(actor, {Role.FIRM_STAFF: Firm.party_id}))))
+    townships = list(session.scalars(select(Township.id).where(township_area(actor))))
+    return replace(found, townships=townships, firms=firms)
 
 
 def cuts_in(session: Session, actor: Actor, first: date, last: date, place: str | None) -> Cuts | None:

@@ -1,8 +1,9 @@
 """户均增收: gain per household, over households and kinds of income that both periods record in the same way.
 
 Rules (statistics practice, and what made reports false before): no period that is not over; an annual base is compared
-with a whole year only; gross sales are never compared with net income; new households stand apart; without a base there
-is no figure.
+with a whole year only; months that were recorded in part are no base; gross sales are never compared with net income;
+new households stand apart; without a base there is no figure. What kind of base there is, is decided over the whole
+county, whoever reads.
 """
 
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -21,7 +22,7 @@ from shop.kit.clock import beijing_month
 from shop.kit.money import divide_half_up
 from shop.places.models import Township, Village
 from shop.reports.area import records_in, sees_all, sees_households, township_area, with_merged
-from shop.reports.cuts import COSTS, INCOME, Cuts, Source, cuts_in
+from shop.reports.cuts import COSTS, INCOME, Cuts, Source, county_cuts, cuts_in
 from shop.reports.income_report import Months, of_families
 from shop.reports.models import CostRollup, IncomeMonth
 from shop.reports.wording import LEFT_OUT, NO_BASE, SAME_COVERAGE, WIDER_BASE
@@ -159,16 +160,30 @@ def _year_before(month: date) -> date:
 
 
 def _base(seen: _Seen, before: _Seen) -> Record | str:
-    """The same months a year before if they are recorded, else the annual base for a whole year, else why not."""
+    """The same months a year before if they were fully recorded, else the annual base for a whole year, else why not."""
     first, last = before.months.first, before.months.last
-    recorded = _recorded(before, f"{first:%Y-%m}" if first == last else f"{first:%Y-%m}..{last:%Y-%m}")
-    if recorded.families:
-        return recorded
+    begun = seen.session.scalar(select(func.min(IncomeMonth.month)))
+    if begun is not None and begun <= first and _covers(seen, before):
+        recorded = _recorded(before, f"{first:%Y-%m}" if first == last else f"{first:%Y-%m}..{last:%Y-%m}")
+        return recorded if recorded.families else "no_record"
     annual = _baseline(seen.session, seen.actor, first.year, seen.months)
     if not annual.families:
-        return "no_record"
+        return "no_record" if begun is None or begun > last else "recorded_in_part"
     whole_year = seen.months.first.month == 1 and seen.months.last.month == 12
     return annual if whole_year else "part_of_a_year"
+
+
+def _covers(seen: _Seen, before: _Seen) -> bool:
+    """Whether of the county's families of these months at least as many were recorded a year before as surveyed."""
+    county = county_cuts(seen.session, before.months.first, seen.months.last)
+    family = "coalesce(counts_for_id, household_id)"
+    surveyed = (
+        f"(SELECT count(DISTINCT {family}) FROM baseline_incomes"
+        f" LEFT JOIN household_aliases USING (household_id) WHERE year = :year AND get_bit(later, {family}::int) = 1)"
+    )
+    told = f"coalesce(bit_count(earlier & later), 0) >= {surveyed}"
+    query = county.in_two(INCOME, before.months.each(), seen.months.each(), told)
+    return bool(seen.session.scalar(query.bindparams(year=before.months.first.year)))
 
 
 def _recorded(seen: _Seen, name: str) -> Record:

@@ -103,6 +103,11 @@ NO_BASE: dict[str, Said] = {
         "The year before is known only as a whole; it is not compared with part of a year",
     ),
     "no_record": Said("上年没有记录，无基数", "No base: nothing is recorded of the year before"),
+    "recorded_in_part": Said(
+        "上年同期的记录不全（不从期初记起，或户数少于入户调查），不作比较",
+        "The same months a year before are recorded in part only: not from their beginning, or of fewer households than"
+        " were surveyed",
+    ),
     "nobody_in_both": Said("没有两期都有记录的农户，无基数", "No base: no household is recorded in both periods"),
     "nothing_in_common": Said(
         "两期没有口径相同的收入类别，无可比项", "The two periods record no kind of income in the same way"

@@ -524,6 +524,42 @@ def test_the_same_months_a_year_before_are_compared_gross_with_gross(
     assert (rent["left_out"], rent["period_fen"], rent["base_fen"]) == ("not_recorded_now", None, None)
 
 
+#: Of so many households each month is recorded from the first one on, beside those of 2025.
+EARLIER = """
+    INSERT INTO income_months (month, household_id, firm_id, amount_fen, weight_g, land_rent_fen)
+    SELECT month, household_id, 1, 100, 0, 100 FROM (SELECT DISTINCT household_id FROM income_months) AS households,
+        generate_series(CAST(:since AS date), date '2024-12-01', '1 month') AS month
+    WHERE household_id <= (SELECT household_id FROM (SELECT DISTINCT household_id FROM income_months ORDER BY 1
+        LIMIT :households) AS first ORDER BY 1 DESC LIMIT 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("since", "households", "surveyed", "base"),
+    [
+        ("2024-12-01", 1, True, "2024"), ("2024-01-01", 1, True, "2024"), ("2024-01-01", 239, True, "2024"),
+        ("2024-10-01", 240, True, "2024"), ("2024-10-01", 240, False, "recorded_in_part"),
+        ("2024-01-01", 240, True, "2024-01..2024-12"), ("2024-01-01", 1, False, "2024-01..2024-12"),
+    ],
+)  # fmt: skip
+def test_months_that_were_recorded_in_part_are_no_base_whoever_reads(
+    reports: Reports, since: str, households: int, surveyed: bool, base: str
+) -> None:
+    with reports.app.app_context(), Session(db.engine) as session:
+        session.execute(text(EARLIER), {"since": since, "households": households})
+        if not surveyed:
+            session.execute(text("DELETE FROM baseline_incomes"))
+        rollups.rebuild(session, Rollup.INCOME_CUTS)
+        of_townships = text("SELECT party_id FROM townships WHERE code = ANY(:codes)")
+        parties = session.scalars(of_townships, {"codes": [*BY_TOWNSHIP]})
+        readers = [OPERATOR, *(Actor(1, (Grant(Role.MANAGER, party, PartyKind.TOWNSHIP),)) for party in parties)]
+        found = [gain(session, actor, whole_year(2025), "zh", now=AFTER_THE_YEAR) for actor in readers]
+        found.append(gain(session, OPERATOR, whole_year(2025, "140829101"), "zh", now=AFTER_THE_YEAR))
+        session.rollback()
+    assert {one.get("base") or one["reason"] for one in found} - {"no_record"} == {base}
+    assert (found[0].get("base") or found[0]["reason"]) == base
+
+
 def test_a_report_speaks_the_reader_s_language(reports: Reports) -> None:
     client = reports.app.test_client()
     english = client.get(YEAR, headers={**reports.operator, "Accept-Language": "en"}).get_json()
