@@ -55,7 +55,9 @@ class Source:
     """A table of cuts: what it is counted from, its figures as expressions over that, and its cuts.
 
     `when`: what a row is about and what marks name, a month (by its first day) or a day. `by_firm`: the cuts that are
-    kept for each firm too.
+    kept for each firm too. `counts`: a fact reaches its family when a firm paid it and one of these columns is not
+    zero; none = every fact does. `unit`: by what facts are added up before; none = as they are. `others`: whether a row
+    names the families of its other facts, too.
     """
 
     table: str
@@ -65,6 +67,14 @@ class Source:
     cuts: Mapping[Cut, str]
     when: str = "month"
     by_firm: Collection[Cut] = ()
+    counts: Collection[str] = ()
+    unit: Collection[str] = ()
+    others: bool = False
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Its columns that are sets of families."""
+        return "families", *(["others"] if self.others else [])
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -83,9 +93,12 @@ class Source:
         """
         sums = ", ".join(f"sum({told})::bigint AS {figure}" for figure, told in self.figures.items())
         firms = self.by_firm if payer == FIRM or not area else ()
+        reaches = f"firm_id > 0 AND ({' OR '.join(f'{one} <> 0' for one in self.counts)})" if self.counts else "true"
+        whose = {"families": f"({reaches})", "others": f"({reaches}) IS NOT TRUE"}
+        bits = ", ".join(f"{_BITS} FILTER (WHERE {whose[one]}) AS {one}" for one in self.sets)
         each = " UNION ALL ".join(
             f"SELECT {self.when}, township_id, '{one}' AS cut, {own} AS own_id, {firm} AS firm_id, {_WORD_OF} AS word,"
-            f" {sums}, {_BITS} AS bits FROM placed GROUP BY {self.when}, township_id, {own}, {firm}, {_WORD_OF}"
+            f" {sums}, {bits} FROM placed GROUP BY {self.when}, township_id, {own}, {firm}, {_WORD_OF}"
             for one, own in self.cuts.items()
             for firm in [FIRM if one in firms else ANYBODY]
             if not cuts or one in cuts
@@ -99,15 +112,20 @@ class Source:
             group, having = f"GROUPING SETS ({', '.join(sets)})", f"HAVING {' AND '.join(wanted)}"
             area, payer = f"coalesce({TOWNSHIP}, {COUNTY})", f"coalesce({FIRM}, {ANYBODY})"
         firm = f"{payer} AS firm_id, " if self.by_firm else ""
+        sets_of_words = ", ".join(_set(one) for one in self.sets)
+        facts = "{facts}"
+        if self.unit:
+            unit = ", ".join(self.unit)
+            facts = f"(SELECT {unit}, {sums} FROM {facts} GROUP BY {unit}) AS {self.name}"
         return f"""
             WITH placed AS (
                 SELECT {self.name}.*, village_id, township_id, households.id AS family_id
-                FROM {{facts}}
+                FROM {facts}
                 LEFT JOIN household_aliases ON household_aliases.household_id = {self.name}.household_id
                 JOIN households ON households.id = coalesce(counts_for_id, {self.name}.household_id)
                 JOIN villages ON villages.id = village_id
             )
-            SELECT {self.when}, cut, {firm}{area} AS township_id, own_id, {added}, {_SET} AS families
+            SELECT {self.when}, cut, {firm}{area} AS township_id, own_id, {added}, {sets_of_words}
             FROM ({each}) AS words CROSS JOIN {_EMPTY}
             GROUP BY {self.when}, cut, own_id, {group}
             {having}
@@ -118,15 +136,21 @@ _WORD_OF = f"(family_id / {WORD})::int"
 _BITS = f"bit_or(set_bit(B'0'::bit({WORD}), (family_id % {WORD})::int, 1))"
 #: A set of no families, as long as the longest can be.
 _EMPTY = f"(SELECT repeat('0', {WORD} * (max(id) / {WORD} + 1)::int)::varbit AS nobody FROM households) AS longest"
-#: Words as one set: up to its last word, so that a set is the same whoever was registered since.
-_SET = (
-    f"substring(bit_or(substring(nobody FROM 1 FOR {WORD} * word) || bits || substring(nobody FROM"
-    f" {WORD} * (word + 1) + 1)) FROM 1 FOR {WORD} * (max(word) + 1))"
-)
+
+
+def _set(bits: str) -> str:
+    """Words as one set: up to its last word, so that a set is the same whoever was registered since."""
+    return (
+        f"coalesce(substring(bit_or(substring(nobody FROM 1 FOR {WORD} * word) || {bits} || substring(nobody FROM"
+        f" {WORD} * (word + 1) + 1)) FROM 1 FOR {WORD} * (max(word) FILTER (WHERE {bits} IS NOT NULL) + 1)), B'')"
+        f" AS {bits}"
+    )
+
+
 #: The assisted households as a set.
 _ASSISTED = f"""
-    SELECT {_SET} AS families
-    FROM (SELECT {_WORD_OF} AS word, {_BITS} AS bits FROM (SELECT id AS family_id FROM households WHERE is_assisted)
+    SELECT {_set("families")}
+    FROM (SELECT {_WORD_OF} AS word, {_BITS} AS families FROM (SELECT id AS family_id FROM households WHERE is_assisted)
           AS assisted GROUP BY {_WORD_OF}) AS words CROSS JOIN {_EMPTY}
 """
 
@@ -136,12 +160,13 @@ _KINDS = [f"{kind}_fen" for kind in IncomeKind]
 INCOME = Source(
     "income_cuts", Rollup.INCOME_CUTS, "income_months",
     {name: name for name in ("amount_fen", "weight_g", *_KINDS)}, _PLACES, by_firm={Cut.VILLAGE},
+    counts=("weight_g", *_KINDS), others=True,
 )  # fmt: skip
 INCOME_PRODUCTS = Source(
     "income_product_cuts", Rollup.INCOME_CUTS, "income_rollup",
     {"amount_fen": "amount_fen", "weight_g": "weight_g"}
     | {f"{kind}_fen": f"CASE kind WHEN '{kind}' THEN amount_fen END" for kind in IncomeKind},
-    {Cut.PRODUCT: "product_id"}, by_firm={Cut.PRODUCT},
+    {Cut.PRODUCT: "product_id"}, by_firm={Cut.PRODUCT}, counts=("amount_fen", "weight_g"),
 )  # fmt: skip
 COSTS = Source(
     "cost_cuts", Rollup.COST_CUTS, "cost_rollup",
@@ -159,6 +184,7 @@ INCOME_DAYS = Source(
     f"(SELECT {COUNTED_ON} AS day, household_id, firm_id, amount_fen FROM income_entries) AS paid_on",
     {"amount_fen": "amount_fen"},
     {Cut.PAYER: "(firm_id IS NOT NULL)::int::bigint", Cut.FIRM: "coalesce(firm_id, 0)"}, "day",
+    counts=("amount_fen",), unit=("day", "household_id", "firm_id"),
 )  # fmt: skip
 
 
@@ -206,15 +232,16 @@ class Cuts:
             return cut in (Cut.PAYER, Cut.VILLAGE)
         return not self.firms or cut in (Cut.PAYER, Cut.FIRM) or self._of_firms(source, cut)
 
-    def rows(self, source: Source, cut: Cut, by: str | None = None) -> str:
+    def rows(self, source: Source, cut: Cut, by: str | None = None, *, known: bool = False) -> str:
         """The rows of a cut, to be added by the column `by`: kept ones, and those of the months that changed since.
 
-        Who paid (`own_id`) is a firm's id where only firms of the reader are seen.
+        Who paid (`own_id`) is a firm's id where only firms of the reader are seen. Families are those reached, or
+        (`known`) all of whom the rows know anything.
         """
         if self.villages is not None:
             cut = Cut.VILLAGE
         whole = self.townships is None and by != "township_id" and cut is not Cut.VILLAGE
-        columns, here = self._columns(source), self._here(source, cut, whole=whole)
+        columns, here = self._columns(source, known=known), self._here(source, cut, whole=whole)
         kept = f"SELECT {columns} FROM {source.table} WHERE {source.when} BETWEEN :first AND :ends AND {here}"
         if not self.changed.get(source.rollup):
             return kept
@@ -235,9 +262,10 @@ class Cuts:
         """Whether rows of single firms are read."""
         return self.only_firms and cut in source.by_firm
 
-    def _columns(self, source: Source) -> str:
+    def _columns(self, source: Source, *, known: bool) -> str:
         figures = ", ".join(source.figures)
-        return f"{source.when}, township_id, own_id, {figures}, families::bit({self.width}) AS families"
+        families = " | ".join(f"{one}::bit({self.width})" for one in (source.sets if known else source.sets[:1]))
+        return f"{source.when}, township_id, own_id, {figures}, {families} AS families"
 
     def _here(self, source: Source, cut: Cut, *, whole: bool) -> str:
         """The rows of a cut in this area; `whole`: the one row of the county."""
@@ -266,7 +294,7 @@ class Cuts:
         )
 
     def paid(self, asked: Together, spans: Mapping[str, Span], *, assisted: bool) -> Later:
-        """What firms paid in each span: its name, township_id, amount_fen, households and the assisted among them.
+        """What was paid in each span: its name, township_id, amount_fen, households reached, the assisted among them.
 
         Whole months and the days that are left are each a row of a cut. `assisted`: whether to count these, else 0.
         """
@@ -278,7 +306,7 @@ class Cuts:
         rows = " UNION ALL ".join(
             f"SELECT span, township_id, amount_fen, families FROM ({needed.rows(source, Cut.PAYER, 'township_id')})"
             f" AS rows JOIN unnest(CAST(:{every}_spans AS text[]), CAST(:{every}_firsts AS date[]))"
-            f" AS counts (span, counted) ON counted = {source.when} WHERE own_id > 0"
+            f" AS counts (span, counted) ON counted = {source.when}"
             for every, source in ((Every.MONTH, INCOME), (Every.DAY, INCOME_DAYS))
         )
         people = self._people() if assisted else "coalesce(bit_count(families), 0) AS households, 0 AS assisted"
@@ -312,12 +340,14 @@ class Cuts:
     def altogether(self, source: Source) -> TextClause:
         """The figures of all, and the set of the families behind them; NULL where there are none."""
         sums = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in source.figures)
-        rows = self.rows(source, Cut.PAYER)
+        rows = self.rows(source, Cut.PAYER, known=True)
         return self.bound(f"SELECT {sums}, bit_or(families)::text AS families FROM ({rows}) AS rows")
 
     def families(self, *sources: Source) -> TextClause:
         """The set of all families of whom one of the sources knows anything; NULL if of none."""
-        rows = " UNION ALL ".join(f"SELECT families FROM ({self.rows(one, Cut.PAYER)}) AS rows" for one in sources)
+        rows = " UNION ALL ".join(
+            f"SELECT families FROM ({self.rows(one, Cut.PAYER, known=True)}) AS rows" for one in sources
+        )
         return self.bound(f"SELECT bit_or(families) AS families FROM ({rows}) AS known")
 
     def in_two(self, source: Source, earlier: Collection[date], later: Collection[date], told: str) -> TextClause:
@@ -327,7 +357,7 @@ class Cuts:
             f"bit_or(families) FILTER (WHERE {source.when} = ANY(:{name}_months)) AS {name}"
             for name in ("earlier", "later")
         )
-        sql = f"SELECT {told} FROM (SELECT {sets} FROM ({needed.rows(source, Cut.PAYER)}) AS rows) AS sets"
+        sql = f"SELECT {told} FROM (SELECT {sets} FROM ({needed.rows(source, Cut.PAYER, known=True)}) AS rows) AS sets"
         months = {"earlier_months": list(earlier), "later_months": list(later)}
         return needed.bound(sql).bindparams(*(bindparam(name, each, ARRAY(Date)) for name, each in months.items()))
 

@@ -51,8 +51,8 @@ def explain_income(
     """The rows behind one figure of the income report, newest first, `limit` + 1 of them, and the sum of all.
 
     `key`: the report's row; None = its total. `kind`, `category`: one kind or category of cash. A key that the reader
-    may not see has no rows; groups raise ForbiddenError to a firm. `households` are the distinct ones behind the rows,
-    as the report counts them.
+    may not see has no rows; groups raise ForbiddenError to a firm. `households` are the families reached among those
+    behind the rows, as the report counts them.
     """
     only_managers(by, actor)
     counted, query = _behind(actor, months, measure)
@@ -65,12 +65,15 @@ def explain_income(
     if category is not None and measure is Measure.CASH:
         wanted.append(IncomeEntry.category == category)
     grams = literal(0) if measure is Measure.COST else func.coalesce(func.sum(counted.weight_g), 0)
-    distinct = func.count(counted.household_id.distinct())
-    sums = select(func.count(), func.coalesce(func.sum(counted.amount_fen), 0), grams, distinct)
-    summed = within(sums, actor, counted, months)
+    sums = within(select(func.count(), func.coalesce(func.sum(counted.amount_fen), 0), grams), actor, counted, months)
+    families = within(select(Household.id.label("family_id")), actor, counted, months)
     if by is IncomeBy.GROUP and key is not None:
-        summed, query = grouped(summed, counted, months), grouped(query, counted, months)
-    rows, fen, weight_g, households = session.execute(summed.where(*wanted)).one()
+        sums, families, query = (grouped(one, counted, months) for one in (sums, families, query))
+    rows, fen, weight_g = session.execute(sums.where(*wanted)).one()
+    if measure is Measure.CASH:
+        families = _reached_by(families)
+    reached = families.where(*wanted).subquery()
+    households = session.scalar(select(func.count(reached.c.family_id.distinct())))
     if before_id is not None:
         wanted.append(row_id < before_id)
     found = session.execute(query.where(*wanted).order_by(row_id.desc()).limit(limit + 1)).mappings()
@@ -88,6 +91,13 @@ def explain_income(
         "total_g": int(weight_g),
         "items": [dict(row) for row in found],
     }
+
+
+def _reached_by(families: Any) -> Any:
+    """The families whose entries of a month, firm and kind do not add up to nothing: what is counted as reached."""
+    unit = (IncomeEntry.month, IncomeEntry.household_id, IncomeEntry.firm_id, IncomeEntry.kind)
+    nothing = (func.sum(IncomeEntry.amount_fen) == 0) & (func.sum(IncomeEntry.weight_g) == 0)
+    return families.where(IncomeEntry.firm_id.is_not(None)).group_by(Household.id, *unit).having(~nothing)
 
 
 def _behind(actor: Actor, months: Months, measure: Measure) -> tuple[Any, Any]:

@@ -24,6 +24,7 @@ from shop.reports.explain import entries_with_sources
 from shop.reports.income_report import Months
 from shop.reports.periodic import CLASSES, SPANS_ZH, counted_on
 from shop.reports.periods import Every, Span, Spans, spans_of
+from shop.reports.spanned import pieces_of
 
 
 @dataclass(frozen=True)
@@ -215,22 +216,35 @@ def _owed(actor: Actor, asked: Figure, today: date) -> Any:
 
 
 def _received(actor: Actor, asked: Figure, span: Span) -> Any:
-    """Income entries that firms paid, with their slips; or the households that had one."""
+    """Income entries with their slips; or the households that they reached, each once."""
     months = Months(month_of(span.first), month_of(span.last))
-    query = entries_with_sources(actor, months).where(
-        IncomeEntry.firm_id.is_not(None), counted_on().between(span.first, span.last)
-    )
+    query = entries_with_sources(actor, months).where(counted_on().between(span.first, span.last))
     if asked.key is not None:
         query = query.where(Township.code == asked.key)
-    entries = query.subquery()
     if asked.figure == "cash_fen":
+        entries = query.subquery()
         return select(entries, entries.c.amount_fen.label("value"))
+    # What is counted as reached: months as a whole by kind, the days that are left in money, as cuts have them.
+    whole = [piece.first for every, piece in pieces_of(span, (Every.MONTH, Every.DAY)) if every is Every.MONTH]
+    of_month = IncomeEntry.month.in_(whole)
+    units = (
+        query.with_only_columns(
+            Household.id, Household.code.label("household"), func.max(IncomeEntry.earned_on).label("day"),
+            func.sum(IncomeEntry.amount_fen).label("amount_fen"),
+        )
+        .where(IncomeEntry.firm_id.is_not(None))
+        .group_by(
+            Household.id, Household.code, IncomeEntry.household_id, IncomeEntry.firm_id,
+            case((of_month, IncomeEntry.month), else_=counted_on()), case((of_month, IncomeEntry.kind)),
+        )
+    )  # fmt: skip
+    grams = func.sum(case((of_month, IncomeEntry.weight_g), else_=0))
+    reached = units.add_columns(or_(func.sum(IncomeEntry.amount_fen) != 0, grams != 0).label("reached")).subquery()
     return (
         select(
-            Household.id, func.max(entries.c.day).label("day"), Household.code.label("household"),
-            func.sum(entries.c.amount_fen).label("amount_fen"), literal(1).label("value"),
+            reached.c.id, reached.c.household, func.max(reached.c.day).label("day"),
+            func.sum(reached.c.amount_fen).label("amount_fen"), literal(1).label("value"),
         )
-        .select_from(entries)
-        .join(Household, Household.code == entries.c.household)
-        .group_by(Household.id, Household.code)
+        .group_by(reached.c.id, reached.c.household)
+        .having(func.bool_or(reached.c.reached))
     )  # fmt: skip

@@ -160,7 +160,7 @@ def _year_before(month: date) -> date:
 
 
 def _base(seen: _Seen, before: _Seen) -> Record | str:
-    """The same months a year before if they were fully recorded, else the annual base for a whole year, else why not."""
+    """The same months a year before if they were fully recorded, else the annual base of a whole year, else why not."""
     first, last = before.months.first, before.months.last
     begun = seen.session.scalar(select(func.min(IncomeMonth.month)))
     if begun is not None and begun <= first and _covers(seen, before):
@@ -174,7 +174,7 @@ def _base(seen: _Seen, before: _Seen) -> Record | str:
 
 
 def _covers(seen: _Seen, before: _Seen) -> bool:
-    """Whether of the county's families of these months at least as many were recorded a year before as surveyed."""
+    """Whether of the county's families of these months no fewer were recorded a year before than were surveyed."""
     county = county_cuts(seen.session, before.months.first, seen.months.last)
     family = "coalesce(counts_for_id, household_id)"
     surveyed = (

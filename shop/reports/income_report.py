@@ -15,12 +15,14 @@ from sqlalchemy import (
     Integer,
     Select,
     Subquery,
+    and_,
     bindparam,
     case,
     cast,
     column,
     func,
     null,
+    or_,
     select,
     text,
     true,
@@ -476,8 +478,9 @@ def _added(
     own_column = [getattr(counted, _OWN[by]).label("own")] if by is not None and by in _OWN else []
     keys = [counted.household_id, *own_column, *([counted.kind] if counted is IncomeRollup else [])]
     sums = (cast(func.sum(getattr(counted, name)), BigInteger).label(name) for name in _READ[counted])
-    each = select(*keys, *sums).where(*seen).group_by(*keys).subquery("each")
-    query = select(*_told_of(counted, each.c, told)).select_from(each)
+    reached = func.bool_or(reaches(counted)).label("reached")
+    each = select(*keys, *sums, reached).where(*seen).group_by(*keys).subquery("each")
+    query = select(*_told_of(counted, each.c, told, each.c.reached)).select_from(each)
     query = query.outerjoin(HouseholdAlias, HouseholdAlias.household_id == each.c.household_id)
     query = query.join(Household, Household.id == func.coalesce(HouseholdAlias.counts_for_id, each.c.household_id))
     if by is None:
@@ -488,10 +491,18 @@ def _added(
     return query.add_columns(own.label("own")).group_by(own)
 
 
-def _told_of(counted: Rolled, columns: Any, told: Sequence[str]) -> list[ColumnElement[Any]]:
+def reaches(counted: Rolled) -> ColumnElement[bool]:
+    """Whether a row of a rollup reaches its family, as `Source.counts` says."""
+    counts = _SOURCES[counted].counts
+    return and_(counted.firm_id > 0, or_(*(getattr(counted, one) != 0 for one in counts))) if counts else true()
+
+
+def _told_of(
+    counted: Rolled, columns: Any, told: Sequence[str], reached: ColumnElement[bool]
+) -> list[ColumnElement[Any]]:  # fmt: skip
     """What is told of rows that stand beside their `Household`."""
-    family = Household.id.distinct()
-    people = {"households": func.count(family), "assisted": func.count(family).filter(Household.is_assisted)}
+    families = func.count(Household.id.distinct())
+    people = {"households": families.filter(reached), "assisted": families.filter(reached, Household.is_assisted)}
     sums = {name: cast(func.sum(figure), BigInteger) for name, figure in _figures_in(counted, columns).items()}
     return [column.label(name) for name, column in (sums | people).items() if name in told]
 
@@ -536,7 +547,12 @@ def _named(rows: Subquery, by: IncomeBy | None, told: Sequence[str]) -> AnySelec
 def _by_group(actor: Actor, months: Months, counted: Any, told: Sequence[str]) -> AnySelect:
     """By group: a family may be in several, and in one for some of the months only."""
     code, name = HouseholdGroup.code, func.max(HouseholdGroup.name_zh)
-    query = within(select(code, name, code.label("own"), *_told_of(counted, counted, told)), actor, counted, months)
+    query = within(
+        select(code, name, code.label("own"), *_told_of(counted, counted, told, reaches(counted))),
+        actor,
+        counted,
+        months,
+    )
     found: AnySelect = grouped(query, counted, months).group_by(code)
     return found
 

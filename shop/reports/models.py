@@ -310,10 +310,12 @@ class _Cut(_Families):
 
 
 class IncomeCut(_Cut, _IncomeFigures, Model):
-    """`IncomeMonth` by payer, village, firm."""
+    """`IncomeMonth` by payer, village, firm. `families`: those reached; `others`: of whom anything else is known."""
 
     __tablename__ = "income_cuts"
     __table_args__ = (one_of("cut", Cut),)
+
+    others: Mapped[str] = mapped_column(BIT(varying=True))
 
 
 class IncomeProductCut(_Cut, _IncomeFigures, Model):

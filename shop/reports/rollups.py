@@ -402,7 +402,7 @@ def _cut(*sources: cuts.Source) -> Plan:
         vanish=True,
         by_month=(when, when),
         tables=tuple(
-            Table(one.table, one.key, (*one.figures, "families"), one.rows(), facts=one.facts) for one in sources
+            Table(one.table, one.key, (*one.figures, *one.sets), one.rows(), facts=one.facts) for one in sources
         ),
     )
 

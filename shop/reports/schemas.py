@@ -312,7 +312,7 @@ class Explained(Schema):
     kind = fields.String(allow_none=True)
     category = fields.String(allow_none=True)
     rows = fields.Integer()
-    households = fields.Integer(metadata={"description": "Distinct households behind the rows"})
+    households = fields.Integer(metadata={"description": "Households reached, of those behind the rows"})
     total_fen = fields.Integer()
     total_g = fields.Integer()
     items = fields.List(fields.Nested(ExplainRow))

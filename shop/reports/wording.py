@@ -58,12 +58,17 @@ AGREEMENTS = Said(
 PERIODIC = Said(
     "按下单日（北京时间）统计已确认、未取消的订单。销售额为商品金额：凭发票付款的以验收为准，未验收的以下单为准；预付的减去已退款；"
     "不含运费与优惠。各渠道、乡镇、企业、商品的销售额来自同一汇总表，合计相同。农户收入按入账日：已结账月份的迟到记录计入接收它的月份首日。"
+    ""
+    "现金收入含企业所付和公共补贴；带动农户只计企业付给的（交售、工资、租金、返还、分红），"
+    "补贴和当期作废的交售不计。"
     "同比为本期与上年同期之差；上年同期为零时无基数。周报与上年相同的星期比较。",
     "Confirmed orders that were not cancelled, by the Beijing day they were placed. Sales are goods: accepted, or as"
     " ordered until then, on invoice; less refunds when paid in advance; without freight and discounts. By channel,"
     " township, firm and product they come from one rollup and add up to the same. Income counts on the day it was"
-    " earned, or on the first day of the month that took it when it came late. The change is over the same period a"
-    " year before; where that is zero there is no base. A week is compared with the same weekdays.",
+    " earned, or on the first day of the month that took it when it came late. Cash is what firms paid and public"
+    " subsidies; households reached are those that firms paid (deliveries, wages, rents, patronage refunds, dividends),"
+    " not those with a subsidy alone or a delivery that came to nothing in the period. The change is over the same"
+    " period a year before; where that is zero there is no base. A week is compared with the same weekdays.",
 )
 
 TAX = Said("金额为含税价。", "Amounts include tax.")
@@ -75,15 +80,18 @@ SOURCES = Said(
 )
 
 INCOME = Said(
-    "只含本系统各企业付给农户的现金；产品销售收入为毛额，未扣种养成本，不是净收入。"
-    "带动农户为期内有交售、工资、租金、返还或分红的农户，按户去重。"
+    "现金为本系统记录的农户所得：各企业所付，以及公共补贴（即转移性收入）；"
+    "产品销售收入为毛额，未扣种养成本，不是净收入。"
+    "带动农户为期内有企业付给的交售、工资、租金、返还或分红的农户，按户去重；只有补贴的、当月作废的交售不计。"
     "“触达农户的销售”是农户所交产品卖出的金额，不是农户收入，不与现金相加。"
     "经营净收入另列：成本已知的销售加返还，减去成本（按率或按记录）；成本未知的销售单独列出，不混入。",
-    "Only cash that the firms in this system paid to households. Sales of produce are gross, before the costs of"
-    " growing, and are not net income. Households reached: distinct households with a delivery, wage, rent, patronage"
-    " refund or dividend in the period. Sales reached are what the produce of households was sold for: not their"
-    " income, and never added to the cash. Net business income stands apart: sales whose costs are known and returned"
-    " surplus, less costs by rate or record; sales whose costs are not known are shown beside it, never mixed in.",
+    "Cash that households received as this system recorded it: what firms paid, and public subsidies (transfer income)."
+    " Sales of produce are gross, before the costs of growing, and are not net income. Households reached: distinct"
+    " households with a delivery, wage, rent, patronage refund or dividend that a firm paid in the period; not those"
+    " with a subsidy alone, or a delivery that came to nothing in its month. Sales reached are what the produce of"
+    " households was sold for: not their income, and never added to the cash. Net business income stands apart: sales"
+    " whose costs are known and returned surplus, less costs by rate or record; sales whose costs are not known are"
+    " shown beside it, never mixed in.",
 )
 
 BY_CHANNEL = Said(
@@ -115,13 +123,13 @@ NO_BASE: dict[str, Said] = {
 }
 
 WIDER_BASE = Said(
-    "基数是入户调查的全部收入，本期只含本系统各企业所付；差额是下限，不等于农户减收",
-    "The base is all income by survey, this period only what the firms in this system paid: the difference is a lower"
-    " bound, not a loss of the households",
+    "基数是入户调查的全部收入，本期只含本系统记录的（企业所付和补贴）；差额是下限，不等于农户减收",
+    "The base is all income by survey, this period only what this system recorded (paid by firms, and subsidies): the"
+    " difference is a lower bound, not a loss of the households",
 )
 SAME_COVERAGE = Said(
-    "两期都只含本系统各企业付给农户的现金；产品销售为毛额",
-    "Both periods hold only what the firms in this system paid; sales of produce are gross",
+    "两期都只含本系统记录的农户所得（企业所付和补贴）；产品销售为毛额",
+    "Both periods hold only what this system recorded (paid by firms, and subsidies); sales of produce are gross",
 )
 
 #: Why a category of income is left out of the gain.

@@ -212,6 +212,8 @@ def test_a_subsidy_is_transfer_income_out_of_public_money_and_stands_in_no_firm_
                 pass
     report = office.get("/reports/income?from=2026-07&to=2026-07&by=firm")
     assert {row["key"]: row["cash_fen"] for row in report["items"]} == {"-": 60_000, "F01": 26_000}
+    # It is received, and reaches nobody.
+    assert {row["key"]: row["households"] for row in report["items"]} == {"-": 0, "F01": 1}
     assert report["total"]["categories"]["transfer_fen"] == 60_000
     own = office.get("/reports/income?from=2026-07&to=2026-07&by=firm", office.firms["F01"])
     assert own["total"]["cash_fen"] == 26_000

@@ -391,13 +391,14 @@ def test_cuts_tell_what_the_rows_of_the_households_tell(season: Flask, monkeypat
 
 #: What firms paid to the families of a township over some days, by the records of families; of a firm alone, perhaps.
 PAID = """
-    SELECT count(DISTINCT households.id) AS households, coalesce(sum(amount_fen), 0) AS fen,
-        count(DISTINCT households.id) FILTER (WHERE is_assisted) AS assisted
+    SELECT count(DISTINCT households.id) FILTER (WHERE firm_id IS NOT NULL) AS households,
+        coalesce(sum(amount_fen), 0) AS fen,
+        count(DISTINCT households.id) FILTER (WHERE firm_id IS NOT NULL AND is_assisted) AS assisted
     FROM income_entries
     LEFT JOIN household_aliases ON household_aliases.household_id = income_entries.household_id
     JOIN households ON households.id = coalesce(counts_for_id, income_entries.household_id)
     JOIN villages ON villages.id = village_id JOIN townships ON townships.id = township_id
-    WHERE townships.code = :township AND greatest(earned_on, month) BETWEEN :first AND :last AND firm_id IS NOT NULL
+    WHERE townships.code = :township AND greatest(earned_on, month) BETWEEN :first AND :last
         AND (CAST(:firm AS bigint) IS NULL OR firm_id = :firm)
 """
 

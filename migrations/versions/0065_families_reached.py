@@ -1,0 +1,33 @@
+"""Families reached: what no firm paid reaches nobody, nor do entries that add up to nothing; the others stand beside.
+
+Revision ID: 0065
+Revises: 0062
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import BIT
+
+revision = "0065"
+down_revision = "0062"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Every month and day is marked: it is counted when it is read until the job has been there."""
+    op.execute("TRUNCATE income_cuts")
+    op.add_column("income_cuts", sa.Column("others", BIT(varying=True), nullable=False))
+    _mark()
+
+
+def _mark() -> None:
+    op.execute("INSERT INTO dirty_keys (rollup, on_day) SELECT DISTINCT 'income_cuts', month FROM income_months")
+    op.execute("INSERT INTO dirty_keys (rollup, on_day) SELECT DISTINCT 'income_days', day FROM income_days")
+
+
+def downgrade() -> None:
+    """The same, the other way round."""
+    op.execute("TRUNCATE income_cuts")
+    op.drop_column("income_cuts", "others")
+    _mark()
