@@ -180,7 +180,7 @@ def move_call_off(
         raise NotFoundError(what="call-off")
     agreement = session.get_one(Agreement, call.agreement_id)
     if event == "confirm" and agreement.status not in RUNNING:
-        raise AgreementNotRunning(agreement=agreement.code)
+        raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "call_off"))
     advance(session, call, CALL_OFF_LIFE, event, person_id=actor_id, now=now)
     if call.status is CallOffStatus.CANCELLED:
         call.cancelled_by = by

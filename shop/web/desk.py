@@ -13,7 +13,7 @@ from shop.access.guard import Role, current_actor, reference_version
 from shop.agreements import papers
 from shop.agreements import queries as agreements
 from shop.agreements.api import contract_response, paper_response
-from shop.agreements.contract import percent, schedule_zh
+from shop.agreements.contract import schedule_zh
 from shop.agreements.models import MAX_PAPER, Side
 from shop.agreements.owners import locked_agreement
 from shop.agreements.schemas import PaperQuery
@@ -23,7 +23,7 @@ from shop.kit.clock import beijing_day, beijing_minute
 from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError, NotFoundError
 from shop.kit.http import accepts_upload, file_response, now, sent_file
-from shop.kit.money import kilograms, yuan
+from shop.kit.money import kilograms, percent, yuan
 from shop.kit.tables import XLSX_TYPE
 from shop.orders.breach import proposals
 from shop.orders.reopening import reopenings

@@ -1,15 +1,15 @@
 """Families reached: what no firm paid reaches nobody, nor do entries that add up to nothing; the others stand beside.
 
-Revision ID: 0065
-Revises: 0062
+Revision ID: 0064
+Revises: 0063
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import BIT
 
-revision = "0065"
-down_revision = "0062"
+revision = "0064"
+down_revision = "0063"
 branch_labels = None
 depends_on = None
 

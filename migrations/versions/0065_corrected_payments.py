@@ -1,14 +1,14 @@
 """Corrections of payments to households and of cost records; for whom a record counted when a month was closed.
 
-Revision ID: 0066
-Revises: 0062
+Revision ID: 0065
+Revises: 0064
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0066"
-down_revision = "0062"
+revision = "0065"
+down_revision = "0064"
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,13 @@
 """The day on which an agreement ended: nothing of its schedule falls due after it.
 
-Revision ID: 0064
+Revision ID: 0063
 Revises: 0062
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0064"
+revision = "0063"
 down_revision = "0062"
 branch_labels = None
 depends_on = None
