@@ -1,6 +1,6 @@
 """Agreements over HTTP: record what was signed and what markets quote, and read where each promise stands.
 
-Calling off places an order and is therefore in the room of orders.
+Calling off places an order and is therefore in the room of orders, and so is one agreement with its orders.
 """
 
 from dataclasses import replace
@@ -376,21 +376,12 @@ def list_reminders() -> dict[str, Any]:
     return {"items": queries.reminders(db.session(), current_actor())}
 
 
-@blueprint.route("/agreements/<string:code>", methods=["GET"])
-@allow(*READERS)
-@blueprint.response(200, schemas.AgreementDetail)
-@documented(errors=[NotFoundError])
-def show_agreement(code: str) -> dict[str, Any]:
-    """协议 · One agreement: signed amount, due, called, left."""
-    return queries.agreement(db.session(), current_actor(), code, beijing_day(now()))
-
-
 @blueprint.route("/market-quotes", methods=["POST"])
 @allow(Role.OPERATOR)
 @blueprint.arguments(schemas.QuoteAsked)
 @blueprint.response(201, schemas.QuoteOut)
 @documented(
-    errors=[NotFoundError, errors.QuoteAhead, errors.QuoteExists, errors.QuoteMissing],
+    errors=[NotFoundError, errors.QuoteAhead, errors.QuoteExists, errors.QuoteMissing, errors.QuoteSame],
     example={
         "sku": "PL001", "quoted_on": "2025-07-15", "source": "农业农村部行情（示例）",
         "market": "运城果品批发市场（示例）", "grade": "一级", "per": "斤", "price_fen": 280,

@@ -3,13 +3,15 @@
 The same version makes the same clauses. What is signed is the document by its hash; the paper says it in words.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from shop.agreements.models import PriceRule, Side
+from shop.agreements.pricing import QUOTE_LIFE, contract_value, deposit_of
 from shop.agreements.schedule import parse
 from shop.agreements.terms import LineTerms, Terms
+from shop.kit.clock import BEIJING
 from shop.kit.money import BP_WHOLE, kilograms, percent, yuan
 
 _WEEKDAYS = "一二三四五六日"
@@ -17,16 +19,42 @@ _WEEKDAYS = "一二三四五六日"
 
 @dataclass(frozen=True)
 class Signed:
-    """Which side signed, when, and whether on paper."""
+    """Which side signed on which day: on paper, or here at which hour and by whom, if the reader may know."""
 
     side: Side
-    signed_at: datetime
-    on_paper: bool
+    signed_on: date
+    signed_at: datetime | None = None
+    person_zh: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What of a line is due when: `due_g` up to `until`, before the version held, then the days.
+
+    `days` is None while the first of them is not known: an amendment that waits for its signatures.
+    """
+
+    days: Mapping[date, int] | None
+    until: date | None = None
+    due_g: int = 0
+
+
+@dataclass(frozen=True)
+class Amends:
+    """What an amendment takes the place of, why, and from which day; None until both have signed."""
+
+    number: int
+    document_hash: str
+    note: str | None
+    from_day: date | None
 
 
 @dataclass(frozen=True)
 class Contract:
-    """All that a contract says: names of the sides and products as they are printed, terms, hash, signatures."""
+    """All that a contract says: names of the sides and products as they are printed, terms, hash, signatures.
+
+    `plans`: of each SKU. `amends`: None for what is no amendment.
+    """
 
     code: str
     number: int
@@ -37,6 +65,8 @@ class Contract:
     document_hash: str
     proposed_at: datetime
     signatures: Sequence[Signed]
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+    amends: Amends | None = None
 
 
 def day_zh(day: date) -> str:
@@ -59,16 +89,16 @@ def schedule_zh(written: str) -> str:
     return f"{day_zh(schedule.on)}一次"
 
 
-def price_zh(line: LineTerms) -> str:
+def price_zh(price_rule: PriceRule, floor_fen_per_kg: int, margin_bp: int) -> str:
     """The price rule of a line in words."""
-    floor = f"每公斤{yuan(line.floor_fen_per_kg)}元"
-    match line.price_rule:
+    floor = f"每公斤{yuan(floor_fen_per_kg)}元"
+    match price_rule:
         case PriceRule.FIXED:
             return f"固定价{floor}"
         case PriceRule.FLOOR_OR_MARKET:
             return f"保底价{floor}，市场价高于保底价的随行就市"
         case PriceRule.MARKET_PLUS:
-            return f"市场价上浮{percent(line.margin_bp)}，不低于保底价{floor}"
+            return f"市场价上浮{percent(margin_bp)}，不低于保底价{floor}"
 
 
 def _grades_zh(line: LineTerms) -> str:
@@ -78,15 +108,58 @@ def _grades_zh(line: LineTerms) -> str:
     return taken + (f"；{refused}不收" if refused else "")
 
 
+def plan_zh(plan: Plan) -> str:
+    """How much comes on which days: the weight of a day differs by a gram at most, the earlier have more."""
+    fell_due = f"至{day_zh(plan.until)}已到期{kilograms(plan.due_g)}公斤，" if plan.until and plan.due_g else ""
+    if plan.days is None:
+        return "尚未到期的数量，自本补充协议生效次日起由其后各交货日平均分摊"
+    if not plan.days:
+        return f"{fell_due}其后不再交货"
+    weights, first, last = list(plan.days.values()), min(plan.days), max(plan.days)
+    rest = "其余" if fell_due else ""
+    if len(weights) == 1:
+        return f"{fell_due}{rest}于{day_zh(first)}一次交货{kilograms(weights[0])}公斤"
+    more = weights.count(weights[0])
+    each = f"每期{kilograms(weights[0])}公斤"
+    if more < len(weights):
+        each = f"前{more}期{each}，其后每期{kilograms(weights[-1])}公斤"
+    return f"{fell_due}{rest}分{len(weights)}期交货（首期{day_zh(first)}，末期{day_zh(last)}），{each}"
+
+
+def signed_zh(signed: Signed | None) -> str:
+    """How a side signed: on paper on which day, or here at which minute in Beijing and by whom."""
+    if signed is None:
+        return "未签署"
+    if signed.signed_at is None:
+        return f"纸质签署，{day_zh(signed.signed_on)}"
+    by = f"{signed.person_zh}，" if signed.person_zh else ""
+    return f"系统内签署，{by}{day_zh(signed.signed_on)} {signed.signed_at.astimezone(BEIJING):%H:%M}"
+
+
+def preamble(contract: Contract) -> list[str]:
+    """What stands above the clauses of an amendment; nothing above those of another contract."""
+    amends = contract.amends
+    if amends is None:
+        return []
+    since = f"自{day_zh(amends.from_day)}（最后一方签署之日）起生效" if amends.from_day else "自双方均签署之日起生效"
+    said = [
+        f"本补充协议为第{contract.number}版，替代第{amends.number}版（文本校验值 {amends.document_hash}），{since}。"
+        "至生效日已到期的数量、已要的货及其价格不变。"
+    ]
+    return said + ([f"说明：{amends.note}"] if amends.note else [])
+
+
 def _product(contract: Contract, line: LineTerms) -> list[str]:
     name = f"{contract.products_zh[line.sku]}（{line.sku}）"
     said = [
         f"{name}：约定数量{kilograms(line.committed_g)}公斤，需方最低采购总量{kilograms(line.minimum_g)}公斤"
         + (f"，每期最低{kilograms(line.minimum_date_g)}公斤" if line.minimum_date_g else "")
-        + f"。{price_zh(line)}。等级系数：{_grades_zh(line)}。"
+        + f"。{price_zh(line.price_rule, line.floor_fen_per_kg, line.margin_bp)}。等级系数：{_grades_zh(line)}。"
     ]
     if line.schedule:
         said[0] += f"本商品交货排期：{schedule_zh(line.schedule)}。"
+    if plan := contract.plans.get(line.sku):
+        said[0] += f"{plan_zh(plan)}。"
     if line.quote_source:
         said[0] += f"市场价以“{line.quote_source}”发布的为准。"
     if line.farm_gate_floor_fen_per_kg:
@@ -94,12 +167,37 @@ def _product(contract: Contract, line: LineTerms) -> list[str]:
     return said
 
 
+def _pricing(rules: set[PriceRule]) -> list[str]:
+    """How the price of a call-off comes about, as `quotes.price_on` does it, for the rules that are there."""
+    said = []
+    if PriceRule.FIXED in rules:
+        said.append("固定价的商品：要货价即固定价，不随市场价变动。")
+    market = {
+        PriceRule.FLOOR_OR_MARKET: "与保底价比较取高者",
+        PriceRule.MARKET_PLUS: "按约定上浮，低于保底价的按保底价",
+    }
+    if rules & market.keys():
+        named = {PriceRule.FLOOR_OR_MARKET: "随行就市的商品", PriceRule.MARKET_PLUS: "市场价上浮的商品"}
+        how = "；".join(f"{named[rule]}，{way}" for rule, way in market.items() if rule in rules)
+        said.append(
+            "按市场价的商品：要货价在要货时按该次交货日确定，市场价取要货时已登记的、交货日当日或此前"
+            f"{QUOTE_LIFE.days}日内最近一日的一级品报价（同日有几个来源的，取最先登记的来源；有更正的，取其最后一次）；{how}；没有报价的按保底价。"
+            "改期的，改期时按新的交货日重新确定。价格一经确定，其后的报价和更正不影响。"
+        )
+    return [*said, "保底价（固定价商品即其固定价）为一级品价格，其他等级按等级系数计价。"]
+
+
 def clauses(contract: Contract) -> list[tuple[str, list[str]]]:
     """Each clause with its paragraphs: every term of the version, and what the law or the trade says of it."""
     terms = contract.terms
+    value_fen = contract_value((line.committed_g, line.floor_fen_per_kg) for line in terms.lines)
     own = "（第一条写明本商品交货排期的，按其排期）" if any(line.schedule for line in terms.lines) else ""
     return [
-        ("标的、数量与价格", [text for line in terms.lines for text in _product(contract, line)]),
+        (
+            "标的、数量与价格",
+            [text for line in terms.lines for text in _product(contract, line)]
+            + [f"合同价款（约定数量按保底价计）合计{yuan(value_fen)}元。"],
+        ),
         (
             "期限与交货排期",
             [
@@ -110,25 +208,23 @@ def clauses(contract: Contract) -> list[tuple[str, list[str]]]:
         (
             "要货",
             [
-                "需方按排期要货，可在协议期内提前、改期或减量，减量不低于每期最低数量；供方确认后不再变更。"
-                "要货总量不超过约定数量，超出须先签补充协议。",
+                "每个交货日由系统按排期要货；需方可在协议期内自行提前、改期或减量，减量不低于每期最低数量。"
+                "供方确认后不再改期或减量。要货总量不超过约定数量，超出须先签补充协议。",
+                "发货前要货可以取消。需方取消的，不计入其采购数量，其中按排期的，按每期最低数量计为需方少采购，"
+                "与其至末日在总量上少采购的相比取多者；供方取消的，计为供方少交；由县里取消的，不算任何一方违约。",
                 f"允差为约定数量的{percent(terms.tolerance_bp)}，差额在允差以内的不算违约。",
             ],
         ),
-        (
-            "价格的确定",
-            [
-                "要货价按交货日的市场价确定；当日没有报价的，用此前七日内最近一次，再没有的按保底价。"
-                "价格一经确定，其后的报价更正不影响已定价格。保底价为一级品价格，其他等级按等级系数计价。"
-            ],
-        ),
+        ("价格的确定", _pricing({line.price_rule for line in terms.lines})),
         ("验收", ["需方按重量和等级验收，拒收须写明原因；货款 = 验收重量 × 要货价 × 等级系数。"]),
         ("付款", [f"需方在验收后{terms.payment_term_days}日内付款。"]),
         (
             "定金",
             [
-                f"定金为合同价款（约定数量按保底价计）的{percent(terms.deposit_bp)}，自实际交付时成立，可抵作货款。"
+                f"定金为合同价款（约定数量按保底价计）的{percent(terms.deposit_bp)}，"
+                f"计{yuan(deposit_of(value_fen, terms.deposit_bp))}元（不足一分的舍去），自实际交付时成立，可抵作货款。"
                 "需方违约的无权请求返还，供方违约的双倍返还（民法典第586条、第587条）。"
+                "补充协议使定金少于已收数额的，超出部分不作定金，可即退还。"
                 if terms.deposit_bp
                 else "双方不约定定金。"
             ],

@@ -4,21 +4,20 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shop.access.guard import Actor, Role, scope
+from shop.access.guard import Actor
 from shop.agreements.errors import NotFoundError, PaperKept, PaperRefused, TooManyPapers
 from shop.agreements.models import MAX_PAPER, Agreement, AgreementPaper, PaperKind
-from shop.agreements.queries import OWNERS, visible
+from shop.agreements.queries import PARTIES, of_a_party, visible
 from shop.agreements.signing import Hand
 from shop.kit.scans import NotAScan, kept_scan
 
 #: Papers that one side adds to an agreement at most, so that none takes the other's room.
 MOST_PAPERS = 40
-#: Who reads the papers of an agreement: its two sides and the county.
-READERS = (Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
-_OWNERS = {role: OWNERS[role] for role in READERS}
+#: Who reads the papers of an agreement.
+READERS = PARTIES
 
 
 @dataclass(frozen=True)
@@ -74,17 +73,12 @@ _SHOWN = (
 )  # fmt: skip
 
 
-def readable(actor: Actor) -> ColumnElement[bool]:
-    """Of the agreements that `actor` sees, those whose papers he reads: not what he only manages."""
-    return scope(actor, _OWNERS)
-
-
 def papers_of(session: Session, actor: Actor, code: str) -> list[dict[str, Any]]:
     """The papers of an agreement without their content, the first first.
 
     Raises NotFoundError for a missing agreement and for one whose papers are not for `actor`.
     """
-    found = session.scalar(visible(select(Agreement.id), actor).where(Agreement.code == code, readable(actor)))
+    found = session.scalar(visible(select(Agreement.id), actor).where(Agreement.code == code, of_a_party(actor)))
     if found is None:
         raise NotFoundError(what=code)
     rows = session.execute(select(*_SHOWN).where(AgreementPaper.agreement_id == found).order_by(AgreementPaper.id))
@@ -94,7 +88,7 @@ def papers_of(session: Session, actor: Actor, code: str) -> list[dict[str, Any]]
 def content_of(session: Session, actor: Actor, code: str) -> AgreementPaper:
     """A paper with its content. Raises NotFoundError for a missing one and for one that is not for `actor`."""
     query = visible(select(AgreementPaper), actor).join(AgreementPaper, AgreementPaper.agreement_id == Agreement.id)
-    found: AgreementPaper | None = session.scalar(query.where(AgreementPaper.code == code, readable(actor)))
+    found: AgreementPaper | None = session.scalar(query.where(AgreementPaper.code == code, of_a_party(actor)))
     if found is None:
         raise NotFoundError(what=code)
     return found

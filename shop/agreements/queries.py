@@ -1,17 +1,19 @@
 """Reading agreements, each side its own: one statement for agreements, one for all their lines."""
 
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, func, select, text
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Owner, Role, scope
-from shop.agreements.contract import Contract, Signed
+from shop.access.models import Person
+from shop.agreements.contract import Amends, Contract, Plan, Signed
 from shop.agreements.models import (
     FALLS_DUE,
     RUNNING,
+    SIGNERS,
     Agreement,
     AgreementLine,
     AgreementPaper,
@@ -26,9 +28,10 @@ from shop.agreements.models import (
     QuoteFileTaken,
     Side,
 )
-from shop.agreements.terms import read
+from shop.agreements.terms import Terms, read, spread
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
+from shop.kit.clock import beijing_day
 from shop.kit.db import columns_of
 from shop.kit.errors import NotFoundError
 from shop.kit.money import price_of
@@ -46,6 +49,10 @@ OWNERS: dict[Role, Owner] = {
     Role.BUYER: Partner.party_id,
 }
 
+#: Its two sides and the county: who reads the papers of an agreement, and the names of those who signed it.
+PARTIES = (Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
+_PARTIES = {role: OWNERS[role] for role in PARTIES}
+
 _LINE_TERMS = (
     "margin_bp", "minimum_g", "minimum_date_g", "farm_gate_floor_fen_per_kg", "special_bp", "second_bp", "off_bp",
     "quote_source", "schedule",
@@ -62,6 +69,11 @@ def visible(query: AnySelect, actor: Actor) -> AnySelect:
         .join(Township, Township.id == Village.township_id)
         .where(scope(actor, OWNERS))
     )
+
+
+def of_a_party(actor: Actor) -> ColumnElement[bool]:
+    """Of the agreements that `actor` sees, those of which he is a side or the county: not what he only manages."""
+    return scope(actor, _PARTIES)
 
 
 def agreements(
@@ -145,6 +157,7 @@ def _call_offs(session: Session, agreement_id: int) -> list[dict[str, Any]]:
     )
     return [
         {
+            "id": call.id,
             "sku": sku,
             "status": call.status.value,
             "due_on": call.due_on,
@@ -157,20 +170,23 @@ def _call_offs(session: Session, agreement_id: int) -> list[dict[str, Any]]:
 
 
 def versions(session: Session, actor: Actor, code: str) -> list[dict[str, Any]]:
-    """All versions of an agreement that `actor` sees, the youngest first. Raises NotFoundError as `agreement`."""
-    found = session.execute(
-        visible(select(Agreement.id, Agreement.version_id), actor).where(Agreement.code == code)
-    ).first()
+    """All versions of an agreement that `actor` sees, the youngest first. Raises NotFoundError as `agreement`.
+
+    Who signed is named to its sides and the county. Of a signature on paper the day is known, not hour nor person.
+    """
+    wanted = select(Agreement.id, Agreement.version_id, Agreement.signed_on, of_a_party(actor).label("named"))
+    found = session.execute(visible(wanted, actor).where(Agreement.code == code)).first()
     if found is None:
         raise NotFoundError(what=code)
     rows = session.execute(
-        select(AgreementVersion, AgreementSignature)
+        select(AgreementVersion, AgreementSignature, Person.name_zh)
         .outerjoin(AgreementSignature, AgreementSignature.version_id == AgreementVersion.id)
+        .outerjoin(Person, Person.id == AgreementSignature.person_id)
         .where(AgreementVersion.agreement_id == found.id)
         .order_by(AgreementVersion.number.desc(), AgreementSignature.signed_at, AgreementSignature.side)
     )
     shown: dict[int, dict[str, Any]] = {}
-    for version, signature in rows:
+    for version, signature, name_zh in rows:
         one = shown.setdefault(
             version.id,
             {
@@ -185,8 +201,15 @@ def versions(session: Session, actor: Actor, code: str) -> list[dict[str, Any]]:
             },
         )
         if signature is not None:
+            here = not signature.on_paper
             one["signatures"].append(
-                {"side": signature.side.value, "signed_at": signature.signed_at, "on_paper": signature.on_paper}
+                {
+                    "side": signature.side.value,
+                    "signed_on": beijing_day(signature.signed_at) if here else found.signed_on,
+                    "signed_at": signature.signed_at if here else None,
+                    "on_paper": signature.on_paper,
+                    "person_name_zh": name_zh if here and found.named else None,
+                }
             )
     return list(shown.values())
 
@@ -259,13 +282,53 @@ def contract(session: Session, actor: Actor, code: str, number: int | None) -> C
         .where(Agreement.code == code)
     ).one()
     terms = read(version["terms"])
-    skus = [line.sku for line in terms.lines]
-    products = session.execute(select(Product.sku, Product.name_zh).where(Product.sku.in_(skus)))
+    # Both have signed what is in force or was: the youngest of these before it is what an amendment replaces.
+    replaced = next((one for one in shown if one["number"] < version["number"] and _by_both(one)), None)
+    since = max(signed["signed_on"] for signed in version["signatures"]) if _by_both(version) else None
+    products = {
+        product.sku: product
+        for product in session.scalars(select(Product).where(Product.sku.in_([line.sku for line in terms.lines])))
+    }
     return Contract(
         code=code, number=version["number"], partner_zh=names[0], firm_zh=names[1],
-        products_zh=dict(products.all()), terms=terms, document_hash=version["document_hash"],
-        proposed_at=version["proposed_at"],
+        products_zh={sku: product.name_zh for sku, product in products.items()}, terms=terms,
+        document_hash=version["document_hash"], proposed_at=version["proposed_at"],
         signatures=[
-            Signed(Side(signed["side"]), signed["signed_at"], signed["on_paper"]) for signed in version["signatures"]
+            Signed(Side(signed["side"]), signed["signed_on"], signed["signed_at"], signed["person_name_zh"])
+            for signed in version["signatures"]
         ],
+        plans=_plans(session, code, terms, products, replaced is not None, since),
+        amends=Amends(replaced["number"], replaced["document_hash"], version["note"], since) if replaced else None,
     )  # fmt: skip
+
+
+def _by_both(version: dict[str, Any]) -> bool:
+    return len(version["signatures"]) == len(SIGNERS)
+
+
+def _plans(
+    session: Session, code: str, terms: Terms, products: dict[str, Product], amends: bool, since: date | None
+) -> dict[str, Plan]:
+    """What of each line is due when, as `signing` writes it: of an amendment what follows the day `since` it holds."""
+    if amends and since is None:
+        return {line.sku: Plan(None) for line in terms.lines}
+    due: dict[str, int] = {}
+    if amends:
+        rows = session.execute(
+            select(Product.sku, func.sum(DueWeight.weight_g))
+            .join(AgreementLine, AgreementLine.product_id == Product.id)
+            .join(Agreement, Agreement.id == AgreementLine.agreement_id)
+            .join(DueWeight, DueWeight.line_id == AgreementLine.id)
+            .where(Agreement.code == code, DueWeight.due_on <= since)
+            .group_by(Product.sku)
+        )
+        due = {sku: int(grams) for sku, grams in rows}
+    until = since if amends else None
+    first = terms.starts_on if until is None else max(terms.starts_on, until + timedelta(days=1))
+    plans = {}
+    for line in terms.lines:
+        due_g = due.get(line.sku, 0)
+        rest_g = line.committed_g - due_g
+        days = spread(products[line.sku], line, terms, first, rest_g) if rest_g > 0 else {}
+        plans[line.sku] = Plan(days, until, due_g)
+    return plans

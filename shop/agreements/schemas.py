@@ -401,11 +401,13 @@ class AgreementPage(Schema):
 
 
 class SignatureOut(Schema):
-    """Who consented: side, day and hour, whether on paper."""
+    """Who consented: side, day, and for a signature here the hour and, to its sides and the county, the person."""
 
     side = fields.String()
-    signed_at = fields.DateTime()
+    signed_on = fields.Date()
+    signed_at = fields.DateTime(allow_none=True)
     on_paper = fields.Boolean()
+    person_name_zh = fields.String(allow_none=True)
 
 
 class VersionOut(Schema):

@@ -11,7 +11,7 @@ STATE_ZH = {
     A.FULFILLED: "已履行", A.SHORT: "未足额履行", A.TERMINATED: "已解除", A.RENEWED: "已续签",
 }  # fmt: skip
 DECIDED_ZH = {M.TOLD: "待认定", M.RECOGNISED: "已认定", M.REJECTED: "不予认定"}
-CALL_OFF_ZH = {C.REQUESTED: "待确认", C.CONFIRMED: "已确认", C.CANCELLED: "已取消"}
+CALL_OFF_ZH = {C.REQUESTED: "待供方确认", C.CONFIRMED: "已确认", C.CANCELLED: "已取消"}
 PAPER_ZH = {
     P.SIGNED_SCAN: "签署的合同扫描件", P.POWER_OF_ATTORNEY: "授权委托书", P.LICENCE: "营业执照等证照",
     P.INSPECTION: "检验检测报告", P.MAJEURE_PROOF: "不可抗力证明", P.OTHER: "其他",

@@ -141,6 +141,17 @@ def enter(body: dict[str, Any], code: str) -> Response:
     return _shown(placed)
 
 
+@blueprint.route("/agreements/<string:code>", methods=["GET"])
+@allow(*AGREEMENT_READERS)
+@blueprint.response(200, schemas.AgreementWithOrders)
+@documented(errors=[NotFoundError])
+def show_agreement(code: str) -> dict[str, Any]:
+    """协议 · One agreement: signed amount, due, called, left, and the order of each call-off."""
+    session = db.session()
+    found = agreement_queries.agreement(session, current_actor(), code, beijing_day(now()))
+    return found | {"call_offs": queries.call_offs_ordered(session, found["call_offs"])}
+
+
 @blueprint.route("/agreements/<string:code>/call-offs", methods=["POST"])
 @allow(Role.BUYER)
 @idempotent

@@ -37,6 +37,18 @@ OWNERS: dict[Role, Owner] = {
 SEES_RECIPIENT = (Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER, Role.CUSTOMER)
 
 
+def call_offs_ordered(session: Session, call_offs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Call-offs of an agreement, each with the number and the status of its order."""
+    found = select(Order.call_off_id, Order.number, Order.status).where(
+        Order.call_off_id.in_([call["id"] for call in call_offs])
+    )
+    orders_ = {call_off_id: (number, status.value) for call_off_id, number, status in session.execute(found)}
+    return [
+        call | dict(zip(("order", "order_status"), orders_.get(call["id"], (None, None)), strict=True))
+        for call in call_offs
+    ]
+
+
 def orders(
     session: Session, actor: Actor, *, limit: int, before_id: int | None = None,
     filters: tuple[ColumnElement[bool], ...] = (),

@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from shop.agreements.schemas import AgreementOut, CallOffOut
 from shop.channels.models import ChannelKind
 from shop.farmers.models import Grade
 from shop.kit.schemas import MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
@@ -63,6 +64,19 @@ class CallOffAsked(StrictSchema):
     weight_g = Whole(low=1, high=MAX_GRAMS, required=True)
     due_on = Day(required=True)
     schedule_day = Day(load_default=None)
+
+
+class CallOffOrdered(CallOffOut):
+    """A call-off with its order."""
+
+    order = fields.String(allow_none=True)
+    order_status = fields.String(allow_none=True)
+
+
+class AgreementWithOrders(AgreementOut):
+    """An agreement with its call-offs, by due date, and their orders."""
+
+    call_offs = fields.List(fields.Nested(CallOffOrdered))
 
 
 class CallOffChange(StrictSchema):

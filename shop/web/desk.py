@@ -13,11 +13,11 @@ from shop.access.guard import Role, current_actor, reference_version
 from shop.agreements import papers
 from shop.agreements import queries as agreements
 from shop.agreements.api import contract_response, paper_response
-from shop.agreements.contract import schedule_zh
-from shop.agreements.models import MAX_PAPER, Side
+from shop.agreements.contract import percent, price_zh, schedule_zh
+from shop.agreements.models import MAX_PAPER, Agreement, PriceRule, Side
 from shop.agreements.owners import locked_agreement
 from shop.agreements.schemas import PaperQuery
-from shop.agreements.states import DECIDED_ZH, PAPER_ZH, STATE_ZH
+from shop.agreements.states import CALL_OFF_ZH, DECIDED_ZH, PAPER_ZH, STATE_ZH
 from shop.catalog.reference import Catalog, catalog
 from shop.kit.clock import beijing_day, beijing_minute
 from shop.kit.db import db, transaction
@@ -26,9 +26,12 @@ from shop.kit.http import accepts_upload, file_response, now, sent_file
 from shop.kit.money import kilograms, percent, yuan
 from shop.kit.tables import XLSX_TYPE
 from shop.orders.breach import proposals
+from shop.orders.queries import call_offs_ordered
 from shop.orders.reopening import reopenings
 from shop.orders.reversals import reversals_under
 from shop.orders.states import PENALTY_ZH
+from shop.orders.states import STATE_ZH as ORDER_ZH
+from shop.payments.deposits import standing
 from shop.rounds import queries as rounds
 from shop.rounds.papers import workbook
 from shop.units import queries as units
@@ -42,16 +45,25 @@ ROUNDS = 50
 FILES, BAD_ROWS, QUOTES = 30, 20, 50
 #: Agreements on the page, the newest first.
 AGREEMENTS = 100
+#: Call-offs on the page of an agreement, the last ones by their day.
+CALLS = 200
 
 
 blueprint.add_app_template_filter(kilograms)
 blueprint.add_app_template_filter(schedule_zh)
+blueprint.add_app_template_filter(percent, "percent_of_bp")
 
 
 @blueprint.app_template_filter("moment")
 def moment(value: Any) -> str:
     """An instant as a wall clock in Beijing shows it."""
     return beijing_minute(value) if value else ""
+
+
+@blueprint.app_template_filter("price_zh")
+def priced(line: dict[str, Any]) -> str:
+    """The price rule of a line of an agreement, in words."""
+    return price_zh(PriceRule(line["price_rule"]), line["floor_fen_per_kg"], line["margin_bp"])
 
 
 @blueprint.errorhandler(NotFoundError)
@@ -119,7 +131,9 @@ SIDES_ZH = {Side.BUYER: "采购方", Side.FIRM: "供方", Side.COUNTY: "县里"}
 def list_agreements() -> str:
     """采购协议 · Agreements that concern the reader, newest first."""
     session, actor = db.session(), current_actor()
-    found = agreements.agreements(session, actor, papers.readable(actor), limit=AGREEMENTS, day=beijing_day(now()))
+    found = agreements.agreements(
+        session, actor, agreements.of_a_party(actor), limit=AGREEMENTS, day=beijing_day(now())
+    )
     return render_template("desk/agreements.html", agreements=found, reminded=_reminded(), states=STATE_ZH, yuan=yuan)
 
 
@@ -142,6 +156,8 @@ def _agreement(code: str, told: str | None = None) -> str:
     found = agreements.agreement(session, actor, code, beijing_day(now()))
     return render_template(
         "desk/agreement.html", a=found, papers=sent, kinds=PAPER_ZH, told=told,
+        deposit=standing(session, session.get_one(Agreement, found["id"])),
+        calls=call_offs_ordered(session, found["call_offs"][-CALLS:]), call_states=CALL_OFF_ZH, order_states=ORDER_ZH,
         versions=agreements.versions(session, actor, code),
         majeures=agreements.majeures(session, found["id"]), decided=DECIDED_ZH, states=STATE_ZH, sides=SIDES_ZH,
         reversals=reversals_under(session, found["id"]), reopenings=reopenings(session, found["id"]),

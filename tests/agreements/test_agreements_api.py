@@ -11,6 +11,8 @@ from shop.agreements.models import Agreement, AgreementLine, DueWeight
 from shop.agreements.reminders import find_ending, remind_end
 from shop.kit.db import db, transaction
 from shop.kit.jobs import Outbox
+from shop.orders.scheduled import place_due
+from tests.factories.agreements import line, recorded
 from tests.factories.tables import contents
 from tests.factories.world import NOW, World, build
 
@@ -126,6 +128,11 @@ def test_a_draft_is_negotiated_signed_by_both_and_amended_over_http(world: World
     assert [(one["number"], one["in_force"], len(one["signatures"])) for one in versions] == [
         (3, True, 2), (2, False, 2), (1, False, 0),
     ]  # fmt: skip
+    assert {one["person_name_zh"] for one in versions[0]["signatures"]} == {None}
+    seen = client.get(f"{URL}/A91/versions", headers=world.headers["buyer"]).get_json()["items"][0]["signatures"]
+    assert [(one["side"], one["person_name_zh"], one["signed_on"], one["on_paper"]) for one in seen] == [
+        ("buyer", "某人（示例）", "2025-07-15", False), ("firm", "某人（示例）", "2025-07-15", False),
+    ]  # fmt: skip
     assert post("buyer", "/A91/ending", {"event": "terminate", "reason": "不要了"}, 403)
     ended = post("operator", "/A91/ending", {"event": "terminate", "reason": "供方违约"}, 200)
     assert ended["status"] == "terminated"
@@ -163,6 +170,49 @@ def test_terms_that_make_no_sense_are_refused_with_their_place(world: World, cha
     answer = world.app.test_client().post(URL, json=body, headers=world.headers["operator"])
     assert answer.status_code == 422, answer.text
     assert "/lines/0" in answer.text
+
+
+def test_the_largest_promise_is_counted_in_every_report(world: World) -> None:
+    client, largest = world.app.test_client(), {"committed_g": 10**10, "floor_fen_per_kg": 1_000}
+    body = SIGNED | {"lines": [{"sku": "PL001", "price_rule": "FIXED", **largest}]}
+    too_much = SIGNED | {"lines": [{"sku": "PL001", "price_rule": "FIXED", **largest, "floor_fen_per_kg": 10**7}]}
+    refused = client.post(URL, json=too_much, headers=world.headers["operator"] | {"Accept-Language": "zh"})
+    assert (refused.status_code, refused.get_json()["term"]) == (422, "committed_g")
+    assert refused.get_json()["detail"] == "商品 PL001 的 committed_g 不得使价值（按保底价）超过 100,000,000.00 元。"
+    assert client.post(URL, json=body, headers=world.headers["operator"]).status_code == 201
+    for by in ("agreement", "month"):
+        shown = client.get(f"/api/v1/reports/agreements?by={by}&as_of=2025-12-31", headers=world.headers["operator"])
+        assert shown.status_code == 200, shown.text
+        assert shown.get_json()["total"]["signed_fen"] >= 10**10
+
+
+def test_signatures_on_paper_are_of_their_day_and_of_nobody_here(world: World) -> None:
+    client = world.app.test_client()
+    made = client.post(URL, json=SIGNED | {"signed_on": "2025-07-03"}, headers=world.headers["operator"])
+    assert made.status_code == 201, made.text
+    seen = client.get(f"{URL}/A90/versions", headers=world.headers["operator"]).get_json()["items"][0]["signatures"]
+    assert seen == [
+        {"side": side, "signed_on": "2025-07-03", "signed_at": None, "on_paper": True, "person_name_zh": None}
+        for side in ("buyer", "firm")
+    ]
+    client.set_cookie("signed_in", world.headers["buyer"]["Authorization"].removeprefix("Bearer "))
+    page = client.get("/desk/agreements/A90").text
+    for words in ("采购方 纸质签署 2025-07-03", "签署日：2025-07-03", "供方 5%，采购方 5%", "应付 2,600.00 元",
+                  "保底价每公斤5.20元，市场价高于保底价的随行就市"):  # fmt: skip
+        assert words in page
+
+
+def test_a_call_off_names_its_order(world: World) -> None:
+    with transaction() as session:
+        recorded(session, line())
+        assert place_due(session, date(2025, 7, 15), now=NOW).placed == 1
+    client = world.app.test_client()
+    [call] = client.get(f"{URL}/A50", headers=world.headers["buyer"]).get_json()["call_offs"]
+    order = client.get(f"/api/v1/orders/{call['order']}", headers=world.headers["buyer"]).get_json()
+    assert (call["order_status"], order["total_fen"]) == ("placed", 5_000)
+    client.set_cookie("signed_in", world.headers["firm_staff"]["Authorization"].removeprefix("Bearer "))
+    page = client.get("/desk/agreements/A50").text
+    assert f'<td class="n">10</td><td class="n">5.00</td><td class="code">{call["order"]}</td><td>已下单</td>' in page
 
 
 def test_reminders_are_read_by_both_sides(world: World) -> None:
