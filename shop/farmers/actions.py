@@ -17,12 +17,14 @@ from shop.farmers.errors import (
     NotADeliveredProduct,
     NotFoundError,
     NotOfThisFirm,
+    SlipTooLarge,
     SlipWorthNothing,
 )
 from shop.farmers.families import stood_on
 from shop.farmers.models import Delivery, Grade, GradeFactor, Household, Membership
 from shop.kit.clock import beijing_day
 from shop.kit.money import part, price_of
+from shop.kit.schemas import MAX_FEN
 from shop.kit.states import record
 
 
@@ -104,13 +106,26 @@ def price_of_grade(slip: Slip, factors: GradeFactors) -> tuple[int, int | None]:
     return part(slip.base_price_fen_per_kg, factor), factor
 
 
+def worth_of(slip: str, weight_g: int, price_fen_per_kg: int) -> int:
+    """Fen of a slip: weight x price, half up; something, and no more than may be paid at once.
+
+    Raises SlipWorthNothing, SlipTooLarge.
+    """
+    amount_fen = price_of(weight_g, price_fen_per_kg)
+    if not amount_fen:
+        raise SlipWorthNothing(slip=slip)
+    if amount_fen > MAX_FEN:
+        raise SlipTooLarge(slip=slip, amount_fen=amount_fen, most_fen=MAX_FEN)
+    return amount_fen
+
+
 def record_delivery(
     session: Session, firm: Firm, household: Household, product: Product, slip: Slip, *, actor_id: int | None,
     now: datetime,
 ) -> Delivery:  # fmt: skip
     """One slip: amount = net weight x price, half up. Booking the income is the caller's (room income).
 
-    Raises DeliveredInTheFuture, NotOfThisFirm, NotADeliveredProduct, NoGradeFactor, SlipWorthNothing,
+    Raises DeliveredInTheFuture, NotOfThisFirm, NotADeliveredProduct, NoGradeFactor, SlipWorthNothing, SlipTooLarge,
     DeliveryCodeTaken; then nothing is changed.
     """
     code = normal_slip(slip.code)
@@ -130,9 +145,7 @@ def record_delivery(
     if session.scalar(select(Delivery.id).where(Delivery.code == code)):
         raise DeliveryCodeTaken(slip=code)
     price_fen_per_kg, factor_bp = price_of_grade(slip, GradeFactors(session, firm.id))
-    amount_fen = price_of(slip.weight_g, price_fen_per_kg)
-    if not amount_fen:
-        raise SlipWorthNothing(slip=code)
+    amount_fen = worth_of(code, slip.weight_g, price_fen_per_kg)
     delivery = Delivery(
         code=code, household_id=household.id, firm_id=firm.id, product_id=product.id, delivered_on=slip.delivered_on,
         deduction_g=slip.deduction_g, weight_g=slip.weight_g, grade=slip.grade,

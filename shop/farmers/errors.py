@@ -5,7 +5,7 @@ from shop.kit.errors import DomainError, NotFoundError
 __all__ = [
     "AlreadyRelated", "DeliveredInTheFuture", "DeliveryCodeTaken", "FactorTaken", "GroupCodeTaken", "HasMergedRecords",
     "MergedAlready", "NoGradeFactor", "NotADeliveredProduct", "NotFoundError", "NotMerged", "NotOfThisFirm", "NotTied",
-    "SlipWorthNothing", "TiedAlready", "TooEarly",
+    "SlipTooLarge", "SlipWorthNothing", "TiedAlready", "TooEarly",
 ]  # fmt: skip
 
 
@@ -118,6 +118,16 @@ class SlipWorthNothing(DomainError):
     title_zh, title_en = "交售单不足一分", "Slip worth nothing"
     zh = "交售单 {slip} 的重量乘单价不足一分。"
     en = "Slip {slip} is worth less than half a fen."
+
+
+class SlipTooLarge(DomainError):
+    """Weight times price is more than anybody pays at once: one of the two was mistyped."""
+
+    code = "slip-too-large"
+    status = 422
+    title_zh, title_en = "交售单金额过大", "Slip too large"
+    zh = "交售单 {slip} 的重量乘单价为 {amount_fen} 分，超过一张单的上限 {most_fen} 分，请核对。"
+    en = "Slip {slip} would be worth {amount_fen} fen, more than the {most_fen} of one slip; look at weight and price."
 
 
 class GroupCodeTaken(DomainError):

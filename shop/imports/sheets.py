@@ -224,7 +224,7 @@ class DeliveryRow(Row):
     sku: str = column(cells.code)
     weight_g: int = column(cells.kg, header="kg")
     grade: Grade = column(cells.one_of(Grade))
-    price_fen_per_kg: int = column(cells.fen_above_zero)
+    price_fen_per_kg: int = column(cells.fen_per_kg)
     amount_fen: int = column(cells.fen)
 
     def problems(self) -> Iterator[Problem]:

@@ -15,7 +15,8 @@ from shop.agreements.errors import BelowFarmGateFloor
 from shop.agreements.grades import hold_farm_gate_floor
 from shop.catalog.models import Firm, Product
 from shop.catalog.season import in_harvest
-from shop.farmers.actions import GradeFactors, normal_slip
+from shop.farmers.actions import GradeFactors, normal_slip, worth_of
+from shop.farmers.errors import SlipTooLarge, SlipWorthNothing
 from shop.farmers.models import Delivery, DeliveryBatch, Grade, Household, Membership, MembershipSpell
 from shop.imports import cells
 from shop.imports.table import Problem, Read, Row, RowError, Sheet, column, read
@@ -44,7 +45,7 @@ class SlipRow(Row):
     gross_g: int = column(cells.kg, header="毛重kg")
     deduction_g: int = column(cells.kg_or_none, header="扣重kg")
     grade: Grade = column(cells.one_of(Grade), header="等级")
-    base_price_fen_per_kg: int = column(cells.fen_above_zero, header="基价分每kg")
+    base_price_fen_per_kg: int = column(cells.fen_per_kg, header="基价分每kg")
     signer: str = column(cells.text(60), header="签字人")
 
     @property
@@ -163,8 +164,16 @@ def _wrong(row: SlipRow, firm: Firm, known: _Known, today: date) -> Iterator[Pro
     factor_bp = known.factors.of(row.grade, row.delivered_on)
     if factor_bp is None:
         yield "等级", "没有该等级的系数", "has no factor"
-    elif not price_of(row.weight_g, part(row.base_price_fen_per_kg, factor_bp)):
-        yield "基价分每kg", "重量乘单价不足一分", "times the weight is less than half a fen"
+    else:
+        try:
+            worth_of(row.code, row.weight_g, part(row.base_price_fen_per_kg, factor_bp))
+        except SlipWorthNothing:
+            yield "基价分每kg", "重量乘单价不足一分", "times the weight is less than half a fen"
+        except SlipTooLarge as large:
+            yield (
+                "基价分每kg", f"重量乘单价超过上限 {large.facts['most_fen']} 分",
+                f"times the weight is more than {large.facts['most_fen']} fen",
+            )  # fmt: skip
     slip = known.slips.get(row.code)
     if slip is not None and not _same(row, slip, known):
         yield "单号", "该单号已登记，内容不同", "is the number of another slip"

@@ -12,7 +12,13 @@ from shop.agreements.grades import hold_farm_gate_floor
 from shop.catalog.actions import firm_by_code, product_by_sku
 from shop.catalog.models import Firm, Product
 from shop.farmers.actions import Slip, household_by_code, record_delivery
-from shop.farmers.errors import DeliveryCodeTaken, NoGradeFactor, NotADeliveredProduct
+from shop.farmers.errors import (
+    DeliveryCodeTaken,
+    NoGradeFactor,
+    NotADeliveredProduct,
+    SlipTooLarge,
+    SlipWorthNothing,
+)
 from shop.farmers.models import Household, Membership
 from shop.income import actions, costs, errors, guarantees, payments, plans, queries, reversals, schemas, surplus
 from shop.income.corrections import correct_slip, locked_slip
@@ -44,7 +50,10 @@ blueprint = Blueprint("income", __name__, url_prefix="/api/v1", description="交
 @blueprint.arguments(schemas.DeliveryAsked)
 @blueprint.response(201, schemas.DeliveryOut)
 @documented(
-    errors=[NotFoundError, NotADeliveredProduct, NoGradeFactor, DeliveryCodeTaken, BelowFarmGateFloor],
+    errors=[
+        NotFoundError, NotADeliveredProduct, NoGradeFactor, SlipWorthNothing, SlipTooLarge, DeliveryCodeTaken,
+        BelowFarmGateFloor,
+    ],
     example={
         "code": "D90001", "household": "农户-0001", "sku": "PL001", "delivered_on": "2025-07-15", "weight_g": 52_500,
         "grade": "一级", "base_price_fen_per_kg": 480, "deduction_g": 1_500, "signer": "户主（示例）",
@@ -94,7 +103,7 @@ def list_deliveries(query: dict[str, Any]) -> dict[str, object]:
 @blueprint.arguments(schemas.CorrectionAsked)
 @blueprint.response(201, schemas.CorrectionOut)
 @documented(
-    errors=[NotFoundError, errors.NothingToCorrect, BelowFarmGateFloor],
+    errors=[NotFoundError, errors.NothingToCorrect, SlipWorthNothing, SlipTooLarge, BelowFarmGateFloor],
     example={"weight_g": 50_000, "price_fen_per_kg": 480, "reason": "过磅时误读"},
 )
 def correct(body: dict[str, Any], code: str) -> dict[str, Any]:
@@ -106,8 +115,8 @@ def correct(body: dict[str, Any], code: str) -> dict[str, Any]:
     slip = locked_slip(session, code)
     firm_party = session.execute(select(Firm.party_id).where(Firm.id == slip.firm_id)).scalar_one()
     must_own(actor, {Role.FIRM_STAFF: firm_party, Role.OPERATOR: ALL}, what=code)
-    correction = correct_slip(session, slip, **body, actor_id=actor.person_id, now=now())
-    return queries.correction(session, slip, correction)
+    made = correct_slip(session, slip, **body, actor_id=actor.person_id, now=now())
+    return queries.correction(session, slip, made)
 
 
 @blueprint.route("/months", methods=["POST"])

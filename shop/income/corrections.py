@@ -7,12 +7,12 @@ from sqlalchemy import ARRAY, BigInteger, any_, literal, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.grades import hold_farm_gate_floor
+from shop.farmers.actions import worth_of
 from shop.farmers.models import Delivery
 from shop.income.actions import book_events
 from shop.income.errors import NothingToCorrect
 from shop.income.models import DeliveryCorrection
 from shop.kit.errors import NotFoundError
-from shop.kit.money import price_of
 
 
 def locked_slip(session: Session, code: str) -> Delivery:
@@ -37,12 +37,14 @@ def voided(session: Session, slip_ids: Collection[int]) -> set[int]:
 def correct_slip(
     session: Session, slip: Delivery, weight_g: int, price_fen_per_kg: int, reason: str, *, actor_id: int | None,
     now: datetime,
-) -> DeliveryCorrection:  # fmt: skip
+) -> list[DeliveryCorrection]:  # fmt: skip
     """Say what the slip should have said (grams, fen per kg; zero grams = void) and book the difference.
 
-    It lands in the slip's month while that is open, else in the open one. The caller holds the slip's lock. What the
-    slip's lot already reached by sales stays. What is priced anew keeps the farm-gate floor of the slip's day, a void
-    slip that counts again too. Raises NothingToCorrect, BelowFarmGateFloor; then nothing is changed.
+    No entry is of nothing: where the weight changes and the amount does not, two are made, of which the first takes the
+    slip back. It lands in the slip's month while that is open, else in the open one. The caller holds the slip's lock.
+    What the slip's lot already reached by sales stays. What is priced anew keeps the farm-gate floor of the slip's day,
+    a void slip that counts again too. Raises NothingToCorrect, SlipWorthNothing, SlipTooLarge, BelowFarmGateFloor; then
+    nothing is changed.
     """
     before = session.scalar(
         select(DeliveryCorrection)
@@ -51,18 +53,25 @@ def correct_slip(
         .limit(1)
     )
     held: Delivery | DeliveryCorrection = before or slip
-    amount_fen = price_of(weight_g, price_fen_per_kg)
-    if amount_fen == held.amount_fen:
-        raise NothingToCorrect(slip=slip.code, amount_fen=amount_fen)
+    amount_fen = worth_of(slip.code, weight_g, price_fen_per_kg) if weight_g else 0
+    if amount_fen == held.amount_fen and (weight_g == held.weight_g or not amount_fen):
+        raise NothingToCorrect(slip=slip.code, weight_g=weight_g, amount_fen=amount_fen)
     if weight_g and (price_fen_per_kg != held.price_fen_per_kg or not held.weight_g):
         hold_farm_gate_floor(session, slip.product_id, slip.delivered_on, slip.grade, price_fen_per_kg)
-    correction = DeliveryCorrection(
-        delivery_id=slip.id, position=before.position + 1 if before else 1, weight_g=weight_g,
-        price_fen_per_kg=price_fen_per_kg, amount_fen=amount_fen, change_g=weight_g - held.weight_g,
-        change_fen=amount_fen - held.amount_fen, reason=reason, recorded_by_id=actor_id, recorded_at=now,
-    )  # fmt: skip
-    session.add(correction)
+    said = [(weight_g, price_fen_per_kg, amount_fen)]
+    if amount_fen == held.amount_fen:
+        said.insert(0, (0, held.price_fen_per_kg, 0))
+    made: list[DeliveryCorrection] = []
+    for position, (grams, fen_per_kg, fen) in enumerate(said, before.position + 1 if before else 1):
+        correction = DeliveryCorrection(
+            delivery_id=slip.id, position=position, weight_g=grams, price_fen_per_kg=fen_per_kg, amount_fen=fen,
+            change_g=grams - held.weight_g, change_fen=fen - held.amount_fen, reason=reason, recorded_by_id=actor_id,
+            recorded_at=now,
+        )  # fmt: skip
+        made.append(correction)
+        held = correction
+    session.add_all(made)
     session.flush()
     book_events(session, "deliveries", [slip.id], now=now)  # nothing is corrected before it was booked
-    book_events(session, "delivery_corrections", [correction.id], now=now)
-    return correction
+    book_events(session, "delivery_corrections", [correction.id for correction in made], now=now)
+    return made

@@ -39,13 +39,13 @@ class EarlierMonthOpen(DomainError):
 
 
 class NothingToCorrect(DomainError):
-    """The corrected slip would be worth what it is worth now."""
+    """The corrected slip would weigh and be worth what it does now."""
 
     code = "nothing-to-correct"
     status = 422
     title_zh, title_en = "没有需要更正的", "Nothing to correct"
-    zh = "交售单 {slip} 现在就是 {amount_fen}。"
-    en = "Slip {slip} is worth {amount_fen} already."
+    zh = "交售单 {slip} 现在就是 {weight_g}、{amount_fen}。"
+    en = "Slip {slip} is of {weight_g}, worth {amount_fen}, already."
 
 
 class RecordStands(DomainError):

@@ -209,17 +209,18 @@ def deliveries(
     ]  # fmt: skip
 
 
-def correction(session: Session, slip: Delivery, made: DeliveryCorrection) -> dict[str, Any]:
-    """A correction, and the month in which its entry counts."""
+def correction(session: Session, slip: Delivery, made: Sequence[DeliveryCorrection]) -> dict[str, Any]:
+    """A correction of one entry or two, what it changes in all, and the month in which it counts."""
+    last = made[-1]
     month = session.execute(
         select(IncomeEntry.month).where(
-            IncomeEntry.source_type == "delivery_corrections", IncomeEntry.source_id == made.id
+            IncomeEntry.source_type == "delivery_corrections", IncomeEntry.source_id == last.id
         )
     ).scalar_one()
     return {
-        "code": slip.code, "weight_g": made.weight_g, "price_fen_per_kg": made.price_fen_per_kg,
-        "amount_fen": made.amount_fen, "change_g": made.change_g, "change_fen": made.change_fen,
-        "reason": made.reason, "month": month,
+        "code": slip.code, "weight_g": last.weight_g, "price_fen_per_kg": last.price_fen_per_kg,
+        "amount_fen": last.amount_fen, "change_g": sum(one.change_g for one in made),
+        "change_fen": sum(one.change_fen for one in made), "reason": last.reason, "month": month,
     }  # fmt: skip
 
 

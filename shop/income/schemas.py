@@ -8,6 +8,7 @@ from shop.farmers.models import Grade
 from shop.income.models import CostBasis, CostKind, PaymentKind
 from shop.kit.schemas import (
     MAX_FEN,
+    MAX_FEN_PER_KG,
     MAX_GRAMS,
     MAX_PAGE,
     Code,
@@ -33,8 +34,8 @@ class DeliveryAsked(StrictSchema):
     delivered_on = Day(required=True)
     weight_g = Whole(low=1, high=MAX_GRAMS, required=True)
     grade = fields.Enum(Grade, by_value=True, required=True)
-    price_fen_per_kg = Whole(low=1, high=10_000_000, load_default=None)
-    base_price_fen_per_kg = Whole(low=1, high=10_000_000, load_default=None)
+    price_fen_per_kg = Whole(low=1, high=MAX_FEN_PER_KG, load_default=None)
+    base_price_fen_per_kg = Whole(low=1, high=MAX_FEN_PER_KG, load_default=None)
     deduction_g = Whole(high=MAX_GRAMS, load_default=0)
     signer = Text(high=60, load_default=None)
 
@@ -49,7 +50,7 @@ class CorrectionAsked(StrictSchema):
     """What a slip should have said; a weight of zero voids it."""
 
     weight_g = Whole(low=0, high=MAX_GRAMS, required=True)
-    price_fen_per_kg = Whole(low=1, high=10_000_000, required=True)
+    price_fen_per_kg = Whole(low=1, high=MAX_FEN_PER_KG, required=True)
     reason = Text(high=200, required=True)
 
 

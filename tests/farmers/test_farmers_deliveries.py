@@ -15,6 +15,7 @@ from shop.farmers.errors import (
     NotADeliveredProduct,
     NotFoundError,
     NotOfThisFirm,
+    SlipTooLarge,
     SlipWorthNothing,
 )
 from shop.farmers.models import Delivery, Grade
@@ -92,3 +93,10 @@ def test_a_slip_that_is_worth_less_than_half_a_fen_is_refused(county: Session) -
         deliver(county, weight_g=1, price=499)
     assert county.scalar(select(func.count(Delivery.id))) == 0
     assert deliver(county, weight_g=1, price=500).amount_fen == 1
+
+
+def test_a_slip_that_is_worth_more_than_is_ever_paid_at_once_is_refused(county: Session) -> None:
+    with pytest.raises(SlipTooLarge) as refused:
+        deliver(county, weight_g=10_000_000_000, price=10_000_000)
+    assert refused.value.facts["amount_fen"] == 10**14
+    assert county.scalar(select(func.count(Delivery.id))) == 0

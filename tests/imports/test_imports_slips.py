@@ -112,6 +112,7 @@ def test_t37_a_slip_counts_once_in_one_file_in_two_and_with_blanks_or_full_width
         ("农户", "农户-9999"), ("商品", "PL004"), ("商品", "PL999"),
         ("毛重kg", "0"), ("毛重kg", "1.2345"), ("毛重kg", ""),
         ("扣重kg", "52.5"), ("等级", "甲"), ("基价分每kg", "0"), ("签字人", ""),
+        ("基价分每kg", "10000001"),
         ("签字人", "=1+1"), ("签字人", "13800000000"), ("单号", "D 9；"),
     ],
 )  # fmt: skip
@@ -158,6 +159,14 @@ def test_a_slip_that_was_voided_since_is_named_when_it_is_sent_again(office: Off
     office.post("/deliveries/D95001/corrections", void, office.firms["F01"])
     again = send(office, data).json
     assert (again["new"], again["unchanged"], again["voided"]) == (0, 2, ["D95001"])
+
+
+def test_a_slip_of_a_file_is_worth_no_more_than_is_ever_paid_at_once(office: Office) -> None:
+    good, bad = slips()
+    bad[HEADER.index("毛重kg")], bad[HEADER.index("基价分每kg")] = 10_000, 10_000_000
+    [row] = send(office, csv_of([good, bad])).json["rows"]
+    assert (row["line"], row["column"]) == (3, "基价分每kg")
+    assert scalars("SELECT count(*) FROM delivery_batches") == [(0,)]
 
 
 def test_a_file_that_is_none_and_another_firm_s_are_refused(office: Office) -> None:

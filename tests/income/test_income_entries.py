@@ -88,7 +88,7 @@ def test_t36_a_corrected_slip_stays_and_a_counter_entry_names_it(season: Season)
     [first] = season.session.scalars(
         select(IncomeEntry).where(IncomeEntry.source_type == "deliveries", IncomeEntry.source_id == slip.id)
     )
-    made = correct_slip(
+    [made] = correct_slip(
         season.session, locked_slip(season.session, slip.code), 0, slip.price_fen_per_kg, "重复登记", actor_id=None,
         now=season.now,
     )  # fmt: skip

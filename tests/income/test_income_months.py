@@ -128,6 +128,38 @@ def test_each_correction_follows_the_one_before(office: Office) -> None:
     assert scalars("SELECT count(*) FROM delivery_corrections") == [(2,)]
 
 
+def test_a_weight_is_corrected_though_the_amount_stays_by_what_is_taken_back_and_booked_anew(office: Office) -> None:
+    slip = slip_of("F01", "2025-07")
+    path, price = f"/deliveries/{slip.code}/corrections", slip.price_fen_per_kg
+    halved = {"weight_g": 5_000, "price_fen_per_kg": price * 2, "reason": "重量填成两倍"}
+    office.post(path, {"weight_g": 10_000, "price_fen_per_kg": price, "reason": "过磅"})
+    made = office.post(path, halved)
+    assert (made["weight_g"], made["change_g"], made["change_fen"]) == (5_000, -5_000, 0)
+    rows = (
+        "SELECT sum(entry.weight_g), sum(entry.amount_fen), count(*) FROM income_entries AS entry"
+        " JOIN income_entries AS first ON first.id = coalesce(entry.corrects_id, entry.id)"
+        " JOIN deliveries ON first.source_type = 'deliveries' AND first.source_id = deliveries.id WHERE code = :code"
+    )
+    assert scalars(rows, code=slip.code) == [(5_000, price * 10, 4)]
+    same = office.post(path, halved, status=422)
+    assert (same["type"].rpartition("#")[2], same["weight_g"]) == ("nothing-to-correct", 5_000)
+
+
+def test_a_correction_is_worth_something_and_no_more_than_is_ever_paid_unless_it_voids(office: Office) -> None:
+    slip = slip_of("F01", "2025-07")
+    path = f"/deliveries/{slip.code}/corrections"
+    for weight_g, price, refusal in (
+        (1, 499, "slip-worth-nothing"), (10_000_000_000, 10_000_000, "slip-too-large"),
+        (10_000_000, 1_000_001, "slip-too-large"),
+    ):  # fmt: skip
+        body = {"weight_g": weight_g, "price_fen_per_kg": price, "reason": "误"}
+        assert office.post(path, body, status=422)["type"].rpartition("#")[2] == refusal
+    assert scalars("SELECT count(*) FROM delivery_corrections") == [(0,)]
+    most = {"weight_g": 10_000_000, "price_fen_per_kg": 1_000_000, "reason": "误"}
+    assert office.post(path, most)["amount_fen"] == 10_000_000_000
+    assert office.post(path, most | {"weight_g": 0})["amount_fen"] == 0
+
+
 def test_two_corrections_at_once_come_one_after_the_other(office: Office) -> None:
     slip, together = slip_of("F01", "2025-07"), Barrier(2)
 

@@ -182,9 +182,17 @@ class Walk:
                 self.session, locked_slip(self.session, code), grams, price, "过磅误读", actor_id=None, now=self.now
             )
         except NothingToCorrect:
-            assert fen == was_fen
+            assert (grams, fen) == (was_g, was_fen)
             return
-        self.model.sells(who, day, grams - was_g, fen - was_fen)
+        except SlipWorthNothing:
+            assert grams
+            assert not fen
+            return
+        if fen == was_fen:  # no entry is of nothing: taken back, then booked anew
+            self.model.sells(who, day, -was_g, -was_fen)
+            self.model.sells(who, day, grams, fen)
+        else:
+            self.model.sells(who, day, grams - was_g, fen - was_fen)
         self.slips[at] = (code, who, day, grams, fen)
 
     def rate(self, since: date, fen: int) -> None:
