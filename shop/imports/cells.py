@@ -16,6 +16,7 @@ from typing import TypeVar
 from shop.agreements.models import PriceRule
 from shop.agreements.schedule import well_written
 from shop.catalog.models import PaperKind
+from shop.kit.plain import unfit
 from shop.kit.schemas import MAX_FEN, MAX_FEN_PER_KG, MAX_GRAMS
 from shop.kit.tables import day_of
 
@@ -31,11 +32,6 @@ class Refusal(ValueError):
         self.zh, self.en = zh, en
 
 
-_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s\-·.]+(?=\d)")
-_PHONE = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
-_CARD = re.compile(r"(?<!\d)\d{15,19}[Xx]?(?!\d)")
-#: A mobile number has eleven digits.
-_SHORTEST_PERSONAL = 11
 #: Full-width forms of ASCII, as an input method for Chinese writes them.
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 #: A whole number: no sign, no leading zero, thousands marked everywhere or nowhere.
@@ -57,19 +53,10 @@ def clean(cell: str) -> str:
             raise Refusal("含有换行或不可见字符", "holds a line break or an unseen character")
         if not unicodedata.is_normalized("NFC", cell):
             raise Refusal("文字编码不规范（须为 Unicode NFC）", "is not in Unicode form NFC")
-    first = unicodedata.normalize("NFKC", cell[:1])
-    if first in ("=", "+", "@") or (first == "-" and len(cell) > 1):
-        raise Refusal("不能以 = + - @ 开头", "may not start with = + - or @")
-    if len(cell) >= _SHORTEST_PERSONAL and _looks_personal(cell):
-        raise Refusal("像电话、身份证或银行卡号码，不得导入", "looks like a phone, identity or card number")
+    why = unfit(cell)
+    if why is not None:
+        raise Refusal(*why)
     return cell
-
-
-def _looks_personal(cell: str) -> bool:
-    """A phone, identity or card number, also in full-width digits or with blanks, dots or hyphens between them."""
-    plain = unicodedata.normalize("NFKC", cell)
-    digits = _BETWEEN_DIGITS.sub("", plain)
-    return bool(_PHONE.search(digits) or _CARD.search(digits))
 
 
 def _narrow(cell: str) -> str:

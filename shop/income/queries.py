@@ -1,5 +1,6 @@
 """A household's statement, and deliveries."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 

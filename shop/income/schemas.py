@@ -6,6 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from shop.farmers.models import Grade
 from shop.income.models import CostBasis, CostKind, PaymentKind
+from shop.kit.plain import unfit
 from shop.kit.schemas import (
     MAX_FEN,
     MAX_FEN_PER_KG,
@@ -20,6 +21,13 @@ from shop.kit.schemas import (
     Text,
     Whole,
 )
+
+
+def _plain(text: str) -> None:
+    """Raise ValidationError for what a file may not hold either."""
+    why = unfit(text)
+    if why is not None:
+        raise ValidationError(f"It {why[1]}.")
 
 
 class DeliveryAsked(StrictSchema):
@@ -37,7 +45,7 @@ class DeliveryAsked(StrictSchema):
     price_fen_per_kg = Whole(low=1, high=MAX_FEN_PER_KG, load_default=None)
     base_price_fen_per_kg = Whole(low=1, high=MAX_FEN_PER_KG, load_default=None)
     deduction_g = Whole(high=MAX_GRAMS, load_default=0)
-    signer = Text(high=60, load_default=None)
+    signer = Text(high=60, load_default=None, validate=_plain)
 
     @validates_schema
     def one_price(self, data: dict[str, Any], **_: Any) -> None:

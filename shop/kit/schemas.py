@@ -13,7 +13,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 #: The largest amount, weight or count anybody may send.
 MAX_FEN = 10_000_000_000  # 100 million yuan
 MAX_GRAMS = 10_000_000_000  # 10,000 tonnes
-#: What a kilogram of anything costs at most: above that somebody mistyped. Times the largest weight it is far below BIGINT.
+#: What a kilogram of anything costs at most: above that somebody mistyped. Times MAX_GRAMS it is far below BIGINT.
 MAX_FEN_PER_KG = 10_000_000  # 100,000 yuan
 MAX_PAGE = 100
 

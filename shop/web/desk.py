@@ -13,7 +13,7 @@ from shop.access.guard import Role, current_actor, reference_version
 from shop.agreements import papers
 from shop.agreements import queries as agreements
 from shop.agreements.api import contract_response, paper_response
-from shop.agreements.contract import percent, price_zh, schedule_zh
+from shop.agreements.contract import price_zh, schedule_zh
 from shop.agreements.models import MAX_PAPER, Agreement, PriceRule, Side
 from shop.agreements.owners import locked_agreement
 from shop.agreements.schemas import PaperQuery

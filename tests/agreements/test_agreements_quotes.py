@@ -75,6 +75,16 @@ def test_no_market_has_quoted_a_day_to_come(world: World) -> None:
     assert contents(world.app) == before
 
 
+@pytest.mark.parametrize(
+    ("per", "fen", "status"),
+    [("公斤", 10_000_000, 201), ("公斤", 10_000_001, 422), ("斤", 5_000_001, 422), ("吨", 10_000_000_000, 201)],
+)
+def test_a_kilogram_is_quoted_at_a_hundred_thousand_yuan_at_most(world: World, per: str, fen: int, status: int) -> None:
+    said = {"sku": "PL001", "quoted_on": str(TODAY), "source": "甲", "market": "乙", "per": per, "price_fen": fen}
+    answer = world.app.test_client().post(URL, json=said, headers=world.headers["operator"])
+    assert answer.status_code == status, answer.text
+
+
 def test_what_was_never_quoted_is_not_corrected(world: World) -> None:
     said = Quoted(product_by_sku(db.session(), "PL001").id, TODAY, "甲（示例）", "运城（示例）", 600)
     db.session.rollback()
@@ -165,6 +175,7 @@ def test_a_file_of_quotes_is_taken_once_and_a_changed_price_is_a_correction(
         ("PL001,2025-07-14", "NONE,2025-07-14", [3]),
         ("3.20", "3.201", [2]),
         ("3.20", "0", [2]),
+        ("3.20", "50000.01", [2]),
         ("3.20", "-1", [2]),
         ("2025-07-15", "15.7.2025", [2]),
         ("2025-07-15", "2025-07-15，晴", [2]),

@@ -117,6 +117,19 @@ def test_a_slip_that_comes_late_lands_in_the_open_month(office: Office) -> None:
     ]
 
 
+@pytest.mark.parametrize("signer", ['=HYPERLINK("x")', "@SUM(1)", "13800000000", "户主 138-0000-0000"])
+def test_who_signed_is_a_name_online_as_in_files(office: Office, signer: str) -> None:
+    body = {
+        "code": "D90778", "household": slip_of("F01", "2025-07").household, "sku": "PL001", "weight_g": 10_000,
+        "delivered_on": "2025-07-15", "grade": "一级", "price_fen_per_kg": 500, "signer": signer,
+    }  # fmt: skip
+    refused = office.post("/deliveries", body, office.firms["F01"], status=422)
+    assert [error["pointer"] for error in refused["errors"]] == ["/signer"]
+    assert (
+        office.post("/deliveries", body | {"signer": "户主（示例）"}, office.firms["F01"])["signer"] == "户主（示例）"
+    )
+
+
 def test_each_correction_follows_the_one_before(office: Office) -> None:
     slip = slip_of("F01", "2025-07")
     path, price = f"/deliveries/{slip.code}/corrections", slip.price_fen_per_kg
