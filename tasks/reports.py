@@ -94,7 +94,7 @@ def make_export(export_id: int, *, now: datetime) -> None:
     from shop.reports import exports
 
     with transaction() as session:
-        begun = exports.gather(session, export_id)
+        begun = exports.gather(session, export_id, now=now)
     if begun is None:
         return
 

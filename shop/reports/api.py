@@ -222,7 +222,7 @@ def explain(query: dict[str, Any]) -> dict[str, Any]:
     """数字来源 · The rows behind a figure of the income report, down to slips and orders; their sum is the figure."""
     found = explain_income(
         db.session(), current_actor(), query["by"], query["key"], _months(query), query["measure"], query["kind"],
-        query["category"], limit=query["limit"], before_id=cursor_key(query["cursor"]),
+        query["category"], now=now(), limit=query["limit"], before_id=cursor_key(query["cursor"]),
     )  # fmt: skip
     return found | page(found["items"], query["limit"], lambda row: int(row["id"]))
 
@@ -284,7 +284,7 @@ _DAY = {"from": "2025-07-15", "to": "2025-07-15"}
 @blueprint.doc(**also_as(XLSX_TYPE, "text/csv", PDF_TYPE))
 @documented(
     answer={
-        "every": "day", "title": "日报 2025-07-15", "day": _DAY, "period": _DAY,
+        "every": "day", "title": "日报 2025-07-15", "area": "平陆县", "day": _DAY, "period": _DAY,
         "cumulative": {"from": "2025-01-01", "to": "2025-07-15"},
         "last_year": {"from": "2024-07-15", "to": "2024-07-15"},
         "cut_off": "2025-07-15T10:00:00+00:00", "as_of": "2025-07-15T09:59:58+00:00", "over": False,

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, or_, select, true, union
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import ALL, Actor, scope
-from shop.access.models import Role
+from shop.access.models import Party, PartyKind, Role
 from shop.catalog.models import Firm
 from shop.farmers.models import Household, HouseholdAlias
 from shop.kit.direct import Direct, Later, Row, Together
@@ -95,6 +95,14 @@ def of_reader(actor: Actor, counted: Any) -> ColumnElement[bool]:
     ids = select(Firm.id).where(scope(actor, {Role.FIRM_STAFF: Firm.party_id})).correlate(None)
     own: ColumnElement[bool] = counted.firm_id == func.any(func.array(ids.scalar_subquery()))
     return or_(own, counted.household_id.in_(records_in(township_area(actor)))) if sees_households(actor) else own
+
+
+def area_zh(session: Session, actor: Actor) -> str:
+    """Whose area it is, by name: the county, his townships, his firms."""
+    readers = [grant for grant in actor.grants if grant.role in READERS]
+    county = [grant for grant in readers if grant.party_kind is PartyKind.COUNTY]
+    ids = {grant.party_id for grant in county or readers}
+    return "、".join(session.scalars(select(Party.name_zh).where(Party.id.in_(ids)).order_by(Party.code)))
 
 
 def sees_households(actor: Actor) -> bool:

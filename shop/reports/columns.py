@@ -15,6 +15,8 @@ from shop.kit.tables import Cell, Sheet, yuan_cell
 
 #: A figure that is not there: not zero.
 NONE = "—"
+#: A change over a year before of which nothing is known to compare with.
+NO_BASE = "无基数"
 
 
 def percent(rate_bp: int) -> str:
@@ -47,11 +49,15 @@ def written(unit: str, value: Any) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: where its value is found in a row (by dotted path), and its unit."""
+    """A column of a table: where its value is found in a row (by dotted path), and its unit.
+
+    `base`: of a change, where what it is a change of is found.
+    """
 
     title: str
     path: str
     unit: str = "text"
+    base: str | None = None
 
     def of(self, row: dict[str, Any]) -> Any:
         """The value in `row`; None where a part of the path is None or missing."""
@@ -63,6 +69,21 @@ class Column:
     def unit_in(self, row: dict[str, Any]) -> str:
         """The unit of its value in `row`."""
         return str(row["measure"]) if self.unit == BY_ROW else self.unit
+
+    def shown(self, row: dict[str, Any]) -> str:
+        """The value as people read it; a change of nothing has no base."""
+        value = self.of(row)
+        return NO_BASE if value is None and self._has_no_base(row) else written(self.unit_in(row), value)
+
+    def cell(self, row: dict[str, Any]) -> Cell:
+        """The value as a file has it; empty where there is none."""
+        value = self.of(row)
+        if value is None:
+            return NO_BASE if self._has_no_base(row) else None
+        return CELLS[self.unit_in(row)](value)
+
+    def _has_no_base(self, row: dict[str, Any]) -> bool:
+        return self.base is not None and row.get(self.base) is not None
 
     def head(self, units: dict[str, str] = SHOWN_UNITS) -> str:
         """Its title with its unit."""
@@ -86,7 +107,7 @@ def sheet(
     """A table for a file: money in yuan, weight in kg, rates in percent, as exact numbers. Rows are read as written."""
 
     def cells(row: dict[str, Any]) -> list[Cell]:
-        return [None if (value := column.of(row)) is None else CELLS[column.unit_in(row)](value) for column in columns]
+        return [column.cell(row) for column in columns]
 
     last = [] if total is None else [totalled(columns, total)]
     return Sheet(title, [column.head(FILE_UNITS) for column in columns], map(cells, chain(rows, last)))

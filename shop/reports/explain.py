@@ -3,10 +3,11 @@
 The same joins, area and months as the report; counted from the facts, not from the rollup that it is to explain.
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import case, func, literal, select
+from sqlalchemy import case, func, literal, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import Actor
@@ -31,6 +32,7 @@ from shop.income.models import (
 )
 from shop.orders.models import AcceptanceCorrection, AttributionChange, Order, OrderLine
 from shop.payments.models import Refund
+from shop.reports.gain import behind_gain
 from shop.reports.income_report import IncomeBy, Months, grouped, key_of, only_managers, records_of, within
 from shop.settlement.models import Settlement
 from shop.stock.models import Lot
@@ -42,11 +44,23 @@ class Measure(StrEnum):
     CASH = "cash"
     COST = "cost"
     SALES_REACHED = "sales_reached"
+    COVERED_GROSS = "covered_gross"
+    UNCOVERED_GROSS = "uncovered_gross"
+    NET_BUSINESS = "net_business"
+    GAIN = "gain"
+
+
+#: Business income, of entries of one kind and of cost lines: which kind, and what a line adds.
+_BUSINESS = {
+    Measure.COVERED_GROSS: (IncomeKind.PATRONAGE, CostLine.covers_fen.expression),
+    Measure.UNCOVERED_GROSS: (IncomeKind.SALE, -CostLine.covers_fen),
+    Measure.NET_BUSINESS: (IncomeKind.PATRONAGE, CostLine.covers_fen - CostLine.amount_fen),
+}
 
 
 def explain_income(
     session: Session, actor: Actor, by: IncomeBy, key: str | None, months: Months, measure: Measure,
-    kind: IncomeKind | None, category: Category | None, *, limit: int, before_id: int | None,
+    kind: IncomeKind | None, category: Category | None, *, now: datetime, limit: int, before_id: int | None,
 ) -> dict[str, Any]:  # fmt: skip
     """The rows behind one figure of the income report, newest first, `limit` + 1 of them, and the sum of all.
 
@@ -55,11 +69,22 @@ def explain_income(
     behind the rows, as the report counts them.
     """
     only_managers(by, actor)
+    asked = {
+        "by": by.value,
+        "from": months.first,
+        "to": months.last,
+        "place": months.place,
+        "measure": measure.value,
+        "kind": kind.value if kind else None,
+        "category": category.value if category else None,
+    }
+    if measure is Measure.GAIN:
+        return asked | behind_gain(session, actor, months, now=now, limit=limit, before_id=before_id)
+    if measure in _BUSINESS:
+        return asked | _business(session, actor, by, key, months, measure, limit=limit, before_id=before_id)
     counted, query = _behind(actor, months, measure)
     row_id: Any = counted.id
-    wanted = [] if key is None else [key_of(by, counted) == key]
-    if key is not None and by is IncomeBy.HOUSEHOLD:
-        wanted.append(counted.household_id.in_(records_of([key])))
+    wanted = _in_row(by, key, counted)
     if kind is not None and measure is Measure.CASH:
         wanted.append(IncomeEntry.kind == kind)
     if category is not None and measure is Measure.CASH:
@@ -77,20 +102,56 @@ def explain_income(
     if before_id is not None:
         wanted.append(row_id < before_id)
     found = session.execute(query.where(*wanted).order_by(row_id.desc()).limit(limit + 1)).mappings()
-    return {
-        "by": by.value,
-        "from": months.first,
-        "to": months.last,
-        "place": months.place,
-        "measure": measure.value,
-        "kind": kind.value if kind else None,
-        "category": category.value if category else None,
+    return asked | {
         "rows": rows,
         "households": households,
         "total_fen": int(fen),
         "total_g": int(weight_g),
         "items": [dict(row) for row in found],
     }
+
+
+def _in_row(by: IncomeBy, key: str | None, counted: Any) -> list[Any]:
+    """The facts of a row of the report; None = of all."""
+    wanted = [] if key is None else [key_of(by, counted) == key]
+    if key is not None and by is IncomeBy.HOUSEHOLD:
+        wanted.append(counted.household_id.in_(records_of([key])))
+    return wanted
+
+
+def _business(
+    session: Session, actor: Actor, by: IncomeBy, key: str | None, months: Months, measure: Measure, *, limit: int,
+    before_id: int | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Entries and cost lines, each with its part, by an id that tells the two apart."""
+    kind, adds = _BUSINESS[measure]
+    entries = (
+        entries_with_sources(actor, months)
+        .where(IncomeEntry.kind == kind)
+        .add_columns(IncomeEntry.amount_fen.label("adds"))
+    )
+    lines = _spent(actor, months).where(adds != 0).add_columns(adds.label("adds"))
+    behind: list[tuple[Any, Any]] = [(IncomeEntry, entries), (CostLine, lines)]
+    sides = []
+    for place, (counted, query) in enumerate(behind):
+        if by is IncomeBy.GROUP and key is not None:
+            query = grouped(query, counted, months)
+        each = query.where(*_in_row(by, key, counted)).add_columns(Household.id.label("family_id")).subquery()
+        sides.append(
+            select(
+                (each.c.id * 2 + place).label("id"), each.c.month, each.c.day, each.c.household, each.c.firm,
+                each.c.sku, literal(0).label("weight_g"), each.c.adds.label("amount_fen"), each.c.source,
+                each.c.source_code, each.c.family_id,
+            )
+        )  # fmt: skip
+    found = union_all(*sides).subquery()
+    fen, families = func.coalesce(func.sum(found.c.amount_fen), 0), func.count(found.c.family_id.distinct())
+    rows, total, households = session.execute(select(func.count(), fen, families)).one()
+    page = select(found).order_by(found.c.id.desc()).limit(limit + 1)
+    if before_id is not None:
+        page = page.where(found.c.id < before_id)
+    items = [dict(row) for row in session.execute(page).mappings()]
+    return {"rows": rows, "households": households, "total_fen": int(total), "total_g": 0, "items": items}
 
 
 def _reached_by(families: Any) -> Any:
@@ -109,6 +170,8 @@ def _behind(actor: Actor, months: Months, measure: Measure) -> tuple[Any, Any]:
             return CostLine, _spent(actor, months)
         case Measure.SALES_REACHED:
             return SalesReach, _reached(actor, months)
+        case _:
+            raise ValueError(measure)
 
 
 def _spent(actor: Actor, months: Months) -> Any:

@@ -19,10 +19,11 @@ from shop.kit.errors import NotFoundError
 from shop.kit.jobs import enqueue
 from shop.kit.tables import CSV_TYPE, XLSX_TYPE, Sheet
 from shop.reports.agreement_report import AgreementsBy, agreements_report
-from shop.reports.area import READERS, sees_households
+from shop.reports.area import READERS, area_zh, sees_households
 from shop.reports.columns import Column
 from shop.reports.errors import FileNotReady, TooManyFiles
 from shop.reports.files import as_bytes
+from shop.reports.gain import gain
 from shop.reports.income_report import IncomeBy, Months, income_report, only_managers
 from shop.reports.jobs import MAKE_EXPORT
 from shop.reports.lists import AGREEMENT_COLUMNS, AGREEMENTS_BY_ZH, INCOME_BY_ZH, income_columns, sheets_of, span_zh
@@ -73,11 +74,12 @@ def _wanted(export: ReportExport) -> Wanted:
 
 @dataclass(frozen=True)
 class Listed:
-    """A table as it was read: title, columns, the report with its rows."""
+    """A table as it was read: title, columns, the report with its rows, whose area it is."""
 
     title: str
     columns: list[Column]
     report: dict[str, Any]
+    area: str
 
     @property
     def is_long(self) -> bool:
@@ -87,7 +89,8 @@ class Listed:
     def sheets(self, told: Callable[[int], None] | None = None) -> list[Sheet]:
         """The sheets of its file; `told` hears every so often how many rows are written."""
         rows = self.report["items"]
-        return sheets_of(self.title, self.columns, self.report, rows if told is None else _counting(rows, told))
+        written = rows if told is None else _counting(rows, told)
+        return sheets_of(self.title, self.columns, self.report, written, self.area)
 
 
 def _counting(rows: list[dict[str, Any]], told: Callable[[int], None]) -> Iterator[dict[str, Any]]:
@@ -97,15 +100,16 @@ def _counting(rows: list[dict[str, Any]], told: Callable[[int], None]) -> Iterat
             told(number)
 
 
-def listed(session: Session, actor: Actor, wanted: Wanted, *, limit: int | None = None) -> Listed:
+def listed(session: Session, actor: Actor, wanted: Wanted, *, now: datetime, limit: int | None = None) -> Listed:
     """The table as this reader sees it now, `LONG` rows or `limit`. Raises ForbiddenError as the report does."""
-    limit = limit or LONG
+    limit, area = limit or LONG, area_zh(session, actor)
     if isinstance(wanted.by, AgreementsBy):
         agreed = agreements_report(session, actor, wanted.by, wanted.last, "zh", limit=limit, after=None)
-        return Listed(wanted.title, AGREEMENT_COLUMNS, agreed)
+        return Listed(wanted.title, AGREEMENT_COLUMNS, agreed, area)
     months = Months(wanted.first, wanted.last, wanted.place)
     found = income_report(session, actor, wanted.by, months, "zh", limit=limit, after=None)
-    return Listed(wanted.title, income_columns(wanted.by, sees_households(actor)), found)
+    found["gain"] = gain(session, actor, months, "zh", now=now)
+    return Listed(wanted.title, income_columns(wanted.by, sees_households(actor)), found, area)
 
 
 def ask(session: Session, actor: Actor, wanted: Wanted, file: ExportFile, *, now: datetime) -> ReportExport:
@@ -137,7 +141,7 @@ def ask(session: Session, actor: Actor, wanted: Wanted, file: ExportFile, *, now
     return export
 
 
-def gather(session: Session, export_id: int) -> tuple[Listed, ExportFile] | None:
+def gather(session: Session, export_id: int, *, now: datetime) -> tuple[Listed, ExportFile] | None:
     """Read what a file is made of, with the grants that its maker has now; None where nothing is to be made.
 
     Who may read no report any more gets no file: his question is taken away.
@@ -150,7 +154,7 @@ def gather(session: Session, export_id: int) -> tuple[Listed, ExportFile] | None
         session.delete(export)
         return None
     with one_moment() as reading:
-        found = listed(reading, actor, _wanted(export), limit=MOST)
+        found = listed(reading, actor, _wanted(export), now=now, limit=MOST)
     export.scope, export.rows_total = {"grants": _scope(actor)}, len(found.report["items"])
     return found, export.file
 

@@ -12,7 +12,7 @@ def cover_of(report: dict[str, Any]) -> list[tuple[str, str]]:
     """What a periodic report, as computed or as frozen, says of itself."""
     return [
         ("报表", report["title"]),
-        ("区域", report.get("area") or "本人权限范围"),
+        ("区域", report.get("area") or "—"),
         ("本期", f"{report['period']['from']} 至 {report['period']['to']}"),
         ("截止时间", beijing_minute(report["cut_off"])),
         ("汇总时间", counted_until(report)),
@@ -28,7 +28,7 @@ def cover_of(report: dict[str, Any]) -> list[tuple[str, str]]:
 def periodic_sheets(report: dict[str, Any]) -> list[Sheet]:
     """A periodic report as a workbook: its cover, then its sections."""
     return [Sheet("封面", ["项目", "内容"], cover_of(report))] + [
-        sheet(section["title"].partition("（")[0], columns_of(section), section["rows"], section["total"])
+        sheet(section["title"], columns_of(section), section["rows"], section["total"])
         for section in report["sections"]
     ]
 
@@ -45,7 +45,15 @@ def periodic_file(kind: str, report: dict[str, Any]) -> bytes:
 
 def columns_of(section: dict[str, Any]) -> list[Column]:
     """The columns of a section of a periodic report."""
-    return [Column(column["title"], column["path"], column["measure"]) for column in section["columns"]]
+    # A change is over the figure of which the report says it: of what was sold its money.
+    paths = [column["path"] for column in section["columns"]]
+    base = next(
+        (path for path in ("last_year_value", "last_year_net_fen", "last_year_cash_fen") if path in paths), None
+    )
+    return [
+        Column(column["title"], column["path"], column["measure"], base if column["path"] == "change_bp" else None)
+        for column in section["columns"]
+    ]
 
 
 def as_bytes(kind: str, sheets: Iterable[Sheet]) -> bytes:

@@ -9,9 +9,10 @@ county, whoever reads.
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, cast, exists, func, literal, not_, or_, select
+from sqlalchemy import BigInteger, ColumnElement, cast, exists, func, literal, not_, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
@@ -29,17 +30,21 @@ from shop.reports.wording import LEFT_OUT, NO_BASE, SAME_COVERAGE, WIDER_BASE
 
 #: Ids of families.
 Families: TypeAlias = Set[int]
+#: The figures of each of some families.
+Each: TypeAlias = Mapping[int, Mapping[str, int | None]]
 
 
 @dataclass(frozen=True)
 class Record:
     """What a period recorded: of whom, the figures of some of them, and whether business income is gross of costs.
 
-    `categories`: the figures that are incomes. One of which none of them has a record is None.
+    `categories`: the figures that are incomes. One of which none of them has a record is None. `each_of`: the figures
+    of each of some families.
     """
 
     families: Families
     figures_of: Callable[[Families], dict[str, int | None]]
+    each_of: Callable[[Families], Each]
     categories: Mapping[str, Category]
     business_gross: bool
     name: str
@@ -93,6 +98,14 @@ class _Seen:
         found = self.session.execute(select(*sums).where(*self._here(rows), _under(rows, families)))
         return dict(found.mappings().one())
 
+    def each(self, families: Families, source: Source) -> Each:
+        """The figures of each of the families."""
+        rows = _ROWS[source.table]
+        sums = (cast(func.sum(getattr(rows, figure)), BigInteger).label(figure) for figure in source.figures)
+        query = of_families(rows, *sums).where(*self._here(rows), _under(rows, families))
+        found = self.session.execute(query.group_by(text("family_id"))).mappings()
+        return {row["family_id"]: dict(row) for row in found}
+
     def _known(self, figures: Sequence[str], others: Families, source: Source) -> dict[str, bool]:
         """Whether anybody but the others has a record of a figure."""
         if not figures:
@@ -127,21 +140,40 @@ def _under(rows: Any, families: Families) -> ColumnElement[bool]:
 
 def gain(session: Session, actor: Actor, months: Months, language: str, *, now: datetime) -> dict[str, Any]:
     """The gain over the same months a year before, or over the year before as a whole; or why there is none."""
+    found = _found(session, actor, months, now)
+    if isinstance(found, str):
+        return {"status": "no_base", "reason": found, "reason_text": NO_BASE[found].in_(language)}
+    return found.told(language)
+
+
+def behind_gain(
+    session: Session, actor: Actor, months: Months, *, now: datetime, limit: int, before_id: int | None
+) -> dict[str, Any]:  # fmt: skip
+    """The households of the gain, `limit` + 1 of them, each with both periods' sums of what is compared; none without a
+    base. `amount_fen` is what a household has more: their sum is what the gain is divided from.
+    """
+    found = _found(session, actor, months, now)
+    each = [] if isinstance(found, str) else found.each()
+    total = sum(row["amount_fen"] for row in each)
+    page = [row for row in each if before_id is None or row["id"] < before_id][: limit + 1]
+    codes = dict(
+        session.execute(select(Household.id, Household.code).where(Household.id.in_(row["id"] for row in page))).all()
+    )
+    items = [row | {"household": codes[row["id"]]} for row in page]
+    return {"rows": len(each), "households": len(each), "total_fen": total, "total_g": 0, "items": items}
+
+
+def _found(session: Session, actor: Actor, months: Months, now: datetime) -> "_Compared | str":
+    """The two periods, or why they are not compared."""
     if not sees_households(actor):
-        return _none("not_for_this_reader", language)
+        return "not_for_this_reader"
     if months.first.year != months.last.year:
-        return _none("one_year_only", language)
+        return "one_year_only"
     if months.last >= beijing_month(now):
-        return _none("period_not_over", language)
+        return "period_not_over"
     seen, before = _seen(session, actor, months)
     base = _base(seen, before)
-    if isinstance(base, str):
-        return _none(base, language)
-    return _compared(_recorded(seen, ""), base, seen, language)
-
-
-def _none(reason: str, language: str) -> dict[str, Any]:
-    return {"status": "no_base", "reason": reason, "reason_text": NO_BASE[reason].in_(language)}
+    return base if isinstance(base, str) else _compare(_recorded(seen, ""), base, seen)
 
 
 def _seen(session: Session, actor: Actor, months: Months) -> tuple[_Seen, _Seen]:
@@ -187,7 +219,8 @@ def _covers(seen: _Seen, before: _Seen) -> bool:
 
 
 def _recorded(seen: _Seen, name: str) -> Record:
-    return Record(*seen.recorded(INCOME), _KINDS, True, name)
+    families, figures_of = seen.recorded(INCOME)
+    return Record(families, figures_of, lambda some: seen.each(some, INCOME), _KINDS, True, name)
 
 
 def _baseline(session: Session, actor: Actor, year: int, months: Months) -> Record:
@@ -217,7 +250,10 @@ def _baseline(session: Session, actor: Actor, year: int, months: Months) -> Reco
                     found[figure] = (found[figure] or 0) + fen
         return found
 
-    return Record(set(surveyed), figures_of, _SURVEYED, False, str(year))
+    def each_of(some: Families) -> Each:
+        return {household: dict(zip(_SURVEYED, surveyed[household], strict=True)) for household in some}
+
+    return Record(set(surveyed), figures_of, each_of, _SURVEYED, False, str(year))
 
 
 def _first_survey() -> ColumnElement[bool]:
@@ -240,35 +276,94 @@ def _first_survey() -> ColumnElement[bool]:
     )  # fmt: skip
 
 
-def _compared(period: Record, base: Record, seen: _Seen, language: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Compared:
+    """Two periods, and of the families of both the fen of each category in both of them.
+
+    `cost`: what the business income of the period is net of, by family; None where it is not.
+    """
+
+    period: Record
+    base: Record
+    both: Families
+    now_fen: Mapping[Category, int]
+    before_fen: Mapping[Category, int]
+    cost: Callable[[Families], Each] | None
+
+    def left_out(self, category: Category) -> str | None:
+        """Why a category is not compared; None where it is."""
+        if category not in self.now_fen:
+            return "not_recorded_now"
+        if category not in self.before_fen:
+            return "not_recorded_before"
+        if category is Category.BUSINESS and self.period.business_gross != self.base.business_gross:
+            return "gross_against_net"
+        return None
+
+    def told(self, language: str) -> dict[str, Any]:
+        """The gain as the report has it."""
+        categories = [self._category(category, language) for category in Category]
+        compared = [row for row in categories if row["compared"]]
+        change = sum(row["period_fen"] - row["base_fen"] for row in compared)
+        return {
+            "status": "compared",
+            "base": self.base.name,
+            "households": len(self.both),
+            "households_new": len(self.period.families - self.both),
+            "households_without_income_now": len(self.base.families - self.both),
+            "base_fen": sum(row["base_fen"] for row in compared),
+            "period_fen": sum(row["period_fen"] for row in compared),
+            "change_fen": change,
+            "per_household_fen": divide_half_up(change, len(self.both)),
+            "note": (SAME_COVERAGE if self.base.business_gross else WIDER_BASE).in_(language),
+            "categories": categories,
+        }
+
+    def each(self) -> list[dict[str, Any]]:
+        """Each family's sums of what is compared, the latest registered first."""
+        sums = []
+        for record in (self.period, self.base):
+            figures = [name for name, category in record.categories.items() if self.left_out(category) is None]
+            each = record.each_of(self.both)
+            sums.append({family: sum(own[name] or 0 for name in figures) for family, own in each.items()})
+        ours, theirs = sums
+        if self.cost is not None and self.left_out(Category.BUSINESS) is None:
+            for family, spent in self.cost(self.both).items():
+                ours[family] -= spent["cost_fen"] or 0
+        return [
+            {"id": family, "period_fen": ours[family], "base_fen": theirs[family],
+             "amount_fen": ours[family] - theirs[family]}
+            for family in sorted(self.both, reverse=True)
+        ]  # fmt: skip
+
+    def _category(self, category: Category, language: str) -> dict[str, Any]:
+        why = self.left_out(category)
+        return {
+            "category": category.value,
+            "period_fen": self.now_fen.get(category),
+            "base_fen": self.before_fen.get(category),
+            "gross": category is Category.BUSINESS and self.period.business_gross,
+            "compared": why is None,
+            "left_out": why,
+            "left_out_text": LEFT_OUT[why].in_(language) if why else None,
+        }
+
+
+def _compare(period: Record, base: Record, seen: _Seen) -> _Compared | str:
     both = period.families & base.families
     if not both:
-        return _none("nobody_in_both", language)
+        return "nobody_in_both"
     ours, theirs = period.figures_of(both), base.figures_of(both)
     now_fen, before_fen = _by_category(ours, period), _by_category(theirs, base)
+    net_of = None
     if period.business_gross and not base.business_gross:
         cost = _costs_if_all_known(seen, both, ours[f"{IncomeKind.SALE}_fen"])
         if cost is not None:
             period = replace(period, business_gross=False)
             now_fen[Category.BUSINESS] = now_fen.get(Category.BUSINESS, 0) - cost
-    categories = [_category(category, now_fen, before_fen, period, base, language) for category in Category]
-    compared = [row for row in categories if row["compared"]]
-    if not compared:
-        return _none("nothing_in_common", language)
-    change = sum(row["period_fen"] - row["base_fen"] for row in compared)
-    return {
-        "status": "compared",
-        "base": base.name,
-        "households": len(both),
-        "households_new": len(period.families - both),
-        "households_without_income_now": len(base.families - both),
-        "base_fen": sum(row["base_fen"] for row in compared),
-        "period_fen": sum(row["period_fen"] for row in compared),
-        "change_fen": change,
-        "per_household_fen": divide_half_up(change, len(both)),
-        "note": (SAME_COVERAGE if base.business_gross else WIDER_BASE).in_(language),
-        "categories": categories,
-    }
+            net_of = partial(seen.each, source=COSTS)
+    found = _Compared(period, base, both, now_fen, before_fen, net_of)
+    return found if any(found.left_out(category) is None for category in Category) else "nothing_in_common"
 
 
 def _by_category(figures: Mapping[str, int | None], of: Record) -> dict[Category, int]:
@@ -286,26 +381,3 @@ def _costs_if_all_known(seen: _Seen, families: Families, sold_fen: int | None) -
     _, figures_of = seen.recorded(COSTS)
     spent = figures_of(families)
     return (spent["cost_fen"] or 0) if (sold_fen or 0) == (spent["covered_fen"] or 0) else None
-
-
-def _category(
-    category: Category, now_fen: Mapping[Category, int], before_fen: Mapping[Category, int], period: Record,
-    base: Record, language: str,
-) -> dict[str, Any]:  # fmt: skip
-    gross = category is Category.BUSINESS and period.business_gross
-    why = None
-    if category not in now_fen:
-        why = "not_recorded_now"
-    elif category not in before_fen:
-        why = "not_recorded_before"
-    elif category is Category.BUSINESS and period.business_gross != base.business_gross:
-        why = "gross_against_net"
-    return {
-        "category": category.value,
-        "period_fen": now_fen.get(category),
-        "base_fen": before_fen.get(category),
-        "gross": gross,
-        "compared": why is None,
-        "left_out": why,
-        "left_out_text": LEFT_OUT[why].in_(language) if why else None,
-    }

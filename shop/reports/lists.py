@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from shop.income.models import Category
 from shop.kit.tables import Cell, Sheet
 from shop.reports.agreement_report import AgreementsBy
-from shop.reports.columns import Column, counted_until, sheet
+from shop.reports.columns import CELLS, NO_BASE, Column, counted_until, sheet
 from shop.reports.income_report import IncomeBy, Months
 
 INCOME_BY_ZH = {
@@ -17,15 +18,21 @@ AGREEMENTS_BY_ZH = {
     AgreementsBy.AGREEMENT: "按协议", AgreementsBy.BUYER: "按采购方", AgreementsBy.FIRM: "按企业",
     AgreementsBy.PRODUCT: "按产品", AgreementsBy.TOWNSHIP: "按乡镇", AgreementsBy.MONTH: "按月",
 }  # fmt: skip
+CATEGORY_ZH = {
+    Category.WAGE: "工资性收入", Category.BUSINESS: "经营收入", Category.PROPERTY: "财产性收入",
+    Category.TRANSFER: "转移性收入",
+}  # fmt: skip
+#: Sales whose costs nobody knows: gross, never added to what is net.
+GROSS = "business.uncovered_gross_fen"
 #: What households received by category; business is gross, its costs and what is net of them stand beside it.
 CASH = [
     Column("工资性收入", "categories.wage_fen", "fen"), Column("经营毛额", "categories.business_gross_fen", "fen"),
     Column("其中成本", "business.cost_fen", "fen"), Column("经营净收入", "business.net_fen", "fen"),
-    Column("未核成本毛额", "business.uncovered_gross_fen", "fen"),
+    Column("未核成本毛额", GROSS, "fen"),
     Column("财产性收入", "categories.property_fen", "fen"), Column("转移性收入", "categories.transfer_fen", "fen"),
 ]  # fmt: skip
-#: The same with business net of its costs; sales whose costs nobody knows stay apart, gross.
-NET = [column for column in CASH if column.path not in ("categories.business_gross_fen", "business.cost_fen")]
+#: The same with business net of its costs: what adds up.
+NET = [column for column in CASH if column.path not in ("categories.business_gross_fen", "business.cost_fen", GROSS)]
 WHOSE = [Column("编号", "key"), Column("名称", "name")]
 #: What was signed, asked for and taken.
 KEPT = [
@@ -69,9 +76,41 @@ def span_zh(months: Months) -> str:
     return f"{months.first:%Y-%m} 至 {months.last:%Y-%m}"
 
 
-def sheets_of(title: str, columns: list[Column], report: dict[str, Any], rows: Iterable[dict[str, Any]]) -> list[Sheet]:
-    """A table with its total, and what the report says of itself on a sheet of its own."""
-    said: list[list[Cell]] = [
-        ["截止", counted_until(report)], ["来源", report["source"]], ["口径", report["basis"]],
+def gain_said(gained: dict[str, Any]) -> str:
+    """What the gain is compared with, in a sentence; or why there is none."""
+    if gained["status"] != "compared":
+        return f"{NO_BASE}：{gained['reason_text']}。"
+    return (
+        f"与 {gained['base']} 相比：{gained['households']} 户两期都有记录，另有新增 {gained['households_new']} 户、"
+        f"本期无收入 {gained['households_without_income_now']} 户，不计入。{gained['note']}。"
+    )
+
+
+def gain_sheet(gained: dict[str, Any]) -> Sheet:
+    """户均增收 by category as the page shows it, and what it is compared with."""
+    header = ["收入类别", "本期（元）", "基期（元）", "是否比较"]
+    if gained["status"] != "compared":
+        return Sheet("户均增收", header, [[gain_said(gained), None, None, None]])
+    fen = CELLS["fen"]
+    rows: list[list[Cell]] = [
+        [CATEGORY_ZH[Category(row["category"])],
+         *(None if row[name] is None else fen(row[name]) for name in ("period_fen", "base_fen")),
+         "比较" if row["compared"] else f"不比较：{row['left_out_text']}"]
+        for row in gained["categories"]
     ]  # fmt: skip
-    return [sheet(title, columns, rows, report["total"]), Sheet("说明", ["项目", "内容"], said)]
+    rows += [
+        ["可比合计", fen(gained["period_fen"]), fen(gained["base_fen"]), ""],
+        ["户均增收", fen(gained["per_household_fen"]), None, gain_said(gained)],
+    ]
+    return Sheet("户均增收", header, rows)
+
+
+def sheets_of(
+    title: str, columns: list[Column], report: dict[str, Any], rows: Iterable[dict[str, Any]], area: str
+) -> list[Sheet]:  # fmt: skip
+    """A table with its total, the gain if it has one, and what the report says of itself on a sheet of its own."""
+    said: list[list[Cell]] = [
+        ["区域", area], ["截止", counted_until(report)], ["来源", report["source"]], ["口径", report["basis"]],
+    ]  # fmt: skip
+    grown = [gain_sheet(report["gain"])] if "gain" in report else []
+    return [sheet(title, columns, rows, report["total"]), *grown, Sheet("说明", ["项目", "内容"], said)]

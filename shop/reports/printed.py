@@ -5,7 +5,7 @@ from typing import Any
 
 from shop.kit.clock import beijing_minute
 from shop.kit.paper import Grid, Paper
-from shop.reports.columns import totalled, written
+from shop.reports.columns import totalled
 from shop.reports.files import columns_of, cover_of
 
 
@@ -31,7 +31,7 @@ def _grid(section: dict[str, Any]) -> Grid:
     columns = columns_of(section)
 
     def cells(row: dict[str, Any]) -> list[str]:
-        return [written(column.unit_in(row), column.of(row)) for column in columns]
+        return [column.shown(row) for column in columns]
 
     total = section["total"]
     return Grid(

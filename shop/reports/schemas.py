@@ -281,6 +281,8 @@ class ExplainFilter(IncomeSpan, PageQuery):
         for name in ("kind", "category"):
             if data[name] is not None and data["measure"] is not Measure.CASH:
                 raise ValidationError({name: ["Only cash has kinds and categories."]})
+        if data["measure"] is Measure.GAIN and data["key"] is not None:
+            raise ValidationError({"key": ["The gain is of a whole area: ask for `place`."]})
 
 
 class ExplainRow(Schema):
@@ -294,6 +296,8 @@ class ExplainRow(Schema):
     kind = fields.Enum(IncomeKind, by_value=True)
     weight_g = fields.Integer()
     amount_fen = fields.Integer()
+    period_fen = fields.Integer(metadata={"description": "Of the gain: what is compared of the period"})
+    base_fen = fields.Integer(metadata={"description": "Of the gain: the same of its base"})
     source = fields.String()
     source_code = fields.String()
     corrected_because = fields.String(allow_none=True)
@@ -504,6 +508,7 @@ class Periodic(Schema):
 
     every = fields.String()
     title = fields.String()
+    area = fields.String(metadata={"description": "The county, townships or firms that it is about"})
     day = fields.Nested(SpanOut)
     period = fields.Nested(SpanOut)
     cumulative = fields.Nested(SpanOut)

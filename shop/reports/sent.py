@@ -14,6 +14,7 @@ from shop.access.models import Party, PartyKind, Person, Role
 from shop.kit.clock import beijing_day
 from shop.kit.db import one_moment
 from shop.kit.errors import ForbiddenError, NotFoundError
+from shop.reports.area import area_zh
 from shop.reports.columns import BY_ROW, Column
 from shop.reports.errors import PeriodNotBegun, ReportNeedsReason, ReportUnchanged
 from shop.reports.models import SentReport
@@ -45,7 +46,7 @@ def office_of(actor: Actor) -> Office:
 
 def current_report(session: Session, actor: Actor, every: Every, on: date, *, now: datetime) -> dict[str, Any]:
     """The report as it is now, and for an office what changed since the report before was sent."""
-    report = periodic(session, actor, every, on, now=now)
+    report = periodic(session, actor, every, on, now=now) | {"area": area_zh(session, actor)}
     if any(grant.role in SENDERS for grant in actor.grants):
         report["sections"].append(_adjustments(session, office_of(actor), every, on, now=now))
     return report

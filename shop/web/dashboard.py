@@ -39,11 +39,14 @@ from shop.reports.income_report import CATEGORY_NAMES, IncomeBy, Months, income_
 from shop.reports.lists import (
     AGREEMENT_COLUMNS,
     AGREEMENTS_BY_ZH,
+    CATEGORY_ZH,
+    GROSS,
     INCOME_BY_ZH,
     KEPT,
     NET,
     OPEN,
     WHOSE,
+    gain_said,
     income_columns,
     span_zh,
 )
@@ -65,12 +68,10 @@ FILE_NAMES = {"xlsx": "Excel", "csv": "CSV"}
 #: A periodic report also comes as it is printed.
 PERIODIC_KINDS = FILE_KINDS | {"pdf": PDF_TYPE}
 
-CATEGORY_ZH = {
-    Category.WAGE: "工资性收入", Category.BUSINESS: "经营收入", Category.PROPERTY: "财产性收入",
-    Category.TRANSFER: "转移性收入",
-}  # fmt: skip
 MEASURES_ZH = {
     Measure.CASH: "农户现金收入", Measure.SALES_REACHED: "触达农户的销售", Measure.COST: "经营成本",
+    Measure.COVERED_GROSS: "已核成本毛额（含返还）", Measure.UNCOVERED_GROSS: "未核成本毛额",
+    Measure.NET_BUSINESS: "经营净收入", Measure.GAIN: "户均增收：逐户本期减基期（可比部分）",
 }  # fmt: skip
 KIND_ZH = {
     IncomeKind.SALE: "交售", IncomeKind.PATRONAGE: "交易量返还", IncomeKind.WAGE: "工资",
@@ -85,6 +86,8 @@ EXPLAINED: dict[str, dict[str, str]] = {
     "households": {}, "cash_fen": {}, "weight_g": {},
     "sales_reached_fen": {"measure": "sales_reached"},
     "business.cost_fen": {"measure": Measure.COST.value},
+    "business.net_fen": {"measure": Measure.NET_BUSINESS.value},
+    GROSS: {"measure": Measure.UNCOVERED_GROSS.value},
     **{f"categories.{CATEGORY_NAMES[category]}": {"category": category.value} for category in Category},
 }  # fmt: skip
 
@@ -153,7 +156,9 @@ def income() -> str:
     return _page(
         "income", "农户增收", wrong=wrong, months=months, by=by, tabs=_tabs(query, _ways(actor)),
         trail=_trail(actor, months, query), report=report, cards=_income_cards(report["total"], gained, months),
-        charts=_income_charts(report, by_month, by), gain=gained,
+        charts=_income_charts(report, by_month, by), gain=gained, gain_said=gain_said(gained),
+        gain_why=_here({name: query[name] for name in ("year", "first", "last", "place")} | {"measure": Measure.GAIN},
+                       "dashboard.why"),
         gain_rows=[
             (CATEGORY_ZH[Category(row["category"])], row) for row in gained.get("categories", ())
         ],
@@ -184,14 +189,19 @@ def why() -> str:
     months = _months(query)
     found = explain_income(
         session, actor, query["by"], query["key"], months, query["measure"], query["kind"], query["category"],
-        limit=query["limit"], before_id=cursor_key(query["cursor"]),
+        now=now(), limit=query["limit"], before_id=cursor_key(query["cursor"]),
     )  # fmt: skip
     rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
     columns = [
         Column("日期", "day"), Column("农户", "household"), Column("企业", "firm"), Column("商品", "sku"),
         Column("凭据", "source_code"), Column("重量", "weight_g", "g"), Column("金额", "amount_fen", "fen"),
     ]  # fmt: skip
-    if query["measure"] is Measure.COST:
+    if query["measure"] is Measure.GAIN:
+        columns = [
+            Column("农户", "household"), Column("本期", "period_fen", "fen"), Column("基期", "base_fen", "fen"),
+            Column("增收", "amount_fen", "fen"),
+        ]  # fmt: skip
+    elif query["measure"] not in (Measure.CASH, Measure.SALES_REACHED):
         columns = [column for column in columns if column.unit != "g"]
     elif query["measure"] is Measure.SALES_REACHED:
         columns[5:5] = [Column("批次", "lot"), Column("渠道", "channel_zh"), Column("更正原因", "corrected_because")]
@@ -271,7 +281,7 @@ def _file(wanted: exports.Wanted, kind: str) -> AnyResponse:
     """A short table at once; of a long one a page that offers to have it made."""
     actor = current_actor()
     with one_moment() as session:
-        found = exports.listed(session, actor, wanted)
+        found = exports.listed(session, actor, wanted, now=now())
     if found.is_long:
         asked = schemas.export_form(wanted, kind)
         return make_response(_page("export_offer", found.title, asked=asked, most=exports.LONG))
@@ -421,7 +431,7 @@ def _income_cards(total: dict[str, Any], gained: dict[str, Any], months: Months)
     compared = gained["status"] == "compared"
     return [
         Card("带动农户", written("count", total["households"]), "户", "期内有交售、工资、租金、返还或分红，按户去重"),
-        Card("农户现金收入", written("fen", total["cash_fen"]), "元", "产品销售为毛额，未扣成本"),
+        Card("农户现金收入", written("fen", total["cash_fen"]), "元", "企业所付和补贴；产品销售为毛额，未扣成本"),
         Card(
             "户均增收", written("fen", gained["per_household_fen"]) if compared else "无基数", "元" if compared else "",
             f"{gained['households']} 户两期可比；{gained['note']}" if compared else gained["reason_text"],
@@ -432,8 +442,9 @@ def _income_cards(total: dict[str, Any], gained: dict[str, Any], months: Months)
 
 def _income_charts(report: dict[str, Any], by_month: dict[str, Any], by: IncomeBy) -> list[Chart]:
     def stacked(title: str, rows: list[dict[str, Any]]) -> Chart:
-        series = [(column.title, [column.of(row) for row in rows]) for column in NET]
-        return Chart(title, [row["name"] for row in rows], series, "万元", 1_000_000)
+        titles = {column.path: column.title for column in NET} | {GROSS: "未核成本毛额（另列，不与净收入相加）"}
+        series = [(title, [Column(title, path).of(row) for row in rows]) for path, title in titles.items()]
+        return Chart(title, [row["name"] for row in rows], series, "万元", 1_000_000, beside=[titles[GROSS]])
 
     charts = [stacked("分月收入构成", by_month["items"])]
     if by is IncomeBy.CHANNEL:

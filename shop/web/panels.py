@@ -1,10 +1,10 @@
 """What a page of figures is made of: cards, charts, tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shop.reports.columns import Column, totalled, written
+from shop.reports.columns import Column, totalled
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,7 @@ def table(
     """A table of `rows` by `columns`; the total's first cell says so."""
 
     def cells(row: dict[str, Any], key: dict[str, Any] | None) -> list[Cell]:
-        return [
-            Cell(written(column.unit_in(row), column.of(row)), column.unit != "text", link(column, key))
-            for column in columns
-        ]
+        return [Cell(column.shown(row), column.unit != "text", link(column, key)) for column in columns]
 
     heads = [Cell(column.head(), column.unit != "text") for column in columns]
     foot = None if total is None else cells(totalled(columns, total), None)
@@ -51,7 +48,10 @@ def table(
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of whole numbers: `scale` of them make one shown unit, so that only the drawing divides."""
+    """A chart of whole numbers: `scale` of them make one shown unit, so that only the drawing divides.
+
+    `beside`: the series that stand beside the stack, as what does not add up to it.
+    """
 
     title: str
     labels: list[str]
@@ -59,13 +59,18 @@ class Chart:
     unit: str
     scale: int
     stacked: bool = True
+    beside: Collection[str] = ()
 
     @property
     def drawn(self) -> dict[str, Any]:
         """As the script reads it."""
         return {
-            "labels": self.labels, "series": [{"name": name, "values": values} for name, values in self.series],
-            "shown_in": self.unit, "scale": self.scale, "stacked": self.stacked,
+            "labels": self.labels,
+            "series": [
+                {"name": name, "values": values, "stacked": self.stacked and name not in self.beside}
+                for name, values in self.series
+            ],
+            "shown_in": self.unit, "scale": self.scale,
         }  # fmt: skip
 
 

@@ -121,6 +121,22 @@ def test_a_rate_a_kg_counts_every_slip_of_its_product_once_and_the_rest_stays_un
     why = office.get("/reports/income/explain?year=2025&by=product&key=PL001&measure=cost&limit=100")
     assert (why["total_fen"], why["rows"]) == (whole, sum(len(own) for own in slips.values()))
     assert {item["source"] for item in why["items"]} == {"deliveries"}
+    behind(office, "", report["total"]["business"])
+    behind(office, "&by=product&key=PL001", row["business"])
+    for one in office.get("/reports/income?year=2025")["items"]:
+        behind(office, f"&by=township&key={one['key']}", one["business"])
+
+
+def behind(office: Office, which: str, figures: dict[str, int]) -> None:
+    """The rows behind each figure of business income add up to it, page by page."""
+    for measure, figure in (("covered_gross", "covered_fen"), ("uncovered_gross", "uncovered_gross_fen"),
+                            ("net_business", "net_fen"), ("cost", "cost_fen")):  # fmt: skip
+        url, fen, rows, cursor = f"/reports/income/explain?year=2025&measure={measure}&limit=100{which}", 0, 0, ""
+        while cursor is not None:
+            found = office.get(url + cursor)
+            fen, rows = fen + sum(item["amount_fen"] for item in found["items"]), rows + len(found["items"])
+            cursor = found["next"] and f"&cursor={found['next']}"
+        assert (fen, found["total_fen"], found["rows"]) == (figures[figure], figures[figure], rows), (which, measure)
 
 
 def test_a_new_slip_bears_its_cost_at_once_by_the_rate_of_its_day_and_a_corrected_slip_corrects_it(
@@ -167,6 +183,11 @@ def test_what_was_entered_goes_before_an_area_and_that_before_a_rate_a_kg(office
     assert why["total_fen"] == 160_000
     assert {"CB-001", "CB-002", "CB-003", "CB-004"} <= {item["source_code"] for item in why["items"]}
     assert len(own) * 2 + 5 == why["rows"]
+    (mine,) = [
+        row["business"] for row in office.get("/reports/income?year=2025&by=household&limit=100")["items"]
+        if row["key"] == household
+    ]  # fmt: skip
+    behind(office, f"&by=household&key={household}", mine)
 
 
 def test_costs_of_a_closed_month_land_in_the_open_one_and_the_closed_one_says_what_it_said(office: Office) -> None:
@@ -291,6 +312,8 @@ def test_the_gain_counts_business_income_once_the_costs_of_every_sale_are_known(
     assert row["period_fen"] == report["total"]["business"]["net_fen"]
     change = row["period_fen"] - row["base_fen"]
     assert report["gain"]["change_fen"] == before["change_fen"] + change
+    why = office.get("/reports/income/explain?year=2025&measure=gain&limit=1")
+    assert why["total_fen"] == report["gain"]["change_fen"]
 
 
 def counts_during(office: Office, work: Any) -> bool:

@@ -463,6 +463,31 @@ def test_the_gain_compares_like_with_like_and_names_the_rest(reports: Reports) -
     assert "不等于农户减收" in found["note"]
 
 
+@pytest.mark.parametrize("which", ["year=2025", "year=2025&place=140829101"])
+def test_the_households_behind_the_gain_add_up_to_its_two_sums(reports: Reports, which: str) -> None:
+    told = reports.get(f"/api/v1/reports/income?{which}")["gain"]
+    rows: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = reports.get(f"/api/v1/reports/income/explain?{which}&measure=gain&limit=100{cursor}")
+        rows += page["items"]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert len({row["household"] for row in rows}) == len(rows) == page["rows"] == told["households"]
+    assert page["total_fen"] == told["change_fen"]
+    for name, whole in (("period_fen", "period_fen"), ("base_fen", "base_fen"), ("amount_fen", "change_fen")):
+        assert sum(row[name] for row in rows) == told[whole], name
+
+
+def test_a_gain_that_is_not_there_has_no_rows_and_none_of_one_row_is_asked(reports: Reports) -> None:
+    why = "/api/v1/reports/income/explain?measure=gain"
+    for query, who in (("from=2025-01&to=2025-06", reports.operator), ("year=2025", reports.firm)):
+        found = reports.get(f"{why}&{query}", who)
+        assert (found["rows"], found["items"], found["total_fen"]) == (0, [], 0)
+    assert reports.status(f"{why}&year=2025&key=140829101") == 422
+
+
 @pytest.mark.parametrize(
     ("months", "now", "reason"),
     [
@@ -513,11 +538,15 @@ def test_the_same_months_a_year_before_are_compared_gross_with_gross(
                 monkeypatch.setattr(gains, "cuts_in", lambda *_: None)
         february = span(date(2026, 2, 1), date(2026, 2, 1))
         found = gain(session, OPERATOR, february, "en", now=AFTER_THE_YEAR)
+        behind = gains.behind_gain(session, OPERATOR, february, now=AFTER_THE_YEAR, limit=9, before_id=None)
         session.rollback()
     assert (found["base"], found["households"], found["households_new"]) == ("2025-02", 2, 1)
     assert found["households_without_income_now"] == 1
     # Household 3 is new and stands apart: (1501 + 300 + 700) - (1000 + 700) = 801, for two households.
     assert (found["change_fen"], found["per_household_fen"]) == (801, 401)
+    assert [(row["id"], row["period_fen"], row["base_fen"]) for row in behind["items"]] == [
+        (2, 700, 700), (1, 1801, 1000),
+    ]  # fmt: skip
     assert [row["category"] for row in found["categories"] if row["compared"]] == ["wage", "business"]
     # Rent had only who came and who went: of who was there both times none is recorded.
     rent = next(row for row in found["categories"] if row["category"] == "property")

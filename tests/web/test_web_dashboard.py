@@ -1,6 +1,7 @@
 """The managers' pages: who gets in, what they show, and that a real browser draws it."""
 
 import html
+import json
 import re
 import shutil
 import subprocess
@@ -376,6 +377,31 @@ def test_the_file_beside_a_table_holds_all_its_rows_and_its_total(
     amounts = [Decimal(row[place]) for row in body]
     assert (len(body), sum(amounts)) == (rows, Decimal(total[place]))
     assert total_of(page)[place] == f"{sum(amounts):,.2f}" != "0.00"
+
+
+def test_the_file_of_income_holds_the_gain_and_whose_area_it_is(pages: Pages) -> None:
+    answer = pages.browser("office").get("/reports/income.csv?year=2025")
+    rows = [cells for _, cells in read_table(answer.data)]
+    assert ["户均增收", "-16067.97"] in [cells[:2] for cells in rows]
+    assert ["工资性收入", "492160.00"] in [cells[:2] for cells in rows]
+    assert ["区域", "平陆县"] in [cells[:2] for cells in rows]
+    part = pages.browser("office").get("/reports/income.csv?from=2025-01&to=2025-06").get_data(as_text=True)
+    assert "无基数：上年只有全年基数，不与不满一年的期间比较" in part
+
+
+def test_a_chart_stacks_what_is_net_and_sets_gross_sales_beside_it(pages: Pages) -> None:
+    drawn = [
+        json.loads(html.unescape(one))
+        for one in re.findall(r'data-chart="([^"]+)"', pages.page("office", "/reports?year=2025"))
+    ]
+    assert len(drawn) == 2
+    for chart in drawn:
+        assert [one["name"] for one in chart["series"] if one["stacked"]] == [
+            "工资性收入", "经营净收入", "财产性收入", "转移性收入",
+        ]  # fmt: skip
+        assert [one["name"] for one in chart["series"] if not one["stacked"]] == [
+            "未核成本毛额（另列，不与净收入相加）"
+        ]
 
 
 def test_t54_a_report_is_sent_from_our_page_only(pages: Pages) -> None:

@@ -68,7 +68,7 @@ def test_a_long_table_is_made_by_a_job_and_fetched_by_its_maker_alone(
     assert manager.get(f"{where}/file").status_code == 409
     told: list[int] = []
     with transaction() as session:
-        begun = exports.gather(session, of(where).id)
+        begun = exports.gather(session, of(where).id, now=clock.now())
     assert begun is not None
     body = exports.written(*begun, told.append)
     total = of(where).rows_total or 0

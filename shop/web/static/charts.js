@@ -24,7 +24,7 @@
       series: chart.series.map((one) => ({
         type: "bar",
         name: one.name,
-        stack: chart.stacked ? "all" : undefined,
+        stack: one.stacked ? "all" : undefined,
         barMaxWidth: 36,
         data: one.values.map((value) => value / chart.scale),
       })),
