@@ -10,7 +10,7 @@ from shop.access.guard import EVERYONE, Role, allow, current_actor
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, one_moment, release, transaction
 from shop.kit.errors import NotFoundError
-from shop.kit.http import AS_FILES, also_as, asks_for_file, documented, file_response, language, now
+from shop.kit.http import also_as, asks_for_file, documented, file_response, language, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import PageQuery, cursor_key, page
 from shop.kit.tables import PDF_TYPE, XLSX_TYPE
@@ -413,7 +413,7 @@ _FILE = {
 @blueprint.arguments(schemas.ExportAsked)
 @blueprint.response(202, schemas.ReportFile)
 @documented(
-    errors=[errors.TooManyFiles], answer=_FILE,
+    errors=[errors.TooManyFiles, errors.TooLongForPaper], answer=_FILE,
     example={"report": "income", "file": "xlsx", "by": "household", "from": "2025-01", "to": "2025-12"},
 )  # fmt: skip
 def ask_file(body: dict[str, Any]) -> dict[str, Any]:
@@ -443,7 +443,7 @@ def show_file(code: str) -> dict[str, Any]:
 
 @blueprint.route("/reports/files/<string:code>/content", methods=["GET"])
 @allow(*READERS)
-@blueprint.doc(**AS_FILES)
+@blueprint.doc(**also_as(XLSX_TYPE, "text/csv", PDF_TYPE))
 @documented(errors=[NotFoundError, errors.FileNotReady])
 def fetch_file(code: str) -> Response:
     """取报表文件 · The file, for who asked for it, while he may still see all that is in it."""

@@ -87,6 +87,16 @@ class FileNotReady(DomainError):
     en = "The file is being made, {done} rows are written; fetch it a little later."
 
 
+class TooLongForPaper(DomainError):
+    """A table of so many rows is no print: it is had as a workbook or CSV."""
+
+    code = "too-long-for-paper"
+    status = 422
+    title_zh, title_en = "表太长，不宜打印", "Too long for paper"
+    zh = "该表超过 {most} 行，不生成 PDF，请取 Excel 或 CSV。"
+    en = "The table has more than {most} rows: it is no PDF; take XLSX or CSV."
+
+
 class TooManyFiles(DomainError):
     """One person waits for so many files at a time."""
 

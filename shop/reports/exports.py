@@ -17,16 +17,26 @@ from shop.access.queries import acting
 from shop.kit.db import one_moment
 from shop.kit.errors import NotFoundError
 from shop.kit.jobs import enqueue
-from shop.kit.tables import CSV_TYPE, XLSX_TYPE, Sheet
+from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE, Sheet
 from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.area import READERS, area_zh, sees_households
 from shop.reports.columns import Column
-from shop.reports.errors import FileNotReady, TooManyFiles
+from shop.reports.errors import FileNotReady, TooLongForPaper, TooManyFiles
 from shop.reports.files import as_bytes
 from shop.reports.gain import gain
 from shop.reports.income_report import IncomeBy, Months, income_report, only_managers
 from shop.reports.jobs import MAKE_EXPORT
-from shop.reports.lists import AGREEMENT_COLUMNS, AGREEMENTS_BY_ZH, INCOME_BY_ZH, income_columns, sheets_of, span_zh
+from shop.reports.lists import (
+    AGREEMENT_COLUMNS,
+    AGREEMENTS_BY_ZH,
+    INCOME_BY_ZH,
+    KEPT,
+    OPEN,
+    WHOSE,
+    income_columns,
+    sheets_of,
+    span_zh,
+)
 from shop.reports.models import Exported, ExportFile, ReportExport
 
 #: Rows that are answered at once: a workbook of them takes about a second.
@@ -39,7 +49,9 @@ KEPT_FOR, GIVEN_UP_AFTER = timedelta(days=3), timedelta(hours=1)
 MOST_WAITING = 3
 #: Rows between two words of progress.
 STEP = 2_000
-TYPES = {ExportFile.XLSX: XLSX_TYPE, ExportFile.CSV: CSV_TYPE}
+TYPES = {ExportFile.XLSX: XLSX_TYPE, ExportFile.CSV: CSV_TYPE, ExportFile.PDF: PDF_TYPE}
+#: Rows that are printed at once, and at most: setting a page takes a second or more.
+PAPER_AT_ONCE, MOST_ON_PAPER = 100, 2_000
 
 
 @dataclass(frozen=True)
@@ -74,17 +86,31 @@ def _wanted(export: ReportExport) -> Wanted:
 
 @dataclass(frozen=True)
 class Listed:
-    """A table as it was read: title, columns, the report with its rows, whose area it is."""
+    """A table as it was read: title, columns, the report with its rows, whose area it is.
+
+    `parts`: the columns as they fit on paper.
+    """
 
     title: str
     columns: list[Column]
     report: dict[str, Any]
     area: str
+    parts: list[list[Column]]
 
     @property
     def is_long(self) -> bool:
         """Whether there are more rows than were read."""
         return self.report["next"] is not None
+
+    def pdf(self, told: Callable[[int], None] | None = None) -> bytes:
+        """Its file on paper."""
+        # Here, not above: the printer and its font are loaded when somebody prints.
+        from shop.reports.printed import table_pdf
+
+        rows = self.report["items"]
+        return table_pdf(
+            self.title, self.parts, self.report, rows if told is None else _counting(rows, told), self.area
+        )
 
     def sheets(self, told: Callable[[int], None] | None = None) -> list[Sheet]:
         """The sheets of its file; `told` hears every so often how many rows are written."""
@@ -105,20 +131,23 @@ def listed(session: Session, actor: Actor, wanted: Wanted, *, now: datetime, lim
     limit, area = limit or LONG, area_zh(session, actor)
     if isinstance(wanted.by, AgreementsBy):
         agreed = agreements_report(session, actor, wanted.by, wanted.last, "zh", limit=limit, after=None)
-        return Listed(wanted.title, AGREEMENT_COLUMNS, agreed, area)
+        return Listed(wanted.title, AGREEMENT_COLUMNS, agreed, area, [[*WHOSE, *KEPT], [*WHOSE, *OPEN]])
     months = Months(wanted.first, wanted.last, wanted.place)
     found = income_report(session, actor, wanted.by, months, "zh", limit=limit, after=None)
     found["gain"] = gain(session, actor, months, "zh", now=now)
-    return Listed(wanted.title, income_columns(wanted.by, sees_households(actor)), found, area)
+    columns = income_columns(wanted.by, sees_households(actor))
+    return Listed(wanted.title, columns, found, area, [columns])
 
 
 def ask(session: Session, actor: Actor, wanted: Wanted, file: ExportFile, *, now: datetime) -> ReportExport:
     """Ask for a file. What he waits for already is not asked for again.
 
-    Locks his other questions. Raises TooManyFiles, and ForbiddenError where he may not read the table.
+    Locks his other questions. Raises TooManyFiles, TooLongForPaper, and ForbiddenError where he may not read the table.
     """
     if isinstance(wanted.by, IncomeBy):
         only_managers(wanted.by, actor)
+    if file is ExportFile.PDF and listed(session, actor, wanted, now=now, limit=MOST_ON_PAPER).is_long:
+        raise TooLongForPaper(most=MOST_ON_PAPER)
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext('shop.exports'), :who)"), {"who": actor.person_id})
     waiting = session.scalars(
         select(ReportExport).where(
@@ -154,14 +183,20 @@ def gather(session: Session, export_id: int, *, now: datetime) -> tuple[Listed, 
         session.delete(export)
         return None
     with one_moment() as reading:
-        found = listed(reading, actor, _wanted(export), now=now, limit=MOST)
+        most = MOST_ON_PAPER if export.file is ExportFile.PDF else MOST
+        found = listed(reading, actor, _wanted(export), now=now, limit=most)
     export.scope, export.rows_total = {"grants": _scope(actor)}, len(found.report["items"])
     return found, export.file
 
 
-def written(found: Listed, file: ExportFile, told: Callable[[int], None]) -> bytes:
+def at_once(file: ExportFile) -> int:
+    """Rows of a file that is answered at once."""
+    return PAPER_AT_ONCE if file is ExportFile.PDF else LONG
+
+
+def written(found: Listed, file: ExportFile, told: Callable[[int], None] | None = None) -> bytes:
     """The file. Outside a transaction: writing may take a while."""
-    return as_bytes(TYPES[file], found.sheets(told))
+    return found.pdf(told) if file is ExportFile.PDF else as_bytes(TYPES[file], found.sheets(told))
 
 
 def tell(session: Session, export_id: int, rows: int) -> None:

@@ -70,6 +70,7 @@ class ExportFile(StrEnum):
 
     XLSX = "xlsx"
     CSV = "csv"
+    PDF = "pdf"
 
 
 class _SalesFigures:

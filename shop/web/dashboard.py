@@ -32,7 +32,7 @@ from shop.reports.columns import Column, written
 from shop.reports.explain import Measure, explain_income
 from shop.reports.explain_agreements import explain_agreements
 from shop.reports.explain_periodic import Figure, explain_periodic, figure_at
-from shop.reports.files import as_bytes, columns_of
+from shop.reports.files import columns_of
 from shop.reports.files import periodic_file as as_file
 from shop.reports.gain import gain
 from shop.reports.income_report import CATEGORY_NAMES, IncomeBy, Months, income_report, latest_year
@@ -50,7 +50,7 @@ from shop.reports.lists import (
     income_columns,
     span_zh,
 )
-from shop.reports.models import Exported
+from shop.reports.models import Exported, ExportFile
 from shop.reports.periodic import SPANS_ZH, SUMMARY
 from shop.reports.periods import NAMES_ZH, Every, period_of, title_zh
 from shop.reports.sent import SENDERS, body_of, current_report, list_sent, send_report
@@ -65,6 +65,7 @@ blueprint = Blueprint("dashboard", __name__, template_folder="templates")
 ROWS = 100
 FILE_KINDS = {"xlsx": XLSX_TYPE, "csv": CSV_TYPE}
 FILE_NAMES = {"xlsx": "Excel", "csv": "CSV"}
+PAPER_NAMES = FILE_NAMES | {"pdf": "PDF"}
 #: A periodic report also comes as it is printed.
 PERIODIC_KINDS = FILE_KINDS | {"pdf": PDF_TYPE}
 
@@ -171,7 +172,7 @@ def income() -> str:
     )  # fmt: skip
 
 
-@blueprint.route("/reports/income.<any(xlsx, csv):kind>")
+@blueprint.route("/reports/income.<any(xlsx, csv, pdf):kind>")
 @page_for(*READERS)
 def income_file(kind: str) -> AnyResponse:
     """增收表文件 · All rows of the income page's table as a file."""
@@ -267,7 +268,7 @@ def agreements() -> str:
     )  # fmt: skip
 
 
-@blueprint.route("/reports/agreements.<any(xlsx, csv):kind>")
+@blueprint.route("/reports/agreements.<any(xlsx, csv, pdf):kind>")
 @page_for(*READERS)
 def agreements_file(kind: str) -> AnyResponse:
     """协议表文件 · All rows of the agreements page's table as a file."""
@@ -279,13 +280,14 @@ def agreements_file(kind: str) -> AnyResponse:
 
 def _file(wanted: exports.Wanted, kind: str) -> AnyResponse:
     """A short table at once; of a long one a page that offers to have it made."""
-    actor = current_actor()
+    actor, file = current_actor(), ExportFile(kind)
+    most = exports.at_once(file)
     with one_moment() as session:
-        found = exports.listed(session, actor, wanted, now=now())
+        found = exports.listed(session, actor, wanted, now=now(), limit=most)
     if found.is_long:
         asked = schemas.export_form(wanted, kind)
-        return make_response(_page("export_offer", found.title, asked=asked, most=exports.LONG))
-    return file_response(as_bytes(FILE_KINDS[kind], found.sheets()), FILE_KINDS[kind], found.title)
+        return make_response(_page("export_offer", found.title, asked=asked, most=most))
+    return file_response(exports.written(found, file), exports.TYPES[file], found.title)
 
 
 @blueprint.route("/reports/exports", methods=["POST"])
@@ -396,7 +398,7 @@ def _here(query: dict[str, Any], endpoint: str | None = None) -> str:
 
 def _files(endpoint: str, query: dict[str, Any]) -> list[tuple[str, str]]:
     """(name, address) of the files beside a table."""
-    return [(name, _here(query | {"kind": kind, "after": None}, endpoint)) for kind, name in FILE_NAMES.items()]
+    return [(name, _here(query | {"kind": kind, "after": None}, endpoint)) for kind, name in PAPER_NAMES.items()]
 
 
 def _here_of(endpoint: str, query: dict[str, Any], *without: str) -> str:
@@ -508,7 +510,7 @@ def periodic() -> str:
         tabs=[(NAMES_ZH[kind], _here(query | {"every": kind}), kind is query["every"]) for kind in Every],
         files=[
             (name, url_for("dashboard.periodic_file", every=query["every"].value, on=str(on), kind=kind))
-            for kind, name in (FILE_NAMES | {"pdf": "PDF"}).items()
+            for kind, name in PAPER_NAMES.items()
         ],
         tables=[
             table(section["title"], columns_of(section), section["rows"], section["total"],

@@ -112,6 +112,25 @@ def test_a_program_has_a_long_table_made_and_fetches_it(
     assert manager.get(f"/reports/exports/{made.json['code']}/file").data == got.data
 
 
+def test_a_table_is_printed_at_once_made_by_a_job_or_no_print_by_its_length(
+    county: Flask, manager: FlaskClient, clock: WalkingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for address in ("/reports/income.pdf?year=2025", "/reports/agreements.pdf?by=firm"):
+        paper = manager.get(address)
+        assert (paper.mimetype, paper.data[:5]) == ("application/pdf", b"%PDF-")
+        assert paper.headers["Content-Disposition"].endswith(".pdf")
+    monkeypatch.setattr(exports, "PAPER_AT_ONCE", 20)
+    offer = manager.get("/reports/income.pdf?by=village&year=2025")
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', offer.text))
+    assert fields["file"] == "pdf"
+    where = str(manager.post("/reports/exports", data=fields).headers["Location"])
+    make_export(of(where).id, now=clock.now())
+    assert manager.get(f"{where}/file").data[:5] == b"%PDF-"
+    monkeypatch.setattr(exports, "MOST_ON_PAPER", 20)
+    refused = manager.post("/reports/exports", data=fields | {"by": "household"})
+    assert (refused.status_code, "请取 Excel 或 CSV" in refused.text) == (422, True)
+
+
 def test_who_sees_less_than_when_it_was_made_gets_no_file_and_its_time_ends(
     county: Flask, manager: FlaskClient, clock: WalkingClock
 ) -> None:
