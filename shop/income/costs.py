@@ -307,14 +307,17 @@ def rate_told(rate: CostRate, sku: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def net_business(gross_fen: int, without_cost_fen: int, covered_fen: int, cost_fen: int) -> dict[str, int]:
+def net_business(
+    gross_fen: int, without_cost_fen: int, covered_fen: int, cost_fen: int, late_fen: int = 0
+) -> dict[str, int]:
     """Business income of the statistics office, gross and net apart (fen).
 
     `gross_fen`: all business income, of which `without_cost_fen` (returned surplus) bears no cost of its own;
-    `covered_fen`: sales whose costs are known. Net is told of what is covered; the rest stands apart, uncovered.
+    `covered_fen`: sales whose costs became known, of which `late_fen` are of closed months before. Net is told of what
+    is covered; the rest of the gross stands apart, uncovered, and never below zero unless the gross itself is.
     """
     known = covered_fen + without_cost_fen
     return {
         "gross_fen": gross_fen, "covered_fen": known, "cost_fen": cost_fen, "net_fen": known - cost_fen,
-        "uncovered_gross_fen": gross_fen - known,
+        "uncovered_gross_fen": max(gross_fen - (known - late_fen), min(gross_fen, 0)),
     }  # fmt: skip

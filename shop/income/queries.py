@@ -141,14 +141,18 @@ def latest_month(session: Session, code: str) -> date | None:
     return found
 
 
-def _costs(session: Session, household_id: int, first: date, last: date) -> tuple[int, int]:
-    """(sales whose costs are known, costs) in fen."""
-    covered, cost = session.execute(
-        select(func.coalesce(func.sum(CostLine.covers_fen), 0), func.coalesce(func.sum(CostLine.amount_fen), 0)).where(
-            told_of(CostLine, household_id), CostLine.month.between(first, last)
+def _costs(session: Session, household_id: int, first: date, last: date) -> tuple[int, int, int]:
+    """(sales whose costs became known, costs, of those sales what was sold in months before `first`) in fen."""
+    covered, cost, late = session.execute(
+        select(
+            func.coalesce(func.sum(CostLine.covers_fen), 0),
+            func.coalesce(func.sum(CostLine.amount_fen), 0),
+            func.coalesce(func.sum(CostLine.covers_fen).filter(IncomeEntry.month < first), 0),
         )
+        .outerjoin(IncomeEntry, IncomeEntry.id == CostLine.income_entry_id)
+        .where(told_of(CostLine, household_id), CostLine.month.between(first, last))
     ).one()
-    return int(covered), int(cost)
+    return int(covered), int(cost), int(late)
 
 
 def reached_by_channel(session: Session, *which: ColumnElement[bool]) -> list[dict[str, Any]]:

@@ -209,6 +209,29 @@ def test_costs_of_a_closed_month_land_in_the_open_one_and_the_closed_one_says_wh
         )  # fmt: skip
 
 
+def test_costs_of_a_closed_month_make_nothing_of_the_open_one_less_than_uncovered(office: Office) -> None:
+    office.close_through(7)
+    household = min(sold("PL001"))
+    months = scalars(
+        "SELECT sum(amount_fen) FILTER (WHERE delivered_on < '2025-08-01') AS before, sum(amount_fen) FILTER"
+        " (WHERE delivered_on BETWEEN '2025-08-01' AND '2025-08-31') AS own FROM deliveries"
+        " JOIN households ON households.id = household_id JOIN products ON products.id = product_id"
+        " WHERE sku = 'PL001' AND households.code = :code",
+        code=household,
+    )[0]
+    august = f"/households/{household}/statement?month=2025-08"
+    before = office.get(august)["business"]
+    spent(office, household, sku="PL001", incurred_on="2025-07-01", amount_fen=100)
+    told = office.get(august)["business"]
+    assert months.before > 0
+    assert told["covered_fen"] == before["covered_fen"] + months.before + (months.own or 0)
+    assert told["uncovered_gross_fen"] == before["uncovered_gross_fen"] - (months.own or 0) >= 0
+    assert told["net_fen"] == told["covered_fen"] - 100
+    refreshed()
+    report = office.get("/reports/income?from=2025-08&to=2025-08&by=household&limit=100")
+    assert all(row["business"]["uncovered_gross_fen"] >= 0 for row in report["items"])
+
+
 def corrected(office: Office, code: str, fen: int, status: int = 201) -> Any:
     return office.post(f"/costs/{code}/corrections", {"amount_fen": fen, "reason": "多写一个零"}, status=status)
 

@@ -75,7 +75,7 @@ class Model:
     sold: list[Sold] = field(default_factory=list)
     gross: dict[tuple[int, date, str], int] = field(default_factory=lambda: defaultdict(int))
     costs: dict[tuple[int, date], int] = field(default_factory=lambda: defaultdict(int))
-    covered: dict[tuple[int, date], int] = field(default_factory=lambda: defaultdict(int))
+    covered: dict[tuple[int, date, date], int] = field(default_factory=lambda: defaultdict(int))  # and month sold
     recorded: set[int] = field(default_factory=set)
     rates: dict[date, int] = field(default_factory=dict)
     family: dict[int, int] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Model:
         if event.cost_month is not None or (event.who not in self.recorded and not valid):
             return
         event.cost_month = max(event.month, self.open_from)
-        self.covered[event.who, event.cost_month] += event.fen
+        self.covered[event.who, event.cost_month, event.month] += event.fen
         if event.who not in self.recorded:
             exact, sign = abs(event.grams) * self.rates[max(valid)], 1 if event.grams >= 0 else -1
             event.cost = sign * (exact // 1_000 + (exact % 1_000 >= 500))
@@ -121,7 +121,7 @@ class Model:
         self.recorded.discard(who)
         for event in self.sold:
             if event.who == who and event.cost_month is not None:
-                self.covered[who, max(event.cost_month, self.open_from)] -= event.fen
+                self.covered[who, max(event.cost_month, self.open_from), event.month] -= event.fen
                 event.cost_month = None
                 self.count(event)
 
@@ -294,11 +294,16 @@ class Walk:
                         gross[kind] += fen
                 assert told["received_fen"] == sum(gross.values()), (household.code, month)
                 cost = sum(self.model.costs[who, month] for who in own)
-                covered = sum(self.model.covered[who, month] for who in own) + gross["patronage"]
+                landed = {
+                    sold: sum(self.model.covered[who, month, sold] for who in own)
+                    for sold in {of for _, _, of in self.model.covered}
+                }
+                covered = sum(landed.values()) + gross["patronage"]
+                left = gross["sale"] - landed.get(month, 0)
                 assert told["business"] == {
                     "gross_fen": gross["sale"] + gross["patronage"], "covered_fen": covered, "cost_fen": cost,
                     "net_fen": covered - cost,
-                    "uncovered_gross_fen": gross["sale"] + gross["patronage"] - covered,
+                    "uncovered_gross_fen": max(left, min(gross["sale"] + gross["patronage"], 0)),
                 }, (household.code, month)  # fmt: skip
         for rollup in (Rollup.INCOME, Rollup.COSTS):
             while rollups.refresh(self.session, rollup).marks:
