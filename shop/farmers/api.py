@@ -159,7 +159,7 @@ def unmerge_household(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.JoinAsked)
 @blueprint.response(201, schemas.RelationOut)
 @documented(
-    errors=[NotFoundError, errors.AlreadyRelated, errors.TooEarly],
+    errors=[NotFoundError, errors.AlreadyRelated, errors.NoSharesHere, errors.TooEarly],
     example={"firm": "F01", "joined_on": "2025-08-01", "share_units": 5},
 )
 def join_firm(body: dict[str, Any], code: str) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def join_firm(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.LeaveAsked)
 @blueprint.response(201, schemas.RelationOut)
 @documented(
-    errors=[NotFoundError, errors.NotOfThisFirm, errors.TooEarly],
+    errors=[NotFoundError, errors.NotOfThisFirm, errors.TooEarly, errors.DeliveredAfterwards],
     example={"firm": "F01", "left_on": "2025-06-30", "reason": "迁居外地"},
 )
 def leave_firm(body: dict[str, Any], code: str) -> dict[str, Any]:

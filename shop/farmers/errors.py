@@ -3,9 +3,10 @@
 from shop.kit.errors import DomainError, NotFoundError
 
 __all__ = [
-    "AlreadyRelated", "DeliveredInTheFuture", "DeliveryCodeTaken", "FactorTaken", "GroupCodeTaken", "HasMergedRecords",
-    "MergedAlready", "NoGradeFactor", "NotADeliveredProduct", "NotFoundError", "NotMerged", "NotOfThisFirm", "NotTied",
-    "SlipTooLarge", "SlipWorthNothing", "TiedAlready", "TooEarly",
+    "AlreadyRelated", "DeliveredAfterwards", "DeliveredInTheFuture", "DeliveryCodeTaken", "FactorTaken",
+    "GroupCodeTaken", "HasMergedRecords", "MergedAlready", "NoGradeFactor", "NoSharesHere", "NotADeliveredProduct",
+    "NotFoundError", "NotMerged", "NotOfThisFirm", "NotTied", "SlipTooLarge", "SlipWorthNothing", "TiedAlready",
+    "TooEarly",
 ]  # fmt: skip
 
 
@@ -108,6 +109,25 @@ class TooEarly(DomainError):
     title_zh, title_en = "日期不可能", "The day cannot be"
     zh = "日期与以前的加入、退出不符，或还没有到（{earliest}）。"
     en = "The day contradicts when it joined or left before, or lies ahead ({earliest})."
+
+
+class DeliveredAfterwards(DomainError):
+    """Who leaves delivers until his last day: no slip is later than it."""
+
+    code = "delivered-afterwards"
+    title_zh, title_en = "退出日之后还有交售", "Slips later than the last day"
+    zh = "{household} 在 {last} 还向该企业交售过，退出日期不能早于这一天。"
+    en = "{household} delivered to this firm on {last}: its last day is not earlier than that."
+
+
+class NoSharesHere(DomainError):
+    """Capital shares are of members, and only co-operatives have members."""
+
+    code = "no-shares-in-firm"
+    status = 422
+    title_zh, title_en = "该企业没有社员股份", "No shares in this firm"
+    zh = "{firm} 不是合作社，农户以订单农户加入，没有股份。"
+    en = "{firm} is no co-operative: a household joins as a contract grower and holds no shares."
 
 
 class SlipWorthNothing(DomainError):

@@ -6,8 +6,17 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, not_,
 from sqlalchemy.orm import Session, aliased
 
 from shop.catalog.models import CO_OPERATIVES, Firm
-from shop.farmers.errors import AlreadyRelated, HasMergedRecords, MergedAlready, NotMerged, NotOfThisFirm, TooEarly
-from shop.farmers.models import Household, HouseholdAlias, Membership, MembershipSpell, Relation
+from shop.farmers.errors import (
+    AlreadyRelated,
+    DeliveredAfterwards,
+    HasMergedRecords,
+    MergedAlready,
+    NoSharesHere,
+    NotMerged,
+    NotOfThisFirm,
+    TooEarly,
+)
+from shop.farmers.models import Delivery, Household, HouseholdAlias, Membership, MembershipSpell, Relation
 from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
 from shop.kit.states import record
@@ -90,23 +99,26 @@ def join(
 ) -> Membership:  # fmt: skip
     """Let a household join a firm, or come back: member of a co-operative, contract grower of any other firm.
 
-    The caller holds the household's lock. Raises AlreadyRelated, TooEarly (before it left, or in the future).
+    The caller holds the household's lock. Raises AlreadyRelated, NoSharesHere, TooEarly (before it left, or in the
+    future).
     """
     _not_ahead(joined_on, now)
+    member = firm.kind in CO_OPERATIVES
+    if share_units and not member:
+        raise NoSharesHere(firm=firm.code)
     membership = _membership(session, firm, household)
     spells = _spells(session, firm, household)
     if membership is not None and (not spells or spells[-1].left_on is None):
         raise AlreadyRelated(household=household.code, firm=firm.code)
     if spells and spells[-1].left_on is not None and joined_on <= spells[-1].left_on:
         raise TooEarly(earliest=str(spells[-1].left_on))
-    member = firm.kind in CO_OPERATIVES
     if membership is None:
         membership = Membership(
             household_id=household.id, firm_id=firm.id, relation=Relation.MEMBER if member else Relation.CONTRACT,
             share_units=0,
         )  # fmt: skip
         session.add(membership)
-    membership.share_units = share_units if member else 0
+    membership.share_units = share_units
     session.flush()
     session.add(
         MembershipSpell(household_id=household.id, firm_id=firm.id, joined_on=joined_on, left_on=None, returned_units=0)
@@ -124,7 +136,7 @@ def leave(
     """Let a household leave a firm; `left_on` is its last day. Its capital shares are paid back.
 
     It still shares by transactions in the surplus of the years in which it was a member. The caller holds the
-    household's lock. Raises NotOfThisFirm, TooEarly.
+    household's lock. Raises NotOfThisFirm, TooEarly, DeliveredAfterwards (also by a slip that was voided since).
     """
     _not_ahead(left_on, now)
     membership = _membership(session, firm, household)
@@ -133,6 +145,13 @@ def leave(
         raise NotOfThisFirm(household=household.code)
     if spells and spells[-1].joined_on is not None and left_on < spells[-1].joined_on:
         raise TooEarly(earliest=str(spells[-1].joined_on))
+    last = session.scalar(
+        select(func.max(Delivery.delivered_on)).where(
+            Delivery.household_id == household.id, Delivery.firm_id == firm.id
+        )
+    )
+    if last is not None and last > left_on:
+        raise DeliveredAfterwards(household=household.code, last=str(last))
     spell = spells[-1] if spells else MembershipSpell(household_id=household.id, firm_id=firm.id)
     spell.left_on, spell.returned_units = left_on, membership.share_units
     session.add(spell)

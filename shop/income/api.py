@@ -16,6 +16,7 @@ from shop.farmers.errors import (
     DeliveryCodeTaken,
     NoGradeFactor,
     NotADeliveredProduct,
+    NotOfThisFirm,
     SlipTooLarge,
     SlipWorthNothing,
 )
@@ -51,7 +52,7 @@ blueprint = Blueprint("income", __name__, url_prefix="/api/v1", description="交
 @blueprint.response(201, schemas.DeliveryOut)
 @documented(
     errors=[
-        NotFoundError, NotADeliveredProduct, NoGradeFactor, SlipWorthNothing, SlipTooLarge, DeliveryCodeTaken,
+        NotFoundError, NotOfThisFirm, NotADeliveredProduct, NoGradeFactor, SlipWorthNothing, SlipTooLarge, DeliveryCodeTaken,
         BelowFarmGateFloor,
     ],
     example={
@@ -75,12 +76,17 @@ def deliver(body: dict[str, Any]) -> dict[str, Any]:
     return queries.deliveries(session, actor, limit=1, before_id=slip.id + 1)[0]
 
 
-def _grower(session: Session, firm: Firm, code: str) -> Household:
-    """A household that delivers to `firm`. Raises NotFoundError, also for another firm's: who grows there is theirs."""
+def _related(session: Session, firm: Firm, code: str) -> Household | None:
+    """A household of `firm`, now or before; None for a missing one and another firm's: who grows there is theirs."""
     query = select(Household).join(Membership, Membership.household_id == Household.id)
-    household = session.scalar(query.where(Household.code == code, Membership.firm_id == firm.id))
+    return session.scalar(query.where(Household.code == code, Membership.firm_id == firm.id))
+
+
+def _grower(session: Session, firm: Firm, code: str) -> Household:
+    """A household that is or was of `firm`. Raises NotOfThisFirm, whether there is another one of that code or not."""
+    household = _related(session, firm, code)
     if household is None:
-        raise NotFoundError(what=code)
+        raise NotOfThisFirm(household=code)
     return household
 
 
@@ -187,7 +193,7 @@ def refund(body: dict[str, Any], number: str) -> Refund:
 @blueprint.arguments(schemas.PaymentAsked)
 @blueprint.response(201, schemas.PaymentOut)
 @documented(
-    errors=[NotFoundError, errors.PaidInTheFuture, errors.PaymentCodeTaken],
+    errors=[NotFoundError, NotOfThisFirm, errors.PaidInTheFuture, errors.PaymentCodeTaken],
     example={
         "code": "W90001", "household": "农户-0001", "firm": "F01", "kind": "wage", "paid_on": "2025-07-15",
         "amount_fen": 260_000, "source": "七月采摘工资表（示例）",
@@ -319,7 +325,9 @@ def object_to_plan(body: dict[str, Any], code: str) -> dict[str, Any]:
         plans.plan_detail(session, actor, code)
         plan = surplus.locked_plan(session, code)
         firm = session.get_one(Firm, plan.firm_id)
-        household = _grower(session, firm, body["household"])
+        household = _related(session, firm, body["household"])
+        if household is None:
+            raise NotFoundError(what=body["household"])
         must_own(actor, {Role.HOUSEHOLD: household.party_id, Role.FIRM_STAFF: firm.party_id}, what=household.code)
         surplus.object_to(session, plan, household, body["words"], actor_id=actor.person_id, now=now())
         return plans.plan_detail(session, actor, code)
@@ -404,7 +412,7 @@ def list_guarantees(query: dict[str, Any]) -> dict[str, object]:
 @blueprint.arguments(schemas.GuaranteeAsked)
 @blueprint.response(201, schemas.GuaranteeOut)
 @documented(
-    errors=[NotFoundError, errors.ContractCodeTaken],
+    errors=[NotFoundError, errors.ContractCodeTaken, errors.SignedInTheFuture, errors.LandBeyondHolding],
     example={
         "code": "BD-001", "firm": "F01", "guaranteed_fen_per_mu": 90_000, "second_bp": 3_000, "from_year": 2024,
         "to_year": 2028, "signed_on": "2024-01-10", "document": "合同 2024-1 号",

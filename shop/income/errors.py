@@ -4,10 +4,11 @@ from shop.kit.errors import DomainError
 
 __all__ = [
     "AreaRecordedAnew", "ContractCodeTaken", "CostCodeTaken", "CostInTheFuture", "CostTakenOver", "CostsEntered",
-    "EarlierMonthOpen", "GuaranteePaid", "GuaranteedFirst", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit",
-    "NoTransactions", "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered",
-    "ObjectionTooLate", "ObjectionsUnanswered", "PaidInTheFuture", "PaymentCodeTaken", "PlanExists", "RateTaken",
-    "RecordStands", "SurplusBelowFloor", "TooEarlyToApprove", "YearNotBegun", "YearNotOver",
+    "EarlierMonthOpen", "GuaranteePaid", "GuaranteedFirst", "LandBeyondHolding", "MonthClosed", "MonthNotOver",
+    "NoCostRate", "NoProfit", "NoTransactions", "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect",
+    "ObjectionAnswered", "ObjectionTooLate", "ObjectionsUnanswered", "PaidInTheFuture", "PaymentCodeTaken",
+    "PlanExists", "RateTaken", "RecordStands", "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove",
+    "YearNotBegun", "YearNotOver",
 ]  # fmt: skip
 
 
@@ -166,6 +167,27 @@ class ContractCodeTaken(DomainError):
     title_zh, title_en = "合同编号已用", "Contract code taken"
     zh = "合同编号 {contract} 已用。"
     en = "Contract {contract} was recorded before."
+
+
+class SignedInTheFuture(DomainError):
+    """Nothing was signed tomorrow."""
+
+    code = "signed-in-the-future"
+    status = 422
+    title_zh, title_en = "签订日期未到", "Signed in the future"
+    zh = "签订日期 {day} 还没有到。"
+    en = "{day} is still to come."
+
+
+class LandBeyondHolding(DomainError):
+    """A household puts in the land that it has, and in any year each of it once."""
+
+    code = "land-beyond-holding"
+    title_zh, title_en = "超过农户的土地", "More land than the household has"
+    zh = "{household} 共有土地 {land_mu_tenths}（0.1 亩）：{year} 年加上已入其他合同的，放不下 {mu_tenths}。"
+    en = (
+        "{household} has {land_mu_tenths} tenths of a mu: {mu_tenths} more do not fit in {year} beside other contracts."
+    )
 
 
 class NotInContract(DomainError):

@@ -1,6 +1,7 @@
 """保底收益+二次分红: a guaranteed amount for land each year, and a part of the profit on top. Rules: docs/income.md."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -16,8 +17,10 @@ from shop.income.errors import (
     ContractCodeTaken,
     GuaranteedFirst,
     GuaranteePaid,
+    LandBeyondHolding,
     NoProfit,
     NotInContract,
+    SignedInTheFuture,
     YearNotBegun,
     YearNotOver,
 )
@@ -48,19 +51,24 @@ def sign_contract(
 ) -> GuaranteeContract:  # fmt: skip
     """Record a signed contract; `lands`: tenths of a mu by household code. The caller holds the firm's lock.
 
-    Raises ContractCodeTaken, and NotFoundError for a household that has nothing to do with the firm.
+    Locks the households by rising id: their land is in no other contract of these years. Raises ContractCodeTaken,
+    SignedInTheFuture, LandBeyondHolding, and NotFoundError for a household that has nothing to do with the firm.
     """
+    if promise.signed_on > beijing_day(now):
+        raise SignedInTheFuture(day=str(promise.signed_on))
     if session.scalar(select(GuaranteeContract.id).where(GuaranteeContract.code == code)):
         raise ContractCodeTaken(contract=code)
-    known = dict(
-        session.execute(
-            select(Household.code, Household.id)
-            .join(Membership, Membership.household_id == Household.id)
-            .where(Household.code.in_(lands), Membership.firm_id == firm.id)
-        ).all()
-    )
+    found = session.scalars(
+        select(Household)
+        .join(Membership, Membership.household_id == Household.id)
+        .where(Household.code.in_(lands), Membership.firm_id == firm.id)
+        .order_by(Household.id)
+        .with_for_update(of=Household)
+    ).all()
+    known = {household.code: household.id for household in found}
     for household in sorted(set(lands) - set(known)):
         raise NotFoundError(what=household)
+    _hold_the_land(session, found, lands, promise)
     contract = GuaranteeContract(
         code=code, firm_id=firm.id, guaranteed_fen_per_mu=promise.guaranteed_fen_per_mu,
         second_bp=promise.second_bp, from_year=promise.from_year, to_year=promise.to_year,
@@ -75,6 +83,29 @@ def sign_contract(
     session.flush()
     record(session, contract, "sign", person_id=actor_id, now=now)
     return contract
+
+
+def _hold_the_land(
+    session: Session, households: Sequence[Household], lands: Mapping[str, int], promise: Promise
+) -> None:
+    """In every year of the promise each household has the land that it puts in. Raises LandBeyondHolding."""
+    used: dict[tuple[int, int], int] = defaultdict(int)
+    for household_id, tenths, first, last in session.execute(
+        select(
+            GuaranteeLand.household_id, GuaranteeLand.mu_tenths, GuaranteeContract.from_year, GuaranteeContract.to_year
+        )
+        .join(GuaranteeContract, GuaranteeContract.id == GuaranteeLand.contract_id)
+        .where(GuaranteeLand.household_id.in_([household.id for household in households]))
+    ):
+        for year in range(first, last + 1):
+            used[household_id, year] += tenths
+    for household in households:
+        for year in range(promise.from_year, promise.to_year + 1):
+            if used[household.id, year] + lands[household.code] > household.land_mu_tenths:
+                raise LandBeyondHolding(
+                    household=household.code, land_mu_tenths=household.land_mu_tenths, year=year,
+                    mu_tenths=lands[household.code],
+                )  # fmt: skip
 
 
 def locked_contract(session: Session, code: str) -> GuaranteeContract:

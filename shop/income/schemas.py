@@ -140,11 +140,20 @@ class DeliveryPage(Schema):
 
 
 class Period(StrictSchema):
-    """A month, or a span of months; the present month by default."""
+    """A month, or a span of months (without `to`, up to now); the present month by default."""
 
     month = Month(load_default=None)
     first = Month(load_default=None, data_key="from")
     last = Month(load_default=None, data_key="to")
+
+    @validates_schema
+    def one_span(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse two spans, an end without a beginning, and a reversed one."""
+        first, last = data["first"], data["last"]
+        if data["month"] is not None and (first is not None or last is not None):
+            raise ValidationError({"month": ["Give `month`, or `from` and `to`."]})
+        if last is not None and (first is None or last < first):
+            raise ValidationError({"to": ["Give `from` too, not after `to`."]})
 
 
 class StatementEntry(Schema):

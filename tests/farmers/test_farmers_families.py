@@ -1,7 +1,7 @@
 """Two records of one family counted as one and as two again, without loss or doubling; joining and leaving by dates."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from threading import Thread
 from typing import Any
 
@@ -249,6 +249,23 @@ def test_who_left_delivers_until_his_last_day_and_again_from_the_day_he_is_back(
     )
     assert scalars("SELECT share_units FROM memberships JOIN households ON households.id = household_id"
                    " WHERE code = :code", code=household) == [(3,)]  # fmt: skip
+
+
+def test_nobody_leaves_before_his_last_slip_and_contract_growers_hold_no_shares(office: Office) -> None:
+    household, last = scalars(
+        "SELECT households.code, max(delivered_on) FROM deliveries JOIN households ON households.id = household_id"
+        " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F01' GROUP BY 1 ORDER BY 1 LIMIT 1"
+    )[0]
+    path = f"/households/{household}/departures"
+    early = {"firm": "F01", "left_on": str(last - timedelta(days=1)), "reason": "迁居"}
+    refused = office.post(path, early, status=409)
+    assert (refused["type"].rpartition("#")[2], refused["last"]) == ("delivered-afterwards", str(last))
+    assert office.post(path, early | {"left_on": str(last)})["left_on"] == str(last)
+    [(company,)] = scalars("SELECT min(code) FROM firms WHERE kind = 'leading_enterprise'")
+    joining = {"firm": company, "joined_on": "2026-03-01", "share_units": 5}
+    path = f"/households/{household}/memberships"
+    assert office.post(path, joining, status=422)["type"].endswith("no-shares-in-firm")
+    assert office.post(path, joining | {"share_units": 0})["relation"] == "contract"
 
 
 def test_who_left_shares_in_the_surplus_of_the_year_he_was_there_by_what_he_delivered(office: Office) -> None:

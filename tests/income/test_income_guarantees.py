@@ -114,6 +114,21 @@ def test_a_year_is_paid_once_of_each_kind_and_only_within_the_contract(office: O
         session.execute(text("UPDATE guarantee_payments SET amount_fen = amount_fen + 1"))
 
 
+def test_a_household_puts_in_land_that_it_has_and_each_of_it_once_a_year(office: Office) -> None:
+    first = min(lands())
+    [(held,)] = scalars("SELECT land_mu_tenths FROM households WHERE code = :code", code=first)
+    assert told(signed(office, 422, signed_on="2026-03-11")) == "signed-in-the-future"
+    refused = signed(office, 409, lands=[{"household": first, "mu_tenths": held + 1}])
+    assert (told(refused), refused["land_mu_tenths"], refused["year"]) == ("land-beyond-holding", held, 2024)
+    assert scalars("SELECT count(*) FROM guarantee_contracts") == [(0,)]
+    signed(office)  # 35 of it, from 2024 to 2026
+    rest = [{"household": first, "mu_tenths": held - 35}]
+    beyond = [{"household": first, "mu_tenths": held - 34}]
+    assert signed(office, 409, code="BD-002", from_year=2026, to_year=2027, lands=beyond)["year"] == 2026
+    signed(office, code="BD-002", from_year=2027, to_year=2027, lands=beyond)
+    signed(office, code="BD-003", from_year=2026, to_year=2026, lands=rest)
+
+
 def test_a_contract_is_its_firm_s_and_a_household_sees_its_own_land_alone(office: Office) -> None:
     signed(office)
     first, second, _ = sorted(lands())

@@ -239,6 +239,22 @@ def test_a_firm_corrects_what_it_paid_itself_and_nothing_else(office: Office) ->
     assert office.post("/household-payments/W90001/corrections", body, office.firms["F01"])["month"] == "2025-07"
 
 
+def test_who_is_paid_belongs_to_the_firm_whoever_records_it(office: Office) -> None:
+    stranger = slip_of("F02", "2025-07").household
+    body = {"code": "W90003", "household": stranger, "firm": "F01", "kind": "wage", "paid_on": "2025-07-15",
+            "amount_fen": 1}  # fmt: skip
+    for speaker in (office.operator, office.firms["F01"]):
+        for code in (stranger, "农户-9999"):
+            refused = office.post("/household-payments", body | {"household": code}, speaker, 409)
+            assert refused["type"].endswith("household-not-of-firm")
+    assert scalars("SELECT count(*) FROM household_payments WHERE code = 'W90003'") == [(0,)]
+
+
+@pytest.mark.parametrize("span", ["from=2025-08&to=2025-07", "to=2025-07", "month=2025-07&to=2025-08"])
+def test_a_statement_of_no_span_or_of_two_is_refused(office: Office, span: str) -> None:
+    office.get(f"/households/{slip_of('F01', '2025-07').household}/statement?{span}", status=422)
+
+
 def test_another_firms_slip_is_a_missing_one(office: Office) -> None:
     slip = slip_of("F01", "2025-07")
     body = {"weight_g": 1, "price_fen_per_kg": 1, "reason": "不是我的"}
