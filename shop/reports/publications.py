@@ -88,10 +88,18 @@ def _versions(session: Session, months: Months) -> Sequence[Publication]:
 def _figures(session: Session, months: Months, versions: Sequence[Publication]) -> dict[str, object]:
     told = _report(session, months)
     hidden = _changed(told, versions)
-    counts = []
-    for part in _parts(session, months):
-        counts.append(_people(part, told if part == months else _report(session, part)))
-        hidden |= untold(counts[-1])
+    others, counts = _overlapping(session, months), []
+    for part in _parts(months, others):
+        of_part = told if part == months else _report(session, part)
+        people = {row["key"]: _behind(row) for row in of_part["items"]}
+        # A part that was published by itself, before this rule, is known already.
+        if part not in others and 0 < _behind(of_part["total"]) < FEW:
+            raise TooFewHouseholds(
+                first=f"{part.first:%Y-%m}", last=f"{part.last:%Y-%m}", households=of_part["total"]["households"],
+                least=FEW,
+            )  # fmt: skip
+        counts.append(people)
+        hidden |= untold(people)
     for each in counts:
         hidden = untold(each, also=hidden)
     return {
@@ -104,41 +112,28 @@ def _report(session: Session, months: Months) -> dict[str, Any]:
     return income_report(session, _COUNTY, IncomeBy.TOWNSHIP, months, "zh", limit=_ROWS, after=None)
 
 
-def _parts(session: Session, months: Months) -> list[Months]:
-    """The spans into which the period and those published that overlap it cut one another.
-
-    What is left of one publication less others is one or several of them.
-    """
-    published = session.execute(
+def _overlapping(session: Session, months: Months) -> list[Months]:
+    """Other published periods that have months of this one."""
+    rows = session.execute(
         select(Publication.first_month, Publication.last_month)
         .where(Publication.first_month <= months.last, Publication.last_month >= months.first)
         .distinct()
-    ).all()
-    cuts = sorted(
-        {cut for first, last in [(months.first, months.last), *published] for cut in (first, next_month(last))}
     )
-    return [Months(first, _month_before(end)) for first, end in pairwise(cuts)]
+    return [other for first, last in rows if (other := Months(first, last)) != months]
 
 
-def _month_before(month: date) -> date:
-    return (month - timedelta(days=1)).replace(day=1)
+def _parts(months: Months, others: Sequence[Months]) -> list[Months]:
+    """The spans into which the period and the others cut one another.
 
-
-def _people(months: Months, told: dict[str, Any]) -> dict[str, int]:
-    """Households behind each township's figures; sales that reached some that were paid nothing are of one at least.
-
-    Raises TooFewHouseholds.
+    What is left of one publication less others is one or several of them.
     """
+    cuts = sorted({cut for each in (months, *others) for cut in (each.first, next_month(each.last))})
+    return [Months(first, (end - timedelta(days=1)).replace(day=1)) for first, end in pairwise(cuts)]
 
-    def behind(row: dict[str, Any]) -> int:
-        return int(row["households"] or any(row[figure] for figure in _CARRIED))
 
-    if 0 < behind(told["total"]) < FEW:
-        raise TooFewHouseholds(
-            first=f"{months.first:%Y-%m}", last=f"{months.last:%Y-%m}", households=told["total"]["households"],
-            least=FEW,
-        )  # fmt: skip
-    return {row["key"]: behind(row) for row in told["items"]}
+def _behind(row: dict[str, Any]) -> int:
+    """Households behind figures; sales that reached some that were paid nothing are of one at least."""
+    return int(row["households"] or any(row[figure] for figure in _CARRIED))
 
 
 def _changed(told: dict[str, Any], versions: Sequence[Publication]) -> set[str]:

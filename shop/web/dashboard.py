@@ -204,6 +204,7 @@ def why() -> str:
         ]  # fmt: skip
     elif query["measure"] not in (Measure.CASH, Measure.SALES_REACHED):
         columns = [column for column in columns if column.unit != "g"]
+        columns[5:5] = [Column("更正原因", "corrected_because")]
     elif query["measure"] is Measure.SALES_REACHED:
         columns[5:5] = [Column("批次", "lot"), Column("渠道", "channel_zh"), Column("更正原因", "corrected_because")]
     else:
