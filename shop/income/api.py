@@ -52,8 +52,8 @@ blueprint = Blueprint("income", __name__, url_prefix="/api/v1", description="交
 @blueprint.response(201, schemas.DeliveryOut)
 @documented(
     errors=[
-        NotFoundError, NotOfThisFirm, NotADeliveredProduct, NoGradeFactor, SlipWorthNothing, SlipTooLarge, DeliveryCodeTaken,
-        BelowFarmGateFloor,
+        NotFoundError, NotOfThisFirm, NotADeliveredProduct, NoGradeFactor, SlipWorthNothing, SlipTooLarge,
+        DeliveryCodeTaken, BelowFarmGateFloor,
     ],
     example={
         "code": "D90001", "household": "农户-0001", "sku": "PL001", "delivered_on": "2025-07-15", "weight_g": 52_500,
