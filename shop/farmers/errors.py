@@ -146,8 +146,8 @@ class SlipTooLarge(DomainError):
     code = "slip-too-large"
     status = 422
     title_zh, title_en = "交售单金额过大", "Slip too large"
-    zh = "交售单 {slip} 的重量乘单价为 {amount_fen} 分，超过一张单的上限 {most_fen} 分，请核对。"
-    en = "Slip {slip} would be worth {amount_fen} fen, more than the {most_fen} of one slip; look at weight and price."
+    zh = "交售单 {slip} 的重量乘单价为 {amount_fen}，超过一张单的上限 {most_fen}，请核对。"
+    en = "Slip {slip} would be worth {amount_fen}, more than the {most_fen} of one slip; look at weight and price."
 
 
 class GroupCodeTaken(DomainError):

@@ -25,9 +25,8 @@ from shop.kit.schemas import (
 
 def _plain(text: str) -> None:
     """Raise ValidationError for what a file may not hold either."""
-    why = unfit(text)
-    if why is not None:
-        raise ValidationError(f"It {why[1]}.")
+    if unfit(text) is not None:
+        raise ValidationError("Must not start with = + - or @, nor look like a phone, identity or card number.")
 
 
 class DeliveryAsked(StrictSchema):

@@ -83,6 +83,10 @@ MESSAGES_ZH: tuple[tuple[str, str], ...] = (
     (r"Shorter than minimum length (\d+)\.", r"至少 \1 个。"),
     (r"Too long\.", "太长。"),
     (r"Too many members\.", "项目过多。"),
+    (
+        r"Must not start with = \+ - or @, nor look like a phone, identity or card number\.",
+        "不能以 = + - @ 开头，也不能是电话、身份证或银行卡号码。",
+    ),
     (r"Control characters are not allowed\.", "含有不允许的控制字符。"),
     (r"String does not match expected pattern\.", "只能用字母、数字、汉字、- 和 _。"),
     (r"Send exactly one file\.", "须恰好上传一个文件。"),
@@ -97,6 +101,8 @@ MESSAGES_ZH: tuple[tuple[str, str], ...] = (
     (r"Must lie within three years after the first day\.", "须在开始日期之后三年之内。"),
     (r"Give `year`, or `from` and `to`\.", "请填写年份 `year`，或起止月份 `from` 和 `to`，二者选一。"),
     (r"Give both `from` and `to`\.", "`from` 和 `to` 须同时填写。"),
+    (r"Give `from` too, not after `to`\.", "起始月份 `from` 也须填写，且不能晚于 `to`。"),
+    (r"Give `month`, or `from` and `to`\.", "请填写月份 `month`，或起止月份 `from` 和 `to`，二者选一。"),
     (r"At most (\d+) days\.", r"最多 \1 天。"),
     (r"At most (\d+) months\.", r"最多 \1 个月。"),
     (r"From `from` on, at most (\d+) days\.", r"不能早于 `from`，最多 \1 天。"),
@@ -162,6 +168,7 @@ MESSAGES_ZH: tuple[tuple[str, str], ...] = (
     # Reports.
     (r"Must be a code of 9 or 12 digits\.", "须是乡镇代码（9 位数字）或村代码（12 位数字）。"),
     (r"Cash has no channel; ask for sales_reached\.", "现金收入不分渠道；按渠道请看触达农户的销售（sales_reached）。"),
+    (r"The gain is of a whole area: ask for `place`\.", "户均增收按整个区域计，请用 `place` 指定乡镇或村。"),
     (r"Only cash has kinds and categories\.", "只有现金收入才分种类和类别。"),
     (r"Not a row of this report\.", "本报表没有这种行。"),
 )

@@ -153,7 +153,8 @@ def test_facts_are_said_in_kilograms_yuan_and_per_cent_and_sent_as_they_are() ->
     assert exceeded.facts == {"agreement": "A50", "left_g": 1_500, "asked_g": 1_234_567}
     below = SurplusBelowFloor(return_bp=5_999, floor_bp=6_000)
     assert below.sentence("zh") == "按交易量返还 59.99%，低于法定的 60%。"
-    assert NothingToCorrect(slip="D1", amount_fen=123_405).sentence("zh") == "交售单 D1 现在就是 1,234.05 元。"
+    told = NothingToCorrect(slip="D1", weight_g=52_500, amount_fen=123_405)
+    assert told.sentence("zh") == "交售单 D1 现在就是 52.5 公斤、1,234.05 元。"
     short = NotEnoughStock([{"sku": "PL001", "asked_g": 2_000, "left_g": 500}])
     assert short.sentence("zh") == "库存不足：PL001 需 2 公斤，仅余 0.5 公斤。"
 

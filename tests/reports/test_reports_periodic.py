@@ -350,7 +350,7 @@ def test_the_workbook_has_a_sheet_for_each_section_with_numbers_and_a_chinese_he
     assert (rows[-1][0], rows[-1][2]) == ("合计", 755.3)
     # Each sheet says what it lists, and until when; a change over nothing says so; the cover names the area.
     assert book.sheet_names[1:] == [one["title"] for one in report["sections"]]
-    assert {"商品（按本期销售额前 20，合计为全部商品）", "应收账款（2025-07-15）"} < set(book.sheet_names)
+    assert {"商品（按本期销售额前 20，合计为全部商品）", "应收账款（2025-07-15 提取时的余额）"} < set(book.sheet_names)
     assert (rows[0][-1], rows[-1][-1]) == ("同比（%）", "无基数")
     assert ["区域", "平陆县"] in book.get_sheet_by_name("封面").to_python()
 
