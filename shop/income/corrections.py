@@ -30,7 +30,7 @@ def voided(session: Session, slip_ids: Collection[int]) -> set[int]:
         .where(DeliveryCorrection.delivery_id == any_(literal(sorted(slip_ids), ARRAY(BigInteger))))
         .order_by(DeliveryCorrection.position)
     )
-    last = dict(session.execute(corrections).tuples().all())
+    last = dict(session.execute(corrections).all())
     return {slip_id for slip_id, weight_g in last.items() if not weight_g}
 
 

@@ -157,7 +157,7 @@ def test_what_an_amendment_leaves_above_the_terms_goes_back_at_once_and_may_come
     assert post(world, "operator", back, {"bank_reference": "R2"}, 409)["type"].endswith("deposit-still-bound")
     with transaction() as session:
         amended(session, "A50", terms(line(committed_g=40_000, minimum_g=0)))
-    assert receive(world, 1_001, "T2", 409)["type"].endswith("deposit-beyond")
+    assert receive(world, 1_001, "T2", 409)["type"].endswith("deposit-beyond-agreed")
     assert receive(world, 1_000, "T2")["left_fen"] == 2_000
     books_hold()
 
