@@ -180,9 +180,9 @@ def _pricing(rules: set[PriceRule]) -> list[str]:
         named = {PriceRule.FLOOR_OR_MARKET: "随行就市的商品", PriceRule.MARKET_PLUS: "市场价上浮的商品"}
         how = "；".join(f"{named[rule]}，{way}" for rule, way in market.items() if rule in rules)
         said.append(
-            "按市场价的商品：要货价在要货时按该次交货日确定，市场价取要货时已登记的、交货日当日或此前"
+            "按市场价的商品：要货价在要货时确定，按交货日计，交货日未到的按要货当日计；市场价取已登记的、该日当日或此前"
             f"{QUOTE_LIFE.days}日内最近一日的一级品报价（同日有几个来源的，取最先登记的来源；有更正的，取其最后一次）；{how}；没有报价的按保底价。"
-            "改期的，改期时按新的交货日重新确定。价格一经确定，其后的报价和更正不影响。"
+            "改期的，改期时照此重新确定。价格一经确定，其后的报价和更正不影响。"
         )
     return [*said, "保底价（固定价商品即其固定价）为一级品价格，其他等级按等级系数计价。"]
 
