@@ -555,10 +555,12 @@ def periodic_why() -> str:
     rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
     items = [_source_zh(row) for row in rows["items"]]  # type: ignore[attr-defined]
     there = {name for row in items for name, value in row.items() if value is not None}
+    owed = asked.section == "receivables"  # a balance, of no span
     unit = {"fen": "fen", "g": "g"}.get(asked.figure.rpartition("_")[2], "count")
     return _page(
         "periodic_why", "数字来源", found=found, unit=unit, whose=called(db.session(), asked.section, asked.key),
-        figure=f"{SPANS_ZH[asked.span]}{PERIODIC_ZH[asked.figure]}",
+        figure=PERIODIC_ZH[asked.figure] if owed else f"{SPANS_ZH[asked.span]}{PERIODIC_ZH[asked.figure]}",
+        days=f"{beijing_day(moment)} 的余额" if owed else f"{found['from']} 至 {found['to']}",
         report=title_zh(query["every"], period_of(query["every"], on)),
         back=url_for("dashboard.periodic", every=query["every"].value, on=str(on)),
         table=table(
