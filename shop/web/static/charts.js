@@ -31,8 +31,10 @@
     });
     place.dataset.drawn = chart.series.length;
     addEventListener("resize", () => drawing.resize());
-    // On paper nobody zooms, and a page is as wide as it is.
-    addEventListener("beforeprint", () => { drawing.setOption({ dataZoom: [{ show: false }, { show: false }].slice(0, chart.labels.length > 24 ? 2 : 0) }); drawing.resize({ width: 980 }); });
-    addEventListener("afterprint", () => { drawing.setOption({ dataZoom: [{}, { show: true }].slice(0, chart.labels.length > 24 ? 2 : 0) }); drawing.resize(); });
+    // On paper nobody zooms, and a picture fits any page.
+    const printed = new Image();
+    printed.className = "printed";
+    printed.src = drawing.getDataURL({ pixelRatio: 2, backgroundColor: "#fff", excludeComponents: ["dataZoom"] });
+    place.after(printed);
   }
 })();
