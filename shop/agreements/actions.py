@@ -7,7 +7,6 @@ from sqlalchemy import Date, cast, func, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.errors import (
-    AgreementNotRunning,
     BelowMinimum,
     DueDayPast,
     NotFoundError,
@@ -30,7 +29,7 @@ from shop.agreements.models import (
     Side,
 )
 from shop.agreements.quotes import price_on
-from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE
+from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE, not_running
 from shop.agreements.terms import deliverable
 from shop.catalog.errors import OutOfSeason
 from shop.catalog.models import Product
@@ -68,7 +67,7 @@ def call_off(
     """
     agreement = agreement_by_code(session, agreement_code, lock=True)
     if not AGREEMENT_LIFE.allows(agreement.status, "call_off"):
-        raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "call_off"))
+        raise not_running(agreement, "call_off")
     _can_come(agreement, product, due_on, now)
     line = session.scalar(
         select(AgreementLine).where(AgreementLine.agreement_id == agreement.id, AgreementLine.product_id == product.id)
@@ -149,7 +148,7 @@ def change_call_off(
     call = session.execute(select(CallOff).where(CallOff.id == call_off_id).with_for_update()).scalar_one()
     line = session.get_one(AgreementLine, call.line_id)
     if not AGREEMENT_LIFE.allows(agreement.status, "call_off"):
-        raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "call_off"))
+        raise not_running(agreement, "call_off")
     _can_come(agreement, session.get_one(Product, line.product_id), due_on, now)
     if weight_g > call.weight_g:
         raise PromiseExceeded(agreement=agreement.code, left_g=call.weight_g, asked_g=weight_g)
@@ -178,9 +177,10 @@ def move_call_off(
     call = session.scalar(select(CallOff).where(CallOff.id == call_off_id).with_for_update())
     if call is None:
         raise NotFoundError(what="call-off")
-    agreement = session.get_one(Agreement, call.agreement_id)
-    if event == "confirm" and agreement.status not in RUNNING:
-        raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "call_off"))
+    if event == "confirm":
+        agreement = session.get_one(Agreement, call.agreement_id)
+        if agreement.status not in RUNNING:
+            raise not_running(agreement, "call_off")
     advance(session, call, CALL_OFF_LIFE, event, person_id=actor_id, now=now)
     if call.status is CallOffStatus.CANCELLED:
         call.cancelled_by = by

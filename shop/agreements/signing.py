@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from shop.agreements.actions import called_g
 from shop.agreements.errors import (
-    AgreementNotRunning,
     AmendmentRefused,
     DocumentNotCurrent,
     FirstDayPast,
@@ -39,7 +38,7 @@ from shop.agreements.models import (
     Side,
 )
 from shop.agreements.schedule import readable
-from shop.agreements.states import AGREEMENT_LIFE, STATE_ZH
+from shop.agreements.states import AGREEMENT_LIFE, STATE_ZH, not_running
 from shop.agreements.terms import (
     LineTerms,
     Terms,
@@ -118,7 +117,7 @@ def propose(session: Session, agreement: Agreement, terms: Terms, *, by: Hand, n
     AmendmentRefused, VersionSame, ValueError for a schedule that is not well written.
     """
     if agreement.status is not AgreementStatus.DRAFT and agreement.status not in RUNNING:
-        raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "amend"))
+        raise not_running(agreement, "amend")
     readable(terms.schedule, (line.schedule for line in terms.lines))
     products = _promised_products(session, agreement.firm_id, terms)
     partner, firm = session.get_one(Partner, agreement.partner_id), session.get_one(Firm, agreement.firm_id)
@@ -148,7 +147,7 @@ def sign(
     if version.id == agreement.version_id:
         return False
     if agreement.status is not AgreementStatus.DRAFT and agreement.status not in RUNNING:
-        raise AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, "sign"))
+        raise not_running(agreement, "sign")
     if agreement.status is AgreementStatus.DRAFT and on_paper is None:
         if agreement.starts_on < beijing_day(by.now):
             raise FirstDayPast(agreement=agreement.code, starts_on=str(agreement.starts_on))

@@ -1,5 +1,7 @@
 """Lives of agreements, call-offs and notices of force majeure."""
 
+from shop.agreements.errors import AgreementNotRunning
+from shop.agreements.models import Agreement
 from shop.agreements.models import AgreementStatus as A
 from shop.agreements.models import CallOffStatus as C
 from shop.agreements.models import MajeureStatus as M
@@ -51,6 +53,12 @@ AGREEMENT_LIFE: Life[A] = Life(
         "renew": "续签", "reopen": "重开",
     },
 )  # fmt: skip
+
+
+def not_running(agreement: Agreement, event: str) -> AgreementNotRunning:
+    """That `event` needs an agreement that runs, to be raised."""
+    return AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, event))
+
 
 CALL_OFF_LIFE: Life[C] = Life(
     {

@@ -12,7 +12,7 @@ from shop.agreements.models import Agreement, AgreementLine, PriceRule
 from shop.agreements.schedule import due_days, due_weights, parse, schedule_of
 from shop.catalog.models import Product
 from shop.catalog.season import sellable
-from shop.kit.money import price_of, yuan
+from shop.kit.money import kilograms, price_of, yuan
 from shop.kit.schemas import MAX_FEN
 
 #: The usual grades (domain rule): parts of the price of 一级, in basis points.
@@ -110,8 +110,8 @@ def must_be_meant(terms: Terms, products: Mapping[str, Product]) -> None:
         most_g = max(spread(products[line.sku], line, terms, terms.starts_on, line.committed_g).values())
         if line.minimum_date_g > most_g:
             raise TermsRefused(
-                sku=line.sku, term="minimum_date_g", bound_zh=f"超过排期每期的 {most_g} 克",
-                bound_en=f"{most_g} g at most, what a day of the schedule asks for",
+                sku=line.sku, term="minimum_date_g", bound_zh=f"超过排期每期的 {kilograms(most_g)} 公斤",
+                bound_en=f"{kilograms(most_g)} kg at most, what a day of the schedule asks for",
             )  # fmt: skip
 
 

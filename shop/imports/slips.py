@@ -23,7 +23,8 @@ from shop.imports.table import Problem, Read, Row, RowError, Sheet, column, read
 from shop.income.actions import book_events
 from shop.income.corrections import voided
 from shop.kit.clock import beijing_day
-from shop.kit.money import part, price_of
+from shop.kit.money import part, price_of, yuan
+from shop.kit.schemas import MAX_FEN
 from shop.places.gazetteer import Gazetteer
 
 #: Batches wait for one another and for imports: two at once could each find the other's slips missing.
@@ -169,11 +170,9 @@ def _wrong(row: SlipRow, firm: Firm, known: _Known, today: date) -> Iterator[Pro
             worth_of(row.code, row.weight_g, part(row.base_price_fen_per_kg, factor_bp))
         except SlipWorthNothing:
             yield "基价分每kg", "重量乘单价不足一分", "times the weight is less than half a fen"
-        except SlipTooLarge as large:
-            yield (
-                "基价分每kg", f"重量乘单价超过上限 {large.facts['most_fen']} 分",
-                f"times the weight is more than {large.facts['most_fen']} fen",
-            )  # fmt: skip
+        except SlipTooLarge:
+            most = yuan(MAX_FEN)
+            yield "基价分每kg", f"重量乘单价超过上限 {most} 元", f"times the weight is more than {most} yuan"
     slip = known.slips.get(row.code)
     if slip is not None and not _same(row, slip, known):
         yield "单号", "该单号已登记，内容不同", "is the number of another slip"

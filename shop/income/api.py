@@ -595,7 +595,4 @@ def correct_cost(body: dict[str, Any], code: str) -> dict[str, Any]:
     product and year, sales are counted by rates again, or their costs are unknown.
     """
     made, line = costs.correct_cost(db.session(), code, **body, actor_id=current_actor().person_id, now=now())
-    return {
-        "code": code, "amount_fen": made.amount_fen, "change_fen": made.change_fen, "reason": made.reason,
-        "month": line.month,
-    }  # fmt: skip
+    return queries.corrected(code, made, line.month)

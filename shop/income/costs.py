@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from shop.catalog.models import Product
 from shop.farmers.models import Household
+from shop.income.corrected import correct
 from shop.income.errors import (
     AreaRecordedAnew,
     CostCodeTaken,
@@ -23,7 +24,6 @@ from shop.income.errors import (
     CostTakenOver,
     NoCostRate,
     RateTaken,
-    RecordStands,
 )
 from shop.income.jobs import COUNT_COSTS
 from shop.income.models import CostBasis, CostCorrection, CostKind, CostLine, CostRate, CostRecord
@@ -228,21 +228,9 @@ def correct_cost(
     line = session.scalars(select(CostLine).where(CostLine.record_id == record.id)).one()
     if session.scalar(select(CostLine.id).where(CostLine.corrects_id == line.id)):
         raise CostTakenOver(record=code)
-    before = session.scalar(
-        select(CostCorrection)
-        .where(CostCorrection.record_id == record.id)
-        .order_by(CostCorrection.position.desc())
-        .limit(1)
+    correction = correct(
+        session, CostCorrection, CostCorrection.record_id, record, amount_fen, reason, actor_id=actor_id, now=now
     )
-    held: CostRecord | CostCorrection = before or record
-    if amount_fen == held.amount_fen:
-        raise RecordStands(record=code, amount_fen=amount_fen)
-    correction = CostCorrection(
-        record_id=record.id, position=before.position + 1 if before else 1, amount_fen=amount_fen,
-        change_fen=amount_fen - held.amount_fen, reason=reason, recorded_by_id=actor_id, recorded_at=now,
-    )  # fmt: skip
-    session.add(correction)
-    session.flush()
     changed = CostLine(
         household_id=record.household_id, firm_id=line.firm_id, product_id=record.product_id,
         incurred_on=record.incurred_on, month=max(line.month, first), amount_fen=correction.change_fen, covers_fen=0,
@@ -250,7 +238,7 @@ def correct_cost(
     )  # fmt: skip
     session.add(changed)
     session.flush()
-    if record.product_id is not None and not amount_fen * held.amount_fen:
+    if record.product_id is not None and 0 in (amount_fen, amount_fen - correction.change_fen):
         _tell_anew(session, record, first)
     return correction, changed
 

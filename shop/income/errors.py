@@ -184,10 +184,8 @@ class LandBeyondHolding(DomainError):
 
     code = "land-beyond-holding"
     title_zh, title_en = "超过农户的土地", "More land than the household has"
-    zh = "{household} 共有土地 {land_mu_tenths}（0.1 亩）：{year} 年加上已入其他合同的，放不下 {mu_tenths}。"
-    en = (
-        "{household} has {land_mu_tenths} tenths of a mu: {mu_tenths} more do not fit in {year} beside other contracts."
-    )
+    zh = "{household} 共有土地 {land_mu_tenths}：{year} 年加上已入其他合同的，放不下 {mu_tenths}。"
+    en = "{household} has {land_mu_tenths}: {mu_tenths} more do not fit in {year} beside other contracts."
 
 
 class NotInContract(DomainError):

@@ -2,6 +2,7 @@
 
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -73,28 +74,35 @@ class HouseholdPayment(Model):
     recorded_at: Mapped[Instant]
 
 
-class PaymentCorrection(Model):
-    """What a wage, rent or subsidy should have said, and what that changes; zero = it was void.
-
-    The payment stays as it was. Append-only; the last one holds.
-    """
-
-    __tablename__ = "payment_corrections"
-    __table_args__ = (
-        UniqueConstraint("payment_id", "position"),
-        CheckConstraint("position > 0", name="position_counted"),
-        CheckConstraint("amount_fen >= 0", name="not_negative"),
-        CheckConstraint("change_fen <> 0", name="changes_something"),
-    )
+class _Correction:
+    """What a record should have said and what that changes, in fen; zero = it was void. Append-only, the last holds."""
 
     id: Mapped[Id]
-    payment_id: Mapped[Ref] = mapped_column(ForeignKey("household_payments.id"))
     position: Mapped[Small]
     amount_fen: Mapped[Fen]
     change_fen: Mapped[Fen]
     reason: Mapped[Prose]
     recorded_by_id: Mapped[Ref | None]
     recorded_at: Mapped[Instant]
+
+
+def _corrects(column: str) -> tuple[Any, ...]:
+    """Corrections of the record in `column` follow on each other, and each changes something."""
+    return (
+        UniqueConstraint(column, "position"),
+        CheckConstraint("position > 0", name="position_counted"),
+        CheckConstraint("amount_fen >= 0", name="not_negative"),
+        CheckConstraint("change_fen <> 0", name="changes_something"),
+    )
+
+
+class PaymentCorrection(_Correction, Model):
+    """What a wage, rent or subsidy should have said. The payment stays as it was."""
+
+    __tablename__ = "payment_corrections"
+    __table_args__ = _corrects("payment_id")
+
+    payment_id: Mapped[Ref] = mapped_column(ForeignKey("household_payments.id"))
 
 
 class BaselineIncome(Model):
@@ -418,28 +426,16 @@ class CostRecord(Model):
     recorded_at: Mapped[Instant]
 
 
-class CostCorrection(Model):
-    """What a cost record should have said, and what that changes; zero = it was void. Append-only; the last one holds.
+class CostCorrection(_Correction, Model):
+    """What a cost record should have said. The record stays as it was.
 
     An area has no other amount than its rate times its mu: it is voided and recorded anew.
     """
 
     __tablename__ = "cost_corrections"
-    __table_args__ = (
-        UniqueConstraint("record_id", "position"),
-        CheckConstraint("position > 0", name="position_counted"),
-        CheckConstraint("amount_fen >= 0", name="not_negative"),
-        CheckConstraint("change_fen <> 0", name="changes_something"),
-    )
+    __table_args__ = _corrects("record_id")
 
-    id: Mapped[Id]
     record_id: Mapped[Ref] = mapped_column(ForeignKey("cost_records.id"))
-    position: Mapped[Small]
-    amount_fen: Mapped[Fen]
-    change_fen: Mapped[Fen]
-    reason: Mapped[Prose]
-    recorded_by_id: Mapped[Ref | None]
-    recorded_at: Mapped[Instant]
 
 
 class CostLine(Model):

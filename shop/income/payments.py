@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from shop.catalog.models import Firm
 from shop.farmers.models import Household
 from shop.income.actions import book_events
-from shop.income.errors import PaidInTheFuture, PaymentCodeTaken, RecordStands
+from shop.income.corrected import correct
+from shop.income.errors import PaidInTheFuture, PaymentCodeTaken
 from shop.income.models import HouseholdPayment, PaymentCorrection, PaymentKind
 from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
@@ -62,21 +63,16 @@ def correct_payment(
     It lands in the payment's month while that is open, else in the open one. The caller holds the payment's lock.
     Raises RecordStands.
     """
-    before = session.scalar(
-        select(PaymentCorrection)
-        .where(PaymentCorrection.payment_id == payment.id)
-        .order_by(PaymentCorrection.position.desc())
-        .limit(1)
+    correction = correct(
+        session,
+        PaymentCorrection,
+        PaymentCorrection.payment_id,
+        payment,
+        amount_fen,
+        reason,
+        actor_id=actor_id,
+        now=now,
     )
-    held: HouseholdPayment | PaymentCorrection = before or payment
-    if amount_fen == held.amount_fen:
-        raise RecordStands(record=payment.code, amount_fen=amount_fen)
-    correction = PaymentCorrection(
-        payment_id=payment.id, position=before.position + 1 if before else 1, amount_fen=amount_fen,
-        change_fen=amount_fen - held.amount_fen, reason=reason, recorded_by_id=actor_id, recorded_at=now,
-    )  # fmt: skip
-    session.add(correction)
-    session.flush()
     book_events(session, "household_payments", [payment.id], now=now)  # nothing is corrected before it was booked
     book_events(session, "payment_corrections", [correction.id], now=now)
     return correction

@@ -17,6 +17,7 @@ from shop.income.costs import net_business
 from shop.income.models import (
     CATEGORY_OF,
     ClosedMonth,
+    CostCorrection,
     CostLine,
     DeliveryCorrection,
     HouseholdPayment,
@@ -217,29 +218,31 @@ def deliveries(
 def correction(session: Session, slip: Delivery, made: Sequence[DeliveryCorrection]) -> dict[str, Any]:
     """A correction of one entry or two, what it changes in all, and the month in which it counts."""
     last = made[-1]
-    month = session.execute(
-        select(IncomeEntry.month).where(
-            IncomeEntry.source_type == "delivery_corrections", IncomeEntry.source_id == last.id
-        )
-    ).scalar_one()
     return {
         "code": slip.code, "weight_g": last.weight_g, "price_fen_per_kg": last.price_fen_per_kg,
         "amount_fen": last.amount_fen, "change_g": sum(one.change_g for one in made),
-        "change_fen": sum(one.change_fen for one in made), "reason": last.reason, "month": month,
+        "change_fen": sum(one.change_fen for one in made), "reason": last.reason,
+        "month": _counts_in(session, "delivery_corrections", last.id),
     }  # fmt: skip
 
 
 def payment_correction(session: Session, payment: HouseholdPayment, made: PaymentCorrection) -> dict[str, Any]:
     """A correction, and the month in which its entry counts."""
-    month = session.execute(
-        select(IncomeEntry.month).where(
-            IncomeEntry.source_type == "payment_corrections", IncomeEntry.source_id == made.id
-        )
-    ).scalar_one()
+    return corrected(payment.code, made, _counts_in(session, "payment_corrections", made.id))
+
+
+def corrected(code: str, made: PaymentCorrection | CostCorrection, month: date) -> dict[str, Any]:
+    """A correction of a record, and the month in which what it changes counts."""
     return {
-        "code": payment.code, "amount_fen": made.amount_fen, "change_fen": made.change_fen, "reason": made.reason,
+        "code": code, "amount_fen": made.amount_fen, "change_fen": made.change_fen, "reason": made.reason,
         "month": month,
     }  # fmt: skip
+
+
+def _counts_in(session: Session, source: str, event_id: int) -> date:
+    """The month of the entry of an event."""
+    found = select(IncomeEntry.month).where(IncomeEntry.source_type == source, IncomeEntry.source_id == event_id)
+    return session.execute(found).scalar_one()
 
 
 def closed_months(session: Session, *, limit: int, before: date | None) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from shop.kit.money import kilograms, percent, yuan
 
 
 def _as_said(name: str, fact: object, language: str) -> object:
-    """A fact in a sentence, with its unit: `left_g` in kilograms, `paid_fen` in yuan, `rate_bp` in per cent."""
+    """A fact in a sentence with its unit: `left_g` in kg, `paid_fen` in yuan, `rate_bp` in %, `mu_tenths` in mu."""
     if not isinstance(fact, int):
         return fact
     if name.endswith("_g"):
         return f"{kilograms(fact)} {'公斤' if language == 'zh' else 'kg'}"
     if name.endswith(("_fen", "_fen_per_kg")):
         return f"{yuan(fact)} {'元' if language == 'zh' else 'yuan'}"
+    if name.endswith("mu_tenths"):
+        return f"{fact // 10}.{fact % 10} {'亩' if language == 'zh' else 'mu'}"
     return percent(fact) if name.endswith("_bp") else fact
 
 

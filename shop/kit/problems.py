@@ -121,7 +121,6 @@ MESSAGES_ZH: tuple[tuple[str, str], ...] = (
     (r"A product is promised twice\.", "同一商品约定了两次。"),
     (r"A product is (?:named|offered) twice\.", "同一商品重复出现。"),
     (r"A grade is named twice\.", "同一等级重复出现。"),
-    (r"Less than one fen per kg\.", "每公斤不足一分。"),
     (r"Give due_on or weight_g\.", "交货日（due_on）与重量（weight_g）至少填一项。"),
     (r"Give either quantity or weight_g\.", "件数（quantity）与重量（weight_g）须填其一，不能都填。"),
     (r"Give packs or weight_g(?:, one of them)?\.", "件数（packs）与重量（weight_g）须填其一，不能都填。"),

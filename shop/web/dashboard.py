@@ -211,7 +211,8 @@ def why() -> str:
         columns[5:5] = [Column("类别", "category_zh"), Column("更正原因", "corrected_because")]
     return _page(
         "why", "数字来源", found=found, months=months, span=span_zh(months),
-        whose=called(session, query["by"].value, query["key"] or months.place), measure=_measured(query),
+        whose=called(session, query["by"].value, query["key"] or months.place, found["rows"]),
+        measure=_measured(query),
         back=_here_of("dashboard.income", query, "measure", "kind", "category", "key", "cursor", "limit"),
         table=table(
             "明细", columns, [_source_zh(row) for row in rows["items"]],  # type: ignore[attr-defined]
@@ -346,7 +347,8 @@ def why_agreements() -> str:
     back = _here({"by": query["by"], "day": day}, "dashboard.agreements")
     return _page(
         "why_agreements", "数字来源", found=found, day=day, back=back, figure=named[figure].title,
-        whose=called(session, query["by"].value, query["key"]), value=written(named[figure].unit, found["value"]),
+        whose=called(session, query["by"].value, query["key"], found["rows"]),
+        value=written(named[figure].unit, found["value"]),
         unit={"fen": "元", "g": "kg"}.get(named[figure].unit, ""),
         table=table(
             "明细", [*_FACT_COLUMNS, *parts],
@@ -558,7 +560,8 @@ def periodic_why() -> str:
     owed = asked.section == "receivables"  # a balance, of no span
     unit = {"fen": "fen", "g": "g"}.get(asked.figure.rpartition("_")[2], "count")
     return _page(
-        "periodic_why", "数字来源", found=found, unit=unit, whose=called(db.session(), asked.section, asked.key),
+        "periodic_why", "数字来源", found=found, unit=unit,
+        whose=called(db.session(), asked.section, asked.key, found["rows"]),
         figure=PERIODIC_ZH[asked.figure] if owed else f"{SPANS_ZH[asked.span]}{PERIODIC_ZH[asked.figure]}",
         days=f"{beijing_day(moment)} 的余额" if owed else f"{found['from']} 至 {found['to']}",
         report=title_zh(query["every"], period_of(query["every"], on)),

@@ -323,6 +323,12 @@ def test_what_an_address_does_not_explain_is_refused_and_no_other_figure_shown(p
         assert (answer.status_code, "相加即为该数字" in answer.text) == (422, False)
 
 
+def test_who_sees_nothing_of_a_row_is_not_told_its_name(pages: Pages) -> None:
+    address = "/reports/agreements/why?as_of=2025-07-31&by=buyer&key=B05&figure=signed_g"
+    assert "太原连锁超市戊" not in pages.page("f01", address)
+    assert "（B05）" in pages.page("office", address)
+
+
 def test_of_wrong_filters_those_that_make_sense_stay(pages: Pages) -> None:
     page = pages.page("office", f"/reports/income?by=firm&place={CHANGLE}&from=2025-12&to=2025-01")
     assert "筛选条件有误" in page
