@@ -156,7 +156,7 @@ def income() -> str:
         gained = gain(session, actor, months, "zh", now=now())
     return _page(
         "income", "农户增收", wrong=wrong, months=months, by=by, tabs=_tabs(query, _ways(actor)),
-        trail=_trail(actor, months, query), report=report, cards=_income_cards(report["total"], gained, months),
+        trail=_trail(actor, months, query), report=report, cards=_income_cards(by_month["total"], gained, months),
         charts=_income_charts(report, by_month, by), gain=gained, gain_said=gain_said(gained),
         gain_why=_here({name: query[name] for name in ("year", "first", "last", "place")} | {"measure": Measure.GAIN},
                        "dashboard.why"),

@@ -312,6 +312,10 @@ def test_by_channel_the_total_counts_the_households_that_its_rows_count(pages: P
     total = int(total_of(page)[1].replace(",", ""))
     assert max(reached) <= total <= sum(reached)
     assert not re.search(r"measure=cost", page)
+    # The cards above are of all that was received, whatever the table is cut by.
+    cards = [re.findall(r'<section class="cards">.*?</section>', one, re.DOTALL) for one in (
+        page, pages.page("office", "/reports/income?by=township&year=2025"))]  # fmt: skip
+    assert cards[0] == cards[1]
 
 
 def test_what_an_address_does_not_explain_is_refused_and_no_other_figure_shown(pages: Pages) -> None:
