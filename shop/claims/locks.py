@@ -22,6 +22,5 @@ def locked_claim(session: Session, number: str) -> tuple[Claim, OrderLine, Order
         .join(OrderLine, OrderLine.id == Claim.order_line_id)
         .where(Claim.number == number)
         .with_for_update(of=Claim)
-        .execution_options(populate_existing=True)
     ).one()
     return claim, line, order

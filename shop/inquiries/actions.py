@@ -81,7 +81,7 @@ def ask(
 
 def locked_inquiry(session: Session, code: str) -> Inquiry:
     """The inquiry, locked to the end of the transaction. Raises NotFoundError."""
-    query = select(Inquiry).where(Inquiry.code == code).with_for_update().execution_options(populate_existing=True)
+    query = select(Inquiry).where(Inquiry.code == code).with_for_update()
     inquiry = session.scalar(query)
     if inquiry is None:
         raise NotFoundError(what=code)

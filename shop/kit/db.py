@@ -1,6 +1,7 @@
 """The database door: the declarative base, the session, and `transaction()` with the only commit.
 
-Isolation is READ COMMITTED; races are decided by guarded single statements and constraints, never by read-decide-write.
+Isolation is READ COMMITTED; races are decided by guarded single statements, constraints and locked rows, which are read
+anew, never by read-decide-write.
 Reports of several statements read in `one_moment()`.
 """
 
@@ -11,9 +12,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, CheckConstraint, Date, DateTime, Enum, MetaData, String
+from sqlalchemy import BigInteger, CheckConstraint, Date, DateTime, Enum, MetaData, Select, String, event
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Session, registry
+from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session, registry
 
 from shop.kit import moment
 
@@ -81,6 +82,13 @@ def engine_options(*, pool_size: int = 10, statement_timeout_ms: int = 5_000) ->
         # The driver forgets at each ROLLBACK what it prepared, and every read ends with one: `kit.direct` prepares.
         "connect_args": {"options": limits, "connect_timeout": 3, "prepare_threshold": None},
     }
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _locked_is_anew(state: ORMExecuteState) -> None:
+    """A row that is locked is taken as it is then: what the session read of it before may have been changed since."""
+    if isinstance(state.statement, Select) and state.statement._for_update_arg is not None:
+        state.update_execution_options(populate_existing=True)
 
 
 class NestedTransactionError(RuntimeError):

@@ -19,7 +19,6 @@ def locked_session(session: Session, code: str) -> tuple[LiveSession, Occasion]:
         .join(Occasion, Occasion.id == LiveSession.occasion_id)
         .where(Occasion.code == code)
         .with_for_update()
-        .execution_options(populate_existing=True)
     ).first()
     if found is None:
         raise NotFoundError(what=code)

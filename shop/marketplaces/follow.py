@@ -30,10 +30,7 @@ def follow(session: Session, line_id: int, *, now: datetime) -> bool:
     the line, then its order.
     """
     line = session.execute(
-        select(MarketplaceOrder)
-        .where(MarketplaceOrder.id == line_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+        select(MarketplaceOrder).where(MarketplaceOrder.id == line_id).with_for_update()
     ).scalar_one()
     if line.order_id is None:
         return True

@@ -187,7 +187,6 @@ class _Taking:
             )
             .order_by(MarketplaceOrder.id)
             .with_for_update()
-            .execution_options(populate_existing=True)
         )
         return {(row.number, row.line): row for row in rows}
 

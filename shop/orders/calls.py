@@ -60,7 +60,6 @@ def waiting(session: Session, agreement_code: str) -> Sequence[Order]:
         .where(Agreement.code == agreement_code, Order.status == OrderStatus.PLACED)
         .order_by(Order.id)
         .with_for_update(of=Order)
-        .execution_options(populate_existing=True)
     ).all()
 
 

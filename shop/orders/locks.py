@@ -9,9 +9,7 @@ from shop.orders.models import Order, OrderLine
 
 def locked_order(session: Session, number: str) -> Order:
     """The order, locked to the end of the transaction. Raises NotFoundError."""
-    order = session.scalar(
-        select(Order).where(Order.number == number).with_for_update().execution_options(populate_existing=True)
-    )
+    order = session.scalar(select(Order).where(Order.number == number).with_for_update())
     if order is None:
         raise NotFoundError(what=number)
     return order
@@ -19,9 +17,7 @@ def locked_order(session: Session, number: str) -> Order:
 
 def locked_order_by_id(session: Session, order_id: int) -> Order:
     """The order by id, locked. Raises NotFoundError."""
-    order = session.scalar(
-        select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
-    )
+    order = session.scalar(select(Order).where(Order.id == order_id).with_for_update())
     if order is None:
         raise NotFoundError(what=str(order_id))
     return order

@@ -176,7 +176,6 @@ def close_due(session: Session, *, goods: Catalog, selling: Selling, now: dateti
         .order_by(Round.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
     ).all()
     for round_ in due:
         try:
@@ -199,7 +198,6 @@ def follow_cancelled(session: Session, *, now: datetime) -> int:
         .where(Round.status == RoundStatus.ORDERED, Order.status == OrderStatus.CANCELLED)
         .order_by(Round.id)
         .with_for_update(of=Round, skip_locked=True)
-        .execution_options(populate_existing=True)
     ).all()
     for round_, number in fallen:
         advance(session, round_, ROUND_LIFE, "lose_order", person_id=None, now=now, facts={"order": number})

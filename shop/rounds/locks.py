@@ -8,7 +8,7 @@ from shop.rounds.models import Round
 
 
 def _locked(session: Session, which: ColumnElement[bool], what: str) -> Round:
-    found = session.scalar(select(Round).where(which).with_for_update().execution_options(populate_existing=True))
+    found = session.scalar(select(Round).where(which).with_for_update())
     if found is None:
         raise NotFoundError(what=what)
     return found

@@ -131,7 +131,6 @@ def _locked(session: Session, ids: Collection[int]) -> tuple[dict[int, Pool], di
         .where(or_(Pool.id.in_(ids), (Pool.kind == PoolKind.OPEN) & Pool.product_id.in_(of_them)))
         .order_by(Pool.id)
         .with_for_update()
-        .execution_options(populate_existing=True)
     ).all()
     opens = {pool.product_id: pool.id for pool in rows if pool.kind is PoolKind.OPEN}
     return {pool.id: pool for pool in rows if pool.id in ids}, opens

@@ -100,7 +100,6 @@ def _locked_lots(session: Session, firm: Firm, product: Product, codes: Sequence
             .where(Lot.code.in_(codes), Lot.firm_id == firm.id)
             .order_by(Lot.product_id, Lot.harvested_on, Lot.id)
             .with_for_update()
-            .execution_options(populate_existing=True)
         )
     }
     for code in codes:
