@@ -173,6 +173,10 @@ class Notice:
     last: date
     status: MajeureStatus = MajeureStatus.TOLD
 
+    def says(self, side: Side, first: date, last: date) -> bool:
+        """Whether it tells the same, and was not rejected."""
+        return (self.side, self.first, self.last) == (side, first, last) and self.status is not MajeureStatus.REJECTED
+
 
 @dataclass
 class Proposal:
@@ -193,6 +197,8 @@ class Life:
     tolerance_bp: int
     rates: dict[Side, int]
     promises: dict[str, Promise]
+    #: The last day on which each product can come.
+    comes_until: dict[str, date]
     status: AgreementStatus = AgreementStatus.SIGNED
     calls: dict[int, Called] = field(default_factory=dict)
     missed: set[tuple[str, date]] = field(default_factory=set)
@@ -229,12 +235,18 @@ class Life:
 
     def asked(self, sku: str, since: date = date.min) -> dict[date, int]:
         """What the schedule asks for from a day on and nobody called, as far as the promise reaches."""
-        left, known, asked = self.left(sku), self.known(sku), {}
-        for day, grams in sorted(self.promises[sku].due.items()):
-            if self.runs and day >= since and day not in known and (sku, day) not in self.missed and min(grams, left):
+        left, asked = self.left(sku), {}
+        for day, grams in self.uncalled(sku).items():
+            if day >= since and left:
                 asked[day] = min(grams, left)
                 left -= asked[day]
         return asked
+
+    def uncalled(self, sku: str) -> dict[date, int]:
+        """The days of the schedule that nobody called nor missed, while the agreement runs."""
+        known, due = self.known(sku), sorted(self.promises[sku].due.items())
+        waits = {on: grams for on, grams in due if grams and on not in known and (sku, on) not in self.missed}
+        return waits if self.runs else {}
 
     def price(self, sku: str, day: date) -> int:
         """Fen for a kilogram of 一级 on a day, by what is known now: the last quote of a week, or the floor."""
@@ -334,7 +346,8 @@ class Life:
         accepted, due = sum(call.got_g for call in fell), self.fell_due(sku, day)
         owed = [(call.owed_fen - call.paid_fen, call.invoice_due) for call in calls if call.order in ACCEPTED]
         ahead = [(call.grams, call.fen_per_kg) for call in calls if call.due_on > day]
-        ahead += [(grams, line.floor_fen) for on, grams in self.asked(sku, day).items() if on > day]
+        asked = {on: grams for on, grams in self.asked(sku, day).items() if on > day}
+        ahead += [(grams, line.floor_fen) for on, grams in asked.items() if on <= self.comes_until[sku]]
         behind = {side: self.behind(sku, side, day) for side in (Side.FIRM, Side.BUYER)}
         return {
             "signed_g": line.committed,
@@ -354,4 +367,5 @@ class Life:
             "overdue_fen": sum(fen for fen, invoice_due in owed if invoice_due and invoice_due < day),
             "forecast_g": sum(grams for grams, _ in ahead),
             "forecast_fen": sum(worth(grams, fen) for grams, fen in ahead),
+            "out_of_season_g": sum(grams for on, grams in asked.items() if on > self.comes_until[sku]),
         }

@@ -30,6 +30,7 @@ from shop.agreements.errors import (
     AmendmentRefused,
     BelowMinimum,
     DueDayPast,
+    MajeureTold,
     NoProof,
     NoSuchNotice,
     NotScheduled,
@@ -59,6 +60,7 @@ from shop.agreements.papers import Sent, add_paper
 from shop.agreements.signing import Hand
 from shop.agreements.terms import LineTerms
 from shop.catalog.actions import firm_by_code, product_by_sku
+from shop.catalog.errors import OutOfSeason
 from shop.catalog.models import Product
 from shop.catalog.reference import catalog
 from shop.channels.actions import partner_by_code
@@ -130,6 +132,8 @@ LAST = date(2025, 9, 16)
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "12"))
 PROOFS = [check for check in CHECKS if check.rollup is None and check.code[:3] in ("I10", "I19", "I20", "I30")]
 SKUS = ("PL001", "PL009")
+#: The last day on which each can still come: the second is picked until August and keeps five days.
+COMES_UNTIL = {"PL001": date.max, "PL009": date(2025, 9, 5)}
 FLOORS = {"PL001": 500, "PL009": 333}
 A, S, P = AgreementStatus, OrderStatus, PenaltyStatus
 which_product = st.sampled_from(SKUS)
@@ -196,9 +200,9 @@ def named_by(written: str) -> set[date]:
     return {monday + timedelta(days=7 * number + day - 1) for number in range(10) for day in week}
 
 
-def scheduled(written: str, first: date) -> list[date]:
-    """The days of a schedule from `first` to the last; where there are none, the last."""
-    return sorted(day for day in named_by(written) if first <= day <= LAST) or [LAST]
+def scheduled(sku: str, written: str, first: date) -> list[date]:
+    """The days of a schedule from `first` to the last on which the product can come; where there are none, the last."""
+    return sorted(day for day in named_by(written) if first <= day <= min(LAST, COMES_UNTIL[sku])) or [LAST]
 
 
 def promised(sku: str, committed: int, asked: Line) -> Promise:
@@ -247,6 +251,7 @@ def goods_are_ready(session: Session) -> None:
             session, firm, product, harvested_on=TODAY, certificate_number="HGZ-1", made_g=1_000_000, actor_id=None,
             now=NOW,
         )  # fmt: skip
+    product.harvest_start_month, product.harvest_end_month, product.shelf_life_days = 6, 8, 5
 
 
 def tenths_left(call: Called, tenths: int) -> tuple[int, int]:
@@ -294,13 +299,13 @@ class Promises(RuleBasedStateMachine):
         self.compared: object = None
         self.papers: dict[Side, str] = {}
         asked = [promised(sku, 100_000, said) for sku, said in zip(SKUS, commits, strict=True)]
-        for promise, written in zip(asked, own, strict=True):
-            promise.due = shared(100_000, scheduled(written or schedule, TODAY))
+        for sku, promise, written in zip(SKUS, asked, own, strict=True):
+            promise.due = shared(100_000, scheduled(sku, written or schedule, TODAY))
             promise.least = min(promise.least, max(promise.due.values()))
         recorded(self.session, *self.lines(asked, own), **self.written(share), schedule=schedule)
         self.text = terms(*self.lines(asked, own), **self.written(share), schedule=schedule)
         of = {Side.FIRM: share[1], Side.BUYER: share[2]}
-        self.model = Life(LAST, share[0], of, dict(zip(SKUS, asked, strict=True)))
+        self.model = Life(LAST, share[0], of, dict(zip(SKUS, asked, strict=True)), COMES_UNTIL)
         self.skus = dict(
             self.session.execute(
                 select(AgreementLine.id, Product.sku)
@@ -421,6 +426,8 @@ class Promises(RuleBasedStateMachine):
             self.refused(OutsideTerm, self.call, sku, grams, day, None)
         elif day < self.today:
             self.refused(DueDayPast, self.call, sku, grams, day, None)
+        elif day > COMES_UNTIL[sku]:
+            self.refused(OutOfSeason, self.call, sku, grams, day, None)
         elif grams > self.model.left(sku):
             self.refused(PromiseExceeded, self.call, sku, grams, day, None)
         else:
@@ -441,6 +448,8 @@ class Promises(RuleBasedStateMachine):
             why = AgreementNotRunning
         elif day > LAST:
             why = OutsideTerm
+        elif day > COMES_UNTIL[sku]:
+            why = OutOfSeason
         elif not asked or grams > asked or wanted in model.known(sku):
             why = NotScheduled
         elif grams < min(line_.least, left, asked):
@@ -457,12 +466,16 @@ class Promises(RuleBasedStateMachine):
         """On the same day, the next, a week later, after a long outage, or after a jump of the clock either way."""
         day = max(self.today + timedelta(days=days), TODAY)
         self.today = min(day, max(self.today, LAST))
-        expected = []
-        for sku in SKUS:
-            asked = self.model.asked(sku) if self.today <= LAST else {}
-            expected += [(day, sku, grams) for day, grams in asked.items() if day <= self.today]
+        expected, in_vain = [], 0
+        for sku in SKUS if self.today <= LAST else ():
+            if self.today > COMES_UNTIL[sku]:
+                in_vain += sum(day <= self.today for day in self.model.uncalled(sku)) if self.model.left(sku) else 0
+            else:
+                asked = self.model.asked(sku)
+                expected += [(day, sku, grams) for day, grams in asked.items() if day <= self.today]
         for _ in range(1 + twice):
-            assert place_due(self.session, self.today, now=self.now()).refused == []
+            found = place_due(self.session, self.today, now=self.now())
+            assert found.refused == [("A50", OutOfSeason.code)] * in_vain
         made = self.session.execute(
             select(Product.sku, CallOff)
             .join(AgreementLine, AgreementLine.id == CallOff.line_id)
@@ -505,13 +518,15 @@ class Promises(RuleBasedStateMachine):
         else:
             cancel(self.session, self.order(call_off_id), actor_id=None, now=self.now(), by=by)
 
-    @act(which=st.integers(0, 30), part_=st.integers(1, 12), ahead=st.integers(-2, 30))
-    def buyer_changes(self, which: int, part_: int, ahead: int) -> None:
+    @act(which=st.integers(0, 30), part_=st.integers(1, 12), ahead=st.none() | st.integers(-2, 30))
+    def buyer_changes(self, which: int, part_: int, ahead: int | None) -> None:
+        """Moved to a day from today on, or only reduced: then the price stays, whatever was quoted since."""
         found = self.one(which, S.PLACED)
         if found is None:
             return
         known, call = found
-        grams, day = max(call.grams * part_ // 10, 1), self.today + timedelta(days=ahead)
+        grams = max(call.grams * part_ // 10, 1)
+        day = call.due_on if ahead is None else self.today + timedelta(days=ahead)
         why: type[DomainError] | None = None
         if not self.model.runs:
             why = AgreementNotRunning
@@ -519,6 +534,8 @@ class Promises(RuleBasedStateMachine):
             why = OutsideTerm
         elif day < self.today:
             why = DueDayPast
+        elif day > COMES_UNTIL[call.sku]:
+            why = OutOfSeason
         elif grams > call.grams:
             why = PromiseExceeded
         elif call.schedule_day is not None and grams < min(self.model.promises[call.sku].least, call.grams):
@@ -551,7 +568,7 @@ class Promises(RuleBasedStateMachine):
         fell_due = {sku: model.fell_due(sku, self.today) for sku in SKUS}
         least = {sku: max(model.live(sku), fell_due[sku]) for sku in SKUS}
         most = {
-            sku: max(shared(asked[sku].committed, scheduled(written or schedule, TODAY)).values())
+            sku: max(shared(asked[sku].committed, scheduled(sku, written or schedule, TODAY)).values())
             for sku, written in zip(SKUS, own, strict=True)
         }
         if not model.runs:
@@ -571,8 +588,8 @@ class Promises(RuleBasedStateMachine):
             for sku, written in zip(SKUS, own, strict=True):
                 kept = {day: grams for day, grams in model.promises[sku].due.items() if day <= self.today}
                 rest = asked[sku].committed - fell_due[sku]
-                later = shared(rest, scheduled(written or schedule, self.today + timedelta(days=1))) if rest else {}
-                asked[sku].due = kept | later
+                after = scheduled(sku, written or schedule, self.today + timedelta(days=1))
+                asked[sku].due = kept | (shared(rest, after) if rest else {})
             model.promises = asked
             model.tolerance_bp, model.rates = share[0], {Side.FIRM: share[1], Side.BUYER: share[2]}
 
@@ -802,8 +819,8 @@ class Promises(RuleBasedStateMachine):
     ) -> None:
         """In some days about one for which something was called, by a paper of its own or, in vain, of the other's.
 
-        Days out of the term, or none, are refused. A side that is behind, the buyer first, has more reason to tell. As
-        a rule the county decides at once.
+        Days out of the term, or none, are refused, and what was told before and not rejected. A side that is behind,
+        the buyer first, has more reason to tell. As a rule the county decides at once.
         """
         behind = [one for _, one, *_ in self.model.breaches(LAST + timedelta(days=1))]
         side = min(behind) if behind and which % 3 else side
@@ -818,6 +835,8 @@ class Promises(RuleBasedStateMachine):
             self.refused(OutsideTerm, self.tell, side, first, last, paper)
         elif not proof:
             self.refused(NoProof, self.tell, side, first, last, paper)
+        elif any(one.says(side, first, last) for one in self.model.notices):
+            self.refused(MajeureTold, self.tell, side, first, last, paper)
         else:
             self.tell(side, first, last, paper)
             self.model.notices.append(Notice(side, first, last))
@@ -1089,7 +1108,7 @@ class Promises(RuleBasedStateMachine):
         rows = self.session.execute(report(self.today)).mappings()
         found = {self.skus[row["line_id"]]: {name: int(row[name]) for name in FIGURES} for row in rows}
         for figures in found.values():
-            del figures["out_of_season_g"], figures["at_risk_g"]
+            del figures["at_risk_g"]
         assert found == {sku: self.model.figures(sku, self.today) for sku in SKUS}
 
     def ends_and_penalties_agree(self) -> None:
