@@ -62,6 +62,9 @@ _SIDES = """
             coalesce(sum(weight_g) FILTER (WHERE cancelled_by IS DISTINCT FROM 'buyer'), 0) AS taken_g,
             coalesce(sum(weight_g) FILTER (WHERE cancelled_by = 'buyer' AND schedule_day IS NULL), 0) AS beside_g
         FROM calls GROUP BY line_id
+    ), ended AS (
+        SELECT wanted.*, taken_g, beside_g FROM wanted LEFT JOIN of_calls USING (line_id)
+        WHERE ends_on <= :day AND minimum_g > coalesce(taken_g, 0)
     ), untaken AS (
         -- Lines that have ended with less called than the minimum, and what of their schedule was excused or was never
         -- called: that is nobody's breach, unless the buyer cancelled what he called in its stead.
@@ -70,12 +73,14 @@ _SIDES = """
             - greatest(coalesce(sum(weight_g) FILTER (WHERE NOT is_excused AND NOT is_called), 0)
                 - coalesce(max(beside_g), 0), 0), 0) AS uncalled_g
         FROM (
-            SELECT wanted.line_id, minimum_g, taken_g, beside_g, due.weight_g, calls.id IS NOT NULL AS is_called,
-                EXISTS (SELECT FROM excused WHERE excused.agreement_id = wanted.agreement_id AND side = 'buyer'
+            SELECT ended.line_id, minimum_g, taken_g, beside_g, due.weight_g, called.id IS NOT NULL AS is_called,
+                EXISTS (SELECT FROM excused WHERE excused.agreement_id = ended.agreement_id AND side = 'buyer'
                     AND due.due_on BETWEEN from_day AND to_day) AS is_excused
-            FROM wanted LEFT JOIN of_calls USING (line_id) LEFT JOIN due_weights AS due ON due.line_id = wanted.line_id
-            LEFT JOIN calls ON calls.line_id = due.line_id AND calls.schedule_day = due.due_on
-            WHERE ends_on <= :day AND minimum_g > coalesce(taken_g, 0)
+            FROM ended LEFT JOIN LATERAL (
+                SELECT due_on, weight_g FROM due_weights WHERE due_weights.line_id = ended.line_id OFFSET 0
+            ) AS due ON true
+            LEFT JOIN (SELECT line_id, schedule_day, calls.id FROM calls JOIN ended USING (line_id)) AS called
+                ON called.line_id = ended.line_id AND schedule_day = due.due_on
         ) AS days GROUP BY line_id, minimum_g
     ), promised AS (
         SELECT wanted.*, greatest(committed_g - coalesce(accepted_g, 0), 0) AS missing_g,

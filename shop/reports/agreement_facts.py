@@ -30,7 +30,7 @@ RISK_DAYS = 14
 class Facts:
     """Facts of one kind. `told`: the figures that it speaks of, as expressions; all others are zero.
 
-    `over`: relations that stand before the statement and that it reads.
+    `over`: relations that stand before the statement and that it reads. `added`: one of a line and day already.
     """
 
     source: str
@@ -40,6 +40,7 @@ class Facts:
     origin: str
     told: Mapping[str, str]
     over: tuple[str, ...]
+    added: bool = False
 
     def speaks_of(self, figures: Collection[str]) -> bool:
         """Whether any of `figures` is told."""
@@ -49,7 +50,7 @@ class Facts:
         """The SELECT of them with `figures`; `days`: added by line and by this of their `{day}`."""
         told = {name: self.told.get(name, "0") for name in figures}
         fact_id, day, whole = self.fact_id, self.day, ""
-        if days is not None:
+        if days is not None and not self.added:
             told = {name: one if one == "0" else f"sum({one})" for name, one in told.items()}
             fact_id, day, whole = self.line_id, days.format(day=self.day), "GROUP BY 1, 3, 4"
         sums = "".join(f", ({one})::bigint AS {name}" for name, one in told.items())
@@ -60,9 +61,10 @@ class Facts:
 
 
 def _facts(
-    source: str, fact_id: str, line_id: str, day: str, origin: str, over: tuple[str, ...] = (), /, **told: str
-) -> Facts:
-    return Facts(source, fact_id, line_id, day, origin, told, over)
+    source: str, fact_id: str, line_id: str, day: str, origin: str, over: tuple[str, ...] = (), added: bool = False, /,
+    **told: str,
+) -> Facts:  # fmt: skip
+    return Facts(source, fact_id, line_id, day, origin, told, over, added)
 
 
 #: Of what fell due the oldest is made up for first: what is short is the youngest part of it.
@@ -103,20 +105,20 @@ _KEPT = ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "execut
 
 def _rolled(behind: Facts, days: str) -> Kept:
     """From the rollups. What is short of days that are added is as of one day: the youngest part of them."""
-    sums = ", ".join(f"sum({name}) AS {name}" for name in _KEPT)
+    sums = ", ".join(f"sum({name})::bigint AS {name}" for name in _KEPT)
     added = (
         f"SELECT line_id, {days.format(day='due_on')} AS due_on, {sums}"
         " FROM read JOIN agreement_rollup ON agreement_id = read.id WHERE due_on <= :day GROUP BY 1, 2"
     )
     kept = _facts(
         "'due_weights'", "line_id", "line_id", "due_on",
-        f"FROM (SELECT added.*, {_SHORT} AS short_g FROM ({added}) AS added) AS rolled",
+        f"FROM (SELECT added.*, {_SHORT} AS short_g FROM ({added}) AS added) AS rolled", (), True,
         shortfall_g="short_g", **{name: name for name in _KEPT},
     )  # fmt: skip
     return Kept((kept, behind), "call_off_rollup", days)
 
 
-KEPT_BY_MONTH = _rolled(_BREACHES, "date_trunc('month', {day})::date")
+KEPT_BY_MONTH = _rolled(_BREACHES, "date_trunc('month', {day}::timestamp)::date")
 KEPT_BY_LINE = _rolled(
     _facts(
         "'call_offs'", "line_id", "line_id", "CAST(:day AS date)", f"FROM ({BEHIND}) AS behind", ("calls",), **_BY_SIDE
@@ -154,8 +156,9 @@ KEPT_FACTS = Kept((
 ), CALL_OFFS)  # fmt: skip
 
 _RECEIVABLE = _facts(
-    "'call_offs'", "id", "line_id", "due_on", "FROM calls WHERE order_status IN ('accepted', 'settled')",
-    ("calls",), receivable_fen="accepted_fen - paid_fen",
+    "'call_offs'", "id", "line_id", "due_on",
+    "FROM calls WHERE order_status IN ('accepted', 'settled') AND accepted_fen <> paid_fen", ("calls",),
+    receivable_fen="accepted_fen - paid_fen",
     overdue_fen="CASE WHEN owed_on < :day THEN accepted_fen - paid_fen ELSE 0 END",
 )  # fmt: skip
 
