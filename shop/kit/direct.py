@@ -155,13 +155,20 @@ def prepared(sql: str) -> Direct:
     return Direct(sql)
 
 
+_PLANNED_ONCE = Direct("SET LOCAL plan_cache_mode = force_generic_plan")
+_PLANNED_AS_USUAL = Direct("SET LOCAL plan_cache_mode = auto")
+
+
 class Together:
     """Statements that are sent one after the other without waiting: the server runs one while Python reads another.
 
-    Nothing else may be asked of the session meanwhile (RuntimeError). After one that failed the others are not run.
+    `planned_once`: each is planned when it is first run on a connection, for any values; else in its first five runs,
+    for these. Nothing else may be asked of the session meanwhile (RuntimeError). After one that failed the others are
+    not run.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, planned_once: bool = False) -> None:
+        self._planned_once = planned_once
         self._connection, self._pooled = connection, connection.connection
         self._libpq = _libpq(self._pooled)
         self._sent: deque[tuple[Direct, bool, list[list[Row]]]] = deque()
@@ -174,6 +181,8 @@ class Together:
         # Waiting to write, libpq then reads: neither side waits for the other, however much both have to say.
         self._nonblocking, self._libpq.nonblocking = self._libpq.nonblocking, 0
         self._pooled.info[_TOGETHER] = True
+        if planned_once:
+            self.ask(_PLANNED_ONCE, {})
 
     def ask(self, statement: Direct, values: Mapping[str, Any]) -> Later:
         """Send a statement. Its rows may be read while others run; what goes wrong is raised when they are read."""
@@ -223,6 +232,8 @@ class Together:
     def end(self) -> None:
         """Read what nobody read, and leave the connection as it was."""
         with suppress(DBAPIError):
+            if self._planned_once and self._error is None:
+                self.ask(_PLANNED_AS_USUAL, {})
             while self._sent:
                 self._read()
         libpq = self._libpq
@@ -249,9 +260,9 @@ def _alone(connection: Connection, *_: Any) -> None:
 
 
 @contextmanager
-def together(session: Session) -> Iterator[Together]:
-    """Prepared statements to be asked at once, in the session's transaction."""
-    asked = Together(session.connection())
+def together(session: Session, *, planned_once: bool = False) -> Iterator[Together]:
+    """Prepared statements to be asked at once, in the session's transaction. `planned_once` as of `Together`."""
+    asked = Together(session.connection(), planned_once=planned_once)
     try:
         yield asked
     finally:

@@ -25,7 +25,7 @@ from shop.access.guard import Actor
 from shop.agreements.models import Agreement, AgreementLine
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
-from shop.kit.direct import Direct, Row, Together
+from shop.kit.direct import Direct, Row, Together, together
 from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, Village
 from shop.reports.agreement_facts import ALL, FIGURES, KEPT_BY_LINE, KEPT_BY_MONTH, facts
@@ -68,16 +68,22 @@ def key_of(by: AgreementsBy, made: Subquery) -> tuple[Any, Any]:
 
 
 def signed_by(query: AnySelect, made: Subquery, day: Any) -> AnySelect:
-    """Join facts to their agreements, of which only those signed by `day` are left."""
+    """Join facts to their agreements, of which only those signed by `day` are left, and to all that names them."""
     return (
-        query.select_from(made)
-        .join(AgreementLine, AgreementLine.id == made.c.line_id)
-        .join(Agreement, Agreement.id == AgreementLine.agreement_id)
+        _of_signed(query, made, day)
         .join(Product, Product.id == AgreementLine.product_id)
         .join(Partner, Partner.id == Agreement.partner_id)
         .join(Firm, Firm.id == Agreement.firm_id)
         .join(Village, Village.id == Firm.village_id)
         .join(Township, Township.id == Village.township_id)
+    )
+
+
+def _of_signed(query: AnySelect, made: Subquery, day: Any) -> AnySelect:
+    return (
+        query.select_from(made)
+        .join(AgreementLine, AgreementLine.id == made.c.line_id)
+        .join(Agreement, Agreement.id == AgreementLine.agreement_id)
         .where(Agreement.signed_on <= day)
     )
 
@@ -95,8 +101,9 @@ def agreements_report(
     At most `limit` rows with a key above `after`; the total is always of all. By month every fact stands in the month
     of its day: the signature, the day of the schedule or of the call-off. One statement.
     """
-    rows = _statement(by, FIGURES).run(session, {"day": day}, firms_of(session, actor))
-    found, total = _found(rows, FIGURES)
+    firms = firms_of(session, actor)
+    with together(session, planned_once=True) as asked:
+        found, total = ask_rows(asked, by, day, firms)()
     later = [found[known] for known in sorted(found) if after is None or known > after]
     return {
         "by": by.value,
@@ -136,19 +143,21 @@ def _statement(by: AgreementsBy, figures: tuple[str, ...]) -> OfFirms:
 
 def _query(by: AgreementsBy, figures: tuple[str, ...], of: str = ALL) -> AnySelect:
     """The rows of the report and its total. Facts are added by line first, except by month."""
+    day: Any = bindparam("day", type_=Date)
+    none: Any = literal_column("()")
     if by is AgreementsBy.MONTH:
         made = facts(None, KEPT_BY_MONTH, figures, of=of)
-        counted = func.count(signed_agreement(made).distinct())
+        month, name = key_of(by, made)
+        query = select(month.label("key"), name.label("name"), func.count(signed_agreement(made).distinct()))
+        query = _of_signed(query, made, day).group_by(func.grouping_sets(none, made.c.day))
     else:
         each = facts(None, KEPT_BY_LINE, figures, of=of)
         sums = (func.sum(each.c[figure]).label(figure) for figure in figures)
         made = select(each.c.line_id, *sums).group_by(each.c.line_id).subquery("lines")
-        counted = func.count(Agreement.id.distinct())
-    key, name = key_of(by, made)
-    told = [cast(func.coalesce(func.sum(made.c[figure]), 0), BigInteger) for figure in figures]
-    query = select(key.label("key"), func.max(name).label("name"), counted, *told)
-    query = signed_by(query, made, bindparam("day", type_=Date))
-    return query.group_by(func.grouping_sets(literal_column("()"), key))
+        key, name = key_of(by, made)
+        query = select(key.label("key"), func.max(name).label("name"), func.count(Agreement.id.distinct()))
+        query = signed_by(query, made, day).group_by(func.grouping_sets(none, key))
+    return query.add_columns(*(cast(func.coalesce(func.sum(made.c[figure]), 0), BigInteger) for figure in figures))
 
 
 def rate_bp(figures: dict[str, int]) -> int | None:

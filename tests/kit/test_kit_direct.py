@@ -121,6 +121,20 @@ def test_what_is_asked_together_is_one_transaction_and_may_be_read_in_any_order(
             assert _HOW.run(session, {}) == [("repeatable read", transaction_id)]
 
 
+@pytest.mark.parametrize("once", [True, False])
+def test_statements_that_are_planned_once_are_so_from_their_first_run(committed: Flask, once: bool) -> None:
+    """Without it the server plans the first five runs each for its values."""
+    plans = text("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = :statement")
+    ours = Direct(f"SELECT id FROM parties WHERE code = CAST(:code AS varchar) -- {once}")
+    with one_moment() as session:
+        for code in ("A", "B", "C"):
+            with together(session, planned_once=once) as asked:
+                asked.ask(ours, {"code": code})
+        found = session.execute(plans, {"statement": ours.sql.replace(":code", "$1")}).one()
+        assert tuple(found) == ((3, 0) if once else (0, 3))
+        assert session.execute(text("SHOW plan_cache_mode")).scalar() == "auto"
+
+
 def test_the_server_works_while_python_does(committed: Flask) -> None:
     clock = Direct("SELECT clock_timestamp()")
     with together(db.session()) as asked:
