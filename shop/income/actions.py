@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shop.income.costs import count_costs
-from shop.income.models import CATEGORY_OF, IncomeKind
+from shop.income.models import CATEGORY_OF, GUARANTEED_AS, IncomeKind
 from shop.income.months import open_from
 from shop.income.reach import write_reach
 from shop.orders.models import Order
@@ -49,16 +49,25 @@ _SOURCES: dict[tuple[str, IncomeKind], str] = {
         )
         for kind in (IncomeKind.WAGE, IncomeKind.LAND_RENT, IncomeKind.SUBSIDY)
     },
-    ("guarantee_payments", IncomeKind.LAND_RENT): (
-        "SELECT guarantee_payments.id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen, NULL::bigint"
-        " FROM guarantee_payments JOIN guarantee_contracts ON guarantee_contracts.id = contract_id"
-        " WHERE kind = 'guaranteed'"
-    ),
-    ("guarantee_payments", IncomeKind.DIVIDEND): (
-        "SELECT guarantee_payments.id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen, NULL::bigint"
-        " FROM guarantee_payments JOIN guarantee_contracts ON guarantee_contracts.id = contract_id"
-        " WHERE kind = 'second'"
-    ),
+    **{
+        ("guarantee_payments", kind): (
+            "SELECT guarantee_payments.id, household_id, firm_id, NULL::bigint, paid_on, 0, amount_fen, NULL::bigint"
+            " FROM guarantee_payments JOIN guarantee_contracts ON guarantee_contracts.id = contract_id"
+            f" WHERE kind = '{paid}'"
+        )
+        for paid, kind in GUARANTEED_AS.items()
+    },
+    **{
+        ("guarantee_voids", kind): (
+            "SELECT guarantee_payments.id, guarantee_payments.household_id, guarantee_contracts.firm_id, NULL::bigint,"
+            " paid_on, 0, -guarantee_payments.amount_fen, income_entries.id"
+            " FROM guarantee_voids JOIN guarantee_payments USING (contract_id, year, kind, position)"
+            " JOIN guarantee_contracts ON guarantee_contracts.id = contract_id"
+            " JOIN income_entries ON source_type = 'guarantee_payments' AND source_id = guarantee_payments.id"
+            f" AND income_entries.kind = '{kind}' WHERE guarantee_voids.kind = '{paid}'"
+        )
+        for paid, kind in GUARANTEED_AS.items()
+    },
     ("surplus_shares", IncomeKind.PATRONAGE): (
         "SELECT surplus_shares.id, household_id, firm_id, NULL::bigint, booked_on, 0, surplus_shares.patronage_fen,"
         " NULL::bigint"

@@ -21,7 +21,20 @@ from shop.farmers.errors import (
     SlipWorthNothing,
 )
 from shop.farmers.models import Household, Membership
-from shop.income import actions, costs, errors, guarantees, payments, plans, queries, reversals, schemas, surplus
+from shop.income import (
+    actions,
+    contracts,
+    costs,
+    endings,
+    errors,
+    guarantees,
+    payments,
+    plans,
+    queries,
+    reversals,
+    schemas,
+    surplus,
+)
 from shop.income.corrections import correct_slip, locked_slip
 from shop.income.models import ClosedMonth, GuaranteeContract, SurplusPlan
 from shop.income.months import close_month
@@ -400,7 +413,7 @@ def book_plan(code: str) -> dict[str, Any]:
 @blueprint.response(200, schemas.GuaranteePage)
 def list_guarantees(query: dict[str, Any]) -> dict[str, object]:
     """保底分红合同 · Contracts that guarantee an income for land, newest first; a household sees its own land."""
-    rows = guarantees.contracts(
+    rows = contracts.contracts(
         db.session(), current_actor(), today=beijing_day(now()), limit=query["limit"] + 1,
         before_id=cursor_key(query["cursor"]),
     )  # fmt: skip
@@ -435,17 +448,25 @@ def sign_guarantee(body: dict[str, Any]) -> dict[str, Any]:
 
 def _guarantee(session: Session, code: str) -> dict[str, Any]:
     """The contract as the actor sees it. Raises NotFoundError."""
-    found = guarantees.contracts(session, current_actor(), today=beijing_day(now()), limit=1, code=code)
+    found = contracts.contracts(session, current_actor(), today=beijing_day(now()), limit=1, code=code)
     if not found:
         raise NotFoundError(what=code)
     return found[0]
 
 
-def _own_contract(session: Session, code: str) -> GuaranteeContract:
+def _own_contract(session: Session, code: str, *, county: bool = False) -> GuaranteeContract:
+    """The contract, locked, if it is of the actor's firm, or with `county` the operator's too. Raises NotFoundError."""
     contract = guarantees.locked_contract(session, code)
     firm = session.get_one(Firm, contract.firm_id)
-    must_own(current_actor(), {Role.FIRM_STAFF: firm.party_id}, what=code)
+    owners: dict[Role, Owned] = {Role.FIRM_STAFF: firm.party_id}
+    must_own(current_actor(), owners | ({Role.OPERATOR: ALL} if county else {}), what=code)
     return contract
+
+
+def _by() -> dict[str, Any]:
+    """Who undoes something, for the county or for a firm, and when."""
+    actor = current_actor()
+    return {"by_county": actor.has(Role.OPERATOR), "actor_id": actor.person_id, "now": now()}
 
 
 @blueprint.route("/guarantees/<string:code>", methods=["GET"])
@@ -463,8 +484,11 @@ def show_guarantee(code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.GuaranteedYear)
 @blueprint.response(201, schemas.GuaranteeOut)
 @documented(
-    errors=[NotFoundError, errors.NotInContract, errors.YearNotBegun, errors.GuaranteePaid], example={"year": 2024}
-)
+    errors=[
+        NotFoundError, errors.ContractVoid, errors.NotInContract, errors.YearNotBegun, errors.GuaranteePaid,
+    ],
+    example={"year": 2024},
+)  # fmt: skip
 def pay_guaranteed(body: dict[str, Any], code: str) -> dict[str, Any]:
     """付保底收益 · Pay a year's guarantee, whatever the year brought: it is income of that moment."""
     session = db.session()
@@ -481,8 +505,8 @@ def pay_guaranteed(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.response(201, schemas.GuaranteeOut)
 @documented(
     errors=[
-        NotFoundError, errors.NotInContract, errors.YearNotOver, errors.GuaranteedFirst, errors.GuaranteePaid,
-        errors.NoProfit,
+        NotFoundError, errors.ContractVoid, errors.NotInContract, errors.YearNotOver, errors.GuaranteedFirst,
+        errors.GuaranteePaid, errors.NoProfit,
     ],
     example={"year": 2024, "distributable_fen": 16_000_000},
 )  # fmt: skip
@@ -491,6 +515,59 @@ def pay_second(body: dict[str, Any], code: str) -> dict[str, Any]:
     session = db.session()
     guarantees.pay_second(session, _own_contract(session, code), **body, actor_id=current_actor().person_id, now=now())
     return _guarantee(session, code)
+
+
+@blueprint.route("/guarantees/<string:code>/payment-voids", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.GuaranteeVoidAsked)
+@blueprint.response(201, schemas.GuaranteeOut)
+@documented(
+    errors=[NotFoundError, errors.GuaranteeUnpaid, errors.SecondShareStands],
+    example={"year": 2024, "kind": "second", "reason": "可分配利润多写一个零（示例）"},
+)
+def void_guarantee_payment(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """作废保底收益或二次分红 · Take back what a year paid, by entries of its own; then it may be paid anew.
+
+    They land in the payment's month, or, when that is closed, in the open one. A guarantee is made void after the
+    second share of its year.
+    """
+    session = db.session()
+    endings.void_payment(session, _own_contract(session, code, county=True), **body, **_by())
+    return _guarantee(session, code)
+
+
+@blueprint.route("/guarantees/<string:code>/voiding", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@blueprint.arguments(schemas.GuaranteeReason)
+@blueprint.response(200, schemas.GuaranteeOut)
+@documented(errors=[NotFoundError, errors.ContractVoid, errors.PaymentsStand], example={"reason": "亩数录错，另行登记"})
+def void_guarantee(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """作废合同 · Say that a contract was keyed wrong: it stays readable, holds no land, and is recorded anew."""
+    with transaction() as session:
+        endings.void_contract(session, _own_contract(session, code, county=True), body["reason"], **_by())
+        return _guarantee(session, code)
+
+
+@blueprint.route("/guarantees/<string:code>/ending", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@blueprint.arguments(schemas.GuaranteeEndingAsked)
+@blueprint.response(200, schemas.GuaranteeOut)
+@documented(
+    errors=[
+        NotFoundError, errors.ContractVoid, errors.LastYearOutside, errors.EndingStands, errors.PaidAfterwards,
+        errors.LandBeyondHolding,
+    ],
+    example={"last_year": 2026, "document": "解除协议 2026-3 号", "reason": "双方协商解除"},
+)  # fmt: skip
+def end_guarantee(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """提前终止合同 · Let a contract end with an earlier year, as both sides agreed; said again, it is corrected."""
+    with transaction() as session:
+        endings.end_contract(
+            session, _own_contract(session, code, county=True), body["last_year"], body["document"], body["reason"],
+            **_by(),
+        )  # fmt: skip
+        return _guarantee(session, code)
 
 
 @blueprint.route("/orders/<string:number>/acceptance-corrections", methods=["POST"])

@@ -3,11 +3,12 @@
 from shop.kit.errors import DomainError
 
 __all__ = [
-    "AreaRecordedAnew", "ContractCodeTaken", "CostCodeTaken", "CostInTheFuture", "CostTakenOver", "CostsEntered",
-    "EarlierMonthOpen", "GuaranteePaid", "GuaranteedFirst", "LandBeyondHolding", "MonthClosed", "MonthNotOver",
-    "NoCostRate", "NoProfit", "NoTransactions", "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect",
-    "ObjectionAnswered", "ObjectionTooLate", "ObjectionsUnanswered", "PaidInTheFuture", "PaymentCodeTaken",
-    "PlanExists", "RateTaken", "RecordStands", "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove",
+    "AreaRecordedAnew", "ContractCodeTaken", "ContractVoid", "CostCodeTaken", "CostInTheFuture", "CostTakenOver",
+    "CostsEntered", "EarlierMonthOpen", "EndingStands", "GuaranteePaid", "GuaranteeUnpaid", "GuaranteedFirst",
+    "LandBeyondHolding", "LastYearOutside", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NoTransactions",
+    "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate",
+    "ObjectionsUnanswered", "PaidAfterwards", "PaidInTheFuture", "PaymentCodeTaken", "PaymentsStand", "PlanExists",
+    "RateTaken", "RecordStands", "SecondShareStands", "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove",
     "YearNotBegun", "YearNotOver",
 ]  # fmt: skip
 
@@ -161,12 +162,77 @@ class ObjectionsUnanswered(DomainError):
 
 
 class ContractCodeTaken(DomainError):
-    """Another contract has this code."""
+    """Another contract has this code, also where that one is void."""
 
     code = "contract-code-taken"
     title_zh, title_en = "合同编号已用", "Contract code taken"
-    zh = "合同编号 {contract} 已用。"
-    en = "Contract {contract} was recorded before."
+    zh = "合同编号 {contract} 已用，{way_zh}。"
+    en = "Contract {contract} was recorded before: {way_en}."
+
+
+class ContractVoid(DomainError):
+    """What was keyed wrong pays nothing, ends never and is not voided twice."""
+
+    code = "contract-void"
+    title_zh, title_en = "合同已作废", "The contract is void"
+    zh = "合同 {contract} 已作废。"
+    en = "Contract {contract} is void."
+
+
+class PaymentsStand(DomainError):
+    """A contract that was keyed wrong has paid nothing: what it paid is made void first, with a reason of its own."""
+
+    code = "guarantee-payments-stand"
+    title_zh, title_en = "还有有效的支付", "Payments stand"
+    zh = "合同 {contract} 还有有效的支付（年度：{years}），请先作废这些支付。"
+    en = "Contract {contract} has payments that stand, for {years}: make them void first."
+
+
+class PaidAfterwards(DomainError):
+    """A year that was paid was owed."""
+
+    code = "guarantee-paid-afterwards"
+    title_zh, title_en = "此后的年度已付", "A later year was paid"
+    zh = "合同 {contract} 的 {year} 年度已付，不能终止到 {last_year} 年；付错的请先作废。"
+    en = "Contract {contract} paid {year}, so it cannot end with {last_year}; make void what was paid wrongly first."
+
+
+class LastYearOutside(DomainError):
+    """A contract ends within its years, or with the year before them; more years are another contract."""
+
+    code = "last-year-outside"
+    status = 422
+    title_zh, title_en = "终止年度不在范围内", "Last year out of range"
+    zh = "合同 {contract} 的最后年度须在 {earliest} 至 {latest} 之间。"
+    en = "The last year of contract {contract} lies between {earliest} and {latest}."
+
+
+class EndingStands(DomainError):
+    """The contract would run as long as it does now."""
+
+    code = "ending-stands"
+    status = 422
+    title_zh, title_en = "终止年度没有变化", "The last year is the same"
+    zh = "合同 {contract} 现在就到 {last_year} 年为止。"
+    en = "Contract {contract} runs until {last_year} already."
+
+
+class GuaranteeUnpaid(DomainError):
+    """Only a payment that stands is made void."""
+
+    code = "guarantee-unpaid"
+    title_zh, title_en = "没有有效的支付", "No payment stands"
+    zh = "合同 {contract} 的 {year} 年度没有有效的{kind_zh}，无可作废。"
+    en = "Contract {contract} has no {kind_en} for {year} that stands."
+
+
+class SecondShareStands(DomainError):
+    """A second share comes on top of a guarantee: it is made void before it."""
+
+    code = "second-share-stands"
+    title_zh, title_en = "二次分红仍有效", "The second share stands"
+    zh = "合同 {contract} 的 {year} 年度还有二次分红，请先作废二次分红。"
+    en = "Contract {contract} has a second share for {year} that stands: make it void first."
 
 
 class SignedInTheFuture(DomainError):

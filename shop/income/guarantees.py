@@ -1,20 +1,20 @@
 """保底收益+二次分红: a guaranteed amount for land each year, and a part of the profit on top. Rules: docs/income.md."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from itertools import count
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session
 
-from shop.access.guard import ALL, Actor, Role, scope
 from shop.catalog.models import Firm
 from shop.farmers.models import Household, Membership
 from shop.income.actions import book_events
 from shop.income.errors import (
     ContractCodeTaken,
+    ContractVoid,
     GuaranteedFirst,
     GuaranteePaid,
     LandBeyondHolding,
@@ -24,13 +24,38 @@ from shop.income.errors import (
     YearNotBegun,
     YearNotOver,
 )
-from shop.income.models import GuaranteeContract, GuaranteeKind, GuaranteeLand, GuaranteePayment
+from shop.income.models import (
+    GuaranteeContract,
+    GuaranteeEnding,
+    GuaranteeKind,
+    GuaranteeLand,
+    GuaranteePayment,
+    GuaranteeVoid,
+)
 from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
 from shop.kit.money import divide_half_up, part, split
 from shop.kit.states import record
+from shop.kit.types import MAX_CODE
 
 MU_TENTHS = 10
+
+#: Whether a payment is of those that a void takes back.
+IS_VOID = and_(
+    GuaranteeVoid.contract_id == GuaranteePayment.contract_id, GuaranteeVoid.year == GuaranteePayment.year,
+    GuaranteeVoid.kind == GuaranteePayment.kind, GuaranteeVoid.position == GuaranteePayment.position,
+)  # fmt: skip
+
+#: The last year in which a contract runs as things stand; zero = it is void.
+LAST_YEAR = func.coalesce(
+    select(GuaranteeEnding.last_year)
+    .where(GuaranteeEnding.contract_id == GuaranteeContract.id)
+    .order_by(GuaranteeEnding.position.desc())
+    .limit(1)
+    .correlate(GuaranteeContract)
+    .scalar_subquery(),
+    GuaranteeContract.to_year,
+)
 
 
 @dataclass(frozen=True)
@@ -56,8 +81,11 @@ def sign_contract(
     """
     if promise.signed_on > beijing_day(now):
         raise SignedInTheFuture(day=str(promise.signed_on))
-    if session.scalar(select(GuaranteeContract.id).where(GuaranteeContract.code == code)):
-        raise ContractCodeTaken(contract=code)
+    taken = session.execute(
+        select(GuaranteeContract.firm_id, LAST_YEAR).where(GuaranteeContract.code == code)
+    ).one_or_none()
+    if taken is not None:
+        raise _code_taken(session, code, anew=tuple(taken) == (firm.id, 0))
     found = session.scalars(
         select(Household)
         .join(Membership, Membership.household_id == Household.id)
@@ -68,7 +96,7 @@ def sign_contract(
     known = {household.code: household.id for household in found}
     for household in sorted(set(lands) - set(known)):
         raise NotFoundError(what=household)
-    _hold_the_land(session, found, lands, promise)
+    hold_the_land(session, found, lands, range(promise.from_year, promise.to_year + 1))
     contract = GuaranteeContract(
         code=code, firm_id=firm.id, guaranteed_fen_per_mu=promise.guaranteed_fen_per_mu,
         second_bp=promise.second_bp, from_year=promise.from_year, to_year=promise.to_year,
@@ -85,22 +113,37 @@ def sign_contract(
     return contract
 
 
-def _hold_the_land(
-    session: Session, households: Sequence[Household], lands: Mapping[str, int], promise: Promise
+def _code_taken(session: Session, code: str, *, anew: bool) -> ContractCodeTaken:
+    """The refusal; `anew`: the firm's own contract of this code is void, so that it tells a code that is free."""
+    if not anew:
+        way_zh, way_en = "另一份合同请用它自己的编号", "another contract has a code of its own"
+        return ContractCodeTaken(contract=code, way_zh=way_zh, way_en=way_en)
+    for number in count(2):
+        free = f"{code[-(MAX_CODE - len(f'-{number}')) :]}-{number}"
+        if not session.scalar(select(GuaranteeContract.id).where(GuaranteeContract.code == free)):
+            break
+    way_zh, way_en = f"但已作废，重新登记请用 {free}", f"it is void, record it anew as {free}"
+    return ContractCodeTaken(contract=code, way_zh=way_zh, way_en=way_en)
+
+
+def hold_the_land(
+    session: Session, households: Sequence[Household], lands: Mapping[str, int], years: Collection[int]
 ) -> None:
-    """In every year of the promise each household has the land that it puts in. Raises LandBeyondHolding."""
+    """In each of the years each household has the land that it puts in (tenths of a mu by its code).
+
+    What is in contracts that run in such a year is taken. The caller holds the households' locks. Raises
+    LandBeyondHolding.
+    """
     used: dict[tuple[int, int], int] = defaultdict(int)
     for household_id, tenths, first, last in session.execute(
-        select(
-            GuaranteeLand.household_id, GuaranteeLand.mu_tenths, GuaranteeContract.from_year, GuaranteeContract.to_year
-        )
+        select(GuaranteeLand.household_id, GuaranteeLand.mu_tenths, GuaranteeContract.from_year, LAST_YEAR)
         .join(GuaranteeContract, GuaranteeContract.id == GuaranteeLand.contract_id)
         .where(GuaranteeLand.household_id.in_([household.id for household in households]))
     ):
         for year in range(first, last + 1):
             used[household_id, year] += tenths
     for household in households:
-        for year in range(promise.from_year, promise.to_year + 1):
+        for year in years:
             if used[household.id, year] + lands[household.code] > household.land_mu_tenths:
                 raise LandBeyondHolding(
                     household=household.code, land_mu_tenths=household.land_mu_tenths, year=year,
@@ -116,18 +159,35 @@ def locked_contract(session: Session, code: str) -> GuaranteeContract:
     return contract
 
 
+def last_year(session: Session, contract: GuaranteeContract) -> int:
+    """The last year in which the contract runs as things stand. Raises ContractVoid."""
+    last = session.execute(select(LAST_YEAR).where(GuaranteeContract.id == contract.id)).scalar_one()
+    if not last:
+        raise ContractVoid(contract=contract.code)
+    return int(last)
+
+
+def standing(session: Session, contract: GuaranteeContract) -> dict[tuple[int, GuaranteeKind], int]:
+    """The positions of what the contract paid and was not made void, by year and kind."""
+    of = GuaranteePayment
+    rows = session.execute(
+        select(of.year, of.kind, of.position).where(of.contract_id == contract.id, ~exists().where(IS_VOID)).distinct()
+    )
+    return {(year, kind): position for year, kind, position in rows}
+
+
 def pay_guaranteed(
     session: Session, contract: GuaranteeContract, year: int, *, actor_id: int | None, now: datetime
 ) -> int:
     """Pay what is guaranteed for a year, whatever the year brought; returns fen. The caller holds the contract's lock.
 
-    Each household gets its land times the promise, half up. Raises NotInContract, YearNotBegun,
+    Each household gets its land times the promise, half up. Raises ContractVoid, NotInContract, YearNotBegun,
     GuaranteePaid.
     """
-    _must_run(contract, year)
+    _must_run(session, contract, year)
     if year > beijing_day(now).year:
         raise YearNotBegun(year=year)
-    if _paid(session, contract, year, GuaranteeKind.GUARANTEED):
+    if (year, GuaranteeKind.GUARANTEED) in standing(session, contract):
         raise GuaranteePaid(contract=contract.code, year=year)
     owed = {
         household_id: divide_half_up(tenths * contract.guaranteed_fen_per_mu, MU_TENTHS)
@@ -142,14 +202,15 @@ def pay_second(
 ) -> int:  # fmt: skip
     """Pay `second_bp` of a past year's distributable profit by land, on top; returns fen. Holds the contract's lock.
 
-    Raises NotInContract, YearNotOver, GuaranteedFirst, NoProfit, GuaranteePaid.
+    Raises ContractVoid, NotInContract, YearNotOver, GuaranteedFirst, NoProfit, GuaranteePaid.
     """
-    _must_run(contract, year)
+    _must_run(session, contract, year)
     if year >= beijing_day(now).year:
         raise YearNotOver(year=year)
-    if not _paid(session, contract, year, GuaranteeKind.GUARANTEED):
+    paid = standing(session, contract)
+    if (year, GuaranteeKind.GUARANTEED) not in paid:
         raise GuaranteedFirst(contract=contract.code, year=year)
-    if _paid(session, contract, year, GuaranteeKind.SECOND):
+    if (year, GuaranteeKind.SECOND) in paid:
         raise GuaranteePaid(contract=contract.code, year=year)
     pool = part(distributable_fen, contract.second_bp)
     if pool <= 0:
@@ -160,22 +221,9 @@ def pay_second(
     return _pay(session, contract, year, GuaranteeKind.SECOND, distributable_fen, owed, actor_id, now)
 
 
-def _must_run(contract: GuaranteeContract, year: int) -> None:
-    if not contract.from_year <= year <= contract.to_year:
+def _must_run(session: Session, contract: GuaranteeContract, year: int) -> None:
+    if not contract.from_year <= year <= last_year(session, contract):
         raise NotInContract(contract=contract.code, year=year)
-
-
-def _paid(session: Session, contract: GuaranteeContract, year: int, kind: GuaranteeKind) -> bool:
-    return bool(
-        session.scalar(
-            select(GuaranteePayment.id)
-            .where(
-                GuaranteePayment.contract_id == contract.id, GuaranteePayment.year == year,
-                GuaranteePayment.kind == kind,
-            )
-            .limit(1)
-        )
-    )  # fmt: skip
 
 
 def _lands(session: Session, contract: GuaranteeContract) -> list[tuple[int, int]]:
@@ -193,9 +241,13 @@ def _pay(
     session: Session, contract: GuaranteeContract, year: int, kind: GuaranteeKind, distributable_fen: int,
     owed: Mapping[int, int], actor_id: int | None, now: datetime,
 ) -> int:  # fmt: skip
+    voids = select(func.count()).where(
+        GuaranteeVoid.contract_id == contract.id, GuaranteeVoid.year == year, GuaranteeVoid.kind == kind
+    )
+    position = session.execute(voids).scalar_one() + 1
     payments = [
         GuaranteePayment(
-            contract_id=contract.id, household_id=household_id, year=year, kind=kind,
+            contract_id=contract.id, household_id=household_id, year=year, kind=kind, position=position,
             distributable_fen=distributable_fen, amount_fen=fen, paid_on=beijing_day(now), recorded_at=now,
         )
         for household_id, fen in owed.items()
@@ -209,68 +261,3 @@ def _pay(
     )
     book_events(session, "guarantee_payments", [payment.id for payment in payments], now=now)
     return total
-
-
-def contracts(
-    session: Session, actor: Actor, *, today: date, limit: int, before_id: int | None = None, code: str | None = None
-) -> list[dict[str, Any]]:
-    """Contracts that the reader sees with what they paid, newest first. A household sees its own land only.
-
-    `unpaid_years`: years that are over and whose guarantee is not paid. Three statements.
-    """
-    mine = (
-        select(GuaranteeLand.contract_id)
-        .join(Household, Household.id == GuaranteeLand.household_id)
-        .where(scope(actor, {Role.HOUSEHOLD: Household.party_id}))
-    )
-    whole = scope(actor, {Role.OPERATOR: ALL, Role.FIRM_STAFF: Firm.party_id})
-    query = (
-        select(GuaranteeContract, Firm.code, whole.label("whole"))
-        .join(Firm, Firm.id == GuaranteeContract.firm_id)
-        .where(or_(whole, GuaranteeContract.id.in_(mine)))
-        .order_by(GuaranteeContract.id.desc())
-        .limit(limit)
-    )
-    if before_id is not None:
-        query = query.where(GuaranteeContract.id < before_id)
-    if code is not None:
-        query = query.where(GuaranteeContract.code == code)
-    found = session.execute(query).all()
-    ids = [contract.id for contract, _, _ in found]
-    seen = or_(GuaranteeLand.contract_id.in_([contract.id for contract, _, all_ in found if all_]),
-               scope(actor, {Role.HOUSEHOLD: Household.party_id}))  # fmt: skip
-    lands: dict[int, list[dict[str, Any]]] = {}
-    for contract_id, household, tenths in session.execute(
-        select(GuaranteeLand.contract_id, Household.code, GuaranteeLand.mu_tenths)
-        .join(Household, Household.id == GuaranteeLand.household_id)
-        .where(GuaranteeLand.contract_id.in_(ids), seen)
-        .order_by(Household.code)
-    ):
-        lands.setdefault(contract_id, []).append({"household": household, "mu_tenths": tenths})
-    paid: dict[int, list[dict[str, Any]]] = {}
-    for contract_id, year, kind, fen in session.execute(
-        select(
-            GuaranteePayment.contract_id, GuaranteePayment.year, GuaranteePayment.kind,
-            func.sum(GuaranteePayment.amount_fen),
-        )
-        .join(GuaranteeLand, (GuaranteeLand.contract_id == GuaranteePayment.contract_id)
-                             & (GuaranteeLand.household_id == GuaranteePayment.household_id))
-        .join(Household, Household.id == GuaranteePayment.household_id)
-        .where(GuaranteePayment.contract_id.in_(ids), seen)
-        .group_by(GuaranteePayment.contract_id, GuaranteePayment.year, GuaranteePayment.kind)
-        .order_by(GuaranteePayment.year, GuaranteePayment.kind)
-    ):  # fmt: skip
-        paid.setdefault(contract_id, []).append({"year": year, "kind": kind.value, "amount_fen": int(fen)})
-    return [
-        {
-            "id": contract.id, "code": contract.code, "firm": firm,
-            "guaranteed_fen_per_mu": contract.guaranteed_fen_per_mu, "second_bp": contract.second_bp,
-            "from_year": contract.from_year, "to_year": contract.to_year, "signed_on": contract.signed_on,
-            "document": contract.document, "lands": lands.get(contract.id, []), "paid": paid.get(contract.id, []),
-            "unpaid_years": sorted(
-                set(range(contract.from_year, min(contract.to_year, today.year - 1) + 1))
-                - {row["year"] for row in paid.get(contract.id, []) if row["kind"] == GuaranteeKind.GUARANTEED}
-            ),
-        }
-        for contract, firm, _ in found
-    ]  # fmt: skip

@@ -4,7 +4,15 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.kit.db import Model, one_of
@@ -237,7 +245,7 @@ class GuaranteeContract(Model):
     """保底收益+二次分红: land put in for a guaranteed amount a year, and a part of the profit on top.
 
     A debt of the firm whatever the year brought; `second_bp` of what may be distributed, by land. Whole years, both
-    included. `document`: where the signed contract is kept.
+    included, as they were signed: see `GuaranteeEnding`. `document`: where the signed contract is kept.
     """
 
     __tablename__ = "guarantee_contracts"
@@ -278,17 +286,35 @@ class GuaranteeKind(StrEnum):
     SECOND = "second"
 
 
+#: What each is for the household: property income, for the land that it put in.
+GUARANTEED_AS: dict[GuaranteeKind, IncomeKind] = {
+    GuaranteeKind.GUARANTEED: IncomeKind.LAND_RENT,
+    GuaranteeKind.SECOND: IncomeKind.DIVIDEND,
+}
+
+
 class GuaranteePayment(Model):
-    """What a contract paid to a household for a year, once of each kind. Append-only."""
+    """What a contract paid to a household for a year, once of each kind: what was void is paid anew. Append-only.
+
+    `position`: which payment of that year and kind. The next one is paid after the one before, which it `follows`, was
+    made void, and at no other time.
+    """
 
     __tablename__ = "guarantee_payments"
     __table_args__ = (
         one_of("kind", GuaranteeKind),
-        UniqueConstraint("contract_id", "household_id", "year", "kind"),
+        UniqueConstraint(
+            "contract_id", "household_id", "year", "kind", "position", name="uq_guarantee_payments_position"
+        ),
         ForeignKeyConstraint(
             ["contract_id", "household_id"], ["guarantee_lands.contract_id", "guarantee_lands.household_id"]
         ),
+        ForeignKeyConstraint(
+            ["contract_id", "year", "kind", "follows"],
+            [f"guarantee_voids.{column}" for column in ("contract_id", "year", "kind", "position")],
+        ),
         CheckConstraint("amount_fen > 0", name="pays_something"),
+        CheckConstraint("position > 0", name="position_counted"),
     )
 
     id: Mapped[Id]
@@ -296,9 +322,54 @@ class GuaranteePayment(Model):
     household_id: Mapped[Ref] = mapped_column(ForeignKey("households.id"))
     year: Mapped[Small]
     kind: Mapped[GuaranteeKind]
+    position: Mapped[Small] = mapped_column(server_default="1")
+    follows: Mapped[Small | None] = mapped_column(Computed("nullif(position, 1) - 1", persisted=True))
     distributable_fen: Mapped[Fen]
     amount_fen: Mapped[Fen]
     paid_on: Mapped[date]
+    recorded_at: Mapped[Instant]
+
+
+class GuaranteeVoid(Model):
+    """A payment of a contract and year, to all its households, that should not have been. It stays. Append-only.
+
+    An entry takes back what each household had: its source is this table and the id of the household's payment.
+    """
+
+    __tablename__ = "guarantee_voids"
+    __table_args__ = (one_of("kind", GuaranteeKind), CheckConstraint("position > 0", name="position_counted"))
+
+    contract_id: Mapped[Ref] = mapped_column(ForeignKey("guarantee_contracts.id"), primary_key=True)
+    year: Mapped[Small] = mapped_column(primary_key=True)
+    kind: Mapped[GuaranteeKind] = mapped_column(primary_key=True)
+    position: Mapped[Small] = mapped_column(primary_key=True)
+    reason: Mapped[Prose]
+    by_county: Mapped[bool]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
+class GuaranteeEnding(Model):
+    """Until when a contract really runs: both sides ended it early, or it was void. Append-only, the last one holds.
+
+    `last_year`: years after it are neither owed nor hold land; zero = the contract was keyed wrong and is void, for
+    good. `document`: where the paper is kept by which both sides agreed on the end.
+    """
+
+    __tablename__ = "guarantee_endings"
+    __table_args__ = (
+        CheckConstraint("position > 0", name="position_counted"),
+        CheckConstraint("last_year = 0 OR last_year BETWEEN 1999 AND 2100", name="year_in_range"),
+        CheckConstraint("(last_year = 0) = (document IS NULL)", name="void_or_agreed"),
+    )
+
+    contract_id: Mapped[Ref] = mapped_column(ForeignKey("guarantee_contracts.id"), primary_key=True)
+    position: Mapped[Small] = mapped_column(primary_key=True)
+    last_year: Mapped[Small]
+    document: Mapped[Prose | None]
+    reason: Mapped[Prose]
+    by_county: Mapped[bool]
+    recorded_by_id: Mapped[Ref | None]
     recorded_at: Mapped[Instant]
 
 

@@ -14,12 +14,16 @@ from shop.channels.policies import POLICIES
 from shop.farmers.families import counts_for
 from shop.farmers.models import Delivery, Household
 from shop.income.costs import net_business
+from shop.income.guarantees import IS_VOID
 from shop.income.models import (
     CATEGORY_OF,
     ClosedMonth,
     CostCorrection,
     CostLine,
     DeliveryCorrection,
+    GuaranteeContract,
+    GuaranteePayment,
+    GuaranteeVoid,
     HouseholdPayment,
     IncomeEntry,
     IncomeKind,
@@ -60,11 +64,12 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
         owners = {Role.OPERATOR: ALL, Role.HOUSEHOLD: found[1], Role.MANAGER: found[4]}
     if found is None or not may_see(actor, owners):
         raise NotFoundError(what=code)
-    entries = session.execute(
+    query = (
         select(
             IncomeEntry.earned_on, IncomeEntry.month, IncomeEntry.kind, IncomeEntry.amount_fen, IncomeEntry.weight_g,
-            Firm.name_zh, Product.name_zh, Delivery.code, HouseholdPayment.code,
-            func.coalesce(DeliveryCorrection.reason, PaymentCorrection.reason),
+            Firm.name_zh, Product.name_zh, Delivery.code,
+            func.coalesce(HouseholdPayment.code, GuaranteeContract.code),
+            func.coalesce(DeliveryCorrection.reason, PaymentCorrection.reason, GuaranteeVoid.reason),
         )
         .outerjoin(Firm, Firm.id == IncomeEntry.firm_id)
         .outerjoin(Product, Product.id == IncomeEntry.product_id)
@@ -91,9 +96,12 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
                 else_=PaymentCorrection.payment_id,
             ),
         )
+    )  # fmt: skip
+    entries = session.execute(
+        with_contracts(query)
         .where(told_of(IncomeEntry, found[0]), IncomeEntry.month.between(first, last))
         .order_by(IncomeEntry.month, IncomeEntry.earned_on, IncomeEntry.id)
-    ).all()  # fmt: skip
+    ).all()
     by_kind: dict[IncomeKind, int] = {}
     for row in entries:
         by_kind[row.kind] = by_kind.get(row.kind, 0) + row.amount_fen
@@ -130,6 +138,17 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
         "note_en": "Received and sales reached are two measures, never added. What was received is gross; net business"
         " income stands apart and speaks of sales whose costs are known.",
     }  # fmt: skip
+
+
+def with_contracts(entries: Any) -> Any:
+    """Income entries with the guarantee contract that paid them, and what made the payment void, if they come of it."""
+    source = IncomeEntry.source_type
+    paid = source.in_(("guarantee_payments", "guarantee_voids"))
+    return (
+        entries.outerjoin(GuaranteePayment, paid & (GuaranteePayment.id == IncomeEntry.source_id))
+        .outerjoin(GuaranteeContract, GuaranteeContract.id == GuaranteePayment.contract_id)
+        .outerjoin(GuaranteeVoid, (source == "guarantee_voids") & IS_VOID)
+    )
 
 
 def latest_month(session: Session, code: str) -> date | None:

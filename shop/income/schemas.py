@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.farmers.models import Grade
-from shop.income.models import CostBasis, CostKind, PaymentKind
+from shop.income.models import CostBasis, CostKind, GuaranteeKind, PaymentKind
 from shop.kit.plain import unfit
 from shop.kit.schemas import (
     MAX_FEN,
@@ -156,7 +156,10 @@ class Period(StrictSchema):
 
 
 class StatementEntry(Schema):
-    """An entry: the day it was earned, and the month in which it counts (later, when its own was closed before)."""
+    """An entry: the day it was earned, and the month in which it counts (later, when its own was closed before).
+
+    `payment`: the code of the wage, rent or subsidy, or of the contract that guarantees an income for land.
+    """
 
     day = fields.Date()
     month = Month()
@@ -363,12 +366,53 @@ class SecondShare(GuaranteedYear):
     distributable_fen = Whole(low=-MAX_FEN, required=True)
 
 
+class GuaranteeVoidAsked(GuaranteedYear):
+    """Which payment of a year should not have been, and why."""
+
+    kind = fields.Enum(GuaranteeKind, by_value=True, required=True)
+    reason = Text(high=200, required=True)
+
+
+class GuaranteeReason(StrictSchema):
+    """Why the contract is void."""
+
+    reason = Text(high=200, required=True)
+
+
+class GuaranteeEndingAsked(GuaranteeReason):
+    """The last year that both sides agreed on, by which paper, and why; the year before the first: it never ran."""
+
+    last_year = Whole(low=1999, high=2100, required=True)
+    document = Text(high=200, required=True)
+
+
 class GuaranteePaidOut(Schema):
     """What was paid for a year."""
 
     year = fields.Integer()
     kind = fields.String()
     amount_fen = fields.Integer()
+
+
+class _UndoneOut(Schema):
+    """Why something was undone, by the county or by the firm, when."""
+
+    reason = fields.String()
+    by_county = fields.Boolean()
+    recorded_at = fields.DateTime()
+
+
+class GuaranteeVoidedOut(GuaranteePaidOut, _UndoneOut):
+    """What was paid for a year and taken back, and the month in which that counts."""
+
+    month = Month()
+
+
+class GuaranteeEndingOut(_UndoneOut):
+    """The last year of a contract as it was agreed later, and the paper; null = the contract was void."""
+
+    last_year = fields.Integer(allow_none=True)
+    document = fields.String(allow_none=True)
 
 
 class LandOut(Schema):
@@ -379,7 +423,11 @@ class LandOut(Schema):
 
 
 class GuaranteeOut(Schema):
-    """A contract, the land in it, what it paid, and the years over whose guarantee is still owed."""
+    """A contract, the land in it, what it paid, and the years over whose guarantee is still owed.
+
+    From `from_year` to `to_year` as it was signed; `last_year` as things stand, null = it is void. Of `endings` the
+    last one holds. What is in `voided` is not in `paid`.
+    """
 
     code = fields.String()
     firm = fields.String()
@@ -390,7 +438,10 @@ class GuaranteeOut(Schema):
     signed_on = fields.Date()
     document = fields.String()
     lands = fields.List(fields.Nested(LandOut))
+    last_year = fields.Integer(allow_none=True)
+    endings = fields.List(fields.Nested(GuaranteeEndingOut))
     paid = fields.List(fields.Nested(GuaranteePaidOut))
+    voided = fields.List(fields.Nested(GuaranteeVoidedOut))
     unpaid_years = fields.List(fields.Integer())
 
 

@@ -451,6 +451,11 @@ CHECKS: tuple[Check, ...] = (
                 CASE kind WHEN 'guaranteed' THEN 'land_rent' ELSE 'dividend' END, household_id, firm_id, amount_fen,
                 paid_on FROM guarantee_payments JOIN guarantee_contracts ON guarantee_contracts.id = contract_id
             UNION ALL
+            SELECT 'guarantee_voids', guarantee_payments.id,
+                CASE kind WHEN 'guaranteed' THEN 'land_rent' ELSE 'dividend' END, household_id, firm_id, -amount_fen,
+                paid_on FROM guarantee_voids JOIN guarantee_payments USING (contract_id, year, kind, position)
+                JOIN guarantee_contracts ON guarantee_contracts.id = contract_id
+            UNION ALL
             SELECT 'surplus_shares', surplus_shares.id, kinds.kind, household_id, firm_id,
                 CASE kinds.kind WHEN 'patronage' THEN surplus_shares.patronage_fen
                                 ELSE surplus_shares.dividend_fen END, booked_on
@@ -460,7 +465,8 @@ CHECKS: tuple[Check, ...] = (
         SELECT source_type, source_id, kind FROM (SELECT * FROM events WHERE amount_fen <> 0) AS events
         FULL JOIN (SELECT * FROM income_entries
                    WHERE source_type IN ('deliveries', 'delivery_corrections', 'household_payments',
-                                         'payment_corrections', 'guarantee_payments', 'surplus_shares')) AS entries
+                                         'payment_corrections', 'guarantee_payments', 'guarantee_voids',
+                                         'surplus_shares')) AS entries
             USING (source_type, source_id, kind)
         WHERE (events.household_id, events.firm_id, events.amount_fen, events.day)
            IS DISTINCT FROM (entries.household_id, entries.firm_id, entries.amount_fen, entries.earned_on)"""),
@@ -577,7 +583,7 @@ CHECKS: tuple[Check, ...] = (
         SELECT contract_id, year, payments.kind FROM (
             SELECT contract_id, year, kind, sum(amount_fen) AS fen, max(distributable_fen) AS profit_fen,
                 count(DISTINCT distributable_fen) AS profits
-            FROM guarantee_payments GROUP BY contract_id, year, kind) AS payments
+            FROM guarantee_payments GROUP BY contract_id, year, kind, position) AS payments
         JOIN guarantee_contracts ON guarantee_contracts.id = contract_id
         CROSS JOIN LATERAL (
             SELECT sum((mu_tenths::bigint * guaranteed_fen_per_mu * 2 + 10) / 20) AS fen
@@ -585,6 +591,35 @@ CHECKS: tuple[Check, ...] = (
         WHERE year NOT BETWEEN from_year AND to_year OR profits <> 1
            OR payments.fen IS DISTINCT FROM CASE payments.kind WHEN 'guaranteed' THEN promised.fen
                               ELSE (profit_fen * second_bp * 2 + 10000) / 20000 END"""),
+    Check("I22-endings", "保底合同作废或终止后没有有效支付，二次分红以保底为先，每年每种有效支付只有一次",
+        "what a contract paid and did not take back is of its years, once, a second share on top of its guarantee", """
+        WITH paid AS (
+            SELECT DISTINCT contract_id, year, kind, position FROM guarantee_payments
+        ), standing AS (
+            SELECT contract_id, year, kind FROM paid LEFT JOIN guarantee_voids USING (contract_id, year, kind, position)
+            WHERE guarantee_voids.recorded_at IS NULL
+        ), steps AS (
+            SELECT contract_id, position, last_year,
+                lag(last_year) OVER (PARTITION BY contract_id ORDER BY position) AS before,
+                row_number() OVER (PARTITION BY contract_id ORDER BY position) AS place,
+                count(*) OVER (PARTITION BY contract_id) AS steps
+            FROM guarantee_endings
+        )
+        SELECT contract_id, year, 'twice' AS fault FROM standing GROUP BY contract_id, year, kind HAVING count(*) > 1
+        UNION ALL
+        SELECT contract_id, year, 'no guarantee' FROM standing AS second WHERE kind = 'second' AND NOT EXISTS (
+            SELECT FROM standing WHERE standing.contract_id = second.contract_id AND standing.year = second.year
+                AND standing.kind = 'guaranteed')
+        UNION ALL
+        SELECT contract_id, year, 'ended before' FROM standing JOIN steps USING (contract_id)
+        WHERE place = steps AND year > last_year
+        UNION ALL
+        SELECT contract_id, year, 'nothing paid' FROM guarantee_voids LEFT JOIN paid
+            USING (contract_id, year, kind, position) WHERE paid.contract_id IS NULL
+        UNION ALL
+        SELECT contract_id, last_year, 'ending' FROM steps JOIN guarantee_contracts ON id = contract_id
+        WHERE place <> position OR before = 0 OR last_year = coalesce(before, to_year)
+           OR (last_year <> 0 AND last_year NOT BETWEEN from_year - 1 AND to_year)"""),
     *(
         Check(
             f"I23-{table.removesuffix('_rollup').replace('_', '-')}", f"汇总表 {table} 等于从事实重算",

@@ -21,7 +21,7 @@ from shop.income.models import (
     CostRecord,
     DeliveryCorrection,
     GuaranteeContract,
-    GuaranteePayment,
+    GuaranteeVoid,
     HouseholdPayment,
     IncomeEntry,
     IncomeKind,
@@ -30,6 +30,7 @@ from shop.income.models import (
     SurplusPlan,
     SurplusShare,
 )
+from shop.income.queries import with_contracts
 from shop.orders.models import AcceptanceCorrection, AttributionChange, Order, OrderLine
 from shop.payments.models import Refund
 from shop.reports.gain import behind_gain
@@ -214,10 +215,12 @@ def entries_with_sources(actor: Actor, months: Months) -> Any:
         func.coalesce(
             Delivery.code, HouseholdPayment.code, SurplusPlan.code, GuaranteeContract.code
         ).label("source_code"),
-        func.coalesce(DeliveryCorrection.reason, PaymentCorrection.reason).label("corrected_because"),
+        func.coalesce(
+            DeliveryCorrection.reason, PaymentCorrection.reason, GuaranteeVoid.reason
+        ).label("corrected_because"),
     )  # fmt: skip
     return (
-        within(query, actor, IncomeEntry, months)
+        with_contracts(within(query, actor, IncomeEntry, months))
         .outerjoin(
             DeliveryCorrection, (source == "delivery_corrections") & (DeliveryCorrection.id == IncomeEntry.source_id)
         )
@@ -228,8 +231,6 @@ def entries_with_sources(actor: Actor, months: Months) -> Any:
         .outerjoin(HouseholdPayment, HouseholdPayment.id == paid)
         .outerjoin(SurplusShare, (source == "surplus_shares") & (SurplusShare.id == IncomeEntry.source_id))
         .outerjoin(SurplusPlan, SurplusPlan.id == SurplusShare.plan_id)
-        .outerjoin(GuaranteePayment, (source == "guarantee_payments") & (GuaranteePayment.id == IncomeEntry.source_id))
-        .outerjoin(GuaranteeContract, GuaranteeContract.id == GuaranteePayment.contract_id)
     )
 
 

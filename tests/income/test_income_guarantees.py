@@ -1,7 +1,6 @@
 """保底收益+二次分红 over HTTP: the guarantee whatever the year brought, and a part of the profit on top, by land."""
 
-from datetime import date
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask
@@ -9,54 +8,16 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from shop.kit.clock import WalkingClock
-from shop.kit.db import db, release, transaction
+from shop.kit.db import transaction
 from shop.kit.money import split
-from shop.reports import rollups
-from shop.reports.books import check_books
-from shop.reports.models import Rollup
+from tests.factories.guarantees import good_books, lands, paid, signed, told
 from tests.factories.office import Office, scalars
 
 
 @pytest.fixture
-def office(county: Flask, clock: WalkingClock) -> Any:
-    office = Office(county, clock)
-    office.go(date(2026, 3, 10))
-    yield office
-    for rollup in Rollup:
-        with transaction() as session:
-            while rollups.refresh(session, rollup).keys:
-                pass
-    assert check_books(db.session(), now=office.clock.now()) == []
-    release()
-
-
-def lands() -> dict[str, int]:
-    """Tenths of a mu of three households of F01."""
-    codes = [
-        row[0]
-        for row in scalars(
-            "SELECT households.code FROM memberships JOIN households ON households.id = household_id"
-            " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F01' ORDER BY households.code LIMIT 3"
-        )
-    ]
-    return dict(zip(codes, (35, 7, 11), strict=True))
-
-
-def signed(office: Office, status: int = 201, **other: Any) -> Any:
-    body = {
-        "code": "BD-001", "firm": "F01", "guaranteed_fen_per_mu": 90_001, "second_bp": 3_000, "from_year": 2024,
-        "to_year": 2026, "signed_on": "2024-01-10", "document": "合同（示例）",
-        "lands": [{"household": code, "mu_tenths": tenths} for code, tenths in lands().items()],
-    }  # fmt: skip
-    return office.post("/guarantees", body | other, office.firms["F01"], status)
-
-
-def paid(office: Office, what: str, status: int = 201, **body: Any) -> Any:
-    return office.post(f"/guarantees/BD-001/{what}", body, office.firms["F01"], status)
-
-
-def told(refusal: dict[str, Any]) -> str:
-    return str(refusal["type"]).rpartition("#")[2]
+def office(county: Flask, clock: WalkingClock) -> Iterator[Office]:
+    with good_books(county, clock) as office:
+        yield office
 
 
 def income(kind: str) -> dict[str, int]:

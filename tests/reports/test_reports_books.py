@@ -129,6 +129,22 @@ def spoil(table: str, change: str, where: str = "true", key: str = "id") -> str:
 
 SETTLED = "id IN (SELECT order_id FROM settlements WHERE refund_id IS NULL)"
 
+#: A contract of 2025 and 2026, a payment by it in 2025, and how it ended.
+CONTRACT = (
+    "WITH made AS (INSERT INTO guarantee_contracts (code, firm_id, guaranteed_fen_per_mu, second_bp, from_year,"
+    " to_year, signed_on, document, recorded_at) VALUES ('B', 1, 1, 1, 2025, 2026, '2025-01-01', '', now())"
+    " RETURNING id)"
+)
+PAYS = (
+    "INSERT INTO guarantee_payments (contract_id, household_id, year, distributable_fen, amount_fen, paid_on,"
+    " recorded_at, kind, position) SELECT id, 1, 2025, 0, 1, '2025-07-01', now(),"
+)
+
+
+def ends(position: int, last: int) -> str:
+    return f"INSERT INTO guarantee_endings SELECT id, {position}, {last}, '', '', true, NULL, now() FROM made"
+
+
 FAULTS: dict[str, str] = {
     "I01": spoil("pools", "available_g = -1"),
     "I02": spoil("pools", "received_g = received_g + 1"),
@@ -189,10 +205,9 @@ FAULTS: dict[str, str] = {
     " amount_fen, change_g, change_fen, reason, recorded_at)"
     " SELECT min(id), 2, 1000, 100, 100, 0, 1, '无', now() FROM deliveries",
     "I22-surplus": spoil("surplus_shares", "patronage_fen = patronage_fen + 1"),
-    "I22-guarantees": "WITH made AS (INSERT INTO guarantee_contracts (code, firm_id, guaranteed_fen_per_mu, second_bp,"
-    " from_year, to_year, signed_on, document, recorded_at) VALUES ('B', 1, 1, 1, 2025, 2025, '2025-01-01', '', now())"
-    " RETURNING id) INSERT INTO guarantee_payments (contract_id, household_id, year, kind, distributable_fen,"
-    " amount_fen, paid_on, recorded_at) SELECT id, 1, 2025, 'guaranteed', 0, 1, '2025-07-01', now() FROM made",
+    "I22-guarantees": f"{CONTRACT} {PAYS} 'guaranteed', 1 FROM made",
+    "I22-endings": f"{CONTRACT} INSERT INTO guarantee_voids SELECT id, 2025, 'guaranteed', 1, '', true, NULL, now()"
+    " FROM made",
     "I22-families": "INSERT INTO household_aliases VALUES (1, 2, now()), (2, 3, now())",
     "I22-collectives": "INSERT INTO collective_incomes (code, kind, received_on, income_fen, cost_fen, source,"
     " recorded_at) VALUES ('J', 'leasing', '2025-01-01', 1, 0, '', now())",
@@ -288,6 +303,13 @@ def test_a_planted_fault_is_found(tampering: Connection, code: str) -> None:
         ("I16", spoil("income_entries", "household_id = household_id + 1")),
         ("I22", "DELETE FROM income_entries WHERE source_type = 'household_payments'"),
         ("I22", "DELETE FROM deliveries WHERE id = (SELECT max(id) FROM deliveries)"),
+        ("I22-endings", f"{CONTRACT} {PAYS} 'guaranteed', generate_series(1, 2) FROM made"),
+        ("I22-endings", f"{CONTRACT} {PAYS} 'second', 1 FROM made"),
+        ("I22-endings", f"{CONTRACT}, paid AS ({PAYS} 'guaranteed', 1 FROM made) {ends(1, 2024)}"),
+        ("I22-endings", f"{CONTRACT} {ends(1, 2023)}"),
+        ("I22-endings", f"{CONTRACT} {ends(2, 2025)}"),
+        ("I22-endings", f"{CONTRACT} {ends(1, 2026)}"),
+        ("I22-endings", f"{CONTRACT}, void AS ({ends(1, 0)}) {ends(2, 2025)}"),
         ("I25", "UPDATE settlement_shares SET amount_fen = amount_fen * 3 WHERE kind = 'host'"),
         ("I25", "UPDATE settlement_shares SET kind = 'host' WHERE kind = 'firm' AND settlement_id IN"
          " (SELECT settlements.id FROM settlements JOIN orders ON orders.id = order_id WHERE partner_kind = 'cadre')"),
