@@ -1,10 +1,11 @@
-"""Any walk of slips, corrections, rates, costs, wages, subsidies, closings and mergings, against a model in integers.
+"""Any walk of slips, corrections, rates, costs, wages, guarantees, closings, mergings, against a model in integers.
 
 The model knows the rules of docs/income.md and nothing of the code. `make model-income` walks 2,000 times.
 """
 
 import os
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -24,11 +25,28 @@ from shop.farmers.models import Delivery, Grade, Household
 from shop.income.actions import book_events
 from shop.income.corrections import correct_slip, locked_slip
 from shop.income.costs import Spent, correct_cost, count_by_rate, record_cost, set_rate
-from shop.income.errors import EarlierMonthOpen, MonthClosed, MonthNotOver, NothingToCorrect, RateTaken, RecordStands
-from shop.income.models import CostBasis, CostKind, PaymentKind
+from shop.income.endings import void_payment
+from shop.income.errors import (
+    EarlierMonthOpen,
+    GuaranteedFirst,
+    GuaranteePaid,
+    GuaranteeUnpaid,
+    MonthClosed,
+    MonthNotOver,
+    NoProfit,
+    NothingToCorrect,
+    RateTaken,
+    RecordStands,
+    SecondShareStands,
+    YearNotOver,
+)
+from shop.income.guarantees import Promise, locked_contract, pay_guaranteed, pay_second, sign_contract
+from shop.income.models import CostBasis, CostKind, GuaranteeContract, GuaranteeKind, PaymentKind
 from shop.income.months import close_month
 from shop.income.payments import Paid, correct_payment, locked_payment, record_payment
 from shop.income.queries import statement
+from shop.kit.clock import at_beijing
+from shop.kit.errors import DomainError
 from shop.reports import rollups
 from shop.reports.models import Rollup
 from tests.conftest import A_DAY_IN_JULY
@@ -38,6 +56,8 @@ EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "10"))
 OPERATOR = Actor(None, (Grant(Role.OPERATOR, 0, PartyKind.COUNTY),))
 DAYS = [date(2025, 7, day) for day in (1, 8, 14, 15)]
 PAID_ON = [date(2025, 2, 3), date(2025, 6, 30), date(2025, 7, 15)]
+#: Tenths of a mu that each household put in, for so many fen a mu, and basis points of the profit.
+LANDS, FEN_PER_MU, SECOND_BP = (5, 3, 7), 90_001, 3_333
 
 WHO, FEN, PAID = st.integers(0, 2), st.integers(1, 5_000_000), st.sampled_from(PAID_ON)
 STEP = st.one_of(
@@ -48,6 +68,9 @@ STEP = st.one_of(
     st.tuples(st.just("pay"), WHO, st.sampled_from([PaymentKind.WAGE, PaymentKind.SUBSIDY]), PAID, FEN),
     st.tuples(st.just("correct_payment"), st.integers(0, 30), st.integers(0, 5_000_000)),
     st.tuples(st.just("correct_cost"), st.integers(0, 30), st.sampled_from([0, 0, 1, 5_000_000])),
+    st.tuples(st.just("guarantee"), st.integers(2024, 2025), PAID),
+    st.tuples(st.just("share"), st.integers(2024, 2025), PAID, st.integers(-2, 5_000_000)),
+    st.tuples(st.just("void"), st.integers(0, 30)),
     st.tuples(st.just("close"), st.integers(1, 7)),
     st.tuples(st.just("merge"), WHO, WHO),
     st.tuples(st.just("unmerge"), WHO),
@@ -80,6 +103,7 @@ class Model:
     rates: dict[date, int] = field(default_factory=dict)
     family: dict[int, int] = field(default_factory=dict)
     told: dict[date, dict[int, int]] = field(default_factory=dict)  # family, of closed months
+    guaranteed: dict[tuple[int, str], tuple[date, list[int]]] = field(default_factory=dict)  # what stands, by household
 
     def month(self, day: date) -> date:
         return max(day.replace(day=1), self.open_from)
@@ -101,6 +125,28 @@ class Model:
             exact, sign = abs(event.grams) * self.rates[max(valid)], 1 if event.grams >= 0 else -1
             event.cost = sign * (exact // 1_000 + (exact % 1_000 >= 500))
             self.costs[event.who, event.cost_month] += event.cost
+
+    def guarantees(self, year: int, kind: str, day: date, parts: list[int]) -> None:
+        """A payment of a year, to each household its part."""
+        self.guaranteed[year, kind] = (day, parts)
+        for who, fen in enumerate(parts):
+            self.gross[who, self.month(day), {"guaranteed": "land_rent", "second": "dividend"}[kind]] += fen
+
+    def takes_back(self, year: int, kind: str) -> None:
+        day, parts = self.guaranteed[year, kind]
+        self.guarantees(year, kind, day, [-fen for fen in parts])
+        del self.guaranteed[year, kind]
+
+    def refusal(self, year: int, kind: str, profit: int | None = None) -> type[DomainError] | None:
+        """Why a year is not paid (again)."""
+        if kind == "second":
+            if year >= 2025:
+                return YearNotOver
+            if (year, "guaranteed") not in self.guaranteed:
+                return GuaranteedFirst
+        if (year, kind) in self.guaranteed:
+            return GuaranteePaid
+        return NoProfit if profit is not None and profit * SECOND_BP < 5_000 else None
 
     def spends(self, who: int, day: date, fen: int) -> None:
         self.tells(who)
@@ -124,6 +170,15 @@ class Model:
                 self.covered[who, max(event.cost_month, self.open_from), event.month] -= event.fen
                 event.cost_month = None
                 self.count(event)
+
+
+def refusal(action: Callable[[], object]) -> type[DomainError] | None:
+    """Why the shop refuses; None when it does not."""
+    try:
+        action()
+    except DomainError as refused:
+        return type(refused)
+    return None
 
 
 class Walk:
@@ -254,6 +309,55 @@ class Walk:
             return
         self.model.gross[who, self.model.month(day), kind.value] += fen - was_fen
         self.paid[at] = (code, who, kind, day, fen)
+
+    def contract(self) -> GuaranteeContract:
+        """The contract by which all households put in land, signed when it is first asked for."""
+        if not self.session.scalar(select(GuaranteeContract.id).where(GuaranteeContract.code == "BD-M")):
+            promise = Promise(FEN_PER_MU, SECOND_BP, 2024, 2025, date(2024, 1, 10), "合同（示例）")
+            lands = {household.code: LANDS[who] for who, household in enumerate(self.households)}
+            sign_contract(self.session, self.firm, "BD-M", promise, lands, actor_id=None, now=self.now)
+        return locked_contract(self.session, "BD-M")
+
+    def guarantee(self, year: int, day: date) -> None:
+        refused = refusal(
+            lambda: pay_guaranteed(self.session, self.contract(), year, actor_id=None, now=at_beijing(day, 12))
+        )
+        assert refused is self.model.refusal(year, "guaranteed")
+        if refused is None:
+            self.model.guarantees(year, "guaranteed", day, [(tenths * FEN_PER_MU + 5) // 10 for tenths in LANDS])
+
+    def share(self, year: int, day: date, profit: int) -> None:
+        refused = refusal(
+            lambda: pay_second(self.session, self.contract(), year, profit, actor_id=None, now=at_beijing(day, 12))
+        )
+        assert refused is self.model.refusal(year, "second", profit)
+        if refused is not None:
+            return
+        pool, whole = (profit * SECOND_BP + 5_000) // 10_000, sum(LANDS)
+        parts = [pool * tenths // whole for tenths in LANDS]
+        first = sorted(range(3), key=lambda who: (-(pool * LANDS[who] % whole), self.households[who].code))
+        for who in first[: pool - sum(parts)]:
+            parts[who] += 1
+        self.model.guarantees(year, "second", day, parts)
+
+    def void(self, at: int) -> None:
+        """One of the payments that stand, or a guarantee of a year that has none."""
+        contract, stands = self.contract(), self.model.guaranteed
+        missing = [(year, "guaranteed") for year in (2024, 2025) if (year, "guaranteed") not in stands]
+        choices = [*stands, *missing]
+        year, kind = choices[at % len(choices)]
+        refused = refusal(
+            lambda: void_payment(
+                self.session, contract, year, GuaranteeKind(kind), "误付", by_county=True, actor_id=None, now=self.now
+            )
+        )
+        if (year, kind) not in stands:
+            assert refused is GuaranteeUnpaid
+        elif kind == "guaranteed" and (year, "second") in stands:
+            assert refused is SecondShareStands
+        else:
+            assert refused is None
+            self.model.takes_back(year, kind)
 
     def close(self, month: int) -> None:
         first = date(2025, month, 1)
