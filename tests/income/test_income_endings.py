@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask_migrate import downgrade
+from flask_migrate import downgrade, upgrade
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
@@ -369,6 +369,18 @@ def test_the_database_itself_lets_a_year_be_paid_again_only_where_the_payment_be
         for change in (f"UPDATE {table} SET recorded_at = now()", f"DELETE FROM {table}"):
             with pytest.raises(IntegrityError, match="append-only"), transaction() as session:
                 session.execute(text(change))
+
+
+def test_what_was_paid_before_the_upgrade_is_taken_back_and_paid_anew_after_it(office: Office) -> None:
+    signed(office)
+    paid(office, "guaranteed-payments", year=2025)
+    release()
+    with_migrations(office.app)
+    downgrade(directory=str(FOLDER), revision="0065")
+    upgrade(directory=str(FOLDER))
+    db.engine.dispose()
+    assert void(office, "guaranteed")["unpaid_years"] == [2024, 2025]
+    assert paid(office, "guaranteed-payments", year=2025)["unpaid_years"] == [2024]
 
 
 def test_going_back_is_refused_where_it_would_lose_a_void(office: Office) -> None:
