@@ -7,7 +7,7 @@ from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
 from shop.kit.db import transaction
-from shop.reports import cuts, jobs, parts, rollups
+from shop.reports import adjustments, cuts, jobs, parts, rollups
 from shop.reports.models import PartWork, Rollup
 from tasks.registry import Done, Kind, runs
 
@@ -62,6 +62,18 @@ def refresh_cuts(session: Session, *, now: datetime) -> int | None:
     """The months of the county that changed; None while one of their tables is being rebuilt."""
     done = [_refresh(session, rollup) for rollup in cuts.ROLLUPS]
     return None if None in done else sum(marks or 0 for marks in done)
+
+
+@runs(jobs.CHECK_SENT, Kind.SWEEP, by_the_clock=False)
+def check_sent(session: Session, *, now: datetime) -> int:
+    """Sent reports whose days were marked: which of their figures are otherwise by now."""
+    return adjustments.check_next(session, now=now)
+
+
+@runs(jobs.LOOK_AT_SENT, Kind.DAILY, by_the_clock=False)
+def look_at_sent(session: Session, _: date, *, now: datetime) -> Done:
+    """All sent reports of a year wait to be checked; how many."""
+    return Done(adjustments.look_again(session, now=now))
 
 
 @runs(jobs.COMPARE_ROLLUPS, Kind.DAILY, by_the_clock=False)

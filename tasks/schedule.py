@@ -13,8 +13,10 @@ from shop.marketplaces.jobs import FOLLOW_AGAIN
 from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS, END_PRESALES, EXPIRE_UNPAID, FIND_UNRECEIVED
 from shop.payments.jobs import NOTIFY_AGAIN
 from shop.reports.jobs import (
+    CHECK_SENT,
     COMPARE_ROLLUPS,
     FORGET_EXPORTS,
+    LOOK_AT_SENT,
     REFRESH_AGREEMENTS,
     REFRESH_COSTS,
     REFRESH_CUTS,
@@ -57,6 +59,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     Every(REFRESH_AGREEMENTS, timedelta(seconds=5)),
     Every(REFRESH_COSTS, timedelta(seconds=5)),
     Every(REFRESH_CUTS, timedelta(minutes=1)),
+    Every(CHECK_SENT, timedelta(minutes=1)),
     Every(WORK_ON_PARTS, timedelta(seconds=5)),
     Every(EXPIRE_UNPAID, timedelta(seconds=10)),
     Every(END_OVERDUE, timedelta(minutes=1)),
@@ -77,6 +80,7 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
     DailyAt(FIND_UNRECEIVED, time(9, 0)),
     DailyAt(FIND_EXPIRING, time(6, 20)),
     DailyAt(COMPARE_ROLLUPS, time(2, 30)),
+    DailyAt(LOOK_AT_SENT, time(3, 15)),
     DailyAt(FIND_SIGNS, time(4, 30)),
     DailyAt(FORGET_OLD, time(3, 30)),
     DailyAt(FORGET_EXPORTS, time(3, 35)),

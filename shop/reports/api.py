@@ -272,7 +272,8 @@ _SENT = {
     "code": "day-2025-07-15-140829-v1", "title": "日报 2025-07-15", "every": "day", "from": "2025-07-15",
     "to": "2025-07-15", "area": "平陆县", "version": 1, "note": None, "confirmed_by": "县五销办（示例）",
     "sent_at": "2025-07-15T10:00:00+00:00",
-    "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "latest": True, "changed": 1,
+    "checked_at": "2025-07-16T02:01:00+00:00", "named_in": None,
 }  # fmt: skip
 _DAY = {"from": "2025-07-15", "to": "2025-07-15"}
 
@@ -327,12 +328,15 @@ def send(body: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/reports/sent", methods=["GET"])
 @allow(*sent.SENDERS)
-@blueprint.arguments(PageQuery, location="query")
+@blueprint.arguments(schemas.SentFilter, location="query")
 @blueprint.response(200, schemas.SentPage)
 @documented(answer={"items": [_SENT], "next": None})
 def list_sent(query: dict[str, Any]) -> dict[str, Any]:
-    """已报送的报表 · Reports that were sent: the county sees all, a township manager his own."""
-    rows = sent.list_sent(db.session(), current_actor(), limit=query["limit"], before_id=cursor_key(query["cursor"]))
+    """已报送的报表 · Reports that were sent, and whether they still hold; the county sees all, a township its own."""
+    rows = sent.list_sent(
+        db.session(), current_actor(), now=now(), limit=query["limit"], before_id=cursor_key(query["cursor"]),
+        changed=query["changed"],
+    )  # fmt: skip
     return page(rows, query["limit"], lambda row: int(row["id"]))
 
 
@@ -348,6 +352,25 @@ def show_sent(code: str) -> Any:
         release()
         return file_response(files.periodic_file(kind, json.loads(body)), kind, code)
     return Response(body, content_type="application/json")
+
+
+@blueprint.route("/reports/sent/<string:code>/changes", methods=["GET"])
+@allow(*sent.SENDERS)
+@blueprint.response(200, schemas.SentChanges)
+@documented(
+    errors=[NotFoundError],
+    answer=_SENT | {
+        "items": [{
+            "section": "summary", "table": "总览", "key": "net_fen", "figure": "summary:net_fen:period_value",
+            "name": "销售额（净）（元）", "measure": "fen",
+            "sent_value": 75_530, "told_value": 75_530, "now_value": 79_510, "change_value": 3_980,
+        }],
+    },
+)  # fmt: skip
+def show_sent_changes(code: str) -> dict[str, Any]:
+    """报送后的变动 · Figures of a sent report that are otherwise now: as sent, as told last, as they are."""
+    with one_moment() as session:
+        return sent.changes_of(session, current_actor(), code, now=now())
 
 
 @blueprint.route("/reports/channels/explain", methods=["GET"])

@@ -3,11 +3,12 @@
 Days and months are Beijing's; a dekad is a third of a month (旬). Dirty keys (`kit.dirty`): sales (on_day, firm,
 channel), its dekads and months (first day, firm, channel), its partners of all firms (on_day or first day, channel),
 receivables (due day, firm, partner), income, reach, costs (month, household), their cuts (month), agreements
-(agreement).
+(agreement). Sent reports (on_day) are checked again by such marks, too.
 """
 
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import BIT, JSONB
@@ -39,6 +40,10 @@ class Rollup(StrEnum):
     COST_CUTS = "cost_cuts"
     REACH_CUTS = "reach_cuts"
     INCOME_DAYS = "income_days"
+
+
+#: The name of marks for sent reports: days whose figures may be otherwise now. No rollup.
+SENT_REPORTS = "sent_reports"
 
 
 class Cut(StrEnum):
@@ -542,6 +547,29 @@ class SentReport(Model):
     confirmed_by_id: Mapped[Ref] = mapped_column(ForeignKey("people.id"))
     body: Mapped[bytes] = mapped_column(LargeBinary)
     body_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class SentCheck(Model):
+    """What the books say today of the latest version of a sent report: derived from its bytes, later ones, and rollups.
+
+    `told`: figures that a later report named, each with the value it said last (`adjustments.Figure.path`). `changes`:
+    figures that are otherwise by now and that no report has named. `named_in_id`: the last report that named some.
+    `waiting_since`: its days were marked, or it was just sent, and nobody has looked since.
+    """
+
+    __tablename__ = "sent_checks"
+    __table_args__ = (
+        CheckConstraint("waiting_since IS NOT NULL OR checked_at IS NOT NULL", name="waits_or_was_checked"),
+        CheckConstraint("jsonb_typeof(told) = 'object' AND jsonb_typeof(changes) = 'array'", name="as_kept"),
+        Index("ix_sent_checks_waiting", "waiting_since", postgresql_where=text("waiting_since IS NOT NULL")),
+    )
+
+    sent_id: Mapped[Ref] = mapped_column(ForeignKey("sent_reports.id"), primary_key=True, autoincrement=False)
+    told: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    changes: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    named_in_id: Mapped[Ref | None] = mapped_column(ForeignKey("sent_reports.id"))
+    waiting_since: Mapped[Instant | None]
+    checked_at: Mapped[Instant | None]
 
 
 class ReportExport(Model):

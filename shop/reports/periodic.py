@@ -140,7 +140,7 @@ def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: dat
     spans = spans_of(every, on, today=today)
     seen = _seen(session, actor, spans)
     firms, named, day = seen.firms, dict(spans.named()), spans.period.last
-    channels = dict(session.execute(select(Channel.kind, Channel.name_zh).order_by(Channel.position)).all())
+    channels = _channels_zh(session)
     grown = _gain(session, actor, every, spans, now)
     cut_off = as_of(session, REFRESH_SALES.name, REFRESH_RECEIVABLES.name, REFRESH_INCOME.name, REFRESH_AGREEMENTS.name)
     with together(session) as asked:
@@ -152,10 +152,7 @@ def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: dat
         owed = _owed().ask(asked, {"today": today}, firms)
         partners, found = _partners(by_partner()), counting()
         sections = [
-            _summary(actor, found),
-            _channels(channels, found),
-            _townships(found),
-            *([_households(found)] if sees_households(actor) else []),
+            *_places(actor, channels, found),
             *partners,
             _firms(found),
             *_products(found),
@@ -177,6 +174,25 @@ def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: dat
         "gain": grown,
         "sections": sections,
     }
+
+
+def whole_tables(session: Session, actor: Actor, spans: Spans) -> list[dict[str, Any]]:
+    """The sections of the same report that list all of their rows: head, channels, places, partners, live sessions."""
+    found, channels = counted(session, actor, spans), _channels_zh(session)
+    with together(session) as asked:
+        by_partner = _PARTNERS_BY.ask(asked, dict(spans.named()), found.firms)
+        by_session = _SESSIONS_BY.ask(asked, {"period": spans.period}, found.firms)
+        return [*_places(actor, channels, found), *_partners(by_partner()), _sessions(by_session())]
+
+
+def _channels_zh(session: Session) -> dict[ChannelKind, str]:
+    return dict(session.execute(select(Channel.kind, Channel.name_zh).order_by(Channel.position)).all())
+
+
+def _places(actor: Actor, channels: Mapping[ChannelKind, str], found: Counted) -> list[dict[str, Any]]:
+    """The head, by channel, and by township of firm and household."""
+    sections = [_summary(actor, found), _channels(channels, found), _townships(found)]
+    return [*sections, _households(found)] if sees_households(actor) else sections
 
 
 def _gain(session: Session, actor: Actor, every: Every, spans: Spans, now: datetime) -> dict[str, Any] | None:

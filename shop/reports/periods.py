@@ -76,11 +76,6 @@ def period_of(every: Every, on: date) -> Span:
             return Span(on.replace(day=1), _month_end(on))
 
 
-def before(every: Every, period: Span) -> Span:
-    """The period before `period`."""
-    return period_of(every, period.first - timedelta(days=1))
-
-
 def spans_of(every: Every, on: date, *, today: date) -> Spans:
     """What the report of the period around `on` counts. Its day is the last, or today while it is not over."""
     period = period_of(every, on)

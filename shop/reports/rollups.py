@@ -17,7 +17,7 @@ from shop.agreements.models import FALLS_DUE
 from shop.income.models import IncomeKind
 from shop.orders.breach import CALL_OFFS
 from shop.reports import cuts
-from shop.reports.models import Rollup
+from shop.reports.models import SENT_REPORTS, Rollup
 
 #: Dirty marks answered for in one transaction.
 BATCH = 20_000
@@ -69,7 +69,8 @@ class Plan:
     `vanish`: whether a row may be there no more after a recount; never where facts are append-only. `above`: rollups
     that count the rows of this one; their marks are columns of its mark. `follows`: it is refreshed with the one below,
     not by a job of its own. `grouping`: the first own column is a day, and a mark names the days it is counted with.
-    `by_month`, `by_firm`: the columns of facts and of tables by which a rebuild is split into parts.
+    `by_month`, `by_firm`: the columns of facts and of tables by which a rebuild is split into parts. `reported`: sent
+    reports tell figures of the day that a mark names, so whoever refreshes it marks that day for them (`adjustments`).
     """
 
     facts: str
@@ -83,6 +84,7 @@ class Plan:
     grouping: Grouping | None = None
     by_month: tuple[str, str] | None = None
     by_firm: tuple[str, str] | None = None
+    reported: bool = False
 
 
 #: The figures of a set of orders, and where they are read: by day, firm and channel they are the rollup, by order they
@@ -178,6 +180,7 @@ _SALES = Plan(
     above=(Rollup.SALES_DEKADS, Rollup.SALES_MONTHS, Rollup.PARTNER_DAYS),
     by_month=("placed_on", "day"),
     by_firm=("firm_id", "firm_id"),
+    reported=True,
 )  # fmt: skip
 
 
@@ -391,7 +394,7 @@ _AGREEMENTS = Plan(
 )  # fmt: skip
 
 
-def _cut(*sources: cuts.Source) -> Plan:
+def _cut(*sources: cuts.Source, reported: bool = False) -> Plan:
     """Months or days of a county: a mark is one of them, whatever changed in it."""
     when = sources[0].when
     return Plan(
@@ -401,6 +404,7 @@ def _cut(*sources: cuts.Source) -> Plan:
         whose=(when,),
         vanish=True,
         by_month=(when, when),
+        reported=reported,
         tables=tuple(
             Table(one.table, one.key, (*one.figures, *one.sets), one.rows(), facts=one.facts) for one in sources
         ),
@@ -419,10 +423,10 @@ PLANS: dict[Rollup, Plan] = {
     Rollup.REACH: _REACH,
     Rollup.AGREEMENTS: _AGREEMENTS,
     Rollup.COSTS: _COSTS,
-    Rollup.INCOME_CUTS: _cut(cuts.INCOME, cuts.INCOME_PRODUCTS),
+    Rollup.INCOME_CUTS: _cut(cuts.INCOME, cuts.INCOME_PRODUCTS, reported=True),
     Rollup.COST_CUTS: _cut(cuts.COSTS),
     Rollup.REACH_CUTS: _cut(cuts.REACH),
-    Rollup.INCOME_DAYS: _cut(cuts.INCOME_DAYS),
+    Rollup.INCOME_DAYS: _cut(cuts.INCOME_DAYS, reported=True),
 }
 
 
@@ -653,6 +657,11 @@ def _refresh_sql(plan: Plan) -> str:
         f"keys AS MATERIALIZED (SELECT DISTINCT {mark} FROM taken ORDER BY {mark})",
     ]
     parts += [f"raised_{above} AS ({_raise(plan, above, plan.mark, 'keys')})" for above in plan.above]
+    if plan.reported:
+        parts.append(
+            f"reported AS (INSERT INTO dirty_keys (rollup, on_day) SELECT DISTINCT '{SENT_REPORTS}', on_day FROM keys"
+            " WHERE EXISTS (SELECT FROM sent_reports))"
+        )
     for table in plan.tables:
         # Looked up key by key, as the facts are.
         same = _same(table.name, plan.whose, "keys", plan.mark)

@@ -574,7 +574,12 @@ class ReportToSend(StrictSchema):
 
 
 class Sent(Schema):
-    """A report that was sent: frozen. Its bytes are at `/reports/sent/{code}`; `sha256` is their hash."""
+    """A report that was sent: frozen. Its bytes are at `/reports/sent/{code}`; `sha256` is their hash.
+
+    `latest`: no later version of its period. `changed`: how many of its figures are otherwise now and named in no
+    report, as of `checked_at`; null for an older version and until its period is over. `named_in`: the last report that
+    named a change of it.
+    """
 
     code = fields.String()
     title = fields.String()
@@ -587,6 +592,37 @@ class Sent(Schema):
     confirmed_by = fields.String()
     sent_at = fields.DateTime()
     sha256 = fields.String()
+    latest = fields.Boolean()
+    changed = fields.Integer(allow_none=True)
+    checked_at = fields.DateTime(allow_none=True)
+    named_in = fields.String(allow_none=True)
+
+
+class SentFilter(PageQuery):
+    """Which sent reports: `changed`, only those with figures that are otherwise now and that no report has named."""
+
+    changed = fields.Boolean(load_default=False)
+
+
+class FigureChanged(Schema):
+    """A figure of a sent report: as it said, as it was told last (by it or a later one), and as the books say now."""
+
+    section = fields.String()
+    table = fields.String()
+    key = fields.String()
+    figure = fields.String(metadata={"description": "section, key and column"})
+    name = fields.String()
+    measure = fields.String()
+    sent_value = fields.Integer(allow_none=True)
+    told_value = fields.Integer(allow_none=True)
+    now_value = fields.Integer(allow_none=True)
+    change_value = fields.Integer(allow_none=True, metadata={"description": "now_value less sent_value"})
+
+
+class SentChanges(Sent):
+    """A sent report and every figure of its period that is otherwise now, counted as it is asked for."""
+
+    items = fields.List(fields.Nested(FigureChanged))
 
 
 class SentPage(Schema):

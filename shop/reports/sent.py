@@ -1,4 +1,4 @@
-"""Reports that were sent: frozen bytes in versions. What changed since stands in the next report, as an adjustment."""
+"""Reports that were sent: frozen bytes in versions. What changed since stands in the next one (`adjustments`)."""
 
 import hashlib
 import json
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import ALL, Actor, Owner, must_own, scope
 from shop.access.models import Party, PartyKind, Person, Role
 from shop.kit.clock import beijing_day
 from shop.kit.db import one_moment
 from shop.kit.errors import ForbiddenError, NotFoundError
+from shop.reports.adjustments import Adjusted, adjusted, begin, compared, one_sender, section_of
 from shop.reports.area import area_zh
-from shop.reports.columns import BY_ROW, Column
 from shop.reports.errors import PeriodNotBegun, ReportNeedsReason, ReportUnchanged
-from shop.reports.models import SentReport
-from shop.reports.periodic import SUMMARY, counted, periodic, totals
-from shop.reports.periods import Every, before, period_of, spans_of, title_zh
+from shop.reports.models import SentCheck, SentReport
+from shop.reports.periodic import periodic
+from shop.reports.periods import Every, period_of, title_zh
 
 #: Who sends reports: a firm reads its own and sends none.
 SENDERS = (Role.OPERATOR, Role.MANAGER)
@@ -45,24 +45,24 @@ def office_of(actor: Actor) -> Office:
 
 
 def current_report(session: Session, actor: Actor, every: Every, on: date, *, now: datetime) -> dict[str, Any]:
-    """The report as it is now, and for an office what changed since the report before was sent."""
-    report = periodic(session, actor, every, on, now=now) | {"area": area_zh(session, actor)}
-    if any(grant.role in SENDERS for grant in actor.grants):
-        report["sections"].append(_adjustments(session, office_of(actor), every, on, now=now))
-    return report
+    """The report as it is now, and for an office what is no longer so of those that it sent."""
+    return _reported(session, actor, every, on, now=now, exact=False)[0]
 
 
 def send_report(
     session: Session, actor: Actor, every: Every, on: date, note: str | None, *, now: datetime
 ) -> dict[str, Any]:
-    """Freeze the report of the period around `on` as the next version, confirmed by the actor. No lock.
+    """Freeze the report of the period around `on` as the next version, confirmed by the actor.
 
-    Two at once cannot take the same version (unique). Raises PeriodNotBegun, ReportUnchanged, ReportNeedsReason.
+    What it names of earlier reports is told from then on. Reports of one office and kind are sent one after the other
+    (advisory lock); then the checks of the reports that it names are locked. Raises PeriodNotBegun, ReportUnchanged,
+    ReportNeedsReason.
     """
     office = office_of(actor)
     period = period_of(every, on)
     if period.first > beijing_day(now):
         raise PeriodNotBegun(first=str(period.first))
+    one_sender(session, office.party_id, every)
     last = session.execute(
         select(SentReport)
         .where(SentReport.party_id == office.party_id, SentReport.every == every, SentReport.first_on == period.first)
@@ -70,7 +70,7 @@ def send_report(
         .limit(1)
     ).scalar()
     with one_moment() as reading:
-        report = current_report(reading, office.actor, every, on, now=now)
+        report, named = _reported(reading, office.actor, every, on, now=now, exact=True)
     sections = json.loads(_plain(report["sections"]))
     if last is not None and json.loads(last.body)["sections"] == sections:
         raise ReportUnchanged(report=last.code)
@@ -85,44 +85,87 @@ def send_report(
     body = _plain(
         report | {"code": code, "version": version, "note": note, "area": party.name_zh, "confirmed_by": person}
     )
-    session.add(
-        SentReport(
-            code=code, party_id=office.party_id, every=every, first_on=period.first, last_on=period.last,
-            version=version, note=note, sent_at=now, confirmed_by_id=actor.person_id, body=body,
-            body_sha256=hashlib.sha256(body).digest(),
-        )
+    sent = SentReport(
+        code=code, party_id=office.party_id, every=every, first_on=period.first, last_on=period.last,
+        version=version, note=note, sent_at=now, confirmed_by_id=actor.person_id, body=body,
+        body_sha256=hashlib.sha256(body).digest(),
     )  # fmt: skip
+    session.add(sent)
     session.flush()
-    return show_sent(session, actor, code)
+    begin(session, sent, last, named, now=now)
+    session.flush()
+    return show_sent(session, actor, code, now=now)
 
 
+def _reported(
+    session: Session, actor: Actor, every: Every, on: date, *, now: datetime, exact: bool
+) -> tuple[dict[str, Any], Adjusted]:
+    """A report as it is now, and what it names of those that were sent before."""
+    report = periodic(session, actor, every, on, now=now) | {"area": area_zh(session, actor)}
+    if not actor.has(*SENDERS):
+        return report, Adjusted([], [], newest=False)
+    office, period = office_of(actor), period_of(every, on)
+    named = adjusted(session, office.actor, office.party_id, every, period, now=now, exact=exact)
+    report["sections"].append(section_of(named.rows))
+    return report, named
+
+
+_NAMING = aliased(SentReport)
 _HEAD = (
     SentReport.id, SentReport.code, SentReport.every, SentReport.first_on, SentReport.last_on, SentReport.version,
     SentReport.note, SentReport.sent_at, SentReport.body_sha256, SentReport.party_id,
-    Party.name_zh.label("area"), Person.name_zh.label("confirmed_by"),
+    Party.name_zh.label("area"), Person.name_zh.label("confirmed_by"), SentCheck.sent_id.label("followed"),
+    SentCheck.checked_at, func.jsonb_array_length(SentCheck.changes).label("changes"), _NAMING.code.label("named_in"),
 )  # fmt: skip
 
 
-def list_sent(session: Session, actor: Actor, *, limit: int, before_id: int | None) -> list[dict[str, Any]]:
-    """Reports that the actor's office sent, the latest first, `limit` + 1 of them; the county sees all."""
+def list_sent(
+    session: Session, actor: Actor, *, now: datetime, limit: int, before_id: int | None, changed: bool = False
+) -> list[dict[str, Any]]:
+    """Reports that the actor's office sent, the latest first, `limit` + 1 of them; the county sees all.
+
+    `changed`: only those that are over and tell a figure that is otherwise now and that no report has named.
+    """
     query = _heads().where(scope(actor, _OWNER)).order_by(SentReport.id.desc()).limit(limit + 1)
     if before_id is not None:
         query = query.where(SentReport.id < before_id)
-    return [_shown(row) for row in session.execute(query).mappings()]
+    if changed:
+        query = query.where(SentCheck.changes != [], SentReport.last_on < beijing_day(now))
+    return [_shown(row, now) for row in session.execute(query).mappings()]
 
 
-def show_sent(session: Session, actor: Actor, code: str) -> dict[str, Any]:
+def sent_of(session: Session, actor: Actor, every: Every, on: date, *, now: datetime) -> dict[str, Any] | None:
+    """The latest version of the period around `on` that the actor's own office sent, without its figures."""
+    query = _heads().where(
+        SentReport.party_id == office_of(actor).party_id, SentReport.every == every,
+        SentReport.first_on == period_of(every, on).first, SentCheck.sent_id.is_not(None),
+    )  # fmt: skip
+    row = session.execute(query).mappings().one_or_none()
+    return None if row is None else _shown(row, now)
+
+
+def show_sent(session: Session, actor: Actor, code: str, *, now: datetime) -> dict[str, Any]:
     """One sent report without its figures. Raises NotFoundError."""
     row = session.execute(_heads().where(SentReport.code == code)).mappings().one_or_none()
     if row is None:
         raise NotFoundError(what=code)
     must_own(actor, {Role.OPERATOR: ALL, Role.MANAGER: row["party_id"]}, code)
-    return _shown(row)
+    return _shown(row, now)
+
+
+def changes_of(session: Session, actor: Actor, code: str, *, now: datetime) -> dict[str, Any]:
+    """One sent report with each figure that is otherwise now, whoever was told. Raises NotFoundError."""
+    head = show_sent(session, actor, code, now=now)
+    sent = session.execute(select(SentReport).where(SentReport.code == code)).scalar_one()
+    return head | {"items": compared(session, sent, now=now)}
 
 
 def body_of(session: Session, actor: Actor, code: str) -> bytes:
     """The bytes of a sent report, as they were sent. Raises NotFoundError."""
-    show_sent(session, actor, code)
+    party_id = session.scalar(select(SentReport.party_id).where(SentReport.code == code))
+    if party_id is None:
+        raise NotFoundError(what=code)
+    must_own(actor, {Role.OPERATOR: ALL, Role.MANAGER: party_id}, code)
     return session.execute(select(SentReport.body).where(SentReport.code == code)).scalar_one()
 
 
@@ -131,12 +174,19 @@ def _heads() -> Any:
         select(*_HEAD)
         .join(Party, Party.id == SentReport.party_id)
         .join(Person, Person.id == SentReport.confirmed_by_id)
+        .outerjoin(SentCheck, SentCheck.sent_id == SentReport.id)
+        .outerjoin(_NAMING, _NAMING.id == SentCheck.named_in_id)
     )
 
 
-def _shown(row: Any) -> dict[str, Any]:
-    period = period_of(row["every"], row["first_on"])
-    return dict(row) | {"sha256": row["body_sha256"].hex(), "title": title_zh(row["every"], period)}
+def _shown(row: Any, now: datetime) -> dict[str, Any]:
+    """`changed`: how many figures are otherwise now and unnamed; None for an older version, or before it is over."""
+    every, followed = row["every"], row["followed"] is not None
+    told = followed and row["last_on"] < beijing_day(now)
+    return dict(row) | {
+        "sha256": row["body_sha256"].hex(), "title": title_zh(every, period_of(every, row["first_on"])),
+        "latest": followed, "changed": row["changes"] if told else None,
+    }  # fmt: skip
 
 
 def _plain(content: object) -> bytes:
@@ -144,38 +194,3 @@ def _plain(content: object) -> bytes:
     return json.dumps(
         content, ensure_ascii=False, separators=(",", ":"), default=lambda value: value.isoformat()
     ).encode()
-
-
-def _adjustments(session: Session, office: Office, every: Every, on: date, *, now: datetime) -> dict[str, Any]:
-    """What the report before said of its period, what the books say now, and the difference, where there is one."""
-    period = before(every, period_of(every, on))
-    body = session.execute(
-        select(SentReport.body, SentReport.code)
-        .where(SentReport.party_id == office.party_id, SentReport.every == every, SentReport.first_on == period.first)
-        .order_by(SentReport.version.desc())
-        .limit(1)
-    ).one_or_none()
-    rows = []
-    if body is not None:
-        sent = {row["key"]: row for row in json.loads(body.body)["sections"][0]["rows"]}
-        spans = spans_of(every, period.first, today=beijing_day(now))
-        current = totals(office.actor, counted(session, office.actor, spans))
-        for name, (title, unit) in SUMMARY.items():
-            said, holds = sent[name]["period_value"], current[f"period_{name}"]
-            if said != holds:
-                rows.append({
-                    "key": name, "name": Column(title, name, unit).head(), "measure": unit, "report": body.code,
-                    "sent_value": said, "now_value": holds,
-                    "change_value": None if said is None or holds is None else holds - said,
-                })  # fmt: skip
-    columns = [
-        Column("指标", "name"), Column("报表", "report"), Column("报送数", "sent_value", BY_ROW),
-        Column("现在数", "now_value", BY_ROW), Column("调整", "change_value", BY_ROW),
-    ]  # fmt: skip
-    return {
-        "code": "adjustments",
-        "title": "对上期已报送数字的调整",
-        "columns": [{"title": column.title, "path": column.path, "measure": column.unit} for column in columns],
-        "rows": rows,
-        "total": None,
-    }

@@ -28,7 +28,7 @@ from shop.reports import exports, schemas
 from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.api import made_file
 from shop.reports.area import READERS, sees_households
-from shop.reports.columns import Column, written
+from shop.reports.columns import BY_ROW, Column, written
 from shop.reports.explain import Measure, explain_income
 from shop.reports.explain_agreements import explain_agreements
 from shop.reports.explain_periodic import Figure, explain_periodic, figure_at
@@ -53,7 +53,16 @@ from shop.reports.lists import (
 from shop.reports.models import Exported, ExportFile
 from shop.reports.periodic import SPANS_ZH, SUMMARY
 from shop.reports.periods import NAMES_ZH, Every, period_of, title_zh
-from shop.reports.sent import SENDERS, body_of, current_report, list_sent, send_report
+from shop.reports.sent import (
+    SENDERS,
+    body_of,
+    changes_of,
+    current_report,
+    list_sent,
+    office_of,
+    send_report,
+    sent_of,
+)
 from shop.reports.told import TOWNSHIP_DIGITS
 from shop.web.called import called
 from shop.web.panels import Card, Chart, Link, table
@@ -517,11 +526,37 @@ def periodic() -> str:
         ],
         tables=[
             table(section["title"], columns_of(section), section["rows"], section["total"],
-                  _periodic_link(query["every"], on, section["code"]))
+                  _adjusted_link(query["every"]) if section["code"] == "adjustments"
+                  else _periodic_link(query["every"], on, section["code"]))
             for section in report["sections"]
         ],
-        sends=actor.has(*SENDERS), sent=_sent(actor),
+        **_sent(actor, query["every"], on),
     )  # fmt: skip
+
+
+def _adjusted_link(every: Every) -> Link:
+    """What is named of an earlier report leads to that one, and its figure as it is now to the rows that make it."""
+
+    def link(column: Column, row: dict[str, Any] | None) -> str | None:
+        if row is None or "on" not in row:
+            return None
+        if column.path == "title":
+            return url_for("dashboard.sent_report", code=row["report"])
+        return _now_link(every, date.fromisoformat(row["on"]))(column, row)
+
+    return link
+
+
+def _now_link(every: Every, on: date) -> Link:
+    """A figure of the period around `on`, as it is now, leads to the rows that make it."""
+
+    def link(column: Column, row: dict[str, Any] | None) -> str | None:
+        if row is None or column.path != "now_value":
+            return None
+        section, key, path = row["figure"].split(":", 2)
+        return _periodic_link(every, on, section)(Column("", path), {"key": key})
+
+    return link
 
 
 def _periodic_link(every: Every, on: date, section: str) -> Link:
@@ -592,13 +627,28 @@ def periodic_file(kind: str) -> AnyResponse:
     return file_response(as_file(PERIODIC_KINDS[kind], report), PERIODIC_KINDS[kind], report["title"])
 
 
+#: A figure of a sent report that is otherwise now.
+_CHANGED = [
+    Column("表", "table"), Column("指标", "name"), Column("本报表报送数", "sent_value", BY_ROW),
+    Column("最近告知数", "told_value", BY_ROW), Column("现在数", "now_value", BY_ROW),
+    Column("与报送数相差", "change_value", BY_ROW),
+]  # fmt: skip
+
+
 @blueprint.route("/reports/sent/<string:code>")
 @page_for(*SENDERS)
 def sent_report(code: str) -> str:
-    """已报送 · A report as it was sent, for printing."""
-    report = json.loads(body_of(db.session(), current_actor(), code))
+    """已报送 · A report as it was sent, for printing; and, on the screen alone, what of it is otherwise now."""
+    actor = current_actor()
+    with one_moment() as session:
+        report = json.loads(body_of(session, actor, code))
+        changes = changes_of(session, actor, code, now=now())
     return _page(
-        "sent", report["title"], report=report,
+        "sent", report["title"], report=report, changes=changes, today=beijing_day(now()),
+        resends=changes["latest"] and office_of(actor).party_id == changes["party_id"],
+        changed=table(
+            "报送后的变动", _CHANGED, changes["items"], None, _now_link(changes["every"], changes["first_on"])
+        ),
         tables=[
             table(section["title"], columns_of(section), section["rows"], section["total"], lambda column, row: None)
             for section in report["sections"]
@@ -626,5 +676,18 @@ def send() -> AnyResponse:
     return redirect(url_for("dashboard.sent_report", code=made["code"]), 303)
 
 
-def _sent(actor: Actor) -> list[dict[str, Any]]:
-    return list_sent(db.session(), actor, limit=12, before_id=None)[:12] if actor.has(*SENDERS) else []
+#: Reports that the page lists: the latest, and those that no longer hold.
+_LATEST, _CHANGED_ONES = 12, 20
+
+
+def _sent(actor: Actor, every: Every, on: date) -> dict[str, Any]:
+    """For who sends: the latest reports, those whose figures are otherwise now, and the one of this period."""
+    if not actor.has(*SENDERS):
+        return {"sends": False}
+    session, moment = db.session(), now()
+    latest = list_sent(session, actor, now=moment, limit=_LATEST, before_id=None)
+    changed = list_sent(session, actor, now=moment, limit=_CHANGED_ONES, before_id=None, changed=True)
+    return {
+        "sends": True, "sent": latest[:_LATEST], "changed": changed[:_CHANGED_ONES],
+        "more_changed": len(changed) > _CHANGED_ONES, "own": sent_of(session, actor, every, on, now=moment),
+    }  # fmt: skip

@@ -331,6 +331,8 @@ MATRIX: dict[str, Access] = {
     "reports.list_sent": row("operator county_manager township_manager"),
     "reports.show_sent": row("operator county_manager township_manager", code="sent_report",
                              both="operator county_manager"),
+    "reports.show_sent_changes": row("operator county_manager township_manager", code="sent_report",
+                                     both="operator county_manager"),
     "settlement.list_shares": row("operator firm_staff host"),
     "stock.list_lots": row(REPORT_READERS),
     "stock.list_stock": row(REPORT_READERS),

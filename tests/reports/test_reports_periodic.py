@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
@@ -24,11 +24,11 @@ from shop.access.models import Role
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
 from shop.kit.tables import CSV_TYPE, XLSX_TYPE
-from shop.reports import api, periodic, rollups, runs, sent
+from shop.reports import adjustments, api, periodic, rollups, runs, sent
 from shop.reports.books import check_books
 from shop.reports.explain_periodic import Figure, figure_at
 from shop.reports.models import Rollup
-from shop.reports.periods import Every, Span, before, period_of, spans_of, title_zh
+from shop.reports.periods import Every, Span, period_of, spans_of, title_zh
 from tests.conftest import A_DAY_IN_JULY, fresh_app
 from tests.factories.access import headers_of, person
 from tests.factories.sales import Season, agreement_of, ready
@@ -65,7 +65,7 @@ def test_every_day_lies_in_one_period_and_the_periods_follow_each_other(every: E
     period = period_of(every, day)
     assert period.first <= day <= period.last
     assert period_of(every, period.first) == period_of(every, period.last) == period
-    assert (period.first - before(every, period).last).days == 1
+    assert period_of(every, period.first - timedelta(days=1)).last == period.first - timedelta(days=1)
 
 
 def test_the_day_of_a_period_that_is_not_over_is_today() -> None:
@@ -80,7 +80,13 @@ class Desk:
     app: Flask
     clock: WalkingClock
     people: dict[str, dict[str, str]]
+    ids: dict[str, int]
     keys: int = 0
+
+    def go(self, moment: datetime) -> None:
+        """Another moment, at which everybody has signed in anew."""
+        self.clock.put(moment)
+        self.people = {name: headers_of(self.app, who) for name, who in self.ids.items()}
 
     def get(self, url: str, who: str = "county", accept: str = "application/json") -> TestResponse:
         answer = self.app.test_client().get(f"/api/v1{url}", headers=self.people[who] | {"Accept": accept})
@@ -108,6 +114,14 @@ class Desk:
             with transaction() as session:
                 rollups.refresh(session, rollup)
                 runs.touch(session, f"reports.refresh_{rollup.value}", rows=0, now=self.clock.now())
+        self.check()
+
+    def check(self) -> None:
+        """The job that holds sent reports against the books."""
+        looked = 1
+        while looked:
+            with transaction() as session:
+                looked = adjustments.check_next(session, now=self.clock.now())
 
     def sql(self, query: str, **bound: object) -> Any:
         with db.engine.connect() as connection:
@@ -151,8 +165,10 @@ def opened(app: Flask, clock: WalkingClock) -> Desk:
         "peaches": (Role.MANAGER, parties["township", "140829106"]),
         "other": (Role.MANAGER, parties["township", "140829101"]),
         "firm": (Role.FIRM_STAFF, parties["firm", "F01"]),
+        "office": (Role.OPERATOR, parties["county", "140829"]),
     }
-    made = Desk(app, clock, {name: headers_of(app, person(app, grant)) for name, grant in grants.items()})
+    ids = {name: person(app, grant) for name, grant in grants.items()}
+    made = Desk(app, clock, {name: headers_of(app, who) for name, who in ids.items()}, ids)
     made.refresh()
     clock.put(EVENING)
     return made
@@ -443,10 +459,15 @@ def test_the_next_report_names_what_changed_in_the_one_that_was_sent(desk: Desk)
     assert section(desk.report("day", "2025-07-16"), "adjustments")["rows"] == []
     late_sale(desk)
     rows = section(desk.report("day", "2025-07-16"), "adjustments")["rows"]
-    assert [(row["key"], row["change_value"]) for row in rows] == [
-        ("net_fen", 3_980), ("weight_g", 2_500), ("orders", 1), ("paid_fen", 3_980),
-    ]  # fmt: skip
-    assert {row["report"] for row in rows} == {"day-2025-07-15-140829-v1"}
+    sold = [("销售额（元）", 3_980), ("重量（kg）", 2_500), ("订单", 1)]
+    assert [(row["table"], row["name"], row["change_value"]) for row in rows] == [
+        *(("总览", *told) for told in (("销售额（净）（元）", 3_980), ("销售重量（kg）", 2_500), ("订单数", 1))),
+        ("总览", "实收（元）", 3_980),
+        *(("五条渠道", f"平台直销：{figure}", change) for figure, change in sold),
+        *(("各乡镇（按企业所在地）", f"部官镇：{figure}", change) for figure, change in sold),
+        *(("各网店", f"SHOP（示例）：{figure}", change) for figure, change in sold),
+    ]
+    assert {(row["report"], row["on"]) for row in rows} == {("day-2025-07-15-140829-v1", "2025-07-15")}
 
 
 def test_a_report_of_days_to_come_is_not_sent(desk: Desk) -> None:
