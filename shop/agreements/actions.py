@@ -46,12 +46,29 @@ def agreement_by_code(session: Session, code: str, *, lock: bool = False) -> Agr
     return agreement
 
 
-def called_g(session: Session, line_id: int) -> int:
-    """Grams called off and not cancelled: summed, never counted by hand."""
-    called = session.scalar(
-        select(func.sum(CallOff.weight_g)).where(CallOff.line_id == line_id, CallOff.status != CallOffStatus.CANCELLED)
-    )
-    return int(called or 0)
+def stands_g(session: Session, line_id: int) -> int:
+    """Grams of the promise that were called and are still to come or were accepted: summed, never counted by hand.
+
+    What was cancelled, cut, not delivered or refused is the promise's again.
+    """
+    return int(session.scalar(select(func.sum(CallOff.stands_g)).where(CallOff.line_id == line_id)) or 0)
+
+
+def left_g(session: Session, line_id: int) -> int:
+    """Grams of the promise that may still be called: nobody takes them from who holds the agreement's lock."""
+    promised = select(AgreementLine.committed_g).where(AgreementLine.id == line_id)
+    return session.execute(promised).scalar_one() - stands_g(session, line_id)
+
+
+def _again_g(session: Session, line_id: int, weight_g: int, left: int, *, by_schedule: bool) -> int:
+    """Grams of a call for `weight_g` that the firm left open of earlier ones: refused, cut, or cancelled by it.
+
+    A call beside the schedule asks for these first, one by the schedule for what else is left of the promise.
+    """
+    owed = (CallOff.status != CallOffStatus.CANCELLED) | (CallOff.cancelled_by == Side.FIRM)
+    back = func.sum(CallOff.weight_g - CallOff.stands_g - CallOff.again_g)
+    open_g = max(int(session.scalar(select(back).where(CallOff.line_id == line_id, owed)) or 0), 0)
+    return min(weight_g, open_g, max(weight_g - left + open_g, 0) if by_schedule else weight_g)
 
 
 def call_off(
@@ -76,12 +93,13 @@ def call_off(
         raise ProductNotPromised(agreement=agreement.code, sku=product.sku)
     if schedule_day is not None:
         _within_schedule(session, agreement, line, schedule_day, weight_g)
-    left_g = line.committed_g - called_g(session, line.id)
-    if weight_g > left_g:
-        raise PromiseExceeded(agreement=agreement.code, left_g=left_g, asked_g=weight_g)
+    if weight_g > (left := left_g(session, line.id)):
+        raise PromiseExceeded(agreement=agreement.code, left_g=left, asked_g=weight_g)
+    again_g = _again_g(session, line.id, weight_g, left, by_schedule=schedule_day is not None)
     call = CallOff(
         agreement_id=agreement.id, line_id=line.id, status=CallOffStatus.REQUESTED, due_on=due_on, weight_g=weight_g,
-        price_fen_per_kg=_price(session, line, due_on, now), schedule_day=schedule_day, requested_at=now,
+        stands_g=weight_g, again_g=again_g, price_fen_per_kg=_price(session, line, due_on, now),
+        schedule_day=schedule_day, requested_at=now,
     )  # fmt: skip
     session.add(call)
     session.flush()
@@ -121,8 +139,7 @@ def _within_schedule(
     )
     if not due_g or weight_g > due_g or _is_called(session, line.id, schedule_day):
         raise NotScheduled(agreement=agreement.code, day=str(schedule_day), due_g=due_g or 0)
-    left_g = line.committed_g - called_g(session, line.id)
-    _at_least(agreement, min(line.minimum_date_g, left_g, due_g), weight_g)
+    _at_least(agreement, min(line.minimum_date_g, left_g(session, line.id), due_g), weight_g)
 
 
 def _is_called(session: Session, line_id: int, schedule_day: date) -> bool:
@@ -162,7 +179,8 @@ def change_call_off(
     advance(session, call, CALL_OFF_LIFE, "change", person_id=actor_id, now=now, facts=facts)
     if due_on != call.due_on:
         call.price_fen_per_kg = _price(session, line, due_on, now)
-    call.due_on, call.weight_g = due_on, weight_g
+    call.due_on, call.weight_g, call.stands_g = due_on, weight_g, weight_g
+    call.again_g = min(call.again_g, weight_g)
     session.flush()
     return call
 
@@ -172,7 +190,8 @@ def move_call_off(
 ) -> None:
     """Confirm or cancel a call-off; a cancelled one gives its grams back to the promise and keeps `by` which side.
 
-    Nothing is confirmed of an agreement that has ended: raises AgreementNotRunning.
+    Who cancels what the firm was late with takes no breach on himself: after its day it is the firm's. Nothing is
+    confirmed of an agreement that has ended: raises AgreementNotRunning.
     """
     call = session.scalar(select(CallOff).where(CallOff.id == call_off_id).with_for_update())
     if call is None:
@@ -183,7 +202,18 @@ def move_call_off(
             raise not_running(agreement, "call_off")
     advance(session, call, CALL_OFF_LIFE, event, person_id=actor_id, now=now)
     if call.status is CallOffStatus.CANCELLED:
-        call.cancelled_by = by
+        call.cancelled_by = Side.FIRM if call.due_on < beijing_day(now) else by
+        call.stands_g = 0
+
+
+def let_stand(session: Session, call_off_id: int, weight_g: int) -> None:
+    """So many grams of a call-off are still to come or were accepted; the rest is the promise's again.
+
+    Locks the call-off. Who lets more stand than before holds the agreement's lock and has seen that it is left.
+    """
+    call = session.execute(select(CallOff).where(CallOff.id == call_off_id).with_for_update()).scalar_one()
+    call.stands_g = weight_g
+    session.flush()
 
 
 @dataclass(frozen=True)
@@ -240,8 +270,7 @@ def call_scheduled(session: Session, due: DueCall, product: Product, day: date, 
     agreement_by_code(session, due.agreement_code, lock=True)
     if _is_called(session, due.line_id, due.schedule_day):
         return None
-    committed = session.execute(select(AgreementLine.committed_g).where(AgreementLine.id == due.line_id)).scalar_one()
-    weight_g = min(due.weight_g, committed - called_g(session, due.line_id))
+    weight_g = min(due.weight_g, left_g(session, due.line_id))
     if weight_g <= 0:
         return None
     return call_off(

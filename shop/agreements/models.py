@@ -360,13 +360,17 @@ class CallOff(Model):
 
     `schedule_day`: the day of the schedule that this is the call-off of, once per line and day whatever is rerun;
     `due_on` is another day when it was brought forward or moved. None: called beside the schedule. `cancelled_by`: the
-    side that did not want or could not, which decides whose breach it is.
+    side that did not want or could not, which decides whose breach it is: after its day the firm. `stands_g`: what it
+    takes of the promise, as its order says (checked by check-books): what is still to come, then what was accepted.
+    `again_g`: what of it the firm had left open of earlier calls, and is owed by this one now.
     """
 
     __tablename__ = "call_offs"
     __table_args__ = (
         one_of("status", CallOffStatus),
         CheckConstraint("weight_g > 0 AND price_fen_per_kg > 0", name="weighed_and_priced"),
+        CheckConstraint("stands_g BETWEEN 0 AND weight_g AND (stands_g = 0 OR status <> 'cancelled')", name="stands"),
+        CheckConstraint("again_g BETWEEN 0 AND weight_g", name="again"),
         CheckConstraint("cancelled_by IS NULL OR status = 'cancelled'", name="cancelled_by_somebody"),
         one_of("cancelled_by", Side),
         UniqueConstraint("line_id", "schedule_day"),
@@ -379,6 +383,8 @@ class CallOff(Model):
     status: Mapped[CallOffStatus]
     due_on: Mapped[date]
     weight_g: Mapped[Grams]
+    stands_g: Mapped[Grams]
+    again_g: Mapped[Grams]
     price_fen_per_kg: Mapped[Fen]
     schedule_day: Mapped[date | None]
     cancelled_by: Mapped[Side | None]

@@ -116,20 +116,22 @@ def _lines(session: Session, agreement_ids: list[int], day: date) -> dict[int, l
         .where(DueWeight.line_id == AgreementLine.id, DueWeight.due_on <= day, text(FALLS_DUE))
         .scalar_subquery()
     )
+    of_line = CallOff.line_id == AgreementLine.id
     called = (
         select(func.coalesce(func.sum(CallOff.weight_g), 0))
-        .where(CallOff.line_id == AgreementLine.id, CallOff.status != CallOffStatus.CANCELLED)
+        .where(of_line, CallOff.status != CallOffStatus.CANCELLED)
         .scalar_subquery()
     )
+    stands = select(func.coalesce(func.sum(CallOff.stands_g), 0)).where(of_line).scalar_subquery()
     rows = session.execute(
-        select(AgreementLine, Product.sku, Product.name_zh, due, called)
+        select(AgreementLine, Product.sku, Product.name_zh, due, called, stands)
         .join(Agreement, Agreement.id == AgreementLine.agreement_id)
         .join(Product, Product.id == AgreementLine.product_id)
         .where(AgreementLine.agreement_id.in_(agreement_ids))
         .order_by(AgreementLine.id)
     )
     lines: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for line, sku, name_zh, due_g, called_g in rows:
+    for line, sku, name_zh, due_g, called_g, stands_g in rows:
         lines[line.agreement_id].append(
             {
                 "sku": sku,
@@ -141,7 +143,7 @@ def _lines(session: Session, agreement_ids: list[int], day: date) -> dict[int, l
                 "signed_fen": price_of(line.committed_g, line.floor_fen_per_kg),
                 "due_g": int(due_g),
                 "called_g": int(called_g),
-                "left_g": line.committed_g - int(called_g),
+                "left_g": line.committed_g - int(stands_g),
             }
         )
     return lines
@@ -163,6 +165,8 @@ def _call_offs(session: Session, agreement_id: int) -> list[dict[str, Any]]:
             "due_on": call.due_on,
             "weight_g": call.weight_g,
             "price_fen_per_kg": call.price_fen_per_kg,
+            "stands_g": call.stands_g,
+            "again_g": call.again_g,
             "schedule_day": call.schedule_day,
         }
         for call, sku in rows

@@ -331,6 +331,8 @@ class QuoteFilePage(Schema):
 class PromiseOut(Schema):
     """A promise and where it stands today: due by the schedule so far, called and not cancelled, left to call.
 
+    What was refused or not delivered of calls is left again, so called and left may be more than committed.
+
     `schedule`: its own; null: that of the agreement.
     """
 
@@ -355,13 +357,19 @@ class PromiseOut(Schema):
 
 
 class CallOffOut(Schema):
-    """A quantity called for a day, at the price fixed then; `schedule_day`: the day of the schedule that it serves."""
+    """A quantity called for a day, at the price fixed then; `schedule_day`: the day of the schedule that it serves.
+
+    `stands_g`: what it takes of the promise: to come, or accepted. `again_g`: what of it had been called before and was
+    refused or not delivered.
+    """
 
     sku = fields.String()
     status = fields.String()
     due_on = fields.Date()
     weight_g = fields.Integer()
     price_fen_per_kg = fields.Integer()
+    stands_g = fields.Integer()
+    again_g = fields.Integer()
     schedule_day = fields.Date(allow_none=True)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shop.agreements.actions import called_g
+from shop.agreements.actions import stands_g
 from shop.agreements.errors import (
     AmendmentRefused,
     DocumentNotCurrent,
@@ -368,7 +368,7 @@ def _amendable(
     }
     promised = {line.sku: line.committed_g for line in whole.lines}
     for product_id, line in lines.items():
-        least = max(called_g(session, line.id), due_until(session, line.id, day))
+        least = max(stands_g(session, line.id), due_until(session, line.id, day))
         if promised[skus[product_id]] < least:
             sku, bound = skus[product_id], kilograms(least)
             raise refused(f"{sku} committed_g", f"{sku} 的约定总量", f"少于 {bound} 公斤", f"{bound} kg or more")

@@ -578,8 +578,8 @@ def end_guarantee(body: dict[str, Any], code: str) -> dict[str, Any]:
 @documented(
     errors=[
         NotFoundError, order_errors.NotACallOff, order_errors.NothingAccepted, order_errors.AcceptanceSame,
-        order_errors.AcceptancePaid, order_errors.PenaltyStands, order_errors.OutcomeStands,
-        order_errors.AcceptanceDoesNotFit, order_errors.GradeNotTaken,
+        order_errors.AcceptancePaid, order_errors.PromiseCalledAgain, order_errors.PenaltyStands,
+        order_errors.OutcomeStands, order_errors.AcceptanceDoesNotFit, order_errors.GradeNotTaken,
     ],
     example={
         "accepted_g": 4_500, "refused_reason": "压伤 500 克", "grades": [{"grade": "二级", "weight_g": 4_500}],

@@ -11,7 +11,7 @@ from typing import Any, assert_never
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from shop.agreements.actions import move_call_off
+from shop.agreements.actions import let_stand, move_call_off
 from shop.agreements.models import Agreement, Side
 from shop.catalog.models import Product
 from shop.channels.actions import may_approve
@@ -102,8 +102,8 @@ def cancel(
 ) -> None:  # fmt: skip
     """Cancel before anything was dispatched: holds are released, a call-off goes back to its promise.
 
-    `by`: the side of an agreement that cancels. What was paid goes back by a job. Raises AlreadyOnTheWay,
-    MoveRefusedError.
+    `by`: the side of an agreement that cancels; what the firm was late with is its breach. What was paid
+    goes back by a job. Raises AlreadyOnTheWay, MoveRefusedError.
     """
     if order.status in (OrderStatus.PARTLY_DISPATCHED, OrderStatus.DISPATCHED):
         raise AlreadyOnTheWay(number=order.number)
@@ -253,6 +253,7 @@ def accept(
     order.accepted_at = now
     order.due_on = _due_on(session, order, beijing_day(now))
     session.flush()
+    tell_promise(session, order)
     enqueue(session, SETTLE_ORDER, order.id, now=now)
 
 
@@ -284,6 +285,16 @@ def put_on_line(line: OrderLine, verdict: Verdict, accepted_fen: int) -> None:
     """Write a verdict on its line."""
     line.accepted_g, line.refused_g = verdict.accepted_g, line.dispatched_g - verdict.accepted_g
     line.refused_reason, line.accepted_fen = verdict.refused_reason, accepted_fen
+
+
+def tell_promise(session: Session, order: Order) -> None:
+    """Of a call-off its promise keeps what its order has still to bring or what was accepted: the rest goes back.
+
+    The caller has flushed the lines and holds the order's lock; locks the call-off.
+    """
+    if order.call_off_id is not None:
+        (line,) = lines_of(session, order.id)
+        let_stand(session, order.call_off_id, line.standing_g if line.accepted_g is None else line.accepted_g)
 
 
 def _due_on(session: Session, order: Order, day: date) -> date | None:

@@ -463,6 +463,28 @@ def cut(body: dict[str, Any], number: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@blueprint.route("/orders/<string:number>/undelivered", methods=["POST"])
+@allow(Role.BUYER, Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.RestClosed)
+@blueprint.response(200, schemas.CutList)
+@documented(
+    errors=[NotFoundError, MoveRefusedError, errors.RestNotLate, errors.NotACallOff, errors.NotCutHere],
+    example={"reason": "企业一直没有发余下的货"},
+)
+def close_rest(body: dict[str, Any], number: str) -> dict[str, Any]:
+    """余货按未交关闭 · Close what the firm did not send of an order that came in part; what came is then accepted.
+
+    Of a call-off by its buyer or the county once the due day has passed, of other orders by the county.
+    """
+    session, actor = db.session(), current_actor()
+    order = _locked(number, Role.BUYER, Role.OPERATOR)
+    by = Side.BUYER if order.buyer_party_id in actor.parties(Role.BUYER) else Side.COUNTY
+    goods = catalog(session, reference_version())
+    cuts.close_rest(session, order, by=by, reason=body["reason"], goods=goods, actor_id=actor.person_id, now=now())
+    return {"items": cuts.cuts_of(session, order.id, goods)}
+
+
 @blueprint.route("/orders/<string:number>/cuts", methods=["GET"])
 @allow(*READERS)
 @blueprint.response(200, schemas.CutList)

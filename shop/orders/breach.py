@@ -21,7 +21,8 @@ from shop.orders.states import PENALTY_LIFE
 #: Every call-off with what became of its order.
 CALL_OFFS = """(
     SELECT call_offs.id, agreement_id, line_id, call_offs.status, cancelled_by, call_offs.due_on, schedule_day,
-        weight_g, order_status, owed_on, paid_fen, coalesce(accepted_g, 0) AS accepted_g, accepted_fen
+        weight_g, stands_g, again_g, order_status, owed_on, paid_fen, coalesce(accepted_g, 0) AS accepted_g,
+        accepted_fen
     FROM call_offs LEFT JOIN LATERAL (
         SELECT orders.status AS order_status, orders.due_on AS owed_on, paid_fen,
             sum(accepted_g)::bigint AS accepted_g, sum(accepted_fen)::bigint AS accepted_fen
@@ -46,22 +47,31 @@ _SIDES = """
             penalty_bp, buyer_penalty_bp, ends_on, (committed_g * tolerance_bp * 2 + 10000) / 20000 AS tolerance_g
         FROM read JOIN agreements ON agreements.id = read.id JOIN agreement_lines ON agreement_id = agreements.id
         WHERE signed_on <= :day
+    ), of_calls AS (
+        SELECT line_id, sum(accepted_g) AS accepted_g,
+            coalesce(sum(again_g) FILTER (WHERE status <> 'cancelled' OR cancelled_by = 'firm'), 0) AS recalled_g,
+            coalesce(sum(weight_g - again_g) FILTER (WHERE cancelled_by IS DISTINCT FROM 'buyer'), 0) AS taken_g,
+            coalesce(sum(weight_g - again_g) FILTER (WHERE cancelled_by = 'buyer' AND schedule_day IS NULL), 0)
+                AS beside_g
+        FROM calls GROUP BY line_id
     ), late AS (
-        SELECT line_id, id, due_on AS day, weight_g - accepted_g AS g
-        FROM calls WHERE due_on < :day AND weight_g > accepted_g AND (status <> 'cancelled' OR cancelled_by = 'firm')
-            AND NOT EXISTS (SELECT FROM excused WHERE excused.agreement_id = calls.agreement_id AND side = 'firm'
-                AND due_on BETWEEN from_day AND to_day)
+        -- What is still to come, and what was left open; of that what was called again is owed by the call that came
+        -- after, the first called first.
+        SELECT line_id, id, due_on AS day, g
+        FROM (
+            SELECT calls.*, stands_g - calls.accepted_g + least(weight_g - stands_g, greatest(
+                sum(weight_g - stands_g) OVER (PARTITION BY line_id ORDER BY id) - recalled_g, 0))::bigint AS g
+            FROM calls JOIN of_calls USING (line_id)
+            WHERE weight_g > calls.accepted_g AND (status <> 'cancelled' OR cancelled_by = 'firm')
+        ) AS open
+        WHERE due_on < :day AND g > 0 AND NOT EXISTS (SELECT FROM excused WHERE excused.agreement_id = open.agreement_id
+            AND side = 'firm' AND due_on BETWEEN from_day AND to_day)
     ), refused AS (
         SELECT line_id, id, schedule_day AS day, least(weight_g, minimum_date_g) AS g
         FROM calls JOIN wanted USING (line_id)
         WHERE schedule_day <= :day AND cancelled_by = 'buyer' AND minimum_date_g > 0
             AND NOT EXISTS (SELECT FROM excused WHERE excused.agreement_id = calls.agreement_id AND side = 'buyer'
                 AND schedule_day BETWEEN from_day AND to_day)
-    ), of_calls AS (
-        SELECT line_id, sum(accepted_g) AS accepted_g,
-            coalesce(sum(weight_g) FILTER (WHERE cancelled_by IS DISTINCT FROM 'buyer'), 0) AS taken_g,
-            coalesce(sum(weight_g) FILTER (WHERE cancelled_by = 'buyer' AND schedule_day IS NULL), 0) AS beside_g
-        FROM calls GROUP BY line_id
     ), ended AS (
         SELECT wanted.*, taken_g, beside_g FROM wanted LEFT JOIN of_calls USING (line_id)
         WHERE ends_on <= :day AND minimum_g > coalesce(taken_g, 0)

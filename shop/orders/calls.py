@@ -8,10 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.actions import change_call_off
-from shop.agreements.models import RUNNING, Agreement, AgreementLine, AgreementStatus, CallOff, Side
+from shop.agreements.models import RUNNING, Agreement, AgreementLine, AgreementStatus, CallOff
 from shop.agreements.signing import end
 from shop.catalog.models import Product
-from shop.kit.clock import beijing_day
 from shop.kit.money import part
 from shop.kit.states import record
 from shop.orders.actions import cancel
@@ -69,11 +68,8 @@ def terminate(session: Session, agreement: Agreement, reason: str, *, actor_id: 
     The firm stays behind with what was due before; the rest counts against nobody. The caller holds the locks of
     `waiting`, then the agreement's; what was called between the two is locked after it. Raises MoveRefusedError.
     """
-    day = beijing_day(now)
     for order in waiting(session, agreement.code):
-        due_on = session.execute(select(CallOff.due_on).where(CallOff.id == order.call_off_id)).scalar_one()
-        by = Side.FIRM if due_on < day else None
-        cancel(session, order, actor_id=actor_id, now=now, reason=f"协议解除：{reason}", by=by)
+        cancel(session, order, actor_id=actor_id, now=now, reason=f"协议解除：{reason}")
     end(session, agreement, "terminate", actor_id=actor_id, now=now, reason=reason)
 
 

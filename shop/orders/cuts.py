@@ -11,22 +11,25 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shop.agreements.models import Side
+from shop.agreements.models import CallOff, Side
 from shop.catalog.reference import Catalog
 from shop.channels.actions import may_approve
 from shop.channels.models import Coupon, NamedPriceTier
 from shop.channels.policies import Approval, Payer, Price
+from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
 from shop.kit.jobs import enqueue
 from shop.kit.states import advance
-from shop.orders.actions import policy_of
+from shop.orders.actions import policy_of, tell_promise
 from shop.orders.errors import (
     CouponWouldNotHold,
     CutBeyondOrder,
+    NotACallOff,
     NotCutHere,
     NothingWouldBeLeft,
     NotTheApprover,
     NotWholePacks,
+    RestNotLate,
 )
 from shop.orders.jobs import REFUND_EXCESS
 from shop.orders.locks import lines_of
@@ -47,7 +50,7 @@ class Less:
 
 @dataclass(frozen=True)
 class Taken:
-    """What is taken off a line: grams, packs (None by the kg), and the fen by which it costs less."""
+    """What is taken off a line: grams, packs (None by the kg, and where one was begun), fen by which it costs less."""
 
     line: OrderLine
     sku: str
@@ -57,9 +60,10 @@ class Taken:
 
 
 def plan_cut(
-    session: Session, order: Order, asked: Sequence[Less], *, by: Side, goods: Catalog, actor_id: int | None
-) -> list[Taken]:
-    """What taking this off would change; nothing is written.
+    session: Session, order: Order, asked: Sequence[Less], *, by: Side, goods: Catalog, actor_id: int | None,
+    whole: bool = True,
+) -> list[Taken]:  # fmt: skip
+    """What taking this off would change; nothing is written. Not `whole`: a pack may have been sent in part.
 
     Raises NotFoundError, MoveRefusedError, NotCutHere, NotTheApprover, CutBeyondOrder, NotWholePacks,
     NothingWouldBeLeft, CouponWouldNotHold.
@@ -81,8 +85,9 @@ def plan_cut(
         packs = None
         if line.price_basis is PriceBasis.PACK:
             packs, loose = divmod(weight_g, unit_g)
-            if loose:
+            if loose and whole:
                 raise NotWholePacks(sku=sku, unit_weight_g=unit_g)
+            packs = None if loose else packs
         price_fen = line.price_fen
         gone = mine.get(line.id, 0) + (packs or 0 if by is Side.BUYER else 0)
         if gone and policy_of(order).price is Price.TIERS:
@@ -111,14 +116,15 @@ def _tier(session: Session, line: OrderLine, goods: Catalog, packs: int, order: 
 
 def cut(
     session: Session, order: Order, asked: Sequence[Less], *, by: Side, reason: str, goods: Catalog,
-    actor_id: int | None, now: datetime,
+    actor_id: int | None, now: datetime, closed_by: Side | None = None,
 ) -> list[Taken]:  # fmt: skip
     """Take this off and give their hold back; what was paid for them goes back by a job.
 
-    The caller holds the order's lock; locks the holds, then their pools. When all that stands was sent already, the
-    order is dispatched. Raises as `plan_cut`; then nothing is changed.
+    The caller holds the order's lock; locks the holds, then their pools, then the call-off. When all that stands was
+    sent already, the order is dispatched. `closed_by`: as in `close_rest`. Raises as `plan_cut`; then nothing is
+    changed.
     """
-    taken = plan_cut(session, order, asked, by=by, goods=goods, actor_id=actor_id)
+    taken = plan_cut(session, order, asked, by=by, goods=goods, actor_id=actor_id, whole=closed_by is None)
     before = session.scalar(select(func.count()).select_from(OrderCut).where(OrderCut.order_id == order.id)) or 0
     for position, part in enumerate(taken, before + 1):
         session.add(
@@ -131,14 +137,40 @@ def cut(
         part.line.cancelled_fen += part.amount_fen
     session.flush()
     stock.release_part(session, {part.line.reservation_id: part.weight_g for part in taken if part.line.reservation_id})
+    tell_promise(session, order)
     whole = all(line.dispatched_g == line.standing_g for line in lines_of(session, order.id))
     facts: dict[str, object] = {"by": by.value, "weights": {part.sku: part.weight_g for part in taken}}
+    if closed_by is not None:
+        facts["closed_by"] = closed_by.value
     event = "cut_rest" if whole else "cut"
     advance(session, order, ORDER_LIFE, event, person_id=actor_id, now=now, reason=reason, facts=facts)
     if order.paid_fen:
         enqueue(session, REFUND_EXCESS, order.id, now=now)
     session.flush()
     return taken
+
+
+def close_rest(
+    session: Session, order: Order, *, by: Side, reason: str, goods: Catalog, actor_id: int | None, now: datetime
+) -> list[Taken]:
+    """Close what the firm has not sent of an order that is on its way in part, as if the firm had taken it off itself.
+
+    Else nobody but the firm could let it go on. Of a call-off its buyer or the county may from the day after the due
+    day on, of any other order the county. The caller holds the order's lock; locks as `cut`. Raises MoveRefusedError,
+    RestNotLate, NotACallOff, NotCutHere; then nothing is changed.
+    """
+    ORDER_LIFE.next(order.status, "cut_rest")
+    if order.call_off_id is not None:
+        due_on = session.execute(select(CallOff.due_on).where(CallOff.id == order.call_off_id)).scalar_one()
+        if beijing_day(now) <= due_on:
+            raise RestNotLate(number=order.number, due_on=str(due_on))
+    elif by is not Side.COUNTY:
+        raise NotACallOff(number=order.number)
+    rest = {line: line.standing_g - line.dispatched_g for line in lines_of(session, order.id)}
+    asked = [Less(goods.by_id[line.product_id].sku, weight_g=left_g) for line, left_g in rest.items() if left_g]
+    return cut(
+        session, order, asked, by=Side.FIRM, reason=reason, goods=goods, actor_id=actor_id, now=now, closed_by=by
+    )
 
 
 def _may_cut(session: Session, order: Order, lines: Sequence[OrderLine], by: Side, actor_id: int | None) -> None:

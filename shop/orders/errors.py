@@ -221,6 +221,30 @@ class NotCutHere(DomainError):
     en = "Order {number} comes from a marketplace, a round or an agreement: its buyer does not take packs off here."
 
 
+class RestNotLate(DomainError):
+    """The firm may still send the rest: its day has not passed."""
+
+    code = "rest-not-late"
+    title_zh, title_en = "余货未到期", "The rest is not late"
+    zh = "订单 {number} 的交货日是 {due_on}，过了这一天仍未发的余货才能按未交关闭。"
+    en = "Order {number} is due on {due_on}: what is not sent by then is closed after that day."
+
+
+class PromiseCalledAgain(DomainError):
+    """What was refused was called again meanwhile: with more accepted, more than the promise would stand."""
+
+    code = "promise-called-again"
+    title_zh, title_en = "退回的数量已再次要货", "Called again meanwhile"
+    zh = (
+        "协议 {agreement} 只余 {left_g}，更正要多验收 {asked_g}：退回的数量已再次要货。"
+        "请先取消、减少尚未确认的要货，或先签补充协议增加约定总量。"
+    )
+    en = (
+        "{left_g} are left of {agreement}, and {asked_g} more would be accepted: what was given back was called again. "
+        "Cancel or reduce a call-off that is not confirmed, or amend the promise first."
+    )
+
+
 class CouponWouldNotHold(DomainError):
     """What stands would be below what the coupon asks for."""
 
@@ -315,12 +339,15 @@ class ReopeningBarred(DomainError):
 
 
 class AlreadyOnTheWay(DomainError):
-    """Something was dispatched: the order can be refused at acceptance or refunded, no longer cancelled."""
+    """Something was dispatched: it can be refused at acceptance or refunded, the rest closed, no longer cancelled."""
 
     code = "already-on-the-way"
     title_zh, title_en = "已发货不能取消", "Already on the way"
-    zh = "订单 {number} 已发货，不能取消，可在验收时拒收或申请退款。"
-    en = "Order {number} was dispatched: refuse it at acceptance or ask for a refund."
+    zh = "订单 {number} 已发货，不能取消，可在验收时拒收或申请退款；只发了一部分的，余货逾期后可按未交关闭。"
+    en = (
+        "Order {number} was dispatched: refuse it at acceptance or ask for a refund; of one that was sent in part "
+        "what is late is closed as not delivered."
+    )
 
 
 class NotTheApprover(DomainError):

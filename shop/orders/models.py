@@ -247,7 +247,7 @@ class OrderLine(Model):
 class OrderCut(Model):
     """What one side took off a line of a confirmed order before it was sent: by how much, and what it costs less.
 
-    Append-only. `packs` is None where the line is sold by the kg.
+    Append-only. `packs` is None where the line is sold by the kg, or a pack of it had been sent in part.
     """
 
     __tablename__ = "order_cuts"

@@ -97,13 +97,15 @@ def standing_amount(line: _Sold, standing_g: int, price_fen: int) -> int:
     """What the buyer pays when `standing_g` grams of a line stand, at `price_fen` for its pack or kg.
 
     By the pack each pack has its fen of the coupon, the first ones the odd fen, and the last packs go first: so in
-    whatever steps packs are taken off, what they were worth adds up.
+    whatever steps packs are taken off, what they were worth adds up. A pack that came in part is worth that part of it,
+    half up.
     """
     if line.price_basis is PriceBasis.KG:
         return price_of(standing_g, price_fen)
-    packs = standing_g // line.unit_weight_g
+    packs, loose_g = divmod(standing_g, line.unit_weight_g)
     each, odd = divmod(line.discount_fen, line.quantity)
-    return int(packs * price_fen - (packs * each + min(packs, odd)))
+    begun = accepted_amount(price_fen - each - (packs < odd), line.unit_weight_g, loose_g)
+    return int(packs * price_fen - (packs * each + min(packs, odd)) + begun)
 
 
 def goods_total(lines: Sequence[PricedLine]) -> int:

@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from shop.agreements.actions import left_g
 from shop.agreements.models import RUNNING, Agreement, AgreementStatus, CallOff, Side
 from shop.catalog.models import Product
 from shop.farmers.models import Grade
 from shop.kit.db import columns_of
 from shop.kit.states import record
-from shop.orders.actions import Verdict, judged, put_on_line
+from shop.orders.actions import Verdict, judged, put_on_line, tell_promise
 from shop.orders.calls import outcomes
 from shop.orders.errors import (
     AcceptancePaid,
@@ -25,6 +26,7 @@ from shop.orders.errors import (
     NothingAccepted,
     OutcomeStands,
     PenaltyStands,
+    PromiseCalledAgain,
 )
 from shop.orders.locks import lines_of
 from shop.orders.models import (
@@ -43,8 +45,9 @@ def reverse_acceptance(
 ) -> AcceptanceCorrection:
     """Accept a call-off anew, as `verdict` says, by an open correction; the invoice stays due when it was.
 
-    The caller holds the order's lock; locks the agreement. Raises NotACallOff, NothingAccepted, AcceptanceSame,
-    AcceptancePaid, PenaltyStands, OutcomeStands, AcceptanceDoesNotFit, GradeNotTaken; then nothing may be kept.
+    The caller holds the order's lock; locks the agreement, then the call-off. Raises NotACallOff, NothingAccepted,
+    AcceptanceSame, AcceptancePaid, PromiseCalledAgain, PenaltyStands, OutcomeStands, AcceptanceDoesNotFit,
+    GradeNotTaken; then nothing may be kept.
     """
     if order.call_off_id is None:
         raise NotACallOff(number=order.number)
@@ -66,6 +69,9 @@ def reverse_acceptance(
         raise AcceptanceSame(number=order.number)
     if accepted_fen < order.paid_fen:
         raise AcceptancePaid(number=order.number, paid_fen=order.paid_fen, owed_fen=accepted_fen)
+    more_g, left = verdict.accepted_g - (line.accepted_g or 0), left_g(session, call.line_id)
+    if more_g > left:
+        raise PromiseCalledAgain(agreement=agreement.code, left_g=left, asked_g=more_g)
     kept = _kept(session, agreement)
     correction = AcceptanceCorrection(
         order_id=order.id, position=_count(session, order.id) + 1, order_line_id=line.id, was_g=line.accepted_g,
@@ -80,6 +86,7 @@ def reverse_acceptance(
         session.add(row)
     put_on_line(line, verdict, accepted_fen)
     session.flush()
+    tell_promise(session, order)
     if _kept(session, agreement) is not kept:
         raise OutcomeStands(agreement=agreement.code)
     facts: dict[str, object] = {

@@ -262,6 +262,12 @@ class CutAsked(StrictSchema):
             raise ValidationError("A product is named twice.", "lines")
 
 
+class RestClosed(StrictSchema):
+    """Why what was not sent is not waited for any more."""
+
+    reason = Text(high=200, required=True)
+
+
 class CutOut(Schema):
     """What was taken off a line: by the buyer or the firm, and what the line costs less by it."""
 

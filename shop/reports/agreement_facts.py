@@ -172,24 +172,25 @@ _IN_SEASON = """(
         + shelf_life_days
 )"""
 
-#: What is asked for: call-offs, and from the day on days of the schedules of running agreements that nobody called nor
-#: missed, as far as the promise reaches; the earliest take from it first. `waits`: no stock is held for it yet.
+#: What is asked for: of call-offs what stands, and from the day on days of the schedules of running agreements that
+#: nobody called nor missed, as far as the promise reaches; the earliest take from it first. `waits`: no stock is held
+#: for it yet.
 _ASKED = """asked AS MATERIALIZED (
-    SELECT 'call_offs' AS source, call_offs.id AS fact_id, line_id, due_on AS day, weight_g,
+    SELECT 'call_offs' AS source, call_offs.id AS fact_id, line_id, due_on AS day, stands_g AS weight_g,
         price_fen_per_kg AS fen_per_kg, call_offs.status = 'requested' AS waits
     FROM read JOIN call_offs ON agreement_id = read.id
-    WHERE call_offs.status <> 'cancelled' AND (due_on > :day OR call_offs.status = 'requested')
+    WHERE stands_g > 0 AND (due_on > :day OR call_offs.status = 'requested')
     UNION ALL
     SELECT 'due_weights', line_id, line_id, due_on,
         greatest(least(weight_g, left_g - upto_g + weight_g), 0)::bigint, floor_fen_per_kg, true
     FROM (
         SELECT due_weights.line_id, due_on, weight_g, floor_fen_per_kg,
             sum(weight_g) OVER (PARTITION BY due_weights.line_id ORDER BY due_on) AS upto_g,
-            committed_g - coalesce(called_g, 0) AS left_g
+            committed_g - coalesce(stands_g, 0) AS left_g
         FROM read JOIN agreements ON agreements.id = read.id JOIN agreement_lines ON agreement_id = agreements.id
         JOIN due_weights ON line_id = agreement_lines.id
         LEFT JOIN (
-            SELECT line_id, sum(weight_g) AS called_g FROM call_offs WHERE status <> 'cancelled' GROUP BY line_id
+            SELECT line_id, sum(stands_g) AS stands_g FROM call_offs GROUP BY line_id
         ) AS called ON called.line_id = due_weights.line_id
         WHERE agreements.status IN ('signed', 'deposit_paid', 'executing') AND due_on >= :day
             AND NOT EXISTS (SELECT FROM call_offs

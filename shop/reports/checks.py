@@ -196,7 +196,8 @@ CHECKS: tuple[Check, ...] = (
     Check("I07-cuts", "订单行减去的数量与金额等于各次部分取消之和",
         "what was taken off a line is the sum of its cuts, and only what was confirmed is cut", """
         SELECT order_lines.id AS order_line_id FROM order_lines JOIN orders ON orders.id = order_id LEFT JOIN (
-            SELECT order_line_id, sum(weight_g) AS weight_g, sum(amount_fen) AS fen, bool_or(packs IS NOT NULL) AS whole
+            SELECT order_line_id, sum(weight_g) AS weight_g, sum(amount_fen) AS fen,
+                bool_and(packs IS NOT NULL) AS whole
             FROM order_cuts GROUP BY order_line_id) AS cuts ON order_line_id = order_lines.id
         WHERE (cancelled_g, cancelled_fen) <> (coalesce(cuts.weight_g, 0), coalesce(cuts.fen, 0))
            OR (cancelled_g > 0 AND confirmed_at IS NULL)
@@ -365,8 +366,14 @@ CHECKS: tuple[Check, ...] = (
         WHERE kind IN ('firm', 'host', 'platform', 'carrier', 'household', 'reserve') AND fen > 0"""),
     Check("I19", "要货不超过协议约定量", "no more is called off than was promised", """
         SELECT agreement_lines.id AS line_id FROM agreement_lines JOIN call_offs
-            ON line_id = agreement_lines.id AND status <> 'cancelled' GROUP BY agreement_lines.id
-        HAVING sum(weight_g) > committed_g"""),
+            ON line_id = agreement_lines.id GROUP BY agreement_lines.id
+        HAVING sum(stands_g) > committed_g"""),
+    Check("I19-stands", "每次要货占用的约定量等于其订单待交或已验收的重量",
+        "what a call-off takes of the promise is what its order has to bring or what was accepted", """
+        SELECT call_offs.id AS call_off_id FROM call_offs
+        LEFT JOIN orders ON call_off_id = call_offs.id LEFT JOIN order_lines ON order_id = orders.id
+        WHERE stands_g <> CASE WHEN call_offs.status = 'cancelled' THEN 0
+            ELSE coalesce(accepted_g, order_lines.weight_g - cancelled_g, call_offs.weight_g) END"""),
     Check("I19-terms", "协议条款等于双方签署的生效文本",
         "an agreement's terms are those of the document that both signed", """
         SELECT agreements.id AS agreement_id FROM agreements

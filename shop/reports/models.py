@@ -440,6 +440,8 @@ class CallOffRollup(Model):
     due_on: Mapped[date]
     schedule_day: Mapped[date | None]
     weight_g: Mapped[Grams]
+    stands_g: Mapped[Grams]
+    again_g: Mapped[Grams]
     order_status: Mapped[OrderStatus | None]
     owed_on: Mapped[date | None]
     paid_fen: Mapped[Fen | None]

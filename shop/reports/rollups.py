@@ -364,8 +364,8 @@ _PROMISES = (
 )
 
 _OF_CALL_OFFS = (
-    "agreement_id", "line_id", "status", "cancelled_by", "due_on", "schedule_day", "weight_g", "order_status",
-    "owed_on", "paid_fen", "accepted_g", "accepted_fen",
+    "agreement_id", "line_id", "status", "cancelled_by", "due_on", "schedule_day", "weight_g", "stands_g", "again_g",
+    "order_status", "owed_on", "paid_fen", "accepted_g", "accepted_fen",
 )  # fmt: skip
 _AGREEMENTS = Plan(
     facts=_PROMISES,

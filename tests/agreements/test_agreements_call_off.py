@@ -282,9 +282,10 @@ def test_the_control_a_second_call_of_a_day_is_refused_by_the_database_itself(we
     """What the constraint is for: without it the row below, written past the actions, would be there twice."""
     with transaction() as session:
         scheduled(session, TODAY)
-    again = "INSERT INTO call_offs (agreement_id, line_id, status, due_on, weight_g, price_fen_per_kg, schedule_day," \
-            " requested_at) SELECT agreement_id, line_id, status, due_on, weight_g, price_fen_per_kg, schedule_day," \
-            " requested_at FROM call_offs WHERE schedule_day IS NOT NULL"  # fmt: skip
+    again = "INSERT INTO call_offs (agreement_id, line_id, status, due_on, weight_g, stands_g, again_g," \
+            " price_fen_per_kg, schedule_day, requested_at) SELECT agreement_id, line_id, status, due_on, weight_g," \
+            " stands_g, again_g, price_fen_per_kg, schedule_day, requested_at" \
+            " FROM call_offs WHERE schedule_day IS NOT NULL"  # fmt: skip
     with pytest.raises(DBAPIError, match="uq_call_offs_line_id_schedule_day"), transaction() as session:
         session.execute(text(again))
     with transaction() as session:
@@ -301,10 +302,11 @@ def test_t34_the_control_without_the_lock_two_callers_call_more_than_was_promise
     def careless(_: int) -> None:
         with world.app.app_context(), transaction() as session:
             promised = session.scalars(select(AgreementLine).join(Agreement).where(Agreement.code == "A01")).one()
-            left_g = promised.committed_g - actions.called_g(session, promised.id)
+            left_g = actions.left_g(session, promised.id)
             read.wait(timeout=10)
-            session.add(CallOff(agreement_id=promised.agreement_id, line_id=promised.id, weight_g=left_g, due_on=TODAY,
-                                status=CallOffStatus.REQUESTED, price_fen_per_kg=500, requested_at=NOW))  # fmt: skip
+            session.add(CallOff(agreement_id=promised.agreement_id, line_id=promised.id, weight_g=left_g,
+                                stands_g=left_g, again_g=0, due_on=TODAY, status=CallOffStatus.REQUESTED,
+                                price_fen_per_kg=500, requested_at=NOW))  # fmt: skip
 
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(careless, range(2)))

@@ -179,9 +179,10 @@ _AGREED = (
     "INSERT INTO due_weights (line_id, due_on, weight_g) SELECT agreement_lines.id, starts_on + 6 + 7 * week, 100000"
     " FROM agreement_lines JOIN agreements ON agreements.id = agreement_id CROSS JOIN generate_series(0, 51) AS week"
     " WHERE code LIKE 'A-W-%'",
-    "INSERT INTO call_offs (agreement_id, line_id, status, due_on, weight_g, price_fen_per_kg, schedule_day,"
-    " cancelled_by, requested_at) SELECT agreement_id, line_id, CASE WHEN nth % 31 = 0 THEN 'cancelled' ELSE"
-    " 'confirmed' END, due_on, 100000, 600, due_on, CASE WHEN nth % 31 = 0 THEN 'buyer' END, due_on - 3"
+    "INSERT INTO call_offs (agreement_id, line_id, status, due_on, weight_g, stands_g, again_g, price_fen_per_kg,"
+    " schedule_day, cancelled_by, requested_at) SELECT agreement_id, line_id, CASE WHEN nth % 31 = 0 THEN 'cancelled'"
+    " ELSE 'confirmed' END, due_on, 100000, CASE WHEN nth % 31 = 0 THEN 0 ELSE 100000 END, 0, 600, due_on, CASE"
+    " WHEN nth % 31 = 0 THEN 'buyer' END, due_on - 3"
     " FROM (SELECT due_weights.*, agreement_id, row_number() OVER (ORDER BY line_id, due_on) AS nth FROM due_weights"
     " JOIN agreement_lines ON agreement_lines.id = line_id JOIN agreements ON agreements.id = agreement_id"
     " WHERE code LIKE 'A-W-%' AND due_on <= '2025-12-31') AS days WHERE nth % 37 > 0",
@@ -201,6 +202,8 @@ _AGREED = (
     " accepted_g, 100000 - accepted_g, accepted_g * 6 / 10 FROM orders JOIN call_offs ON call_offs.id = call_off_id"
     " JOIN agreement_lines ON agreement_lines.id = line_id CROSS JOIN LATERAL (SELECT 100000 - CASE call_offs.id % 5"
     " WHEN 0 THEN 20000 ELSE 0 END AS accepted_g) AS taken WHERE number LIKE 'A%'",
+    "UPDATE call_offs SET stands_g = accepted_g FROM orders JOIN order_lines ON order_id = orders.id"
+    " WHERE call_off_id = call_offs.id AND accepted_g < stands_g",
 )
 _FACTS = ("income_entries", "orders", "order_lines", "settlements", "settlement_shares", "cost_lines", "sales_reach")
 _SIGNED = ("occasions", "agreements", "agreement_lines", "due_weights", "call_offs")

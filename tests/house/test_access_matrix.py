@@ -269,6 +269,7 @@ MATRIX: dict[str, Access] = {
     "orders.cancel": row("buyer customer firm_staff operator", number="order", both="operator"),
     "orders.enter": row("operator firm_staff buyer", code="unit", both="operator firm_staff"),
     "orders.cut": row("buyer customer firm_staff", number="order"),
+    "orders.close_rest": row("buyer operator", number="order", both="operator"),
     "orders.list_acceptance_corrections": row(READERS, number="order", both="operator"),
     "orders.end_agreement": row("operator firm_staff buyer", code="agreement", both="operator"),
     "orders.reopen": row("firm_staff buyer", code="agreement"),

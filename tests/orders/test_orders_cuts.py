@@ -15,16 +15,19 @@ from shop.access.actions import create_person
 from shop.agreements.models import Side
 from shop.catalog.actions import set_prices
 from shop.channels.models import Approver, Coupon, CouponPayer
+from shop.income.actions import settle_and_reach
 from shop.kit.clock import WalkingClock, beijing_day
 from shop.kit.db import release, transaction
 from shop.kit.errors import DomainError, MoveRefusedError, NotFoundError
 from shop.kit.money import split
+from shop.kit.states import History
 from shop.orders import cuts
 from shop.orders.actions import Verdict, accept, approve, cancel, dispatch
 from shop.orders.cuts import Less
 from shop.orders.errors import (
     CouponWouldNotHold,
     CutBeyondOrder,
+    NotACallOff,
     NotCutHere,
     NothingWouldBeLeft,
     NotTheApprover,
@@ -244,6 +247,76 @@ def test_a_round_and_a_marketplace_are_refused_to_the_buyer_and_a_round_not_to_t
     assert everything(season) == before
     off(season, order, Less(season.sku, packs=1), by=Side.FIRM)
     assert books(season) == []
+
+
+def part_sent(season: Season, order: Order, grams: int) -> Order:
+    dispatch(
+        season.session, order, {season.sku: grams}, carrier_zh=None, tracking_number=None, actor_id=None, now=season.now
+    )
+    return order
+
+
+def closes(season: Season, order: Order, by: Side) -> list[cuts.Taken]:
+    return cuts.close_rest(
+        season.session, order, by=by, reason="企业不再发货", goods=season.goods(), actor_id=None, now=season.now
+    )
+
+
+def test_the_county_closes_what_never_came_where_the_coupon_lets_the_buyer_cut_nothing(season: Season) -> None:
+    promise(season, "H5", CouponPayer.HOST, None)
+    order = part_sent(season, season.pays(ordered(season, "H5", quantity=2)), 2_500)
+    before = everything(season)
+    for why, attempt in (
+        (CouponWouldNotHold, lambda: off(season, order, Less(season.sku, packs=1))),
+        (NotACallOff, lambda: closes(season, order, Side.BUYER)),
+        (MoveRefusedError, lambda: accept(season.session, order, None, actor_id=None, now=season.now)),
+    ):
+        with pytest.raises(why):
+            attempt()
+    assert everything(season) == before
+    [taken] = closes(season, order, Side.COUNTY)
+    assert (taken.packs, taken.amount_fen, order.status) == (1, 3_000 - 250, S.DISPATCHED)
+    told = season.session.scalars(select(History.facts).where(History.event == "cut_rest")).one()
+    assert (told["by"], told["closed_by"]) == ("firm", "county")
+    assert paid_back(season, order) == 3_000 - 250
+    accept(season.session, order, None, actor_id=None, now=season.now)
+    settle_and_reach(season.session, order.id, now=season.now)
+    assert lines_of(season.session, order.id)[0].accepted_fen == 3_000 - 250
+    assert books(season) == []
+
+
+@pytest.mark.parametrize("grams", [600, 3_100])
+def test_a_pack_that_came_in_part_is_paid_in_part_when_the_county_closes_the_rest(season: Season, grams: int) -> None:
+    order = season.paid(quantity=2)
+    [line] = lines_of(season.session, order.id)
+    price, free_g = line.price_fen, free(season, season.sku)
+    part_sent(season, order, grams)
+    with pytest.raises(NotWholePacks):
+        off(season, order, Less(season.sku, weight_g=5_000 - grams), by=Side.FIRM)
+    [taken] = closes(season, order, Side.COUNTY)
+    packs, loose_g = divmod(grams, 2_500)
+    kept = packs * price + (price * loose_g * 2 + 2_500) // 5_000
+    assert (taken.packs, taken.weight_g, taken.amount_fen) == (None, 5_000 - grams, 2 * price - kept)
+    assert free(season, season.sku) == free_g + 5_000 - grams
+    accept(season.session, order, None, actor_id=None, now=season.now)
+    assert lines_of(season.session, order.id)[0].accepted_fen == kept
+    assert paid_back(season, order) == 2 * price - kept
+    settle_and_reach(season.session, order.id, now=season.now)
+    assert books(season) == []
+
+
+def test_what_a_round_ordered_and_never_came_is_closed_by_the_county(season: Season) -> None:
+    round_ = open_round(season)
+    joined(season, round_, 1, {season.sku: 3})
+    order = closed(season, round_)
+    approve(season.session, order, actor_id=None, now=season.now)
+    goods = lines_of(season.session, order.id)[0]
+    part_sent(season, order, goods.unit_weight_g)
+    with pytest.raises(NotCutHere):
+        off(season, order, Less(season.sku, packs=1))
+    closes(season, order, Side.COUNTY)
+    accept(season.session, order, None, actor_id=None, now=season.now)
+    assert (order.status, books(season)) == (S.ACCEPTED, [])
 
 
 def test_who_may_not_approve_for_a_unit_takes_nothing_off_for_it(season: Season) -> None:

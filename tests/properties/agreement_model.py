@@ -70,6 +70,8 @@ class Booked:
 class Called:
     """A call-off with its order. `cut_g`: what the firm will not send; `sent_g`: what it sent so far.
 
+    `again_g`: what of it the firm had left open of earlier ones.
+
     `got_g`, `owed_fen`: what stands as accepted, and what is owed for it.
     """
 
@@ -80,6 +82,7 @@ class Called:
     fen_per_kg: int
     order: OrderStatus = OrderStatus.PLACED
     cancelled_by: Side | None = None
+    again_g: int = 0
     cut_g: int = 0
     sent_g: int = 0
     got_g: int = 0
@@ -99,6 +102,23 @@ class Called:
         if not self.stands:
             return CallOffStatus.CANCELLED
         return CallOffStatus.REQUESTED if self.order is OrderStatus.PLACED else CallOffStatus.CONFIRMED
+
+    @property
+    def of_promise_g(self) -> int:
+        """What it takes of the promise: what is still to come, then what was accepted; the rest may be called again."""
+        if not self.stands:
+            return 0
+        return self.got_g if self.order in ACCEPTED else self.to_send_g
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether the firm answers for it: neither the buyer nor the county took it back."""
+        return self.stands or self.cancelled_by is Side.FIRM
+
+    @property
+    def open_g(self) -> int:
+        """What the firm left open of it: refused, cut, not delivered."""
+        return self.grams - self.of_promise_g
 
     @property
     def to_send_g(self) -> int:
@@ -218,10 +238,18 @@ class Life:
         return [call for call in self.calls.values() if call.sku == sku]
 
     def live(self, sku: str) -> int:
-        return sum(call.grams for call in self.of(sku) if call.stands)
+        """What is called of the promise and is still to come or was accepted."""
+        return sum(call.of_promise_g for call in self.of(sku))
 
     def left(self, sku: str) -> int:
         return self.promises[sku].committed - self.live(sku)
+
+    def again(self, sku: str, grams: int, by_schedule: bool) -> int:
+        """What of a new call was left open before: first of all, of one by the schedule only what is else not left."""
+        owed = [call for call in self.of(sku) if call.is_owed]
+        back = max(sum(call.open_g - call.again_g for call in owed), 0)
+        fresh = self.left(sku) - back
+        return max(min(grams, back, grams - fresh if by_schedule else grams), 0)
 
     def known(self, sku: str) -> set[date | None]:
         """Days of the schedule that were called."""
@@ -276,10 +304,14 @@ class Life:
         calls, line = self.of(sku), self.promises[sku]
         not_wanted = [call for call in calls if call.cancelled_by is Side.BUYER]
         if side is Side.FIRM:
-            called = [call for call in calls if call.due_on < day and (call.stands or call.cancelled_by is Side.FIRM)]
-            called = [call for call in called if not self.excused(side, call.due_on)]
-            missing = line.committed - sum(call.got_g for call in calls)
-            grams = min(sum(call.grams - call.got_g for call in called), missing)
+            owed, grams = [call for call in calls if call.is_owed], 0
+            again = sum(call.again_g for call in owed)
+            for call in owed:
+                made_good = min(call.open_g, again)
+                again -= made_good
+                if call.due_on < day and not self.excused(side, call.due_on):
+                    grams += call.grams - call.got_g - made_good
+            grams = min(grams, line.committed - sum(call.got_g for call in calls))
         else:
             days = [call for call in not_wanted if call.schedule_day and call.schedule_day <= day]
             grams = sum(min(call.grams, line.least) for call in days if not self.excused(side, call.schedule_day))
@@ -287,8 +319,8 @@ class Life:
                 known = self.known(sku) | {on for on in line.due if self.excused(side, on)}
                 minimum = line.minimum - sum(asked for on, asked in line.due.items() if self.excused(side, on))
                 never = sum(asked for on, asked in line.due.items() if on not in known)
-                beside = sum(call.grams for call in not_wanted if not call.schedule_day)
-                taken = sum(call.grams for call in calls if call.cancelled_by is not Side.BUYER)
+                beside = sum(call.grams - call.again_g for call in not_wanted if not call.schedule_day)
+                taken = sum(call.grams - call.again_g for call in calls if call.cancelled_by is not Side.BUYER)
                 grams = max(grams, minimum - taken - max(never - beside, 0))
         return max(grams - self.tolerated(sku), 0)
 
@@ -345,7 +377,7 @@ class Life:
         fell = [call for call in calls if call.due_on <= day]
         accepted, due = sum(call.got_g for call in fell), self.fell_due(sku, day)
         owed = [(call.owed_fen - call.paid_fen, call.invoice_due) for call in calls if call.order in ACCEPTED]
-        ahead = [(call.grams, call.fen_per_kg) for call in calls if call.due_on > day]
+        ahead = [(call.of_promise_g, call.fen_per_kg) for call in calls if call.due_on > day]
         asked = {on: grams for on, grams in self.asked(sku, day).items() if on > day}
         ahead += [(grams, line.floor_fen) for on, grams in asked.items() if on <= self.comes_until[sku]]
         behind = {side: self.behind(sku, side, day) for side in (Side.FIRM, Side.BUYER)}

@@ -91,8 +91,10 @@ from shop.orders.errors import (
     NotYoursToDecide,
     OutcomeStands,
     PenaltyStands,
+    PromiseCalledAgain,
     ReopeningBarred,
     ReopenTooLate,
+    RestNotLate,
     TakenAlready,
 )
 from shop.orders.locks import locked_order_by_id
@@ -217,7 +219,8 @@ ACTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {}
 WEIGHTS = {
     "the_schedule_runs": (5, 1), "buyer_calls": (4, 1), "buyer_brings_forward": (2, 1), "somebody_decides": (3, 1),
     "buyer_changes": (2, 1), "a_source_quotes": (5, 1), "both_amend": (1, 1), "firm_sends_part": (1, 1),
-    "a_side_cuts": (2, 1), "goods_come": (7, 3), "county_reverses": (3, 4), "buyer_pays": (2, 2),
+    "a_side_cuts": (2, 1), "the_rest_is_closed": (1, 1), "goods_come": (7, 3), "county_reverses": (3, 4),
+    "buyer_pays": (2, 2),
     "a_side_tells_of_force_majeure": (3, 4), "county_decides_a_notice": (1, 1), "county_terminates": (1, 1),
     "the_term_ends": (2, 1), "a_side_asks_to_reopen": (1, 8), "penalties_are_proposed": (2, 3),
     "a_side_decides_a_penalty": (1, 3), "a_side_takes_the_deposit": (1, 2),
@@ -408,7 +411,8 @@ class Promises(RuleBasedStateMachine):
 
     def keep(self, sku: str, made: CallOff) -> None:
         price = self.model.price(sku, min(made.due_on, self.today))
-        self.model.calls[made.id] = Called(sku, made.weight_g, made.due_on, made.schedule_day, price)
+        again = self.model.again(sku, made.weight_g, made.schedule_day is not None)
+        self.model.calls[made.id] = Called(sku, made.weight_g, made.due_on, made.schedule_day, price, again_g=again)
         self.model.status = A.EXECUTING
 
     @act(
@@ -484,7 +488,7 @@ class Promises(RuleBasedStateMachine):
             .where(Agreement.code == "A50", CallOff.id.not_in(list(self.model.calls)))
         ).all()
         assert sorted((call.schedule_day, sku, call.weight_g) for sku, call in made) == sorted(expected)
-        for sku, call in made:
+        for sku, call in sorted(made, key=lambda one: one[1].schedule_day):
             assert call.due_on == self.today
             self.keep(sku, call)
 
@@ -509,8 +513,9 @@ class Promises(RuleBasedStateMachine):
             call.order = S.CONFIRMED
 
     def cancelled(self, known: int, call: Called, by: Side | None) -> None:
+        """What the firm is late with is its breach, whoever cancels it."""
         self.decide(known, "cancel", by)
-        call.order, call.cancelled_by = S.CANCELLED, by
+        call.order, call.cancelled_by = S.CANCELLED, Side.FIRM if call.due_on < self.today else by
 
     def decide(self, call_off_id: int, event: str, by: Side | None) -> None:
         if event == "confirm":
@@ -548,7 +553,7 @@ class Promises(RuleBasedStateMachine):
         self.change(known, day, grams)
         if day != call.due_on:
             call.fen_per_kg = self.model.price(call.sku, min(day, self.today))
-        call.grams, call.due_on = grams, day
+        call.grams, call.due_on, call.again_g = grams, day, min(call.again_g, grams)
 
     def change(self, call_off_id: int, day: date, grams: int) -> None:
         change_call(self.session, self.order(call_off_id), due_on=day, weight_g=grams, actor_id=None, now=self.now())
@@ -716,6 +721,29 @@ class Promises(RuleBasedStateMachine):
             goods=self.goods, actor_id=None, now=self.now(),
         )  # fmt: skip
 
+    @act(which=st.integers(0, 30), by=st.sampled_from([Side.BUYER, Side.COUNTY]), later=st.sampled_from([0, 1, 1, 4]))
+    def the_rest_is_closed(self, which: int, by: Side, later: int) -> None:
+        """Of what came in part the buyer or the county waits no longer, once its day has passed."""
+        found = self.one(which, S.PARTLY_DISPATCHED)
+        if found is None:
+            return
+        known, call = found
+        self.clock_is_right(min(call.due_on + timedelta(days=later), LAST + timedelta(days=9)) if later else TODAY)
+        if call.order is not S.PARTLY_DISPATCHED:
+            self.refused(MoveRefusedError, self.close, known, by)
+        elif self.today <= call.due_on:
+            self.refused(RestNotLate, self.close, known, by)
+        else:
+            self.close(known, by)
+            call.cut_g = call.grams - call.sent_g
+            call.send(0)
+
+    def close(self, call_off_id: int, by: Side) -> None:
+        cuts.close_rest(
+            self.session, self.order(call_off_id), by=by, reason="不再等", goods=self.goods, actor_id=None,
+            now=self.now(),
+        )  # fmt: skip
+
     def said(self, call: Called, verdict: Judged) -> Said:
         hundredths, tenths = verdict
         grams = call.to_send_g * hundredths // 100 + (hundredths > 100)
@@ -771,6 +799,8 @@ class Promises(RuleBasedStateMachine):
             why = AcceptanceSame
         elif read[0] < call.paid_fen:
             why = AcceptancePaid
+        elif said.grams - call.got_g > model.left(call.sku):
+            why = PromiseCalledAgain
         elif model.status in JUDGED:
             before, was = model.kept, call.got_g
             call.got_g = said.grams
@@ -1049,7 +1079,8 @@ class Promises(RuleBasedStateMachine):
         calls, session = self.model.calls, self.session
         rows = session.execute(
             select(
-                CallOff.id, CallOff.weight_g, CallOff.due_on, CallOff.status, CallOff.cancelled_by,
+                CallOff.id, CallOff.weight_g, CallOff.stands_g, CallOff.again_g, CallOff.due_on, CallOff.status,
+                CallOff.cancelled_by,
                 CallOff.price_fen_per_kg, Order.status, OrderLine.price_fen, OrderLine.amount_fen,
                 OrderLine.cancelled_g, OrderLine.cancelled_fen, OrderLine.dispatched_g, OrderLine.accepted_g,
                 OrderLine.accepted_fen, Order.paid_fen, Order.due_on,
@@ -1060,8 +1091,8 @@ class Promises(RuleBasedStateMachine):
         )  # fmt: skip
         assert {known: tuple(row) for known, *row in rows} == {
             known: (
-                call.grams, call.due_on, call.status, call.cancelled_by, call.fen_per_kg, call.order, call.fen_per_kg,
-                worth(call.grams, call.fen_per_kg), call.cut_g,
+                call.grams, call.of_promise_g, call.again_g, call.due_on, call.status, call.cancelled_by,
+                call.fen_per_kg, call.order, call.fen_per_kg, worth(call.grams, call.fen_per_kg), call.cut_g,
                 worth(call.grams, call.fen_per_kg) - worth(call.to_send_g, call.fen_per_kg), call.sent_g,
                 *((call.got_g, call.owed_fen) if call.order in ACCEPTED else (None, None)),
                 call.paid_fen, call.invoice_due,

@@ -191,6 +191,7 @@ FAULTS: dict[str, str] = {
     "I17": "UPDATE postings SET amount_fen = 1000000000 WHERE id = (SELECT min(postings.id) FROM postings"
     " JOIN accounts ON accounts.id = account_id WHERE accounts.kind = 'firm')",
     "I19": "UPDATE agreement_lines SET committed_g = 1",
+    "I19-stands": spoil("call_offs", "stands_g = stands_g - 1", "stands_g > 0"),
     "I19-terms": spoil("agreements", "tolerance_bp = tolerance_bp + 1"),
     "I19-due": spoil("due_weights", "weight_g = weight_g + 1", key="line_id"),
     "I20": spoil("call_offs", "due_on = due_on + 4000"),
