@@ -233,6 +233,13 @@ def test_in_mid_term_what_was_made_good_is_behind_no_more_and_the_buyer_called_i
     assert [(one["weight_g"], one["stands_g"], one["again_g"]) for one in calls] == [
         (10_000, 0, 0), (6_000, 6_000, 6_000), (4_000, 4_000, 4_000),
     ]  # fmt: skip
+    client = world.app.test_client()
+    client.set_cookie("signed_in", world.headers["buyer"]["Authorization"].removeprefix("Bearer "))
+    page = client.get("/desk/agreements/A50").text
+    # Called, again of it, what it takes of the promise; called in all and left.
+    assert [words in page for words in ('<td class="n">6</td><td class="n">6</td><td class="n">6</td>',
+                                        '<td class="n">10</td><td class="n"></td><td class="n">0</td>',
+                                        '<td class="n">20</td><td class="n">90</td>')] == [True] * 3  # fmt: skip
     row = report(world, NEXT)
     assert (short(NEXT), row["shortfall_g"], row["forecast_g"]) == ([], 0, 90_000)
     # What is left he calls for the last day and does not want after all: he called 10 of his 100 kg, not 20.
