@@ -1,14 +1,14 @@
 """What a call-off takes of its promise, where what was refused or not delivered goes back to, and what it calls again.
 
 Revision ID: 0068
-Revises: 0065
+Revises: 0067
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0068"
-down_revision = "0065"
+down_revision = "0067"
 branch_labels = None
 depends_on = None
 
