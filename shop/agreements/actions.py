@@ -105,7 +105,9 @@ def call_off(
     session.flush()
     record(session, call, "request", person_id=actor_id, now=now, to_state=CallOffStatus.REQUESTED)
     if agreement.status is not AgreementStatus.EXECUTING:
-        advance(session, agreement, AGREEMENT_LIFE, "call_off", person_id=actor_id, now=now)
+        # Who calls is the buyer; nobody does what the schedule calls.
+        facts: dict[str, object] | None = {"side": Side.BUYER.value} if actor_id is not None else None
+        advance(session, agreement, AGREEMENT_LIFE, "call_off", person_id=actor_id, now=now, facts=facts)
     return call
 
 

@@ -217,7 +217,7 @@ def list_versions(code: str) -> dict[str, Any]:
 @blueprint.alt_response(
     200, success=True, content_type="application/pdf", schema={"type": "string", "format": "binary"}
 )
-@documented(errors=[NotFoundError])
+@documented(errors=[NotFoundError, errors.NoSuchVersion])
 def show_contract(query: dict[str, Any], code: str) -> Response:
     """合同文本 · The contract of a version as PDF, in Chinese, with its hash and who signed it."""
     return contract_response(code, query["version"])
@@ -236,7 +236,7 @@ def contract_response(code: str, version: int | None) -> Response:
 
 @blueprint.route("/agreements/<string:code>/versions", methods=["POST"])
 @allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
-@blueprint.arguments(schemas.VersionAsked)
+@blueprint.arguments(schemas.NextVersionAsked)
 @blueprint.response(201, schemas.VersionList)
 @documented(
     errors=[
@@ -247,14 +247,17 @@ def contract_response(code: str, version: int | None) -> Response:
         errors.TermsRefused,
         errors.AmendmentRefused,
         errors.VersionSame,
+        errors.VersionStale,
     ],
-    example={**_TERMS, "starts_on": "2025-07-01", "note": "数量增加至 5 吨"},
+    example={**_TERMS, "starts_on": "2025-07-01", "note": "数量增加至 5 吨", "made_from": 1},
 )
 def propose(body: dict[str, Any], code: str) -> dict[str, Any]:
     """提出新文本 · Put other terms: the next version of a draft, or an amendment (补充协议) of a signed agreement."""
     with transaction() as session:
         agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
-        signing.propose(session, agreement, _terms(session, body), by=hand, note=body["note"])
+        signing.propose(
+            session, agreement, _terms(session, body), by=hand, note=body["note"], made_from=body["made_from"]
+        )
         return {"items": queries.versions(session, current_actor(), code)}
 
 

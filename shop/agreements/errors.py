@@ -14,6 +14,7 @@ __all__ = [
     "MajeureTold",
     "NoProof",
     "NoSuchNotice",
+    "NoSuchVersion",
     "NotABulkBuyer",
     "NotFoundError",
     "NotOnSale",
@@ -34,6 +35,7 @@ __all__ = [
     "TermsRefused",
     "TooManyPapers",
     "VersionSame",
+    "VersionStale",
 ]
 
 
@@ -115,8 +117,8 @@ class QuoteSame(DomainError):
 
     code = "quote-same"
     title_zh, title_en = "更正没有改动价格", "Quote is the same"
-    zh = "{source} {day} 的报价已是每公斤 {fen_per_kg} 分，没有可更正的。"
-    en = "{source} quotes {fen_per_kg} fen per kg for {day} already: nothing to correct."
+    zh = "{source} {day} 的报价已是每公斤 {fen_per_kg}，没有可更正的。"
+    en = "{source} quotes {fen_per_kg} per kg for {day} already: nothing to correct."
 
 
 class NotScheduled(DomainError):
@@ -173,7 +175,7 @@ class TermsRefused(DomainError):
     code = "terms-refused"
     status = 422
     title_zh, title_en = "条款不成立", "Terms refused"
-    zh = "商品 {sku} 的 {term} 不得{bound_zh}。"
+    zh = "商品 {sku} 的{term_zh}不得{bound_zh}。"
     en = "{term} of {sku} must be {bound_en}."
 
 
@@ -193,6 +195,15 @@ class VersionSame(DomainError):
     title_zh, title_en = "文本没有改动", "The text is the same"
     zh = "与协议 {agreement} 第 {number} 版的条款完全相同，没有可提出的改动。"
     en = "These are the terms of version {number} of {agreement} already: nothing is changed."
+
+
+class VersionStale(DomainError):
+    """The text was made from a version that another has followed: it would undo in silence what that one changed."""
+
+    code = "version-stale"
+    title_zh, title_en = "文本已有新版", "Another version has followed"
+    zh = "协议 {agreement} 已有第 {number} 版，所提文本是由第 {made_from} 版改来的；请在第 {number} 版上修改。"
+    en = "{agreement} has version {number}; the text was made from version {made_from}: make it from version {number}."
 
 
 class FirstDayPast(DomainError):
@@ -248,6 +259,15 @@ class NoSuchNotice(DomainError):
     title_zh, title_en = "没有该不可抗力通知", "No such notice"
     zh = "协议 {agreement} 没有第 {number} 号不可抗力通知。"
     en = "Agreement {agreement} has no notice of force majeure {number}."
+
+
+class NoSuchVersion(NotFoundError):
+    """The agreement has no version of this number."""
+
+    code = "no-such-version"
+    title_zh, title_en = "没有该版文本", "No such version"
+    zh = "协议 {agreement} 没有第 {number} 版文本。"
+    en = "Agreement {agreement} has no version {number}."
 
 
 class MajeureTold(DomainError):

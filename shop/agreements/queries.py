@@ -5,15 +5,17 @@ from datetime import date, timedelta
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, func, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.access.models import Person
 from shop.agreements.contract import Amends, Contract, Plan, Signed
+from shop.agreements.errors import NoSuchVersion
 from shop.agreements.models import (
     FALLS_DUE,
     RUNNING,
     SIGNERS,
+    UNSIGNED,
     Agreement,
     AgreementLine,
     AgreementPaper,
@@ -28,6 +30,7 @@ from shop.agreements.models import (
     QuoteFileTaken,
     Side,
 )
+from shop.agreements.states import DECISIONS, EVENTS_ZH
 from shop.agreements.terms import Terms, read, spread
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
@@ -35,6 +38,7 @@ from shop.kit.clock import beijing_day
 from shop.kit.db import columns_of
 from shop.kit.errors import NotFoundError
 from shop.kit.money import price_of
+from shop.kit.states import History, history_of
 from shop.places.models import Township, Village
 
 READERS = (Role.OPERATOR, Role.MANAGER, Role.FIRM_STAFF, Role.BUYER)
@@ -80,8 +84,16 @@ def agreements(
     session: Session, actor: Actor, *wanted: ColumnElement[bool], limit: int, day: date
 ) -> list[dict[str, Any]]:
     """Up to `limit` agreements that `actor` sees, newest first; due counts up to `day`."""
+    before, after = aliased(Agreement), aliased(Agreement)
+    renews = select(before.code).where(before.id == Agreement.renews_id).correlate(Agreement).scalar_subquery()
+    renewed_by = (
+        select(func.max(after.code))
+        .where(after.renews_id == Agreement.id, after.status.not_in(UNSIGNED))
+        .correlate(Agreement)
+        .scalar_subquery()
+    )
     rows = session.execute(
-        visible(select(Agreement, Partner.code, Partner.name_zh, Firm.code, Firm.name_zh), actor)
+        visible(select(Agreement, Partner.code, Partner.name_zh, Firm.code, Firm.name_zh, renews, renewed_by), actor)
         .where(*wanted)
         .order_by(Agreement.id.desc())
         .limit(limit)
@@ -95,19 +107,36 @@ def agreements(
             "partner_name_zh": partner_name,
             "firm": firm,
             "firm_name_zh": firm_name,
+            "renews": old,
+            "renewed_by": new,
             "lines": lines[agreement.id],
             "signed_fen": sum(line["signed_fen"] for line in lines[agreement.id]),
         }
-        for agreement, partner, partner_name, firm, firm_name in rows
+        for agreement, partner, partner_name, firm, firm_name, old, new in rows
     ]
 
 
 def agreement(session: Session, actor: Actor, code: str, day: date) -> dict[str, Any]:
-    """One agreement with its call-offs. Raises NotFoundError for a missing and for a foreign one."""
+    """One agreement with its call-offs and its history. Raises NotFoundError for a missing and for a foreign one."""
     found = agreements(session, actor, Agreement.code == code, limit=1, day=day)
     if not found:
         raise NotFoundError(what=code)
-    return found[0] | {"call_offs": _call_offs(session, found[0]["id"])}
+    id_ = found[0]["id"]
+    return found[0] | {"call_offs": _call_offs(session, id_), "history": _history(session, id_)}
+
+
+def _history(session: Session, agreement_id: int) -> list[dict[str, Any]]:
+    """What happened to an agreement, the oldest first: for which side somebody spoke, and why; no person.
+
+    No side: what the calendar did, or what was written before sides were kept.
+    """
+    return [
+        {
+            "at": one.at, "event": one.event, "event_zh": EVENTS_ZH[one.event], "side": (one.facts or {}).get("side"),
+            "status": one.to_state, "reason": one.reason,
+        }
+        for one in history_of(session, Agreement.__tablename__, [agreement_id])
+    ]  # fmt: skip
 
 
 def _lines(session: Session, agreement_ids: list[int], day: date) -> dict[int, list[dict[str, Any]]]:
@@ -168,6 +197,7 @@ def _call_offs(session: Session, agreement_id: int) -> list[dict[str, Any]]:
             "stands_g": call.stands_g,
             "again_g": call.again_g,
             "schedule_day": call.schedule_day,
+            "cancelled_by": call.cancelled_by and call.cancelled_by.value,
         }
         for call, sku in rows
     ]
@@ -256,27 +286,34 @@ def quote_files(session: Session, *, limit: int, before: int | None = None) -> l
 
 
 def majeures(session: Session, agreement_id: int) -> list[dict[str, Any]]:
-    """Notices of force majeure of an agreement with the code of the proof, the oldest first."""
+    """Notices of force majeure with the code of the proof, what the county decided and why, the oldest first."""
     rows = session.execute(
         select(ForceMajeure, AgreementPaper.code)
         .outerjoin(AgreementPaper, AgreementPaper.id == ForceMajeure.paper_id)
         .where(ForceMajeure.agreement_id == agreement_id)
         .order_by(ForceMajeure.number)
-    )
-    return [columns_of(told) | {"paper": code} for told, code in rows]
+    ).all()
+    notices = [told.id for told, _ in rows]
+    words = {one.entity_id: one for one in history_of(session, ForceMajeure.__tablename__, notices, *DECISIONS)}
+    return [columns_of(told) | {"paper": code} | decided_in(words.get(told.id)) for told, code in rows]
+
+
+def decided_in(word: History | None) -> dict[str, Any]:
+    """When and why something was decided, as its history has it; nothing yet of what is open."""
+    return {"decided_at": word and word.at, "decision_reason": word and word.reason}
 
 
 def contract(session: Session, actor: Actor, code: str, number: int | None) -> Contract:
     """What the contract of a version says: of the one in force, else of the youngest, or of `number`.
 
-    Raises NotFoundError for an agreement that `actor` does not see and for a version that is not there.
+    Raises NotFoundError for an agreement that `actor` does not see, NoSuchVersion for a version that is not there.
     """
     shown = versions(session, actor, code)
     wanted = [one for one in shown if (one["number"] == number if number else one["in_force"])] or (
         [] if number else shown
     )
     if not wanted:
-        raise NotFoundError(what=code)
+        raise NoSuchVersion(agreement=code, number=number or 0)
     version = wanted[0]
     names = session.execute(
         select(Partner.name_zh, Firm.name_zh)

@@ -21,6 +21,7 @@ from shop.kit.schemas import (
     StrictSchema,
     Text,
     Whole,
+    each_once,
 )
 
 #: Products of one agreement.
@@ -120,15 +121,22 @@ class TermsAsked(StrictSchema):
         if not 0 <= (data["ends_on"] - data["starts_on"]).days <= 3 * 366:
             raise ValidationError("Must lie within three years after the first day.", "ends_on")
         once_within_the_term(data, last=data["ends_on"])
-        skus = [line["sku"] for line in data.get("lines", ())]
-        if len(set(skus)) != len(skus):
-            raise ValidationError("A product is promised twice.", "lines")
+        each_once(data.get("lines", ()), "sku", "lines", "A product is promised twice.")
 
 
 class VersionAsked(TermsAsked):
     """Other terms than the youngest version, with a word on why."""
 
     note = Text(high=500, load_default=None)
+
+
+class NextVersionAsked(VersionAsked):
+    """Other terms, and the number of the version that they were made from: refused where another has followed it.
+
+    Left out: whatever is the youngest.
+    """
+
+    made_from = Whole(low=1, high=10_000, load_default=None)
 
 
 class DraftAsked(VersionAsked):
@@ -232,6 +240,8 @@ class MajeureOut(Schema):
     proof_hash = fields.String()
     paper = fields.String(allow_none=True)
     told_at = fields.DateTime()
+    decided_at = fields.DateTime(allow_none=True)
+    decision_reason = fields.String(allow_none=True, metadata={"description": "the county's"})
 
 
 class MajeureList(Schema):
@@ -361,6 +371,7 @@ class CallOffOut(Schema):
 
     `stands_g`: what it takes of the promise: to come, or accepted. `again_g`: what of it had been called before and was
     refused or not delivered.
+    `cancelled_by`: the side whose breach that is; null of one that stands, or that counts against nobody.
     """
 
     sku = fields.String()
@@ -371,10 +382,14 @@ class CallOffOut(Schema):
     stands_g = fields.Integer()
     again_g = fields.Integer()
     schedule_day = fields.Date(allow_none=True)
+    cancelled_by = fields.String(allow_none=True)
 
 
 class AgreementOut(Schema):
-    """An agreement. `signed_fen`: committed weight at the floor price, line by line; a draft has no lines yet."""
+    """An agreement. `signed_fen`: committed weight at the floor price, line by line; a draft has no lines yet.
+
+    `ended_on`: the day of its end, or of a draft's withdrawal, null while it runs. `renews`, `renewed_by`: codes.
+    """
 
     code = fields.String()
     status = fields.String()
@@ -385,6 +400,9 @@ class AgreementOut(Schema):
     signed_on = fields.Date(allow_none=True)
     starts_on = fields.Date()
     ends_on = fields.Date()
+    ended_on = fields.Date(allow_none=True)
+    renews = fields.String(allow_none=True)
+    renewed_by = fields.String(allow_none=True)
     deposit_bp = fields.Integer()
     penalty_bp = fields.Integer()
     buyer_penalty_bp = fields.Integer()
@@ -395,7 +413,24 @@ class AgreementOut(Schema):
     lines = fields.List(fields.Nested(PromiseOut))
 
 
-class AgreementDetail(AgreementOut):
+class HappenedOut(Schema):
+    """What happened to an agreement: the side that spoke (null: the calendar), its state since, and the reason."""
+
+    at = fields.DateTime()
+    event = fields.String()
+    event_zh = fields.String()
+    side = fields.String(allow_none=True)
+    status = fields.String(allow_none=True)
+    reason = fields.String(allow_none=True)
+
+
+class AgreementTold(AgreementOut):
+    """An agreement with what happened to it, the oldest first."""
+
+    history = fields.List(fields.Nested(HappenedOut))
+
+
+class AgreementDetail(AgreementTold):
     """An agreement with its call-offs, by due date."""
 
     call_offs = fields.List(fields.Nested(CallOffOut))

@@ -22,6 +22,7 @@ from shop.agreements.errors import (
     NotTheSellers,
     SignedTooLate,
     VersionSame,
+    VersionStale,
 )
 from shop.agreements.models import (
     RUNNING,
@@ -69,6 +70,10 @@ class Hand:
     person_id: int | None
     now: datetime
 
+    def facts(self, **more: object) -> dict[str, object]:
+        """What the history keeps of who it was, whatever roles the person has later, and of what else."""
+        return {"side": self.side.value, **more}
+
 
 def draft(
     session: Session, code: str, partner: Partner, firm: Firm, campaign_id: int, terms: Terms, *, by: Hand,
@@ -105,19 +110,28 @@ def draft(
     put_on(agreement, terms)
     session.add(agreement)
     session.flush()
-    record(session, agreement, "draft", person_id=by.person_id, now=by.now, to_state=AgreementStatus.DRAFT)
+    record(
+        session, agreement, "draft", person_id=by.person_id, now=by.now, to_state=AgreementStatus.DRAFT,
+        facts=by.facts(), reason=note,
+    )  # fmt: skip
     _add_version(session, agreement, terms, partner.code, firm.code, by=by, note=note)
     return agreement
 
 
-def propose(session: Session, agreement: Agreement, terms: Terms, *, by: Hand, note: str | None = None) -> None:
+def propose(
+    session: Session, agreement: Agreement, terms: Terms, *, by: Hand, note: str | None = None,
+    made_from: int | None = None,
+) -> None:  # fmt: skip
     """Put other terms: the next version of a draft, or an amendment. The caller holds the agreement's lock.
 
-    Raises AgreementNotRunning, NotTheSellers, NotOnSale for a product that is not on the agreement yet, TermsRefused,
-    AmendmentRefused, VersionSame, ValueError for a schedule that is not well written.
+    `made_from`: the number of the version that was read. Raises AgreementNotRunning, VersionStale, NotTheSellers,
+    NotOnSale for a product that is not on the agreement yet, TermsRefused, AmendmentRefused, VersionSame, ValueError
+    for a schedule that is not well written.
     """
     if agreement.status is not AgreementStatus.DRAFT and agreement.status not in RUNNING:
         raise not_running(agreement, "amend")
+    if made_from is not None and (latest := youngest(session, agreement).number) != made_from:
+        raise VersionStale(agreement=agreement.code, number=latest, made_from=made_from)
     readable(terms.schedule, (line.schedule for line in terms.lines))
     products = _promised_products(session, agreement.firm_id, terms)
     partner, firm = session.get_one(Partner, agreement.partner_id), session.get_one(Firm, agreement.firm_id)
@@ -127,7 +141,10 @@ def propose(session: Session, agreement: Agreement, terms: Terms, *, by: Hand, n
     if agreement.status in RUNNING:
         _amendable(session, agreement, terms, products, beijing_day(by.now))
     else:
-        advance(session, agreement, AGREEMENT_LIFE, "propose", person_id=by.person_id, now=by.now)
+        advance(
+            session, agreement, AGREEMENT_LIFE, "propose", person_id=by.person_id, now=by.now, facts=by.facts(),
+            reason=note,
+        )  # fmt: skip
         put_on(agreement, terms)
     _add_version(session, agreement, terms, partner.code, firm.code, by=by, note=note)
 
@@ -164,7 +181,8 @@ def sign(
     signed = session.scalar(select(func.count()).where(AgreementSignature.version_id == version.id))
     if signed != len(SIGNERS):
         return False
-    _put_in_force(session, agreement, version, on_paper or beijing_day(by.now), by)
+    hand = by if on_paper is None else replace(by, side=Side.COUNTY)
+    _put_in_force(session, agreement, version, on_paper or beijing_day(by.now), hand)
     return True
 
 
@@ -205,8 +223,9 @@ def end(session: Session, agreement: Agreement, event: str, *, actor_id: int | N
         facts: dict[str, object] | None = None) -> None:  # fmt: skip
     """Withdraw a draft; terminate, fulfil or fall short of a running agreement. Raises MoveRefusedError.
 
-    Its occasion closes: nothing is called any more, and nothing falls due after this day. The caller holds the
-    agreement's lock. What waits for the firm's word is cancelled by `orders.calls.terminate`.
+    `facts`: what the history keeps of it, of somebody's word his side (`Hand.facts`). Its occasion closes: nothing is
+    called any more, and nothing falls due after this day. The caller holds the agreement's lock. What waits for the
+    firm's word is cancelled by `orders.calls.terminate`.
     """
     advance(session, agreement, AGREEMENT_LIFE, event, person_id=actor_id, now=now, reason=reason, facts=facts)
     agreement.ended_on = beijing_day(now)
@@ -272,7 +291,7 @@ def _put_in_force(session: Session, agreement: Agreement, version: AgreementVers
     put_on(agreement, terms)
     agreement.version_id = version.id
     occasion = session.get_one(Occasion, agreement.occasion_id)
-    facts: dict[str, object] = {"version": version.number, "document_hash": version.document_hash}
+    facts = by.facts(version=version.number, document_hash=version.document_hash)
     if first:
         agreement.signed_on = day
         occasion.starts_at = at_beijing(terms.starts_on)

@@ -55,6 +55,14 @@ AGREEMENT_LIFE: Life[A] = Life(
 )  # fmt: skip
 
 
+#: What happened to an agreement, in its history.
+EVENTS_ZH = {
+    "draft": "起草", "propose": "提出新文本", "withdraw": "撤回草案", "sign": "双方签署生效", "amend": "补充协议生效",
+    "pay_deposit": "定金到账", "call_off": "首次要货", "fulfil": "判为已履行", "fall_short": "判为未足额履行",
+    "terminate": "解除", "reopen": "双方同意重开", "renew": "续签", "remind": "提醒到期",
+}  # fmt: skip
+
+
 def not_running(agreement: Agreement, event: str) -> AgreementNotRunning:
     """That `event` needs an agreement that runs, to be raised."""
     return AgreementNotRunning(agreement=agreement.code, **AGREEMENT_LIFE.facts(agreement.status, event))
@@ -70,6 +78,9 @@ CALL_OFF_LIFE: Life[C] = Life(
     CALL_OFF_ZH,
     {"change": "更改", "confirm": "确认", "cancel": "取消"},
 )
+
+#: How the county decides of a notice.
+DECISIONS = ("recognise", "reject")
 
 MAJEURE_LIFE: Life[M] = Life(
     {(M.TOLD, "recognise"): M.RECOGNISED, (M.TOLD, "reject"): M.REJECTED},

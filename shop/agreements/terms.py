@@ -104,13 +104,14 @@ def must_be_meant(terms: Terms, products: Mapping[str, Product]) -> None:
         if price_of(line.committed_g, line.floor_fen_per_kg) > MAX_FEN:
             most = yuan(MAX_FEN)
             raise TermsRefused(
-                sku=line.sku, term="committed_g", bound_zh=f"使价值（按保底价）超过 {most} 元",
+                sku=line.sku, term="committed_g", term_zh="约定总量", bound_zh=f"使价值（按保底价）超过 {most} 元",
                 bound_en=f"worth {most} yuan at most, at the floor price",
             )  # fmt: skip
         most_g = max(spread(products[line.sku], line, terms, terms.starts_on, line.committed_g).values())
         if line.minimum_date_g > most_g:
             raise TermsRefused(
-                sku=line.sku, term="minimum_date_g", bound_zh=f"超过排期每期的 {kilograms(most_g)} 公斤",
+                sku=line.sku, term="minimum_date_g", term_zh="每期最低采购量",
+                bound_zh=f"超过排期每期的 {kilograms(most_g)} 公斤",
                 bound_en=f"{kilograms(most_g)} kg at most, what a day of the schedule asks for",
             )  # fmt: skip
 

@@ -6,7 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from shop.agreements.schemas import a_schedule, once_within_the_term
 from shop.inquiries.models import InquiryStatus
-from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
+from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole, each_once
 
 
 class WantedLine(StrictSchema):
@@ -69,6 +69,11 @@ class OfferMade(StrictSchema):
     buyer_penalty_bp = Whole(low=0, high=3_000, load_default=None)
     tolerance_bp = Whole(low=0, high=2_000, load_default=0)
     payment_term_days = Whole(low=0, high=60, load_default=30)
+
+    @validates_schema
+    def each_product_once(self, data: dict[str, Any], **_: Any) -> None:
+        """No product has two prices."""
+        each_once(data["prices"], "sku", "prices", "A product is named twice.")
 
 
 class InquiryEnding(StrictSchema):

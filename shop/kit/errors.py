@@ -16,7 +16,7 @@ def _as_said(name: str, fact: object, language: str) -> object:
         return fact
     if name.endswith("_g"):
         return f"{kilograms(fact)} {'公斤' if language == 'zh' else 'kg'}"
-    if name.endswith(("_fen", "_fen_per_kg")):
+    if name.endswith(("_fen", "fen_per_kg")):
         return f"{yuan(fact)} {'元' if language == 'zh' else 'yuan'}"
     if name.endswith("mu_tenths"):
         return f"{fact // 10}.{fact % 10} {'亩' if language == 'zh' else 'mu'}"

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -129,6 +129,13 @@ class Month(fields.Field[date]):
         if not 2000 <= month.year <= 2100:
             raise ValidationError("Must lie in 2000 to 2100.")
         return month
+
+
+def each_once(rows: Iterable[Mapping[str, Any]], name: str, field: str, said: str = "Named twice.") -> None:
+    """Raise ValidationError about `field` where two rows have the same `name`: which of them is meant, nobody knows."""
+    names = [row[name] for row in rows]
+    if len(set(names)) != len(names):
+        raise ValidationError(said, field)
 
 
 class PageQuery(StrictSchema):

@@ -4,13 +4,13 @@ Every move leaves a history row with actor and time; the same table keeps change
 attribution), so that "who changed what" is one question.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, select, text
 from sqlalchemy.orm import Mapped, Session
 
 from shop.kit.db import Model
@@ -158,6 +158,14 @@ def advance(
         reason=reason,
     )
     return after
+
+
+def history_of(session: Session, table: str, ids: Collection[int], *events: str) -> Sequence[History]:
+    """What happened to these rows of `table`, the oldest first; of `events` only, where any are named."""
+    wanted = select(History).where(History.entity_type == table, History.entity_id.in_(ids))
+    if events:
+        wanted = wanted.where(History.event.in_(events))
+    return session.scalars(wanted.order_by(History.id)).all()
 
 
 def advance_all(

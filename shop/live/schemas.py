@@ -7,7 +7,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from shop.catalog.schemas import Flag
 from shop.channels.models import CouponPayer
 from shop.channels.schemas import Moment
-from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
+from shop.kit.schemas import MAX_FEN, MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole, each_once
 
 MAX_SHELF = 100
 MAX_CARD = 1_000
@@ -31,9 +31,7 @@ class _Shelf(StrictSchema):
     @validates_schema
     def offers_once(self, data: dict[str, Any], **_: Any) -> None:
         """No product lies on the shelf twice."""
-        skus = [offer["sku"] for offer in data["offers"]]
-        if len(set(skus)) != len(skus):
-            raise ValidationError("A product is offered twice.", "offers")
+        each_once(data["offers"], "sku", "offers", "A product is offered twice.")
 
 
 class ShelfAsked(_Shelf):

@@ -3,7 +3,7 @@
 Each action locks the order first. Reading `policy` axis by axis keeps the channels' names out of here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, assert_never
@@ -28,6 +28,7 @@ from shop.orders.errors import (
     AlreadyOnTheWay,
     DispatchBeyondOrder,
     NotApprovedByYou,
+    NotInTheOrder,
     NotTheApprover,
 )
 from shop.orders.grading import graded
@@ -166,14 +167,15 @@ def dispatch(
 ) -> Dispatch:  # fmt: skip
     """Send one parcel or load: `weights` are grams by SKU, None = all that is left. Lots are picked oldest first.
 
-    Raises MoveRefusedError, DispatchBeyondOrder, NotEnoughStock; then nothing is changed.
+    Raises MoveRefusedError, NotInTheOrder, DispatchBeyondOrder, NotEnoughStock; then nothing is changed.
     """
     ORDER_LIFE.next(order.status, "dispatch")
     skus = _skus(session, order)
     lines = {skus[line.product_id]: line for line in lines_of(session, order.id)}
     asked = {sku: line.standing_g - line.dispatched_g for sku, line in lines.items()} if weights is None else weights
+    _all_in_order(order, asked, lines)
     for sku, grams in asked.items():
-        left_g = lines[sku].standing_g - lines[sku].dispatched_g if sku in lines else 0
+        left_g = lines[sku].standing_g - lines[sku].dispatched_g
         if grams > left_g:
             raise DispatchBeyondOrder(sku=sku, left_g=left_g, asked_g=grams)
     number = session.scalar(select(func.count()).where(Dispatch.order_id == order.id)) or 0
@@ -189,6 +191,13 @@ def dispatch(
     advance(session, order, ORDER_LIFE, "dispatch" if whole else "dispatch_part", person_id=actor_id, now=now)
     session.flush()
     return parcel
+
+
+def _all_in_order(order: Order, named: Iterable[str], skus: Collection[str]) -> None:
+    """Raise NotInTheOrder for the first that is named and is not one of its products."""
+    for sku in named:
+        if sku not in skus:
+            raise NotInTheOrder(number=order.number, sku=sku)
 
 
 def _send(session: Session, parcel: Dispatch, grams: Mapping[OrderLine, int], now: datetime) -> None:
@@ -234,15 +243,13 @@ def accept(
 ) -> None:  # fmt: skip
     """Accept by weight: None = everything as dispatched. Sets what is owed and, on invoice, the day it is due.
 
-    Raises MoveRefusedError, AcceptanceDoesNotFit, GradesNotAgreed, GradeNotTaken; then nothing is changed. Settlement
-    follows by a job.
+    Raises MoveRefusedError, NotInTheOrder, AcceptanceDoesNotFit, GradesNotAgreed, GradeNotTaken; then nothing is
+    changed. Settlement follows by a job.
     """
     ORDER_LIFE.next(order.status, "accept")
     skus = _skus(session, order)
     lines = lines_of(session, order.id)
-    unknown = set(verdicts or ()) - {skus[line.product_id] for line in lines}
-    if unknown:
-        raise AcceptanceDoesNotFit(sku=", ".join(sorted(unknown)), dispatched_g=0, accepted_g=0)
+    _all_in_order(order, verdicts or (), skus.values())
     for line in lines:
         sku = skus[line.product_id]
         verdict = (verdicts or {}).get(sku, Verdict(line.dispatched_g))

@@ -212,8 +212,12 @@ def list_orders(query: dict[str, Any]) -> dict[str, object]:
 @documented(errors=[NotFoundError])
 def show(number: str) -> dict[str, Any]:
     """订单详情 · One order, and which of its goods are recalled."""
-    found = queries.order(db.session(), current_actor(), number)
-    return found | {"recalls": queries.recalls_of(db.session(), int(found["id"]))}
+    session, actor = db.session(), current_actor()
+    found = queries.order(session, actor, number)
+    why = queries.why_cancelled(session, [found["id"]]) if actor.has(*queries.SEES_RECIPIENT) else {}
+    return found | {
+        "recalls": queries.recalls_of(session, int(found["id"])), "cancelled_because": why.get(found["id"]),
+    }  # fmt: skip
 
 
 def _locked(number: str, *roles: Role) -> Order:
@@ -301,7 +305,7 @@ def approve(number: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.DispatchAsked)
 @blueprint.response(201, schemas.DispatchList)
 @documented(
-    errors=[NotFoundError, MoveRefusedError, errors.DispatchBeyondOrder, NotEnoughStock],
+    errors=[NotFoundError, MoveRefusedError, errors.NotInTheOrder, errors.DispatchBeyondOrder, NotEnoughStock],
     example={"carrier_zh": "顺丰冷链", "tracking_number": "SF0000000001"},
 )
 def dispatch(body: dict[str, Any], number: str) -> dict[str, Any]:
@@ -383,6 +387,7 @@ def add_receipt_rule(body: dict[str, Any]) -> dict[str, Any]:
     errors=[
         NotFoundError,
         MoveRefusedError,
+        errors.NotInTheOrder,
         errors.AcceptanceDoesNotFit,
         errors.GradesNotAgreed,
         errors.GradeNotTaken,
@@ -509,7 +514,7 @@ def propose_penalties(body: dict[str, Any], code: str) -> dict[str, Any]:
     if body["day"] > beijing_day(hand.now):
         raise errors.DayAhead(day=str(body["day"]))
     breach.propose_penalties(session, agreement, body["day"], actor_id=hand.person_id, now=hand.now)
-    return {"items": breach.proposals(session, agreement.id)}
+    return {"items": breach.proposals_told(session, agreement.id)}
 
 
 @blueprint.route("/agreements/<string:code>/penalties", methods=["GET"])
@@ -520,7 +525,7 @@ def list_penalties(code: str) -> dict[str, Any]:
     """违约金 · Proposed, claimed and waived penalties of an agreement."""
     session = db.session()
     found = agreement_queries.agreement(session, current_actor(), code, beijing_day(now()))
-    return {"items": breach.proposals(session, found["id"])}
+    return {"items": breach.proposals_told(session, found["id"])}
 
 
 @blueprint.route("/agreements/<string:code>/penalty-decisions", methods=["POST"])
@@ -537,7 +542,7 @@ def decide_penalty(body: dict[str, Any], code: str) -> dict[str, Any]:
     session = db.session()
     agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
     breach.decide(session, agreement, body["number"], body["event"], by=hand, reason=body["reason"])
-    return {"items": breach.proposals(session, agreement.id)}
+    return {"items": breach.proposals_told(session, agreement.id)}
 
 
 @blueprint.route("/agreements/<string:code>/ending", methods=["POST"])
@@ -563,7 +568,10 @@ def end_agreement(body: dict[str, Any], code: str) -> dict[str, Any]:
         if terminated:
             terminate(session, agreement, body["reason"], actor_id=hand.person_id, now=hand.now)
         else:
-            end(session, agreement, body["event"], actor_id=hand.person_id, now=hand.now, reason=body["reason"])
+            end(
+                session, agreement, body["event"], actor_id=hand.person_id, now=hand.now, reason=body["reason"],
+                facts=hand.facts(),
+            )  # fmt: skip
         return agreement_queries.agreement(session, actor, code, beijing_day(now()))
 
 

@@ -7,13 +7,16 @@ breach, nor is what lies within the tolerance. The price of the penalty is the f
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from shop.agreements.models import Agreement, Side
+from shop.agreements.queries import decided_in
 from shop.agreements.signing import Hand
-from shop.kit.states import advance, record
+from shop.kit.db import columns_of
+from shop.kit.states import advance, history_of, record
 from shop.orders.errors import NoSuchPenalty, NotYoursToDecide, TakenAlready
 from shop.orders.models import PenaltyProposal, PenaltyStatus
 from shop.orders.states import PENALTY_LIFE
@@ -200,6 +203,15 @@ def proposals(session: Session, agreement_id: int) -> list[PenaltyProposal]:
     """All proposals of an agreement, the oldest first."""
     wanted = select(PenaltyProposal).where(PenaltyProposal.agreement_id == agreement_id)
     return list(session.scalars(wanted.order_by(PenaltyProposal.number)))
+
+
+def proposals_told(session: Session, agreement_id: int) -> list[dict[str, Any]]:
+    """The same as they are shown: with when, and why, each was claimed, waived or answered by the deposit."""
+    known = proposals(session, agreement_id)
+    events = {event for _, event in PENALTY_LIFE.moves}
+    words = history_of(session, PenaltyProposal.__tablename__, [one.id for one in known], *events)
+    decided = {one.entity_id: one for one in words}
+    return [columns_of(one) | decided_in(decided.get(one.id)) for one in known]
 
 
 def decide(

@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.actions import change_call_off
-from shop.agreements.models import RUNNING, Agreement, AgreementLine, AgreementStatus, CallOff
-from shop.agreements.signing import end
+from shop.agreements.models import RUNNING, Agreement, AgreementLine, AgreementStatus, CallOff, Side
+from shop.agreements.signing import Hand, end
 from shop.catalog.models import Product
 from shop.kit.money import part
 from shop.kit.states import record
@@ -70,7 +70,8 @@ def terminate(session: Session, agreement: Agreement, reason: str, *, actor_id: 
     """
     for order in waiting(session, agreement.code):
         cancel(session, order, actor_id=actor_id, now=now, reason=f"协议解除：{reason}")
-    end(session, agreement, "terminate", actor_id=actor_id, now=now, reason=reason)
+    by_county = Hand(Side.COUNTY, actor_id, now)
+    end(session, agreement, "terminate", actor_id=actor_id, now=now, reason=reason, facts=by_county.facts())
 
 
 @dataclass(frozen=True)

@@ -175,6 +175,16 @@ class SignatureDoesNotFit(DomainError):
     en = "Parcel {position} is signed for once, between {sent_on} and {today}."
 
 
+class NotInTheOrder(DomainError):
+    """The order has no such product: nothing of it is sent or accepted."""
+
+    code = "not-in-the-order"
+    status = 422
+    title_zh, title_en = "订单没有该商品", "Not in the order"
+    zh = "订单 {number} 没有商品 {sku}。"
+    en = "Order {number} has no product {sku}."
+
+
 class DispatchBeyondOrder(DomainError):
     """More than what is left to dispatch."""
 
@@ -415,7 +425,7 @@ class NoSuchPenalty(DomainError):
 
 
 class DayAhead(DomainError):
-    """A breach is looked at today or on a day before."""
+    """What agreements kept, and who is behind, is looked at today or on a day before."""
 
     code = "day-ahead"
     status = 422

@@ -17,7 +17,8 @@ from shop.channels.policies import POLICIES
 from shop.kit.clock import beijing_day
 from shop.kit.db import columns_of
 from shop.kit.errors import NotFoundError
-from shop.orders.models import Dispatch, GradedAcceptance, Order, OrderLine, Pick
+from shop.kit.states import history_of
+from shop.orders.models import Dispatch, GradedAcceptance, Order, OrderLine, OrderStatus, Pick
 from shop.orders.place import supply_for
 from shop.orders.states import STATE_ZH
 from shop.stock.models import Lot, Pool, Presale, Recall, RecallLot
@@ -38,15 +39,24 @@ SEES_RECIPIENT = (Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER, Role.CUSTOMER)
 
 
 def call_offs_ordered(session: Session, call_offs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Call-offs of an agreement, each with the number and the status of its order."""
-    found = select(Order.call_off_id, Order.number, Order.status).where(
+    """Call-offs of an agreement, each with number and status of its order, and why that was cancelled."""
+    found = select(Order.call_off_id, Order.id, Order.number, Order.status).where(
         Order.call_off_id.in_([call["id"] for call in call_offs])
     )
-    orders_ = {call_off_id: (number, status.value) for call_off_id, number, status in session.execute(found)}
-    return [
-        call | dict(zip(("order", "order_status"), orders_.get(call["id"], (None, None)), strict=True))
-        for call in call_offs
-    ]
+    of_call = {order.call_off_id: order for order in session.execute(found)}
+    why = why_cancelled(session, [order.id for order in of_call.values() if order.status is OrderStatus.CANCELLED])
+    named = {
+        call: {"order": order.number, "order_status": order.status.value, "cancelled_because": why.get(order.id)}
+        for call, order in of_call.items()
+    }
+    nothing = {"order": None, "order_status": None, "cancelled_because": None}
+    return [call | named.get(call["id"], nothing) for call in call_offs]
+
+
+def why_cancelled(session: Session, order_ids: list[int]) -> dict[int, str | None]:
+    """Why orders were cancelled, as it was said then, by their ids; one that was not is left out."""
+    words = history_of(session, Order.__tablename__, order_ids, "cancel") if order_ids else []
+    return {one.entity_id: one.reason for one in words}
 
 
 def orders(

@@ -76,7 +76,7 @@ def reopen(session: Session, agreement: Agreement, reason: str, *, by: Hand) -> 
     asked.consented_at, asked.consented_by_id = by.now, by.person_id
     missed = _missed(session, agreement, beijing_day(ended.at), today)
     session.add_all(MissedDay(line_id=line_id, due_on=day, reopening_id=asked.id) for line_id, day in missed)
-    facts: dict[str, object] = {"asked_by": asked.asked_by.value, "missed_days": len(missed)}
+    facts = by.facts(asked_by=asked.asked_by.value, missed_days=len(missed))
     agreement.ended_on = None
     advance(
         session, agreement, AGREEMENT_LIFE, "reopen", person_id=by.person_id, now=by.now, reason=reason, facts=facts

@@ -4,11 +4,12 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from shop.agreements.schemas import AgreementOut, CallOffOut
+from shop.agreements.models import Side
+from shop.agreements.schemas import AgreementTold, CallOffOut
 from shop.channels.models import ChannelKind
 from shop.farmers.models import Grade
-from shop.kit.schemas import MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole
-from shop.orders.models import OrderStatus
+from shop.kit.schemas import MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole, each_once
+from shop.orders.models import OrderStatus, PenaltyStatus
 
 #: Packs of one product in one order.
 MAX_PACKS = 10_000
@@ -71,9 +72,10 @@ class CallOffOrdered(CallOffOut):
 
     order = fields.String(allow_none=True)
     order_status = fields.String(allow_none=True)
+    cancelled_because = fields.String(allow_none=True)
 
 
-class AgreementWithOrders(AgreementOut):
+class AgreementWithOrders(AgreementTold):
     """An agreement with its call-offs, by due date, and their orders."""
 
     call_offs = fields.List(fields.Nested(CallOffOrdered))
@@ -125,7 +127,16 @@ class WeightAsked(StrictSchema):
     weight_g = Whole(low=1, high=MAX_GRAMS, required=True)
 
 
-class DispatchAsked(StrictSchema):
+class _OfProducts(StrictSchema):
+    """`lines` of which each says something of a product of the order."""
+
+    @validates_schema
+    def each_product_once(self, data: dict[str, Any], **_: Any) -> None:
+        """No product is named twice."""
+        each_once(data["lines"] or (), "sku", "lines", "A product is named twice.")
+
+
+class DispatchAsked(_OfProducts):
     """A parcel or load; without `lines` everything that is left."""
 
     lines = fields.List(fields.Nested(WeightAsked), load_default=None, validate=validate.Length(min=1, max=MAX_LINES))
@@ -183,9 +194,7 @@ class _Weighed(StrictSchema):
     @validates_schema
     def each_grade_once(self, data: dict[str, Any], **_: Any) -> None:
         """No grade is named twice."""
-        named = [entry["grade"] for entry in data["grades"] or ()]
-        if len(set(named)) != len(named):
-            raise ValidationError("A grade is named twice.", "grades")
+        each_once(data["grades"] or (), "grade", "grades", "A grade is named twice.")
 
 
 class VerdictAsked(_Weighed):
@@ -221,7 +230,7 @@ class AcceptanceCorrectionList(Schema):
     items = fields.List(fields.Nested(AcceptanceCorrectionOut))
 
 
-class AcceptanceAsked(StrictSchema):
+class AcceptanceAsked(_OfProducts):
     """An acceptance; without `lines` everything as dispatched."""
 
     lines = fields.List(fields.Nested(VerdictAsked), load_default=None, validate=validate.Length(min=1, max=MAX_LINES))
@@ -247,19 +256,12 @@ class CutLine(StrictSchema):
             raise ValidationError("Give packs or weight_g.", "packs")
 
 
-class CutAsked(StrictSchema):
+class CutAsked(_OfProducts):
     """What is taken off, and why. `dry_run`: only tell what it would change."""
 
     lines = fields.List(fields.Nested(CutLine), required=True, validate=validate.Length(min=1, max=MAX_LINES))
     reason = Text(high=200, required=True)
     dry_run = fields.Boolean(load_default=False)
-
-    @validates_schema
-    def each_product_once(self, data: dict[str, Any], **_: Any) -> None:
-        """No product is named twice."""
-        named = [line["sku"] for line in data["lines"]]
-        if len(set(named)) != len(named):
-            raise ValidationError("A product is named twice.", "lines")
 
 
 class RestClosed(StrictSchema):
@@ -390,7 +392,9 @@ class RecallOfOrder(Schema):
 
 
 class OrderShown(OrderOut):
-    """One order, with what of it is recalled."""
+    """One order, with what of it is recalled, and why it was cancelled (for buyer, firm and operator)."""
+
+    cancelled_because = fields.String(allow_none=True)
 
     recalls = fields.List(fields.Nested(RecallOfOrder))
 
@@ -505,11 +509,14 @@ class PenaltyOut(Schema):
     """A penalty that the contract names: `side` is the one in breach. Nothing is booked by it."""
 
     number = fields.Integer()
-    side = fields.Function(lambda row: row.side.value)
-    status = fields.Function(lambda row: row.status.value)
+    side = fields.Enum(Side, by_value=True)
+    status = fields.Enum(PenaltyStatus, by_value=True)
     as_of = fields.Date()
     shortfall_g = fields.Integer()
     penalty_fen = fields.Integer()
+    proposed_at = fields.DateTime()
+    decided_at = fields.DateTime(allow_none=True)
+    decision_reason = fields.String(allow_none=True, metadata={"description": "of the side that was let down"})
 
 
 class PenaltyList(Schema):

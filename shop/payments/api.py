@@ -26,6 +26,7 @@ from shop.payments.errors import (
     DepositBeyond,
     DepositBeyondAgreed,
     DepositStillBound,
+    DepositUsedUp,
     NothingToPay,
     NotificationRefused,
     PaymentBeyondOwed,
@@ -167,7 +168,7 @@ def set_off_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.response(201, schemas.DepositOut)
 @documented(
     errors=[
-        NotFoundError, DepositStillBound, DepositBeyond, TransferBooked, NoSuchPenalty, NotYoursToDecide, TakenAlready,
+        NotFoundError, DepositStillBound, DepositUsedUp, TransferBooked, NoSuchPenalty, NotYoursToDecide, TakenAlready,
     ],
     example={"bank_reference": "D20251231001"},
 )  # fmt: skip
@@ -184,7 +185,7 @@ def return_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.DepositForfeit)
 @blueprint.response(201, schemas.DepositOut)
 @documented(
-    errors=[NotFoundError, DepositStillBound, DepositBeyond, NoSuchPenalty, NotYoursToDecide, TakenAlready],
+    errors=[NotFoundError, DepositStillBound, DepositUsedUp, NoSuchPenalty, NotYoursToDecide, TakenAlready],
     example={"penalty": 1, "reason": "买方未按约采购"},
 )
 def forfeit_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:

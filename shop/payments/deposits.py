@@ -25,7 +25,14 @@ from shop.ledger.models import AccountKind as A
 from shop.orders.breach import decide
 from shop.orders.models import Order
 from shop.payments.actions import record_bank_transfer
-from shop.payments.errors import DepositBeyond, DepositBeyondAgreed, DepositStillBound, NothingToPay, TransferBooked
+from shop.payments.errors import (
+    DepositBeyond,
+    DepositBeyondAgreed,
+    DepositStillBound,
+    DepositUsedUp,
+    NothingToPay,
+    TransferBooked,
+)
 from shop.payments.models import DepositMove, DepositMoveKind, Payment, Provider
 
 K = DepositMoveKind
@@ -78,7 +85,7 @@ def receive(session: Session, agreement: Agreement, amount_fen: int, reference: 
     move = _move(session, agreement, K.RECEIVED, amount_fen, by.now, reference=reference)
     _book(session, move, [(_clearing(session), amount_fen), (_held(session, agreement), -amount_fen)])
     if amount_fen == left_fen and AGREEMENT_LIFE.allows(agreement.status, "pay_deposit"):
-        facts: dict[str, object] = {"deposit_fen": now_.due_fen}
+        facts = by.facts(deposit_fen=now_.due_fen)
         advance(session, agreement, AGREEMENT_LIFE, "pay_deposit", person_id=by.person_id, now=by.now, facts=facts)
     session.flush()
     return move
@@ -108,7 +115,7 @@ def give_back(
     """Return what is left after the end, before it the excess alone; doubled by the firm for its breach.
 
     `penalty`: number of the proposal against the firm instead of which the buyer takes the double of what is a deposit.
-    Raises DepositStillBound, DepositBeyond when nothing is left, TransferBooked, and as `breach.decide`.
+    Raises DepositStillBound, DepositUsedUp when nothing is left, TransferBooked, and as `breach.decide`.
     """
     stands = standing(session, agreement)
     left_fen = stands.left_fen
@@ -118,7 +125,7 @@ def give_back(
             raise DepositStillBound(agreement=agreement.code)
     bound_fen = stands.left_fen - stands.excess_fen
     if not left_fen or (penalty is not None and not bound_fen):
-        raise DepositBeyond(agreement=agreement.code, left_fen=0, asked_fen=0)
+        raise DepositUsedUp(agreement=agreement.code)
     move = _move(session, agreement, K.RETURNED, left_fen, by.now, reference=reference)
     _book(session, move, [(_held(session, agreement), left_fen), (_clearing(session), -left_fen)])
     if penalty is not None:
@@ -132,14 +139,14 @@ def give_back(
 def forfeit(session: Session, agreement: Agreement, penalty: int, *, by: Hand, reason: str) -> DepositMove:
     """The firm keeps what is left of the deposit, but no excess, for the buyer's breach instead of its penalty.
 
-    Raises DepositStillBound, DepositBeyond when nothing is left, and as `breach.decide`.
+    Raises DepositStillBound, DepositUsedUp when nothing is left, and as `breach.decide`.
     """
     if agreement.status in (*RUNNING, *UNSIGNED):
         raise DepositStillBound(agreement=agreement.code)
     stands = standing(session, agreement)
     left_fen = stands.left_fen - stands.excess_fen
     if not left_fen:
-        raise DepositBeyond(agreement=agreement.code, left_fen=0, asked_fen=0)
+        raise DepositUsedUp(agreement=agreement.code)
     decide(session, agreement, penalty, "take_deposit", by=by, reason=reason)
     move = _move(session, agreement, K.FORFEITED, left_fen, by.now, reason=reason)
     _book(session, move, [(_held(session, agreement), left_fen), (_firm(session, agreement), -left_fen)])

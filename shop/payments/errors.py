@@ -106,6 +106,15 @@ class DepositBeyondAgreed(DepositBeyond):
     en = "{left_fen} of the deposit of {agreement} are still to come, {asked_fen} came in."
 
 
+class DepositUsedUp(DepositBeyond):
+    """There is nothing to return, to lose or to double: no deposit came in, or it was used."""
+
+    code = "deposit-used-up"
+    title_zh, title_en = "定金没有余额", "Nothing left of the deposit"
+    zh = "协议 {agreement} 没有可退还、没收或双倍返还的定金：没有收到，或已抵作货款、退还。"
+    en = "Nothing of a deposit of {agreement} is left to return, lose or double: none came in, or it was used."
+
+
 class DepositStillBound(DomainError):
     """A deposit is returned or lost when the agreement has ended; before, only what exceeds its terms goes back."""
 

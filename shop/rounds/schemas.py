@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shop.channels.schemas import Moment
-from shop.kit.schemas import Code, PageQuery, StrictSchema, Text, Whole
+from shop.kit.schemas import Code, PageQuery, StrictSchema, Text, Whole, each_once
 from shop.orders.schemas import MAX_LINES, MAX_PACKS, LineAsked
 from shop.rounds.models import RoundStatus
 
@@ -30,12 +30,6 @@ class ProductTerms(StrictSchema):
             raise ValidationError("Must not be less than least_packs.", "total_packs")
 
 
-def _no_product_twice(rows: list[dict[str, Any]], name: str) -> None:
-    skus = [row["sku"] for row in rows]
-    if len(set(skus)) != len(skus):
-        raise ValidationError("Named twice.", name)
-
-
 class RoundAsked(StrictSchema):
     """A buying round of a unit."""
 
@@ -50,7 +44,7 @@ class RoundAsked(StrictSchema):
     @validates_schema
     def each_product_once(self, data: dict[str, Any], **_: Any) -> None:
         """No product is named twice."""
-        _no_product_twice(data["products"], "products")
+        each_once(data["products"], "sku", "products")
 
 
 class RoundFilter(PageQuery):
@@ -207,7 +201,7 @@ class Wanted(StrictSchema):
     @validates_schema
     def each_product_once(self, data: dict[str, Any], **_: Any) -> None:
         """No product is named twice."""
-        _no_product_twice(data["lines"], "lines")
+        each_once(data["lines"], "sku", "lines")
 
 
 class Joining(Wanted):

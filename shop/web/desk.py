@@ -24,8 +24,9 @@ from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError, NotFoundError
 from shop.kit.http import accepts_upload, file_response, now, sent_file
 from shop.kit.money import kilograms, percent, yuan
+from shop.kit.schemas import cursor_key, page
 from shop.kit.tables import XLSX_TYPE
-from shop.orders.breach import proposals
+from shop.orders.breach import proposals_told
 from shop.orders.queries import call_offs_ordered
 from shop.orders.reopening import reopenings
 from shop.orders.reversals import reversals_under
@@ -43,7 +44,7 @@ blueprint = Blueprint("desk", __name__, template_folder="templates")
 ROUNDS = 50
 #: Files of quotes, rows shown of those that a file lost, and quotes on the page, the last first.
 FILES, BAD_ROWS, QUOTES = 30, 20, 50
-#: Agreements on the page, the newest first.
+#: Agreements on a page, the newest first.
 AGREEMENTS = 100
 #: Call-offs on the page of an agreement, the last ones by their day.
 CALLS = 200
@@ -130,11 +131,14 @@ SIDES_ZH = {Side.BUYER: "采购方", Side.FIRM: "供方", Side.COUNTY: "县里"}
 @page_for(*papers.READERS)
 def list_agreements() -> str:
     """采购协议 · Agreements that concern the reader, newest first."""
-    session, actor = db.session(), current_actor()
-    found = agreements.agreements(
-        session, actor, agreements.of_a_party(actor), limit=AGREEMENTS, day=beijing_day(now())
-    )
-    return render_template("desk/agreements.html", agreements=found, reminded=_reminded(), states=STATE_ZH, yuan=yuan)
+    session, actor, before = db.session(), current_actor(), cursor_key(request.args.get("cursor"))
+    wanted = [agreements.of_a_party(actor), *([] if before is None else [Agreement.id < before])]
+    found = agreements.agreements(session, actor, *wanted, limit=AGREEMENTS + 1, day=beijing_day(now()))
+    shown = page(found, AGREEMENTS, key=lambda row: int(row["id"]))
+    return render_template(
+        "desk/agreements.html", agreements=shown["items"], older=shown["next"], newer=before is not None,
+        reminded=_reminded(), states=STATE_ZH, yuan=yuan,
+    )  # fmt: skip
 
 
 def _reminded() -> dict[str, dict[str, Any]]:
@@ -161,7 +165,8 @@ def _agreement(code: str, told: str | None = None) -> str:
         versions=agreements.versions(session, actor, code),
         majeures=agreements.majeures(session, found["id"]), decided=DECIDED_ZH, states=STATE_ZH, sides=SIDES_ZH,
         reversals=reversals_under(session, found["id"]), reopenings=reopenings(session, found["id"]),
-        penalties=proposals(session, found["id"]), penalty_states=PENALTY_ZH, reminder=_reminded().get(code), yuan=yuan,
+        penalties=proposals_told(session, found["id"]), penalty_states=PENALTY_ZH, reminder=_reminded().get(code),
+        yuan=yuan,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from shop.agreements.models import Agreement, AgreementLine, DueWeight
 from shop.agreements.reminders import find_ending, remind_end
+from shop.agreements.states import AGREEMENT_LIFE, EVENTS_ZH
 from shop.kit.db import db, transaction
 from shop.kit.jobs import Outbox
 from shop.orders.scheduled import place_due
@@ -113,6 +114,9 @@ def test_a_draft_is_negotiated_signed_by_both_and_amended_over_http(world: World
     signature = {"version": 2, "document_hash": second["document_hash"]}
     assert post("buyer", "/A91/signatures", signature, 200)["status"] == "draft"
     signed = post("firm_staff", "/A91/signatures", signature, 200)
+    stale = post("operator", "/A91/versions", terms | {"note": "改期", "made_from": 1}, 409)
+    assert (stale["type"].rpartition("#")[2], stale["number"], stale["made_from"]) == ("version-stale", 2, 1)
+    assert stale["detail"] == "协议 A91 已有第 2 版，所提文本是由第 1 版改来的；请在第 2 版上修改。"
     assert post("firm_staff", "/A91/versions", terms | {"lines": by_date}, 409)["type"].endswith("version-same")
     assert (signed["status"], signed["signed_fen"], signed["buyer_penalty_bp"]) == ("signed", 259_200, 500)
     line = signed["lines"][0]
@@ -120,7 +124,7 @@ def test_a_draft_is_negotiated_signed_by_both_and_amended_over_http(world: World
         480_000, 10_000, 0, 11_500,
     )  # fmt: skip
     by_date[0]["per_date_g"] = 30_000
-    third = post("operator", "/A91/versions", terms | {"lines": by_date}, 201)["items"][0]
+    third = post("operator", "/A91/versions", terms | {"lines": by_date, "made_from": 2}, 201)["items"][0]
     signature = {"version": 3, "document_hash": third["document_hash"]}
     assert post("firm_staff", "/A91/signatures", signature, 200)["lines"][0]["committed_g"] == 480_000
     assert post("buyer", "/A91/signatures", signature, 200)["lines"][0]["committed_g"] == 720_000
@@ -136,6 +140,23 @@ def test_a_draft_is_negotiated_signed_by_both_and_amended_over_http(world: World
     assert post("buyer", "/A91/ending", {"event": "terminate", "reason": "不要了"}, 403)
     ended = post("operator", "/A91/ending", {"event": "terminate", "reason": "供方违约"}, 200)
     assert ended["status"] == "terminated"
+    assert [(one["event"], one["side"], one["status"], one["reason"]) for one in ended["history"]] == [
+        ("draft", "buyer", "draft", None), ("propose", "firm", "draft", "提价"), ("sign", "firm", "signed", None),
+        ("amend", "buyer", "signed", None), ("terminate", "county", "terminated", "供方违约"),
+    ]  # fmt: skip
+    renewal = {"code": "A92", "renews": "A91", "partner": "B01", "firm": "F01"}
+    assert post("buyer", "/drafts", DRAFT | renewal, 201)
+    assert client.get(f"{URL}/A92", headers=world.headers["firm_staff"]).get_json()["renews"] == "A91"
+    assert client.get(f"{URL}/A91", headers=world.headers["firm_staff"]).get_json()["renewed_by"] is None
+    *_, last = post("firm_staff", "/A92/ending", {"event": "withdraw", "reason": "不续"}, 200)["history"]
+    assert last == {
+        "at": last["at"], "event": "withdraw", "event_zh": "撤回草案", "side": "firm", "status": "withdrawn",
+        "reason": "不续",
+    }  # fmt: skip
+
+
+def test_every_move_of_an_agreement_has_its_words_in_the_history() -> None:
+    assert {event for _, event in AGREEMENT_LIFE.moves} | {"draft", "remind"} == set(EVENTS_ZH)
 
 
 def test_nobody_drafts_for_another_buyer_or_another_firm(world: World) -> None:
@@ -178,10 +199,10 @@ def test_the_largest_promise_is_counted_in_every_report(world: World) -> None:
     too_much = SIGNED | {"lines": [{"sku": "PL001", "price_rule": "FIXED", **largest, "floor_fen_per_kg": 10**7}]}
     refused = client.post(URL, json=too_much, headers=world.headers["operator"] | {"Accept-Language": "zh"})
     assert (refused.status_code, refused.get_json()["term"]) == (422, "committed_g")
-    assert refused.get_json()["detail"] == "商品 PL001 的 committed_g 不得使价值（按保底价）超过 100,000,000.00 元。"
+    assert refused.get_json()["detail"] == "商品 PL001 的约定总量不得使价值（按保底价）超过 100,000,000.00 元。"
     assert client.post(URL, json=body, headers=world.headers["operator"]).status_code == 201
     for by in ("agreement", "month"):
-        shown = client.get(f"/api/v1/reports/agreements?by={by}&as_of=2025-12-31", headers=world.headers["operator"])
+        shown = client.get(f"/api/v1/reports/agreements?by={by}", headers=world.headers["operator"])
         assert shown.status_code == 200, shown.text
         assert shown.get_json()["total"]["signed_fen"] >= 10**10
 

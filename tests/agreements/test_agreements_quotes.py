@@ -58,6 +58,7 @@ def test_a_second_quote_of_a_day_is_a_correction_with_a_reason_that_counts_from_
     assert (corrected.status_code, corrected.get_json()["position"]) == (201, 2)
     same = client.post(URL, json=SAID | {"price_fen": 350, "reason": "再更正"}, headers=headers)
     assert (same.status_code, same.get_json()["type"].rpartition("#")[2]) == (409, "quote-same")
+    assert same.get_json()["detail"] == f"{SAID['source']} {SAID['quoted_on']} 的报价已是每公斤 7.00 元，没有可更正的。"
     dear = client.post(URL, json=SAID | {"price_fen": 5_000_001, "reason": "再更正"}, headers=headers)
     assert (dear.status_code, dear.get_json()["errors"][0]["pointer"]) == (422, "/price_fen")
     assert price() == 700

@@ -207,12 +207,13 @@ def test_what_is_not_on_sale_is_not_signed_here_and_may_stay_on_what_was_signed(
 
 
 def test_terms_that_nobody_can_mean_are_refused(signed: World) -> None:
-    for asked, term in (
-        (terms(line(minimum_date_g=10_001)), "minimum_date_g"),
-        (terms(line(committed_g=10**10, floor_fen_per_kg=1_001)), "committed_g"),
+    for asked, term, said in (
+        (terms(line(minimum_date_g=10_001)), "minimum_date_g", "每期最低采购量不得超过排期每期的 10 公斤"),
+        (terms(line(committed_g=10**10, floor_fen_per_kg=1_001)), "committed_g", "约定总量不得使价值（按保底价）"),
     ):
         error = refused(signed, TermsRefused, asked)
         assert (error.facts["sku"], error.facts["term"]) == ("PL001", term)
+        assert error.sentence("zh").startswith(f"商品 PL001 的{said}")
     with transaction() as session:
         amended(session, "A50", terms(line(committed_g=10**10, floor_fen_per_kg=1_000, minimum_date_g=10**9)))
 

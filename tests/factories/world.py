@@ -75,6 +75,7 @@ from shop.income.models import (
     SurplusShare,
 )
 from shop.inquiries.models import Inquiry, InquiryLine, InquiryStatus
+from shop.kit.clock import at_beijing
 from shop.kit.db import Base, db, transaction
 from shop.kit.jpeg import plain
 from shop.kit.scans import JPEG
@@ -171,6 +172,12 @@ def build(app: Flask) -> World:
         a.things[f"file of {name}"], b.things[f"file of {name}"] = _file(app, f"A-{name}", person_id), foreign
     headers = {"anonymous": {}} | {name: headers_of(app, person_id) for name, person_id in people.items()}
     return World(app, a, b, headers)
+
+
+def operator_on(world: World, day: date) -> dict[str, str]:
+    """The morning of a day has come: the headers of an operator who signs in then."""
+    world.app.extensions["clock"].put(at_beijing(day, 9))
+    return headers_of(world.app, person(world.app, (Role.OPERATOR, world.a.parties[PartyKind.COUNTY])))
 
 
 class _Writer:

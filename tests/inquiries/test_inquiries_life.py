@@ -112,6 +112,7 @@ def test_an_offer_is_accepted_until_the_end_of_its_last_day_and_then_no_more(
     [
         (OFFER | {"prices": [{"sku": "PL002", "price_fen": 1}]}, 422, "offer-incomplete"),
         (OFFER | {"prices": [*OFFER["prices"], {"sku": "PL002", "price_fen": 1}]}, 422, "offer-incomplete"),  # type: ignore[misc]
+        (OFFER | {"prices": [*OFFER["prices"], {"sku": "PL001", "price_fen": 1}]}, 422, "invalid"),  # type: ignore[misc]
         (OFFER | {"valid_until": "2025-07-14"}, 409, "offer-expired"),
     ],
 )

@@ -134,6 +134,8 @@ def test_from_the_draft_to_the_last_fen_of_the_deposit(stage: Stage) -> None:
     assert [told[name] for name in ("status", "proof", "proof_hash", "paper")] == [
         "recognised", "灾情证明（示例）", paper["sha256"], paper["code"],
     ]  # fmt: skip
+    [read] = stage.get("market", f"/agreements/{code}/force-majeure")["items"]
+    assert (read["decision_reason"], read["decided_at"]) == ("证明属实", told["decided_at"])
     assert behind() == (0, 0)
     waived = {"number": proposed["number"], "event": "waive", "reason": "不可抗力"}
     stage.post("market", f"/agreements/{code}/penalty-decisions", waived, status=200)

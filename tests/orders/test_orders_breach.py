@@ -28,7 +28,7 @@ from shop.reports.models import Rollup
 from tests.factories.agreements import line, recorded
 from tests.factories.scans import sends
 from tests.factories.tables import contents
-from tests.factories.world import NOW, TODAY, World, build
+from tests.factories.world import NOW, TODAY, World, build, operator_on
 
 LAST = date(2025, 9, 16)
 TERM = {"minimum_g": 100_000, "minimum_date_g": 4_000, "second_bp": 8_000, "off_bp": 0}
@@ -126,6 +126,37 @@ def test_grades_that_do_not_fit_change_nothing(
     answer = post(world, "buyer", f"/orders/{number}/acceptance", body)
     assert answer.status_code == status, answer.text
     assert kind is None or answer.get_json()["type"].endswith(kind)
+    assert contents(world.app) == before
+
+
+@pytest.mark.parametrize("amounts", [(4_000, 1_000), (4_000, 4_000)])
+def test_a_product_that_is_named_twice_is_neither_sent_nor_accepted(world: World, amounts: tuple[int, int]) -> None:
+    with transaction() as session:
+        approve(session, locked_order_by_id(session, order_of().id), actor_id=None, now=NOW)
+    number = order_of().number
+
+    def refused(actor: str, path: str, name: str) -> None:
+        lines = [{"sku": "PL001", name: grams} for grams in amounts]
+        before = contents(world.app)
+        answer = post(world, actor, f"/orders/{number}/{path}", {"lines": lines}, key="twice")
+        assert (answer.status_code, answer.get_json().get("errors")) == (
+            422, [{"pointer": "/lines", "detail": "同一商品重复出现。"}]
+        ), answer.text  # fmt: skip
+        assert contents(world.app) == before
+
+    refused("firm_staff", "dispatches", "weight_g")
+    sent = post(world, "firm_staff", f"/orders/{number}/dispatches", {"lines": [{"sku": "PL001", "weight_g": 10_000}]})
+    assert sent.status_code == 201, sent.text
+    refused("buyer", "acceptance", "accepted_g")
+
+
+def test_what_is_not_in_the_order_is_not_accepted_and_the_reason_says_so(world: World) -> None:
+    number = send()
+    before = contents(world.app)
+    answer = post(world, "buyer", f"/orders/{number}/acceptance", {"lines": [{"sku": "PL009", "accepted_g": 0}]})
+    problem = answer.get_json()
+    assert (answer.status_code, problem["type"].rpartition("#")[2]) == (422, "not-in-the-order"), answer.text
+    assert problem["detail"] == f"订单 {number} 没有商品 PL009。"
     assert contents(world.app) == before
 
 
@@ -244,20 +275,24 @@ def test_a_penalty_is_proposed_once_and_decided_by_the_side_that_was_let_down(wo
     for key in ("1", "2"):
         answer = post(world, "buyer", "/agreements/A50/penalties", asked, key)
         assert answer.status_code == 201, answer.text
-    assert answer.get_json()["items"] == [
-        {"number": 1, "side": "firm", "status": "proposed", "as_of": asked["day"], "shortfall_g": 5_000,
-         "penalty_fen": 125}
-    ]  # fmt: skip
+    [proposal] = answer.get_json()["items"]
+    assert proposal == {
+        "number": 1, "side": "firm", "status": "proposed", "as_of": asked["day"], "shortfall_g": 5_000,
+        "penalty_fen": 125, "proposed_at": proposal["proposed_at"], "decided_at": None, "decision_reason": None,
+    }  # fmt: skip
     waive = {"number": 1, "event": "waive", "reason": "协商免除"}
     refused = post(world, "firm_staff", "/agreements/A50/penalty-decisions", waive)
     assert refused.get_json()["type"].endswith("not-yours-to-decide")
     decided = post(world, "buyer", "/agreements/A50/penalty-decisions", waive)
-    assert decided.get_json()["items"][0]["status"] == "waived"
+    [told] = decided.get_json()["items"]
+    assert (told["status"], told["decision_reason"], told["decided_at"] is None) == ("waived", "协商免除", False)
+    listed = world.app.test_client().get("/api/v1/agreements/A50/penalties", headers=world.headers["township_manager"])
+    assert listed.get_json()["items"] == [told]
     page = world.app.test_client()
     page.set_cookie("signed_in", world.headers["firm_staff"]["Authorization"].removeprefix("Bearer "))
     told = page.get("/desk/agreements/A50").text
     row = f'<td>1</td><td>供方</td><td>{TODAY}</td><td class="n">5</td><td class="n">1.25</td>'
-    assert [words in told for words in (row, "<td>已放弃</td>")] == [True, True]
+    assert [words in told for words in (row, "<td>已放弃<br>", "<small>协商免除</small>")] == [True] * 3
     assert post(world, "buyer", "/agreements/A50/penalty-decisions", waive, "2").status_code == 409
     ahead = post(world, "buyer", "/agreements/A50/penalties", {"day": "2025-09-16"}, "3")
     assert ahead.status_code == 422
@@ -274,7 +309,7 @@ def test_what_was_waived_of_one_day_is_named_anew_of_the_next_and_the_report_say
         [anew] = propose_penalties(session, agreement, TODAY + timedelta(days=2), actor_id=None, now=NOW)
         assert (anew.number, anew.penalty_fen, anew.status) == (2, 125, PenaltyStatus.PROPOSED)
         rollups.refresh(session, Rollup.AGREEMENTS)
-    client, headers = world.app.test_client(), world.headers["operator"]
+    client, headers = world.app.test_client(), operator_on(world, TODAY + timedelta(days=3))
     asked = f"as_of={TODAY + timedelta(days=2)}"
     told = client.get(f"/api/v1/reports/agreements?{asked}", headers=headers | {"Accept-Language": "zh"}).get_json()
     why = client.get(f"/api/v1/reports/agreements/explain?{asked}&figure=firm_penalty_fen", headers=headers).get_json()

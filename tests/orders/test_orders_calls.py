@@ -41,7 +41,7 @@ from tasks.run import run_daily
 from tests.factories.agreements import line, recorded, sign_by, terms
 from tests.factories.tables import contents
 from tests.factories.threads import at_once
-from tests.factories.world import NOW, TODAY, World, build
+from tests.factories.world import NOW, TODAY, World, build, operator_on
 
 AFTER = date(2025, 9, 17)
 OPERATOR = Actor(1, (Grant(Role.OPERATOR, 0, PartyKind.COUNTY),))
@@ -133,7 +133,7 @@ def test_when_the_harvest_is_over_neither_the_buyer_nor_the_schedule_calls_and_n
 
 def told(world: World, day: date) -> tuple[int, int, int]:
     """What was due by a day: of the agreement itself, in the report by the rollup, and by the facts that explain it."""
-    client, headers, asked = world.app.test_client(), world.headers["operator"], f"as_of={day}"
+    client, headers, asked = world.app.test_client(), operator_on(world, day), f"as_of={day}"
     with transaction() as session:
         rollups.refresh(session, Rollup.AGREEMENTS)
         assert rollups.compare(session, Rollup.AGREEMENTS) == []
@@ -189,10 +189,36 @@ def test_the_county_s_termination_cancels_what_waits_and_nobody_else_s_word_does
     number = order_of().number
     answer = client.post("/api/v1/agreements/A50/ending", json=body, headers=world.headers["operator"])
     assert [(one["status"], one["weight_g"]) for one in answer.get_json()["call_offs"]] == [("cancelled", 10_000)]
+    told = client.get("/api/v1/agreements/A50", headers=world.headers["firm_staff"]).get_json()
+    assert (told["ended_on"], told["renews"], told["renewed_by"]) == (str(TODAY), None, None)
+    assert [(one["event"], one["side"], one["reason"]) for one in told["history"]] == [
+        ("draft", "county", None), ("sign", "county", None), ("call_off", None, None),
+        ("terminate", "county", "双方解除"),
+    ]  # fmt: skip
+    assert answer.get_json()["history"] == told["history"]
+    [call] = told["call_offs"]
+    assert (call["cancelled_by"], call["cancelled_because"]) == (None, "协议解除：双方解除")
+    shown = client.get(f"/api/v1/orders/{number}", headers=world.headers["buyer"]).get_json()
+    assert shown["cancelled_because"] == "协议解除：双方解除"
+    client.set_cookie("signed_in", world.headers["buyer"]["Authorization"].removeprefix("Bearer "))
+    page = client.get("/desk/agreements/A50").text
+    for words in (f"结束日：{TODAY}", "<td>解除</td><td>县里</td><td>已解除</td><td>双方解除</td>",
+                  "<td>已取消<br><small>协议解除：双方解除</small></td>"):  # fmt: skip
+        assert words in page
     refused = client.post(
         f"/api/v1/orders/{number}/approval", headers=world.headers["firm_staff"] | {"Idempotency-Key": "1"}
     )
     assert (refused.status_code, refused.get_json()["type"].rpartition("#")[2]) == (409, "move-refused")
+
+
+def test_who_cancelled_a_call_off_and_why_is_told_to_who_sees_the_agreement(world: World) -> None:
+    number, client = order_of().number, world.app.test_client()
+    headers = world.headers["firm_staff"] | {"Idempotency-Key": "1"}
+    done = client.post(f"/api/v1/orders/{number}/cancellation", json={"reason": "停电，冷库坏了"}, headers=headers)
+    assert done.status_code == 200, done.text
+    for actor in ("buyer", "township_manager"):
+        [call] = client.get("/api/v1/agreements/A50", headers=world.headers[actor]).get_json()["call_offs"]
+        assert (call["cancelled_by"], call["cancelled_because"]) == ("firm", "停电，冷库坏了")
 
 
 def deliver(day: date, accepted_g: int = 10_000) -> None:

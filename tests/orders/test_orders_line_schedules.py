@@ -15,7 +15,7 @@ from shop.kit.db import db, release, transaction
 from shop.orders.scheduled import place_due
 from shop.reports.books import CHECKS, run_checks
 from tests.factories.agreements import BUYER, FIRM, second_product, sign_by
-from tests.factories.world import NOW, World, build
+from tests.factories.world import NOW, World, build, operator_on
 
 PEACH, APPLE = "PL001", "PL009"
 FIRST, LAST = date(2025, 8, 29), date(2025, 10, 1)
@@ -115,6 +115,9 @@ def figures_on(world: World, day: date) -> None:
 
     The first day's peaches alone were called for a day before; what the outage missed is due on the day of the run.
     """
+    clock = world.app.extensions["clock"]
+    before = clock.now()
+    client, headers = world.app.test_client(), operator_on(world, day)
     for sku, figures, ahead in (
         (PEACH, {"signed_g": 34_000, "due_g": 5_000, "called_g": 5_000, "shortfall_g": 5_000, "firm_short_g": 1_000,
                  "forecast_g": 29_000}, DAILY[5:]),
@@ -122,11 +125,13 @@ def figures_on(world: World, day: date) -> None:
                  "forecast_g": 15_000}, MONTHLY[1:]),
     ):  # fmt: skip
         for figure, grams in figures.items():
-            path = f"/reports/agreements/explain?by=product&as_of={day}&key={sku}&figure={figure}&limit=100"
-            items = [item for item in get(world, path, "operator")["items"] if item["agreement"] == "A60"]
+            path = f"/api/v1/reports/agreements/explain?by=product&as_of={day}&key={sku}&figure={figure}&limit=100"
+            told = client.get(path, headers=headers).get_json()["items"]
+            items = [item for item in told if item["agreement"] == "A60"]
             assert sum(item["parts"][figure] for item in items) == grams, (sku, figure)
             if figure == "forecast_g":
                 assert [item["day"] for item in items] == [str(day) for day in ahead]
+    clock.put(before)
 
 
 def test_the_page_of_the_agreement_shows_each_rhythm_in_words(world: World) -> None:

@@ -54,6 +54,18 @@ def test_the_list_of_rounds_shows_the_link_to_pass_on_and_only_our_own(world: Wo
     assert "团购2" not in text
 
 
+def test_agreements_that_do_not_fit_on_a_page_stand_on_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shop.web.desk.AGREEMENTS", 1)
+    client, seen, address = browser(world, "operator"), [], "/desk/agreements"
+    while address:
+        text = client.get(address).text
+        seen += re.findall(r'<a href="/desk/agreements/(\w+)">', text)
+        onward = re.search(r'<a href="(/desk/agreements\?cursor=[^"]+)">更早的协议</a>', text)
+        address = onward[1] if onward else ""
+    assert seen == ["A02", "A01"]
+    assert "最新的协议" in text
+
+
 def test_who_buys_for_one_unit_and_sells_to_another_learns_neither_its_link_nor_its_names(world: World) -> None:
     other, firm = world.b.parties[PartyKind.BUYER], world.a.parties[PartyKind.FIRM]
     both = headers_of(world.app, person(world.app, (Role.BUYER, other), (Role.FIRM_STAFF, firm)))

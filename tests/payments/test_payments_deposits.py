@@ -132,7 +132,7 @@ def test_what_is_left_goes_back_after_the_end_and_not_before(world: World) -> No
     end()
     assert post(world, "operator", back, {"bank_reference": "R1"})["left_fen"] == 0
     assert A.CLEARING not in balances()
-    assert post(world, "operator", back, {"bank_reference": "R2"}, 409)["type"].endswith("deposit-beyond")
+    assert post(world, "operator", back, {"bank_reference": "R2"}, 409)["type"].endswith("deposit-used-up")
     books_hold()
 
 
