@@ -134,7 +134,8 @@ def _percent(rate_bp: int | None) -> str:
 
 
 def _agreements(session: Session, actor: Actor) -> list[str]:
-    total = agreements_report(session, actor, AgreementsBy.AGREEMENT, LAST, "zh", limit=1, after=None)["total"]
+    by = AgreementsBy.AGREEMENT
+    total = agreements_report(session, actor, by, LAST, "zh", today=LAST, limit=1, after=None)["total"]
     return [
         f"协议 agreements   签约 signed {total['agreements']} 份，{_kg(total['signed_g'])} kg，"
         f"{yuan(total['signed_fen'])}",

@@ -271,6 +271,12 @@ class Sheet:
     rows: Iterable[Sequence[Cell]]
 
 
+def _places(number: Decimal) -> int:
+    """Decimals with which a number is shown: those that it has, two at least, three at most."""
+    exponent = number.as_tuple().exponent
+    return min(max(2, -exponent), 3) if isinstance(exponent, int) else 2
+
+
 def write_xlsx(*sheets: Sheet) -> bytes:
     """A workbook, row by row, so that memory does not grow with it. Text is never a formula or a link."""
     target = io.BytesIO()
@@ -279,8 +285,9 @@ def write_xlsx(*sheets: Sheet) -> bytes:
     }  # fmt: skip
     with xlsxwriter.Workbook(target, safe) as book:
         bold = book.add_format({"bold": True})
-        text, money = book.add_format({"num_format": "@"}), book.add_format({"num_format": "#,##0.00"})
-        day = book.add_format({"num_format": "yyyy-mm-dd"})
+        text, day = book.add_format({"num_format": "@"}), book.add_format({"num_format": "yyyy-mm-dd"})
+        # A number is shown with the decimals that it came with: yuan with two, kilograms with three.
+        exact = {places: book.add_format({"num_format": f"#,##0.{'0' * places}"}) for places in (2, 3)}
         for sheet in sheets:
             page = book.add_worksheet(re.sub(r"[\[\]:*?/\\]", " ", sheet.title)[:31])
             page.freeze_panes(1, 0)
@@ -293,7 +300,7 @@ def write_xlsx(*sheets: Sheet) -> bytes:
                         case str():
                             page.write_string(number, column, cell, text)
                         case Decimal():
-                            page.write_number(number, column, cell, money)
+                            page.write_number(number, column, cell, exact[_places(cell)])
                         case int():
                             page.write_number(number, column, cell)
                         case date():

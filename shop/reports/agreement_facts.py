@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Date, String, Subquery, bindparam, column, text
 
-from shop.agreements.models import FALLS_DUE
+from shop.agreements.models import FALLS_DUE, SIGNERS
 from shop.channels.policies import POLICIES, Hold
+from shop.kit.clock import BEIJING
 from shop.orders.breach import BEHIND, BREACHES, CALL_OFFS, calls
 
 #: In grams and fen; each adds up over rows.
@@ -22,6 +23,8 @@ FIGURES = (
     "shortfall_g", "firm_short_g", "firm_penalty_fen", "buyer_short_g", "buyer_penalty_fen", "receivable_fen",
     "overdue_fen", "forecast_g", "forecast_fen", "out_of_season_g", "at_risk_g",
 )  # fmt: skip
+#: Those of a past day: nobody keeps what stock was free then.
+OF_A_PAST_DAY = tuple(name for name in FIGURES if name != "at_risk_g")
 #: Days ahead for which stock is looked at.
 RISK_DAYS = 14
 
@@ -73,11 +76,32 @@ _SHORT = (
     " - sum(accepted_g) OVER (PARTITION BY line_id)), 0)"
 )
 
+#: Lines of agreements whose terms on the day are no longer those in force, with what was promised then and at what
+#: floor price: by the youngest version that both had signed by the day, else by the first. What it did not name: 0 g.
+_WAS = f"""was AS MATERIALIZED (
+    SELECT agreement_lines.id AS line_id, coalesce((said->>'committed_g')::bigint, 0) AS was_g,
+        coalesce((said->>'floor_fen_per_kg')::bigint, 0) AS was_fen
+    FROM (
+        SELECT DISTINCT ON (agreement_id) agreement_id, version_id FROM (
+            SELECT agreement_id, agreement_versions.id AS version_id, number,
+                (max(signed_at) AT TIME ZONE '{BEIJING.key}')::date > :day AS is_later
+            FROM read JOIN agreement_versions ON agreement_id = read.id
+            JOIN agreement_signatures ON version_id = agreement_versions.id
+            GROUP BY agreement_versions.id HAVING count(*) = {len(SIGNERS)}
+        ) AS agreed ORDER BY agreement_id, is_later, CASE WHEN is_later THEN number ELSE -number END
+    ) AS then_in_force
+    JOIN agreements ON agreements.id = agreement_id AND agreements.version_id <> then_in_force.version_id
+    JOIN agreement_versions ON agreement_versions.id = then_in_force.version_id
+    JOIN agreement_lines ON agreement_lines.agreement_id = agreements.id
+    JOIN products ON products.id = product_id
+    LEFT JOIN LATERAL jsonb_array_elements(terms->'lines') AS said ON said->>'sku' = sku
+)"""
 _SIGNED = _facts(
     "'agreement_lines'", "agreement_lines.id", "agreement_lines.id", "signed_on",
     "FROM read JOIN agreements ON agreements.id = read.id JOIN agreement_lines ON agreement_id = agreements.id"
-    " WHERE signed_on <= :day",
-    signed_g="committed_g", signed_fen="(committed_g * floor_fen_per_kg * 2 + 1000) / 2000",
+    " LEFT JOIN was ON was.line_id = agreement_lines.id WHERE signed_on <= :day", ("was",),
+    signed_g="coalesce(was_g, committed_g)",
+    signed_fen="(coalesce(was_g, committed_g) * coalesce(was_fen, floor_fen_per_kg) * 2 + 1000) / 2000",
 )  # fmt: skip
 
 _BY_SIDE = {
@@ -172,9 +196,9 @@ _IN_SEASON = """(
         + shelf_life_days
 )"""
 
-#: What is asked for: of call-offs what stands, and from the day on days of the schedules of running agreements that
-#: nobody called nor missed, as far as the promise reaches; the earliest take from it first. `waits`: no stock is held
-#: for it yet.
+#: What is asked for: of call-offs what stands, and from the day on days of the schedules of what had not ended on it,
+#: that nobody called nor missed, as far as the promise reaches; the earliest take from it first. `waits`: no stock is
+#: held for it yet.
 _ASKED = """asked AS MATERIALIZED (
     SELECT 'call_offs' AS source, call_offs.id AS fact_id, line_id, due_on AS day, stands_g AS weight_g,
         price_fen_per_kg AS fen_per_kg, call_offs.status = 'requested' AS waits
@@ -192,7 +216,7 @@ _ASKED = """asked AS MATERIALIZED (
         LEFT JOIN (
             SELECT line_id, sum(stands_g) AS stands_g FROM call_offs GROUP BY line_id
         ) AS called ON called.line_id = due_weights.line_id
-        WHERE agreements.status IN ('signed', 'deposit_paid', 'executing') AND due_on >= :day
+        WHERE (agreements.status IN ('signed', 'deposit_paid', 'executing') OR ended_on > :day) AND due_on >= :day
             AND NOT EXISTS (SELECT FROM call_offs
                 WHERE call_offs.line_id = due_weights.line_id AND schedule_day = due_weights.due_on)
             AND NOT EXISTS (SELECT FROM missed_days
@@ -249,8 +273,9 @@ def facts(day: date | None, kept: Kept, figures: Collection[str] = FIGURES, *, o
     columns: list[Any] = [column("source", String), column("fact_id", BigInteger), column("line_id", BigInteger)]
     columns += [column("day", Date), *(column(name, BigInteger) for name in figures)]
     told = [one for one in (*kept.facts, _RECEIVABLE, _AHEAD, _RISK) if one.speaks_of(figures)]
-    relations = {"calls": calls(kept.call_offs), "asked": _ASKED}
-    over = [f"read AS ({of})", *(relations[name] for name in relations if any(name in one.over for one in told))]
+    relations = {"was": _WAS, "calls": calls(kept.call_offs), "asked": _ASKED}
+    over = [f"read AS ({of})"]
+    over += [relations[name] for name in relations if any(name in one.over for one in (_SIGNED, *told))]
     rows = f"WITH {', '.join(over)} " + " UNION ALL ".join(one.sql(figures, kept.days) for one in (_SIGNED, *told))
     wanted = {"day": bindparam("day", day, Date, required=day is None), "risk_days": bindparam("risk_days", RISK_DAYS)}
     bound = text(rows).bindparams(*(wanted[name] for name in wanted if f":{name}" in rows))

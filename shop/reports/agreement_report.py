@@ -27,8 +27,9 @@ from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
 from shop.kit.direct import Direct, Row, Together, together
 from shop.kit.money import BP_WHOLE, divide_half_up
+from shop.orders.errors import DayAhead
 from shop.places.models import Township, Village
-from shop.reports.agreement_facts import ALL, FIGURES, KEPT_BY_LINE, KEPT_BY_MONTH, facts
+from shop.reports.agreement_facts import ALL, FIGURES, KEPT_BY_LINE, KEPT_BY_MONTH, OF_A_PAST_DAY, facts
 from shop.reports.area import GIVEN_FIRMS, OfFirms, as_of, firms_of
 from shop.reports.jobs import REFRESH_AGREEMENTS
 from shop.reports.wording import AGREEMENTS, SOURCE
@@ -93,17 +94,28 @@ def signed_agreement(made: Subquery) -> ColumnElement[Any]:
     return case((made.c.source == "agreement_lines", Agreement.id))
 
 
+def not_ahead(day: date, today: date) -> None:
+    """Raise DayAhead for a day to come: of it nothing is due, kept or short yet."""
+    if day > today:
+        raise DayAhead(day=str(day))
+
+
 def agreements_report(
-    session: Session, actor: Actor, by: AgreementsBy, day: date, language: str, *, limit: int, after: str | None
-) -> dict[str, Any]:
+    session: Session, actor: Actor, by: AgreementsBy, day: date, language: str, *, today: date, limit: int,
+    after: str | None,
+) -> dict[str, Any]:  # fmt: skip
     """Signed, due, called off, dispatched, accepted, short and executed, up to `day` included; and where they stand.
 
     At most `limit` rows with a key above `after`; the total is always of all. By month every fact stands in the month
-    of its day: the signature, the day of the schedule or of the call-off. One statement.
+    of its day: the signature, the day of the schedule or of the call-off. What is at risk is told of today alone. One
+    statement. Raises DayAhead.
     """
-    firms = firms_of(session, actor)
+    not_ahead(day, today)
+    figures, firms = FIGURES if day == today else OF_A_PAST_DAY, firms_of(session, actor)
     with together(session, planned_once=True) as asked:
-        found, total = ask_rows(asked, by, day, firms)()
+        found, total = ask_rows(asked, by, day, firms, figures)()
+    for row in (*found.values(), total):
+        row.update(dict.fromkeys(set(FIGURES) - set(figures)))
     later = [found[known] for known in sorted(found) if after is None or known > after]
     return {
         "by": by.value,

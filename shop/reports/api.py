@@ -14,6 +14,7 @@ from shop.kit.http import also_as, asks_for_file, documented, file_response, lan
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import PageQuery, cursor_key, page
 from shop.kit.tables import PDF_TYPE, XLSX_TYPE
+from shop.orders.errors import DayAhead
 from shop.reports import (
     agreement_report,
     errors,
@@ -74,6 +75,7 @@ def channels(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(schemas.AgreementsFilter, location="query")
 @blueprint.response(200, schemas.AgreementsReport)
 @documented(
+    errors=[DayAhead],
     answer={
         "by": "agreement", "day": "2025-07-31", "as_of": "2025-08-01T00:30:05+00:00", "source": "…", "basis": "…",
         "items": [{
@@ -97,8 +99,9 @@ def channels(query: dict[str, Any]) -> dict[str, Any]:
 )  # fmt: skip
 def agreements(query: dict[str, Any]) -> dict[str, Any]:
     """采购协议报表 · Agreements: signed (签约) and executed (履约), due, called off, accepted, short, and the rate."""
+    today = beijing_day(now())
     return agreement_report.agreements_report(
-        db.session(), current_actor(), query["by"], query["day"] or beijing_day(now()), language(),
+        db.session(), current_actor(), query["by"], query["day"] or today, language(), today=today,
         limit=query["limit"], after=query["after"],
     )  # fmt: skip
 
@@ -108,6 +111,7 @@ def agreements(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(schemas.AgreementExplainFilter, location="query")
 @blueprint.response(200, schemas.AgreementsExplained)
 @documented(
+    errors=[DayAhead],
     answer={
         "by": "agreement", "day": "2025-07-31", "figure": "accepted_g", "rows": 1, "value": 19_000,
         "total": {"accepted_g": 19_000},
@@ -123,8 +127,9 @@ def agreements(query: dict[str, Any]) -> dict[str, Any]:
 )  # fmt: skip
 def explain_agreement_figure(query: dict[str, Any]) -> dict[str, Any]:
     """协议数字来源 · The facts behind any figure of the agreements report, down to order lines; they add up to it."""
+    today = beijing_day(now())
     found = explain_agreements(
-        db.session(), current_actor(), query["by"], query["key"], query["day"] or beijing_day(now()), query["figure"],
+        db.session(), current_actor(), query["by"], query["key"], query["day"] or today, query["figure"], today=today,
         limit=query["limit"], after_id=cursor_key(query["cursor"]),
     )  # fmt: skip
     return found | page(found["items"], query["limit"], lambda row: int(row["id"]))
@@ -436,7 +441,7 @@ _FILE = {
 @blueprint.arguments(schemas.ExportAsked)
 @blueprint.response(202, schemas.ReportFile)
 @documented(
-    errors=[errors.TooManyFiles, errors.TooLongForPaper], answer=_FILE,
+    errors=[errors.TooManyFiles, errors.TooLongForPaper, DayAhead], answer=_FILE,
     example={"report": "income", "file": "xlsx", "by": "household", "from": "2025-01", "to": "2025-12"},
 )  # fmt: skip
 def ask_file(body: dict[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from shop.agreements.models import Agreement, CallOff, DueWeight
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
 from shop.orders.models import Order, OrderLine
-from shop.reports.agreement_facts import FIGURES, KEPT_FACTS, facts
-from shop.reports.agreement_report import AgreementsBy, key_of, rate_bp, signed_agreement, signed_by
+from shop.reports.agreement_facts import FIGURES, KEPT_FACTS, OF_A_PAST_DAY, facts
+from shop.reports.agreement_report import AgreementsBy, key_of, not_ahead, rate_bp, signed_agreement, signed_by
 from shop.reports.area import area
 
 #: What may be asked: every figure of a row.
@@ -28,13 +28,18 @@ _FIRST_DAY = date(2000, 1, 1)
 
 def explain_agreements(
     session: Session, actor: Actor, by: AgreementsBy, key: str | None, day: date, figure: str, *,
-    limit: int, after_id: int | None,
+    today: date, limit: int, after_id: int | None,
 ) -> dict[str, Any]:  # fmt: skip
     """The facts behind one figure of the report, oldest first, `limit` + 1 of them after `after_id`, and its value.
 
     `key`: the report's row; None = its total. A key that the reader may not see has no rows. The rate is explained by
-    what was due and what was accepted. Of an agreement with several lines the first stands for the agreement.
+    what was due and what was accepted. Of an agreement with several lines the first stands for the agreement. What is
+    not told of a past day has no rows and no value. Raises DayAhead.
     """
+    not_ahead(day, today)
+    if day != today and figure in set(FIGURES) - set(OF_A_PAST_DAY):
+        told: dict[str, Any] = {"by": by.value, "day": day, "figure": figure}
+        return told | {"rows": 0, "value": None, "total": {figure: 0}, "items": []}
     asked = ("due_g", "accepted_g") if figure == "rate_bp" else (figure,)
     counted = [name for name in asked if name in FIGURES]
     made = facts(day, KEPT_FACTS, counted)

@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session, undefer
 
 from shop.access.guard import Actor
 from shop.access.queries import acting
+from shop.kit.clock import beijing_day
 from shop.kit.db import one_moment
 from shop.kit.errors import NotFoundError
 from shop.kit.jobs import enqueue
 from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE, Sheet
-from shop.reports.agreement_report import AgreementsBy, agreements_report
+from shop.reports.agreement_report import AgreementsBy, agreements_report, not_ahead
 from shop.reports.area import READERS, area_zh, sees_households
 from shop.reports.columns import Column
 from shop.reports.errors import FileNotReady, TooLongForPaper, TooManyFiles
@@ -130,7 +131,9 @@ def listed(session: Session, actor: Actor, wanted: Wanted, *, now: datetime, lim
     """The table as this reader sees it now, `LONG` rows or `limit`. Raises ForbiddenError as the report does."""
     limit, area = limit or LONG, area_zh(session, actor)
     if isinstance(wanted.by, AgreementsBy):
-        agreed = agreements_report(session, actor, wanted.by, wanted.last, "zh", limit=limit, after=None)
+        agreed = agreements_report(
+            session, actor, wanted.by, wanted.last, "zh", today=beijing_day(now), limit=limit, after=None
+        )
         return Listed(wanted.title, AGREEMENT_COLUMNS, agreed, area, [[*WHOSE, *KEPT], [*WHOSE, *OPEN]])
     months = Months(wanted.first, wanted.last, wanted.place)
     found = income_report(session, actor, wanted.by, months, "zh", limit=limit, after=None)
@@ -142,10 +145,13 @@ def listed(session: Session, actor: Actor, wanted: Wanted, *, now: datetime, lim
 def ask(session: Session, actor: Actor, wanted: Wanted, file: ExportFile, *, now: datetime) -> ReportExport:
     """Ask for a file. What he waits for already is not asked for again.
 
-    Locks his other questions. Raises TooManyFiles, TooLongForPaper, and ForbiddenError where he may not read the table.
+    Locks his other questions. Raises TooManyFiles, TooLongForPaper, DayAhead, and ForbiddenError where he may not read
+    the table.
     """
     if isinstance(wanted.by, IncomeBy):
         only_managers(wanted.by, actor)
+    else:
+        not_ahead(wanted.last, beijing_day(now))
     if file is ExportFile.PDF and listed(session, actor, wanted, now=now, limit=MOST_ON_PAPER).is_long:
         raise TooLongForPaper(most=MOST_ON_PAPER)
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext('shop.exports'), :who)"), {"who": actor.person_id})

@@ -31,7 +31,7 @@ from shop.reports.gain import gain
 from shop.reports.income_report import Months
 from shop.reports.jobs import REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_RECEIVABLES, REFRESH_SALES
 from shop.reports.models import ReceivableRollup
-from shop.reports.periods import NAMES_ZH, Every, Spans, spans_of, title_zh
+from shop.reports.periods import NAMES_ZH, Every, Spans, reached, spans_of, title_zh
 from shop.reports.told import tells_of_each, untold
 from shop.reports.wording import PERIODIC, SOURCES, TAX
 
@@ -139,7 +139,7 @@ def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: dat
     today = beijing_day(now)
     spans = spans_of(every, on, today=today)
     seen = _seen(session, actor, spans)
-    firms, named, day = seen.firms, dict(spans.named()), spans.period.last
+    firms, named, day = seen.firms, dict(spans.named()), reached(spans.period, today)
     channels = _channels_zh(session)
     grown = _gain(session, actor, every, spans, now)
     cut_off = as_of(session, REFRESH_SALES.name, REFRESH_RECEIVABLES.name, REFRESH_INCOME.name, REFRESH_AGREEMENTS.name)
@@ -498,7 +498,7 @@ _AGREED_SUMS = tuple(name for name in _AGREED if name != "rate_bp")
 
 
 def _agreements(agreed: Found, day: date) -> dict[str, Any]:
-    """Signed and executed, up to the last day of the period; they are never added."""
+    """Signed and executed, up to the day of the report; they are never added."""
     found, whole = agreed
     names = ("key", "name", *_AGREED)
     rows = [{name: found[code][name] for name in names} for code in sorted(found)[:MOST_AGREEMENTS]]

@@ -76,10 +76,15 @@ def period_of(every: Every, on: date) -> Span:
             return Span(on.replace(day=1), _month_end(on))
 
 
+def reached(period: Span, today: date) -> date:
+    """The day for which a report of a period tells where things stand: its last, or today while that is to come."""
+    return min(period.last, today)
+
+
 def spans_of(every: Every, on: date, *, today: date) -> Spans:
     """What the report of the period around `on` counts. Its day is the last, or today while it is not over."""
     period = period_of(every, on)
-    last = max(min(period.last, today), period.first)
+    last = max(reached(period, today), period.first)
     return Spans(Span(last, last), period, Span(date(period.last.year, 1, 1), period.last), _year_before(every, period))
 
 

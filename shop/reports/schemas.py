@@ -97,7 +97,7 @@ class Rows(StrictSchema):
 
 
 class AgreementsFilter(Rows):
-    """What a row is, and up to which day (today by default)."""
+    """What a row is, and up to which day: today (by default) or before."""
 
     by = fields.Enum(AgreementsBy, by_value=True, load_default=AgreementsBy.AGREEMENT)
     day = Day(load_default=None, data_key="as_of")
@@ -128,7 +128,10 @@ class AgreementFigures(Schema):
     forecast_g = fields.Integer(metadata={"description": "called or scheduled after the day, in the harvest window"})
     forecast_fen = fields.Integer(metadata={"description": "the same, called at its price, else at the floor price"})
     out_of_season_g = fields.Integer(metadata={"description": "called or scheduled after the day, outside the window"})
-    at_risk_g = fields.Integer(metadata={"description": "of the 14 days ahead, beyond the firm's free stock"})
+    at_risk_g = fields.Integer(
+        allow_none=True,
+        metadata={"description": "of the 14 days ahead, beyond the firm's free stock; null of a past day"},
+    )
 
 
 class AgreementsRow(AgreementFigures):

@@ -23,6 +23,7 @@ from shop.kit.http import file_response, now
 from shop.kit.problems import sentences
 from shop.kit.schemas import cursor_key, page
 from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE
+from shop.orders.errors import DayAhead
 from shop.places.queries import place_names
 from shop.reports import exports, schemas
 from shop.reports.agreement_report import AgreementsBy, agreements_report
@@ -52,7 +53,7 @@ from shop.reports.lists import (
 )
 from shop.reports.models import Exported, ExportFile
 from shop.reports.periodic import SPANS_ZH, SUMMARY
-from shop.reports.periods import NAMES_ZH, Every, period_of, title_zh
+from shop.reports.periods import NAMES_ZH, Every, period_of, reached, title_zh
 from shop.reports.sent import (
     SENDERS,
     body_of,
@@ -236,11 +237,13 @@ def why() -> str:
 def agreements() -> str:
     """采购协议 · Signed against executed, due, and short."""
     actor, session = current_actor(), db.session()
-    day = beijing_day(now())
-    query, wrong = asked_of(schemas.AgreementsFilter(), lambda: {"as_of": str(day)})
-    day = query["day"] or day
-    by = query["by"]
-    report = agreements_report(session, actor, by, day, "zh", limit=query["limit"], after=query["after"])
+    today = beijing_day(now())
+    query, wrong = asked_of(schemas.AgreementsFilter(), lambda: {"as_of": str(today)})
+    day, by = query["day"] or today, query["by"]
+    if day > today:
+        day, wrong = today, DayAhead(day=str(day)).sentence("zh")
+        query = query | {"day": day}
+    report = agreements_report(session, actor, by, day, "zh", today=today, limit=query["limit"], after=query["after"])
     total = report["total"]
     labels = [row["key" if by is AgreementsBy.AGREEMENT else "name"] for row in report["items"]]
     return _page(
@@ -257,7 +260,7 @@ def agreements() -> str:
                 "应收逾期", written("fen", total["overdue_fen"]), "元",
                 f"应收共 {written('fen', total['receivable_fen'])} 元",
             ),
-            Card("供货风险", written("g", total["at_risk_g"]), "kg", "此后 14 天内空闲库存不够"),
+            Card("供货风险", written("g", total["at_risk_g"]), "kg", "今后 14 天内空闲库存不够，只列今天的"),
         ],
         charts=[
             Chart("签约与履约，不相加", labels,
@@ -344,10 +347,11 @@ def _agreement_link(query: dict[str, Any], day: date) -> Link:
 @page_for(*READERS)
 def why_agreements() -> str:
     """协议数字来源 · The facts that make one figure of the agreements page; their sum is the figure."""
-    query = explained(schemas.AgreementExplainFilter(), lambda: {"as_of": str(beijing_day(now()))})
-    day, figure, session = query["day"] or beijing_day(now()), query["figure"], db.session()
+    today = beijing_day(now())
+    query = explained(schemas.AgreementExplainFilter(), lambda: {"as_of": str(today)})
+    day, figure, session = query["day"] or today, query["figure"], db.session()
     found = explain_agreements(
-        session, current_actor(), query["by"], query["key"], day, figure, limit=query["limit"],
+        session, current_actor(), query["by"], query["key"], day, figure, today=today, limit=query["limit"],
         after_id=cursor_key(query["cursor"]),
     )  # fmt: skip
     rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
@@ -359,6 +363,7 @@ def why_agreements() -> str:
         whose=called(session, query["by"].value, query["key"], found["rows"]),
         value=written(named[figure].unit, found["value"]),
         unit={"fen": "元", "g": "kg"}.get(named[figure].unit, ""),
+        rate="验收与应交各自相加，相除即为该数字" if figure == "rate_bp" else None,
         table=table(
             "明细", [*_FACT_COLUMNS, *parts],
             [_fact_zh(row) for row in rows["items"]],  # type: ignore[attr-defined]
@@ -526,15 +531,15 @@ def periodic() -> str:
         ],
         tables=[
             table(section["title"], columns_of(section), section["rows"], section["total"],
-                  _adjusted_link(query["every"]) if section["code"] == "adjustments"
-                  else _periodic_link(query["every"], on, section["code"]))
+                  _adjusted_link(query["every"], beijing_day(moment)) if section["code"] == "adjustments"
+                  else _periodic_link(query["every"], on, section["code"], beijing_day(moment)))
             for section in report["sections"]
         ],
         **_sent(actor, query["every"], on),
     )  # fmt: skip
 
 
-def _adjusted_link(every: Every) -> Link:
+def _adjusted_link(every: Every, today: date) -> Link:
     """What is named of an earlier report leads to that one, and its figure as it is now to the rows that make it."""
 
     def link(column: Column, row: dict[str, Any] | None) -> str | None:
@@ -542,27 +547,27 @@ def _adjusted_link(every: Every) -> Link:
             return None
         if column.path == "title":
             return url_for("dashboard.sent_report", code=row["report"])
-        return _now_link(every, date.fromisoformat(row["on"]))(column, row)
+        return _now_link(every, date.fromisoformat(row["on"]), today)(column, row)
 
     return link
 
 
-def _now_link(every: Every, on: date) -> Link:
+def _now_link(every: Every, on: date, today: date) -> Link:
     """A figure of the period around `on`, as it is now, leads to the rows that make it."""
 
     def link(column: Column, row: dict[str, Any] | None) -> str | None:
         if row is None or column.path != "now_value":
             return None
         section, key, path = row["figure"].split(":", 2)
-        return _periodic_link(every, on, section)(Column("", path), {"key": key})
+        return _periodic_link(every, on, section, today)(Column("", path), {"key": key})
 
     return link
 
 
-def _periodic_link(every: Every, on: date, section: str) -> Link:
-    """Each figure leads to the rows that make it; what agreements kept, to their facts up to the last day."""
+def _periodic_link(every: Every, on: date, section: str, today: date) -> Link:
+    """Each figure leads to the rows that make it; what agreements kept, to their facts up to the day of the report."""
     if section == "agreements":
-        return _agreement_link({"by": AgreementsBy.AGREEMENT}, period_of(every, on).last)
+        return _agreement_link({"by": AgreementsBy.AGREEMENT}, reached(period_of(every, on), today))
 
     def link(column: Column, row: dict[str, Any] | None) -> str | None:
         asked = figure_at(section, column.path, None if row is None else row["key"])
@@ -643,11 +648,12 @@ def sent_report(code: str) -> str:
     with one_moment() as session:
         report = json.loads(body_of(session, actor, code))
         changes = changes_of(session, actor, code, now=now())
+    today = beijing_day(now())
     return _page(
-        "sent", report["title"], report=report, changes=changes, today=beijing_day(now()),
+        "sent", report["title"], report=report, changes=changes, today=today,
         resends=changes["latest"] and office_of(actor).party_id == changes["party_id"],
         changed=table(
-            "报送后的变动", _CHANGED, changes["items"], None, _now_link(changes["every"], changes["first_on"])
+            "报送后的变动", _CHANGED, changes["items"], None, _now_link(changes["every"], changes["first_on"], today)
         ),
         tables=[
             table(section["title"], columns_of(section), section["rows"], section["total"], lambda column, row: None)

@@ -454,7 +454,7 @@ def _read(results: Results, rows: int) -> None:
     }
     for cut in AgreementsBy:
         asked[f"agreements by {cut.value}"] = lambda actor, cut=cut: agreements_report(  # type: ignore[misc]
-            session, actor, cut, LAST, "zh", limit=100, after=None
+            session, actor, cut, LAST, "zh", today=LAST, limit=100, after=None
         )
     for by in IncomeBy:
         asked[f"income by {by.value}, a year"] = lambda actor, by=by: income_report(  # type: ignore[misc]

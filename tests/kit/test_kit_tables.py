@@ -58,6 +58,17 @@ def test_t64_no_cell_of_a_workbook_is_a_formula_and_numbers_stay_numbers() -> No
     assert [row[0].strip() for row in read[1:]] == [cell.strip() for cell in NASTY]
 
 
+def test_a_number_is_shown_with_the_decimals_that_it_came_with() -> None:
+    weight, share = Decimal(12_345).scaleb(-3), Decimal(8_512).scaleb(-2)
+    data = write_xlsx(Sheet("表", ["金额", "重量", "比率"], [[yuan_cell(1050), weight, share]]))
+    with zipfile.ZipFile(io.BytesIO(data)) as book:
+        styles, sheet = book.read("xl/styles.xml").decode(), book.read("xl/worksheets/sheet1.xml").decode()
+    codes = dict(re.findall(r'numFmtId="(\d+)" formatCode="([^"]+)"', styles)) | {"4": "#,##0.00"}
+    cells = re.findall(r'<xf numFmtId="(\d+)"', styles.partition("<cellXfs")[2])
+    shown = [codes[cells[int(style)]] for style in re.findall(r'<c r="[A-C]2" s="(\d+)"', sheet)]
+    assert shown == ["#,##0.00", "#,##0.000", "#,##0.00"]
+
+
 def test_a_number_shown_as_percent_is_read_as_it_is_shown() -> None:
     written = io.BytesIO()
     with xlsxwriter.Workbook(written) as book:

@@ -229,6 +229,8 @@ class Life:
     ended_on: date | None = None
     asked_by: Side | None = None
     deposit_left: int = 0
+    #: What was agreed, in its order: since which day, of each product the grams and the floor price.
+    agreed: list[tuple[date, dict[str, tuple[int, int]]]] = field(default_factory=list)
 
     @property
     def runs(self) -> bool:
@@ -261,20 +263,26 @@ class Life:
         stands = {call.schedule_day for call in self.of(sku) if call.stands}
         return sum(grams for on, grams in self.promises[sku].due.items() if on <= day and (on <= last or on in stands))
 
-    def asked(self, sku: str, since: date = date.min) -> dict[date, int]:
-        """What the schedule asks for from a day on and nobody called, as far as the promise reaches."""
+    def asked(self, sku: str, since: date | None = None) -> dict[date, int]:
+        """What the schedule asks for from a day on and nobody called, as far as the promise reaches.
+
+        With a day: of what had not ended on it.
+        """
         left, asked = self.left(sku), {}
-        for day, grams in self.uncalled(sku).items():
-            if day >= since and left:
+        for day, grams in self.uncalled(sku, since or date.max).items():
+            if day >= (since or date.min) and left:
                 asked[day] = min(grams, left)
                 left -= asked[day]
         return asked
 
-    def uncalled(self, sku: str) -> dict[date, int]:
-        """The days of the schedule that nobody called nor missed, while the agreement runs."""
+    def uncalled(self, sku: str, on: date = date.max) -> dict[date, int]:
+        """The days of the schedule that nobody called nor missed, while the agreement runs or had not ended on a day.
+
+        Which day that was, the books tell of the last end alone.
+        """
         known, due = self.known(sku), sorted(self.promises[sku].due.items())
         waits = {on: grams for on, grams in due if grams and on not in known and (sku, on) not in self.missed}
-        return waits if self.runs else {}
+        return waits if self.runs or (self.ended_on is not None and self.ended_on > on) else {}
 
     def price(self, sku: str, day: date) -> int:
         """Fen for a kilogram of 一级 on a day, by what is known now: the last quote of a week, or the floor."""
@@ -371,6 +379,14 @@ class Life:
             self.missed |= {(sku, on) for on in passed - self.known(sku)}
         self.status = AgreementStatus.EXECUTING
 
+    def agree(self, day: date) -> None:
+        """Both have signed the promises on that day."""
+        self.agreed.append((day, {sku: (line.committed, line.floor_fen) for sku, line in self.promises.items()}))
+
+    def signed(self, sku: str, day: date) -> tuple[int, int]:
+        """Grams and floor price by what both had signed last on a day, else by the first."""
+        return next((said[sku] for since, said in reversed(self.agreed) if since <= day), self.agreed[0][1][sku])
+
     def figures(self, sku: str, day: date) -> dict[str, int]:
         """The report of a line on a day; what it says of stock is not known here."""
         line, calls = self.promises[sku], [call for call in self.of(sku) if call.stands]
@@ -382,8 +398,8 @@ class Life:
         ahead += [(grams, line.floor_fen) for on, grams in asked.items() if on <= self.comes_until[sku]]
         behind = {side: self.behind(sku, side, day) for side in (Side.FIRM, Side.BUYER)}
         return {
-            "signed_g": line.committed,
-            "signed_fen": worth(line.committed, line.floor_fen),
+            "signed_g": self.signed(sku, day)[0],
+            "signed_fen": worth(*self.signed(sku, day)),
             "due_g": due,
             "called_g": sum(call.grams for call in fell),
             "dispatched_g": sum(call.sent_g for call in fell),

@@ -104,8 +104,8 @@ from shop.orders.place import place_call_off
 from shop.orders.scheduled import place_due
 from shop.payments import deposits
 from shop.payments.actions import record_bank_transfer
-from shop.payments.errors import DepositBeyond, DepositStillBound, NothingToPay
-from shop.reports.agreement_facts import FIGURES, KEPT_FACTS, facts
+from shop.payments.errors import DepositStillBound, DepositUsedUp, NothingToPay
+from shop.reports.agreement_facts import KEPT_FACTS, OF_A_PAST_DAY, facts
 from shop.reports.books import CHECKS, Violation, run_checks
 from shop.settlement.models import Settlement
 from shop.stock.actions import open_lot
@@ -266,9 +266,9 @@ def tenths_left(call: Called, tenths: int) -> tuple[int, int]:
 @cache
 def report(day: date) -> Any:
     """The agreements report of a day as a statement, line by line, from the facts themselves."""
-    made = facts(day, KEPT_FACTS)
+    made = facts(day, KEPT_FACTS, OF_A_PAST_DAY)
     return (
-        select(made.c.line_id, *(func.sum(made.c[name]).label(name) for name in FIGURES))
+        select(made.c.line_id, *(func.sum(made.c[name]).label(name) for name in OF_A_PAST_DAY))
         .join(AgreementLine, AgreementLine.id == made.c.line_id)
         .join(Agreement, Agreement.id == AgreementLine.agreement_id)
         .where(Agreement.code == "A50", made.c.day.is_not(None))
@@ -309,6 +309,7 @@ class Promises(RuleBasedStateMachine):
         self.text = terms(*self.lines(asked, own), **self.written(share), schedule=schedule)
         of = {Side.FIRM: share[1], Side.BUYER: share[2]}
         self.model = Life(LAST, share[0], of, dict(zip(SKUS, asked, strict=True)), COMES_UNTIL)
+        self.model.agree(TODAY)
         self.skus = dict(
             self.session.execute(
                 select(AgreementLine.id, Product.sku)
@@ -596,6 +597,7 @@ class Promises(RuleBasedStateMachine):
                 after = scheduled(sku, written or schedule, self.today + timedelta(days=1))
                 asked[sku].due = kept | (shared(rest, after) if rest else {})
             model.promises = asked
+            model.agree(self.today)
             model.tolerance_bp, model.rates = share[0], {Side.FIRM: share[1], Side.BUYER: share[2]}
 
     def amend(self, wanted: object) -> None:
@@ -1020,7 +1022,7 @@ class Promises(RuleBasedStateMachine):
         if self.model.runs:
             why = DepositStillBound
         elif not bound:
-            why = DepositBeyond
+            why = DepositUsedUp
         else:
             why = self.why_not_decided(number, side, "take_deposit")
         if why is not None:
@@ -1135,12 +1137,11 @@ class Promises(RuleBasedStateMachine):
         assert {(sku, day) for sku, day, _, missed in spread if missed} == self.model.missed
 
     def figures_agree(self) -> None:
-        """The report of today, line by line; what it says of stock the model does not know."""
-        rows = self.session.execute(report(self.today)).mappings()
-        found = {self.skus[row["line_id"]]: {name: int(row[name]) for name in FIGURES} for row in rows}
-        for figures in found.values():
-            del figures["at_risk_g"]
-        assert found == {sku: self.model.figures(sku, self.today) for sku in SKUS}
+        """The report of today and of a past day, line by line; what it says of stock the model does not know."""
+        for day in {self.today, TODAY + (self.today - TODAY) // 2}:
+            rows = self.session.execute(report(day)).mappings()
+            found = {self.skus[row["line_id"]]: {name: int(row[name]) for name in OF_A_PAST_DAY} for row in rows}
+            assert found == {sku: self.model.figures(sku, day) for sku in SKUS}
 
     def ends_and_penalties_agree(self) -> None:
         """What each side would be behind with the day after the last, what was proposed, where the agreement stands."""

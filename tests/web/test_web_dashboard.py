@@ -30,6 +30,7 @@ from tests.conftest import A_DAY_IN_JULY, fresh_app
 from tests.factories.access import PASSWORD, person
 from tests.factories.sales import agreement_of, ready
 from tests.factories.statements import statements
+from tests.web.browser import WIDTH, phone
 
 AFTER_THE_YEAR = datetime(2026, 3, 1, tzinfo=UTC)
 CHROMIUM = [path for path in (shutil.which("chromium"), shutil.which("google-chrome")) if path]
@@ -263,6 +264,10 @@ def test_every_figure_of_an_agreement_leads_to_what_it_is_made_of(pages: Pages) 
         assert f"合计 <b>{value}</b>" in found
         assert re.search(r"<td>\d{6}-\d{8}</td>", found)
     assert {value for _, value in accepted} == {"19"}
+    (rate, value), *_ = [(address, value) for address, value in links if "figure=rate_bp" in address and value != "—"]
+    said = browser.get(html.unescape(rate)).text
+    assert f"得 <b>{value}</b>。验收与应交各自相加，相除即为该数字。" in said
+    assert "相加即为该数字" not in said
 
 
 def test_a_report_is_shown_sent_once_and_shown_as_it_was_sent(pages: Pages) -> None:
@@ -438,6 +443,20 @@ def served(app: Flask, cookie: str) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.mark.parametrize("chromium", CHROMIUM[:1])
+def test_an_agreement_fits_a_phone_and_a_sheet_of_paper(pages: Pages, chromium: str) -> None:
+    sheet = round((210 - 2 * 12) / 25.4 * 96)  # A4 between its margins, in CSS pixels
+    with served(pages.app, pages.token("office")) as home, phone(chromium) as screen:
+        screen.open(f"{home}/desk/agreements/A001")
+        assert screen.run("document.documentElement.scrollWidth") == WIDTH
+        screen.ask("Emulation.setEmulatedMedia", media="print")
+        screen.ask("Emulation.setDeviceMetricsOverride", width=sheet, height=1_000, deviceScaleFactor=1, mobile=False)
+        assert screen.run("document.documentElement.scrollWidth") == sheet
+        widest = screen.run("Math.max(...[...document.querySelectorAll('table')].map(t => t.scrollWidth))")
+        assert widest <= sheet
+        assert screen.run("Math.min(...[...document.querySelectorAll('td.words')].map(t => t.clientWidth))") >= 80
 
 
 @pytest.mark.parametrize("chromium", CHROMIUM[:1])
