@@ -290,7 +290,7 @@ def sign(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.MajeureAsked)
 @blueprint.response(201, schemas.MajeureList)
 @documented(
-    errors=[NotFoundError, errors.OutsideTerm, errors.NoProof, errors.MajeureTold],
+    errors=[NotFoundError, errors.AgreementNotRunning, errors.OutsideTerm, errors.NoProof, errors.MajeureTold],
     example={"from_day": "2025-07-10", "to_day": "2025-07-20", "reason": "冰雹", "paper": "A01-1"},
 )  # fmt: skip
 def tell_majeure(body: dict[str, Any], code: str) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.errors import MajeureTold, NoProof, NoSuchNotice, OutsideTerm
-from shop.agreements.models import Agreement, AgreementPaper, ForceMajeure, MajeureStatus, PaperKind, Side
+from shop.agreements.models import UNSIGNED, Agreement, AgreementPaper, ForceMajeure, MajeureStatus, PaperKind, Side
 from shop.agreements.signing import Hand
-from shop.agreements.states import MAJEURE_LIFE
+from shop.agreements.states import MAJEURE_LIFE, not_running
 from shop.kit.states import advance, record
 
 
@@ -26,8 +26,11 @@ class Event:
 def tell(session: Session, agreement: Agreement, event: Event, *, by: Hand) -> ForceMajeure:
     """One side tells the other, with a proof of its own or the county's. The caller holds the agreement's lock.
 
-    What was rejected may be told again. Raises OutsideTerm, NoProof, MajeureTold.
+    What was rejected may be told again. Nothing is owed before an agreement is signed, and its term may still move:
+    raises AgreementNotRunning; and OutsideTerm, NoProof, MajeureTold.
     """
+    if agreement.status in UNSIGNED:
+        raise not_running(agreement, "tell")
     if not agreement.starts_on <= event.from_day <= event.to_day <= agreement.ends_on:
         raise OutsideTerm(day=str(event.from_day), agreement=agreement.code)
     proof = session.scalar(

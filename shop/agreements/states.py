@@ -50,7 +50,7 @@ AGREEMENT_LIFE: Life[A] = Life(
     {
         "propose": "更换草案", "withdraw": "撤回", "sign": "签署", "amend": "修改条款", "pay_deposit": "收定金",
         "call_off": "要货", "fulfil": "登记为已履行", "fall_short": "登记为未足额履行", "terminate": "解除",
-        "renew": "续签", "reopen": "重开",
+        "renew": "续签", "reopen": "重开", "tell": "通知不可抗力",
     },
 )  # fmt: skip
 
