@@ -3,8 +3,8 @@
 Calling off places an order and is therefore in the room of orders, and so is one agreement with its orders.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from flask import Response, current_app
@@ -14,23 +14,21 @@ from sqlalchemy.orm import Session
 from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own
 from shop.agreements import actions, errors, majeure, papers, queries, schemas, signing
 from shop.agreements.draft_files import BadCell, blamed, filled_in, template, unknown
-from shop.agreements.models import MAX_PAPER, Agreement, AgreementPaper, MarketQuote
+from shop.agreements.models import MAX_PAPER, RUNNING, Agreement, AgreementPaper, MarketQuote
 from shop.agreements.owners import hand_of, locked_agreement
 from shop.agreements.quote_files import QuoteFile, take_in
 from shop.agreements.quotes import Quoted, per_kg, record_quote
 from shop.agreements.schedule import schedule_of
-from shop.agreements.terms import LineTerms, Terms, committed_g
+from shop.agreements.terms import NOTHING_KEPT, Kept, LineTerms, Terms, committed_g
 from shop.catalog.actions import firm_by_code, product_by_sku
 from shop.catalog.models import Firm, Product
 from shop.channels.actions import partner_by_code
 from shop.channels.errors import CodeTaken, NoCampaign
 from shop.channels.models import Partner
-from shop.channels.reference import selling
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, release, transaction
 from shop.kit.errors import DomainError, MoveRefusedError, NotFoundError
 from shop.kit.http import accepts_upload, also_as, documented, file_response, language, now, one_file
-from shop.kit.reference import current_version
 from shop.kit.scans import ENDINGS
 from shop.kit.schemas import PageQuery, cursor_key, page
 from shop.kit.tables import XLSX_TYPE
@@ -77,16 +75,20 @@ _TERMS = {
 DRAFTING = [NotFoundError, CodeTaken, NoCampaign, errors.NotABulkBuyer, errors.NotTheSellers, errors.TermsRefused]
 
 
-def _terms(session: Session, body: dict[str, Any]) -> Terms:
-    """The terms of a request: a weight for each date becomes one for the whole term. Raises NotFoundError."""
+def _terms(session: Session, body: dict[str, Any], kept: Mapping[str, Kept] | None = None) -> Terms:
+    """The terms of a request: a weight for each date gives the one for the whole term. Raises NotFoundError.
+
+    `kept`: of an amendment, what stays of each product.
+    """
     lines = []
     for asked in body["lines"]:
-        line = {name: value for name, value in asked.items() if name != "per_date_g"}
+        line = dict(asked)
         if asked["per_date_g"] is not None:
             product = product_by_sku(session, asked["sku"])
             schedule = schedule_of(asked["schedule"], body["schedule"])
+            stays = kept.get(asked["sku"], Kept(beijing_day(now()))) if kept is not None else NOTHING_KEPT
             line["committed_g"] = committed_g(
-                product, schedule, body["starts_on"], body["ends_on"], asked["per_date_g"]
+                product, schedule, body["starts_on"], body["ends_on"], asked["per_date_g"], stays
             )
         if asked["minimum_g"] is None:
             line["minimum_g"] = line["committed_g"]
@@ -94,13 +96,6 @@ def _terms(session: Session, body: dict[str, Any]) -> Terms:
     names = [name for name in Terms.__dataclass_fields__ if name != "lines"]
     terms = Terms(**{name: body[name] for name in names}, lines=tuple(lines))
     return terms if terms.buyer_penalty_bp is not None else replace(terms, buyer_penalty_bp=terms.penalty_bp)
-
-
-def _campaign_on(session: Session, day: date) -> int:
-    campaign_id = selling(session, current_version(session)).campaign_on(day)
-    if campaign_id is None:
-        raise NoCampaign(day=str(day))
-    return campaign_id
 
 
 @blueprint.route("/agreements", methods=["POST"])
@@ -116,8 +111,9 @@ def record_signed(body: dict[str, Any]) -> dict[str, Any]:
     with transaction() as session:
         actor = current_actor()
         partner, firm = partner_by_code(session, body["partner"]), firm_by_code(session, body["firm"])
+        campaign_id = signing.campaign_on(session, body["starts_on"])
         signing.record_signed(
-            session, body["code"], partner, firm, _campaign_on(session, body["starts_on"]), _terms(session, body),
+            session, body["code"], partner, firm, campaign_id, _terms(session, body),
             signed_on=body["signed_on"], actor_id=actor.person_id, now=now(),
         )  # fmt: skip
         return queries.agreement(session, actor, body["code"], beijing_day(now()))
@@ -154,7 +150,7 @@ def _drafted(session: Session, body: dict[str, Any]) -> dict[str, Any]:
     if body["renews"] is not None:
         renews = actions.agreement_by_code(session, body["renews"])
     signing.draft(
-        session, body["code"], partner, firm, _campaign_on(session, body["starts_on"]), _terms(session, body),
+        session, body["code"], partner, firm, signing.campaign_on(session, body["starts_on"]), _terms(session, body),
         by=hand_of(owners), renews=renews, note=body["note"],
     )  # fmt: skip
     return {"items": queries.versions(session, actor, body["code"])}
@@ -246,8 +242,11 @@ def contract_response(code: str, version: int | None) -> Response:
         errors.NotOnSale,
         errors.TermsRefused,
         errors.AmendmentRefused,
+        errors.DaysPassed,
         errors.VersionSame,
         errors.VersionStale,
+        errors.NotRenewable,
+        NoCampaign,
     ],
     example={**_TERMS, "starts_on": "2025-07-01", "note": "数量增加至 5 吨", "made_from": 1},
 )
@@ -255,8 +254,9 @@ def propose(body: dict[str, Any], code: str) -> dict[str, Any]:
     """提出新文本 · Put other terms: the next version of a draft, or an amendment (补充协议) of a signed agreement."""
     with transaction() as session:
         agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
+        kept = signing.kept_by(session, agreement, beijing_day(hand.now)) if agreement.status in RUNNING else None
         signing.propose(
-            session, agreement, _terms(session, body), by=hand, note=body["note"], made_from=body["made_from"]
+            session, agreement, _terms(session, body, kept), by=hand, note=body["note"], made_from=body["made_from"]
         )
         return {"items": queries.versions(session, current_actor(), code)}
 

@@ -29,14 +29,18 @@ class Signed:
 
 @dataclass(frozen=True)
 class Plan:
-    """What of a line is due when: `due_g` up to `until`, before the version held, then the days.
+    """What of a line is due when: `due_g` up to `until`, before the version held, `called` for later days by then, and
+    the days of the rest.
 
-    `days` is None while the first of them is not known: an amendment that waits for its signatures.
+    `days` is None while the first of them is not known: an amendment that waits for its signatures; `per_date_g` is
+    what it asks for on each, if it says so.
     """
 
     days: Mapping[date, int] | None
     until: date | None = None
     due_g: int = 0
+    called: Mapping[date, int] = field(default_factory=dict)
+    per_date_g: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,11 +114,16 @@ def _grades_zh(line: LineTerms) -> str:
 
 def plan_zh(plan: Plan) -> str:
     """How much comes on which days: the weight of a day differs by a gram at most, the earlier have more."""
-    fell_due = f"至{day_zh(plan.until)}已到期{kilograms(plan.due_g)}公斤，" if plan.until and plan.due_g else ""
+    if plan.days is None and plan.per_date_g is not None:
+        return f"自本补充协议生效次日起，其后尚未要货的各交货日每期{kilograms(plan.per_date_g)}公斤"
     if plan.days is None:
-        return "尚未到期的数量，自本补充协议生效次日起由其后各交货日平均分摊"
+        return "尚未到期且尚未要货的数量，自本补充协议生效次日起由其后尚未要货的各交货日平均分摊"
+    fell_due = f"至{day_zh(plan.until)}已到期{kilograms(plan.due_g)}公斤，" if plan.until and plan.due_g else ""
+    ahead = [(day, grams) for day, grams in sorted(plan.called.items()) if grams]
+    if ahead:
+        fell_due += "其后已要货" + "、".join(f"{day_zh(day)}{kilograms(grams)}公斤" for day, grams in ahead) + "，"
     if not plan.days:
-        return f"{fell_due}其后不再交货"
+        return f"{fell_due}其后不再{'按排期要货' if ahead else '交货'}"
     weights, first, last = list(plan.days.values()), min(plan.days), max(plan.days)
     rest = "其余" if fell_due else ""
     if len(weights) == 1:

@@ -7,6 +7,7 @@ __all__ = [
     "AmendmentRefused",
     "BelowFarmGateFloor",
     "BelowMinimum",
+    "DaysPassed",
     "DocumentNotCurrent",
     "DraftRefused",
     "DueDayPast",
@@ -232,6 +233,21 @@ class AmendmentRefused(DomainError):
     title_zh, title_en = "补充协议不成立", "Amendment refused"
     zh = "协议 {agreement} 的补充条款不成立：{term_zh}不得{bound_zh}。"
     en = "The amendment of {agreement} does not hold: {term} must be {bound_en}."
+
+
+class DaysPassed(DomainError):
+    """Of an amendment by the weight of each date, days fell due or were called since: its whole is another now."""
+
+    code = "days-passed"
+    title_zh, title_en = "约定总量已不符", "The whole is another now"
+    zh = (
+        "协议 {agreement} 的商品 {sku} 按每期 {per_date_g} 计，提出后已有交货日到期或已要货，约定总量应为 {whole_g}，"
+        "文本写的是 {committed_g}；请按今天重新提出。"
+    )
+    en = (
+        "{per_date_g} of {sku} on each day that is left make {whole_g} by now, the text of {agreement} says"
+        " {committed_g}: days fell due or were called since. Put it anew as of today."
+    )
 
 
 class NotRenewable(DomainError):

@@ -195,7 +195,8 @@ class AgreementLine(Model):
     `floor_fen_per_kg`: for FIXED it is the price. `margin_bp`: MARKET_PLUS only. `minimum_g` in total and
     `minimum_date_g` on each day of the schedule are what the buyer commits to take. `special_bp`, `second_bp`,
     `off_bp`: price of a grade in parts of 一级; 0 = not taken. `quote_source`: whose market quotes count; empty: any.
-    `schedule`: its own, as written; None: that of the agreement.
+    `schedule`: its own, as written; None: that of the agreement. `on_paper_g`: of the whole, what fell due before an
+    agreement signed on paper was recorded here: it was called on paper, and has no days in `due_weights`.
     """
 
     __tablename__ = "agreement_lines"
@@ -213,6 +214,7 @@ class AgreementLine(Model):
         ),
         CheckConstraint("margin_bp >= 0 AND (margin_bp = 0 OR price_rule = 'MARKET_PLUS')", name="margin_fits_rule"),
         CheckConstraint("schedule <> ''", name="schedule_written"),
+        CheckConstraint("on_paper_g BETWEEN 0 AND committed_g", name="on_paper_within"),
         Index(None, "product_id"),
     )
 
@@ -231,7 +233,13 @@ class AgreementLine(Model):
     off_bp: Mapped[Bp] = mapped_column(server_default="6000")
     quote_source: Mapped[Name] = mapped_column(server_default="")
     schedule: Mapped[Name | None]
+    on_paper_g: Mapped[Grams] = mapped_column(server_default="0")
     version_id: Mapped[Ref | None] = mapped_column(ForeignKey("agreement_versions.id"))
+
+    @property
+    def here_g(self) -> int:
+        """Grams of the promise that are called here, if all is: without what was called on paper."""
+        return self.committed_g - self.on_paper_g
 
 
 class MarketQuote(Model):
@@ -295,7 +303,7 @@ class DueWeight(Model):
     """What the schedule asks of a line on a day: written when the agreement is signed, later days anew by an amendment.
 
     The days of the schedule that fall in the product's harvest window (prolonged by its shelf life) share the committed
-    weight by largest remainder, so they add up to it exactly.
+    weight by largest remainder, so they add up to it exactly, with what fell due on paper before (`on_paper_g`).
     """
 
     __tablename__ = "due_weights"

@@ -1,7 +1,7 @@
 """Reading agreements, each side its own: one statement for agreements, one for all their lines."""
 
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, func, select, text
@@ -31,7 +31,7 @@ from shop.agreements.models import (
     Side,
 )
 from shop.agreements.states import DECISIONS, EVENTS_ZH
-from shop.agreements.terms import Terms, read, spread
+from shop.agreements.terms import Kept, Terms, read, spread
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
 from shop.kit.clock import beijing_day
@@ -169,10 +169,11 @@ def _lines(session: Session, agreement_ids: list[int], day: date) -> dict[int, l
                 "floor_fen_per_kg": line.floor_fen_per_kg,
                 **{name: getattr(line, name) for name in _LINE_TERMS},
                 "committed_g": line.committed_g,
+                "on_paper_g": line.on_paper_g,
                 "signed_fen": price_of(line.committed_g, line.floor_fen_per_kg),
                 "due_g": int(due_g),
                 "called_g": int(called_g),
-                "left_g": line.committed_g - int(stands_g),
+                "left_g": line.here_g - int(stands_g),
             }
         )
     return lines
@@ -338,7 +339,7 @@ def contract(session: Session, actor: Actor, code: str, number: int | None) -> C
             Signed(Side(signed["side"]), signed["signed_on"], signed["signed_at"], signed["person_name_zh"])
             for signed in version["signatures"]
         ],
-        plans=_plans(session, code, terms, products, replaced is not None, since),
+        plans=_plans(session, code, version["number"], terms, products, replaced is not None, since),
         amends=Amends(replaced["number"], replaced["document_hash"], version["note"], since) if replaced else None,
     )  # fmt: skip
 
@@ -348,28 +349,45 @@ def _by_both(version: dict[str, Any]) -> bool:
 
 
 def _plans(
-    session: Session, code: str, terms: Terms, products: dict[str, Product], amends: bool, since: date | None
-) -> dict[str, Plan]:
+    session: Session, code: str, number: int, terms: Terms, products: dict[str, Product], amends: bool,
+    since: date | None,
+) -> dict[str, Plan]:  # fmt: skip
     """What of each line is due when, as `signing` writes it: of an amendment what follows the day `since` it holds."""
-    if amends and since is None:
-        return {line.sku: Plan(None) for line in terms.lines}
-    due: dict[str, int] = {}
-    if amends:
-        rows = session.execute(
-            select(Product.sku, func.sum(DueWeight.weight_g))
-            .join(AgreementLine, AgreementLine.product_id == Product.id)
-            .join(Agreement, Agreement.id == AgreementLine.agreement_id)
-            .join(DueWeight, DueWeight.line_id == AgreementLine.id)
-            .where(Agreement.code == code, DueWeight.due_on <= since)
-            .group_by(Product.sku)
-        )
-        due = {sku: int(grams) for sku, grams in rows}
-    until = since if amends else None
-    first = terms.starts_on if until is None else max(terms.starts_on, until + timedelta(days=1))
+    if not amends:
+        return {line.sku: Plan(spread(products[line.sku], line, terms)) for line in terms.lines}
+    if since is None:
+        return {line.sku: Plan(None, per_date_g=line.per_date_g) for line in terms.lines}
+    kept = _kept_since(session, code, number, since)
     plans = {}
     for line in terms.lines:
-        due_g = due.get(line.sku, 0)
-        rest_g = line.committed_g - due_g
-        days = spread(products[line.sku], line, terms, first, rest_g) if rest_g > 0 else {}
-        plans[line.sku] = Plan(days, until, due_g)
+        stays = kept.get(line.sku, Kept(since))
+        ahead = stays.called_ahead
+        days = spread(products[line.sku], line, terms, stays)
+        plans[line.sku] = Plan(days, since, stays.weight_g - sum(ahead.values()), ahead)
     return plans
+
+
+def _kept_since(session: Session, code: str, number: int, since: date) -> dict[str, Kept]:
+    """What an amendment kept when it came into force, by SKU: what fell due stays, of what was called it was noted."""
+    amended = session.execute(
+        select(History.facts)
+        .join(Agreement, Agreement.id == History.entity_id)
+        .where(Agreement.code == code, History.entity_type == Agreement.__tablename__, History.event == "amend")
+        .where(History.facts["version"].as_integer() == number)
+    ).scalar_one()
+    ahead: Any = (amended or {}).get("called_ahead", {})
+    rows = session.execute(
+        select(Product.sku, AgreementLine.on_paper_g, DueWeight.due_on, DueWeight.weight_g)
+        .join(AgreementLine, AgreementLine.product_id == Product.id)
+        .join(Agreement, Agreement.id == AgreementLine.agreement_id)
+        .outerjoin(DueWeight, (DueWeight.line_id == AgreementLine.id) & (DueWeight.due_on <= since))
+        .where(Agreement.code == code)
+    )
+    days: dict[str, dict[date, int]] = {}
+    on_paper = {}
+    for sku, on_paper_g, day, grams in rows:
+        on_paper[sku] = on_paper_g
+        days.setdefault(sku, {}).update({day: grams} if day is not None else {})
+    for sku, called in ahead.items():
+        days[sku].update({date.fromisoformat(day): grams for day, grams in called.items()})
+    return {sku: Kept(since, days[sku], on_paper[sku]) for sku in days}

@@ -63,7 +63,8 @@ class PromiseAsked(StrictSchema):
     """A line: grams over the whole term (`committed_g`) or for each day of the schedule (`per_date_g`).
 
     `minimum_g` and `minimum_date_g`: what the buyer takes at least, in total (left out: all) and on each day. For FIXED
-    the floor is the price; `margin_bp` for MARKET_PLUS only. `special_bp`, `second_bp`, `off_bp`: a grade's price in
+    the floor is the price; `margin_bp` for MARKET_PLUS only. In an amendment `per_date_g` is for each day that is left
+    and was not called yet; what fell due or was called stays. `special_bp`, `second_bp`, `off_bp`: a grade's price in
     parts of 一级, 0 = not taken. `quote_source`: whose market quotes count; left out: any. `schedule`: its own days,
     written as those of the agreement; left out: these.
     """
@@ -343,7 +344,8 @@ class PromiseOut(Schema):
 
     What was refused or not delivered of calls is left again, so called and left may be more than committed.
 
-    `schedule`: its own; null: that of the agreement.
+    `schedule`: its own; null: that of the agreement. `on_paper_g`: of the whole, what fell due on paper before the
+    agreement was recorded here; it is neither due nor called here.
     """
 
     sku = fields.String()
@@ -360,6 +362,7 @@ class PromiseOut(Schema):
     minimum_g = fields.Integer()
     minimum_date_g = fields.Integer()
     committed_g = fields.Integer()
+    on_paper_g = fields.Integer()
     signed_fen = fields.Integer()
     due_g = fields.Integer()
     called_g = fields.Integer()

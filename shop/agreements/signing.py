@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from shop.agreements.actions import stands_g
 from shop.agreements.errors import (
     AmendmentRefused,
+    DaysPassed,
     DocumentNotCurrent,
     FirstDayPast,
     NotABulkBuyer,
@@ -38,11 +39,14 @@ from shop.agreements.models import (
     DueWeight,
     Side,
 )
-from shop.agreements.schedule import readable
+from shop.agreements.schedule import readable, schedule_of
 from shop.agreements.states import AGREEMENT_LIFE, STATE_ZH, not_running
 from shop.agreements.terms import (
+    NOTHING_KEPT,
+    Kept,
     LineTerms,
     Terms,
+    committed_g,
     document,
     document_hash,
     must_be_meant,
@@ -55,10 +59,12 @@ from shop.agreements.terms import (
 from shop.catalog.models import Firm, FirmStatus, Product, ProductStatus
 from shop.channels.actions import move_occasion
 from shop.channels.buyers import AGREEMENT_PARTNER
-from shop.channels.errors import CodeTaken
+from shop.channels.errors import CodeTaken, NoCampaign
 from shop.channels.models import Occasion, OccasionKind, OccasionStatus, Partner
+from shop.channels.reference import selling
 from shop.kit.clock import at_beijing, beijing_day
 from shop.kit.money import kilograms
+from shop.kit.reference import current_version
 from shop.kit.states import advance, record
 
 
@@ -73,6 +79,14 @@ class Hand:
     def facts(self, **more: object) -> dict[str, object]:
         """What the history keeps of who it was, whatever roles the person has later, and of what else."""
         return {"side": self.side.value, **more}
+
+
+def campaign_on(session: Session, day: date) -> int:
+    """The id of the campaign that runs on the first day of an agreement. Raises NoCampaign."""
+    campaign_id = selling(session, current_version(session)).campaign_on(day)
+    if campaign_id is None:
+        raise NoCampaign(day=str(day))
+    return campaign_id
 
 
 def draft(
@@ -94,7 +108,7 @@ def draft(
         _on_sale(firm, products.values())
     must_be_meant(terms, products)
     if renews is not None:
-        _may_renew(session, renews, partner, firm, terms)
+        _may_renew(session, renews, partner.id, firm.id, terms.starts_on)
     occasion = Occasion(
         code=code, kind=OccasionKind.AGREEMENT, status=OccasionStatus.PLANNED, campaign_id=campaign_id,
         partner_id=partner.id, partner_kind=partner.kind, title_zh=f"采购协议 {code}",
@@ -124,9 +138,10 @@ def propose(
 ) -> None:  # fmt: skip
     """Put other terms: the next version of a draft, or an amendment. The caller holds the agreement's lock.
 
-    `made_from`: the number of the version that was read. Raises AgreementNotRunning, VersionStale, NotTheSellers,
-    NotOnSale for a product that is not on the agreement yet, TermsRefused, AmendmentRefused, VersionSame, ValueError
-    for a schedule that is not well written.
+    `made_from`: the number of the version that was read. A draft goes with its first day to the campaign of that day.
+    Raises AgreementNotRunning, VersionStale, NotTheSellers, NotOnSale for a product that is not on the agreement yet,
+    TermsRefused, VersionSame, ValueError for a schedule that is not well written; for an amendment AmendmentRefused,
+    DaysPassed, for a draft NoCampaign, NotRenewable.
     """
     if agreement.status is not AgreementStatus.DRAFT and agreement.status not in RUNNING:
         raise not_running(agreement, "amend")
@@ -137,10 +152,11 @@ def propose(
     partner, firm = session.get_one(Partner, agreement.partner_id), session.get_one(Firm, agreement.firm_id)
     known = _lines(session, agreement)
     _on_sale(firm, [product for product in products.values() if product.id not in known])
-    must_be_meant(terms, products)
     if agreement.status in RUNNING:
         _amendable(session, agreement, terms, products, beijing_day(by.now))
     else:
+        must_be_meant(terms, products)
+        _still_begins(session, agreement, terms.starts_on)
         advance(
             session, agreement, AGREEMENT_LIFE, "propose", person_id=by.person_id, now=by.now, facts=by.facts(),
             reason=note,
@@ -155,8 +171,9 @@ def sign(
     """One side signs the youngest version; True when it is in force by that. Signing twice is signing once.
 
     `on_paper`: the day of a signature on paper that the county records. The caller holds the agreement's lock.
-    Nothing is due before both have signed: a draft whose first day is past is signed on paper only. Raises
-    DocumentNotCurrent, AgreementNotRunning, FirstDayPast, NotOnSale, AmendmentRefused (what was called meanwhile).
+    Nothing is due before both have signed: a draft whose first day is past is signed on paper only. Locks the agreement
+    that a draft renews. Raises DocumentNotCurrent, AgreementNotRunning; of a draft FirstDayPast, NotOnSale, NoCampaign,
+    NotRenewable; of an amendment, by what was called or fell due meanwhile, AmendmentRefused, TermsRefused, DaysPassed.
     """
     version = youngest(session, agreement)
     if (version.number, version.document_hash) != (number, signed_hash):
@@ -170,6 +187,7 @@ def sign(
             raise FirstDayPast(agreement=agreement.code, starts_on=str(agreement.starts_on))
         products = _promised_products(session, agreement.firm_id, read(version.terms))
         _on_sale(session.get_one(Firm, agreement.firm_id), products.values())
+        _still_begins(session, agreement, agreement.starts_on)
     session.execute(
         insert(AgreementSignature)
         .values(
@@ -285,8 +303,9 @@ def _put_in_force(session: Session, agreement: Agreement, version: AgreementVers
     terms = read(version.terms)
     products = _promised_products(session, agreement.firm_id, terms)
     first = agreement.status is AgreementStatus.DRAFT
+    kept: Mapping[str, Kept] = {}
     if not first:
-        terms = _amendable(session, agreement, terms, products, day)
+        terms, kept = _amendable(session, agreement, terms, products, day)
         products = _promised_products(session, agreement.firm_id, terms)
     put_on(agreement, terms)
     agreement.version_id = version.id
@@ -298,43 +317,50 @@ def _put_in_force(session: Session, agreement: Agreement, version: AgreementVers
         advance(session, agreement, AGREEMENT_LIFE, "sign", person_id=by.person_id, now=by.now, facts=facts)
         move_occasion(session, occasion, "open", actor_id=by.person_id, now=by.now)
     else:
+        # The calls may be changed later; what the contract of this version says of them stays.
+        ahead = {sku: stays.called_ahead for sku, stays in kept.items() if stays.called_ahead}
+        if ahead:
+            told = {sku: {str(on): grams for on, grams in days.items()} for sku, days in ahead.items()}
+            facts["called_ahead"] = told
         advance(session, agreement, AGREEMENT_LIFE, "amend", person_id=by.person_id, now=by.now, facts=facts)
     occasion.ends_at = _end_of(terms)
     session.flush()
-    # Of a first version everything is still to fall due, also what lies before the day of an import.
-    _write_lines(session, agreement, version, terms, products, None if first else day)
+    _write_lines(session, agreement, version, terms, products, kept, beijing_day(by.now))
     if first and agreement.renews_id is not None:
-        old = session.get_one(Agreement, agreement.renews_id, with_for_update=True)
-        _renewed(session, old, by.person_id, by.now)
+        _renewed(session, _renewed_by(session, agreement), by.person_id, by.now)
 
 
 def _write_lines(
     session: Session, agreement: Agreement, version: AgreementVersion, terms: Terms, products: Mapping[str, Product],
-    kept_until: date | None,
+    kept: Mapping[str, Kept], today: date,
 ) -> None:  # fmt: skip
+    """The promises, and what falls due when: of an amendment beside what is `kept`.
+
+    What fell due before a paper was recorded here, `today`, was called on paper: it has no days here.
+    """
     lines = _lines(session, agreement)
     for promise in terms.lines:
-        product = products[promise.sku]
+        product, stays = products[promise.sku], kept.get(promise.sku, NOTHING_KEPT)
         line = lines.get(product.id)
+        due = stays.with_rest(spread(product, promise, terms, stays))
         if line is None:
             line = AgreementLine(agreement_id=agreement.id, product_id=product.id)
+            line.on_paper_g = sum(grams for day, grams in due.items() if day < today) if not kept else 0
             session.add(line)
         put_on_line(line, promise)
         line.version_id = version.id
         session.flush()
-        due_g = 0
-        first = terms.starts_on
-        if kept_until is not None:
-            due_g = due_until(session, line.id, kept_until)
-            first = max(first, kept_until + timedelta(days=1))
+        if stays.until is not None:
             session.execute(
-                update(DueWeight).where(DueWeight.line_id == line.id, DueWeight.due_on > kept_until).values(weight_g=0)
+                update(DueWeight).where(DueWeight.line_id == line.id, DueWeight.due_on > stays.until).values(weight_g=0)
             )
-        if promise.committed_g > due_g:
-            due = spread(product, promise, terms, first, promise.committed_g - due_g)
-            rows = insert(DueWeight).values(
-                [{"line_id": line.id, "due_on": day, "weight_g": grams} for day, grams in due.items()]
-            )
+        written = [
+            {"line_id": line.id, "due_on": day, "weight_g": grams}
+            for day, grams in due.items()
+            if stays.until is not None or day >= today
+        ]
+        if written:
+            rows = insert(DueWeight).values(written)
             session.execute(
                 rows.on_conflict_do_update(
                     index_elements=[DueWeight.line_id, DueWeight.due_on], set_={"weight_g": rows.excluded.weight_g}
@@ -348,20 +374,35 @@ def _lines(session: Session, agreement: Agreement) -> dict[int, AgreementLine]:
     return {line.product_id: line for line in rows}
 
 
-def due_until(session: Session, line_id: int, day: date) -> int:
-    """Grams of a line that the schedule made due up to `day`, included."""
-    due = session.scalar(
-        select(func.sum(DueWeight.weight_g)).where(DueWeight.line_id == line_id, DueWeight.due_on <= day)
+def kept_by(session: Session, agreement: Agreement, day: date) -> dict[str, Kept]:
+    """What an amendment of a running agreement leaves as it is when it is in force from `day` on, by SKU."""
+    of_line = (
+        select(Product.sku, AgreementLine.id, AgreementLine.on_paper_g)
+        .join(Product, Product.id == AgreementLine.product_id)
+        .where(AgreementLine.agreement_id == agreement.id)
     )
-    return int(due or 0)
+    lines = {line_id: (sku, on_paper_g) for sku, line_id, on_paper_g in session.execute(of_line)}
+    days: dict[int, dict[date, int]] = {line_id: {} for line_id in lines}
+    fell_due = select(DueWeight.line_id, DueWeight.due_on, DueWeight.weight_g).where(
+        DueWeight.line_id.in_(lines), DueWeight.due_on <= day
+    )
+    for line_id, on, grams in session.execute(fell_due):
+        days[line_id][on] = grams
+    called = select(CallOff.line_id, CallOff.schedule_day, CallOff.weight_g, CallOff.status).where(
+        CallOff.line_id.in_(lines), CallOff.schedule_day > day
+    )
+    for line_id, ahead, grams, status in session.execute(called):
+        assert ahead is not None, "it is later than a day"  # noqa: S101
+        days[line_id][ahead] = 0 if status is CallOffStatus.CANCELLED else grams
+    return {sku: Kept(day, days[line_id], on_paper_g) for line_id, (sku, on_paper_g) in lines.items()}
 
 
 def _amendable(
     session: Session, agreement: Agreement, terms: Terms, products: Mapping[str, Product], day: date
-) -> Terms:
-    """The terms of an amendment in force from `day` on, with the products it no longer names at 0 g.
+) -> tuple[Terms, dict[str, Kept]]:
+    """The terms of an amendment in force from `day` on, with the products it no longer names at 0 g, and what it keeps.
 
-    Raises AmendmentRefused.
+    Raises AmendmentRefused, DaysPassed, TermsRefused.
     """
 
     def refused(term: str, term_zh: str, bound_zh: str, bound_en: str) -> AmendmentRefused:
@@ -379,7 +420,15 @@ def _amendable(
     earliest = max(day, last_called or day)
     if terms.ends_on < earliest:
         raise refused("ends_on", "结束日期", f"早于 {earliest}", f"{earliest} or later")
+    renewal = _renewal_of(session, agreement)
+    if renewal is not None and terms.ends_on >= renewal.starts_on:
+        latest = renewal.starts_on - timedelta(days=1)
+        raise refused(
+            "ends_on", "结束日期", f"晚于 {latest}（续签的 {renewal.code} 自次日起）",
+            f"{latest} or earlier: {renewal.code} renews it from the next day on",
+        )  # fmt: skip
     lines = _lines(session, agreement)
+    kept = kept_by(session, agreement, day)
     dropped = _dropped(session, lines, products)
     whole = replace(terms, lines=terms.lines + dropped)
     skus = {product.id: sku for sku, product in products.items()} | {
@@ -387,15 +436,29 @@ def _amendable(
     }
     promised = {line.sku: line.committed_g for line in whole.lines}
     for product_id, line in lines.items():
-        least = max(stands_g(session, line.id), due_until(session, line.id, day))
-        if promised[skus[product_id]] < least:
-            sku, bound = skus[product_id], kilograms(least)
+        sku = skus[product_id]
+        least = max(line.on_paper_g + stands_g(session, line.id), kept[sku].weight_g)
+        if promised[sku] < least:
+            bound = kilograms(least)
             raise refused(f"{sku} committed_g", f"{sku} 的约定总量", f"少于 {bound} 公斤", f"{bound} kg or more")
-        nothing_left = terms.ends_on <= day and promised[skus[product_id]] > least
+        nothing_left = terms.ends_on <= day and promised[sku] > least
         if nothing_left:
             bound = str(day + timedelta(days=1))
             raise refused("ends_on", "结束日期", f"早于 {bound}", f"{bound} or later")
-    return whole
+    kept = {sku: kept.get(sku, Kept(day)) for sku in promised}
+    for promise in terms.lines:
+        if promise.per_date_g is not None:
+            schedule = schedule_of(promise.schedule, terms.schedule)
+            whole_g = committed_g(
+                products[promise.sku], schedule, terms.starts_on, terms.ends_on, promise.per_date_g, kept[promise.sku]
+            )
+            if promise.committed_g != whole_g:
+                raise DaysPassed(
+                    agreement=agreement.code, sku=promise.sku, per_date_g=promise.per_date_g, whole_g=whole_g,
+                    committed_g=promise.committed_g,
+                )  # fmt: skip
+    must_be_meant(terms, products, kept)
+    return whole, kept
 
 
 def _missing(lines: Mapping[int, AgreementLine], products: Mapping[str, Product]) -> list[int]:
@@ -414,16 +477,41 @@ def _dropped(
                  for product in found)  # fmt: skip
 
 
-def _may_renew(session: Session, old: Agreement, partner: Partner, firm: Firm, terms: Terms) -> None:
+def _still_begins(session: Session, agreement: Agreement, starts_on: date) -> None:
+    """A draft may begin on that day: a campaign runs then, which is its own from now on, and what it renews is over.
+
+    Locks the agreement that it renews. Raises NoCampaign, NotRenewable.
+    """
+    session.get_one(Occasion, agreement.occasion_id).campaign_id = campaign_on(session, starts_on)
+    if agreement.renews_id is not None:
+        _may_renew(session, _renewed_by(session, agreement), agreement.partner_id, agreement.firm_id, starts_on)
+
+
+def _renewed_by(session: Session, agreement: Agreement) -> Agreement:
+    """The agreement that this one renews, locked, so that of two renewals signed at once one is the first."""
+    return session.execute(select(Agreement).where(Agreement.id == agreement.renews_id).with_for_update()).scalar_one()
+
+
+def _may_renew(session: Session, old: Agreement, partner_id: int, firm_id: int, starts_on: date) -> None:
+    """Raise NotRenewable where an agreement of these sides from that day on cannot take the place of the old one."""
     barred: tuple[str, str] | None = None
-    if (old.partner_id, old.firm_id) != (partner.id, firm.id):
+    renewal = _renewal_of(session, old)
+    if (old.partner_id, old.firm_id) != (partner_id, firm_id):
         barred = "双方与原协议不同", "its sides are others"
     elif old.status in (*UNSIGNED, AgreementStatus.RENEWED):
         barred = f"原协议{STATE_ZH[old.status]}", f"it is in state {old.status}"
-    elif terms.starts_on <= old.ends_on and old.status in RUNNING:
+    elif renewal is not None:
+        barred = f"已由 {renewal.code} 续签", f"{renewal.code} renews it"
+    elif starts_on <= old.ends_on and old.status in RUNNING:
         barred = f"原协议到 {old.ends_on} 才期满，续签须从次日起", f"it runs until {old.ends_on}"
     if barred is not None:
         raise NotRenewable(agreement=old.code, reason_zh=barred[0], reason_en=barred[1])
+
+
+def _renewal_of(session: Session, old: Agreement) -> Agreement | None:
+    """The signed agreement that renews this one, while it has not ended itself."""
+    renews = select(Agreement).where(Agreement.renews_id == old.id, Agreement.status.in_(RUNNING))
+    return session.scalar(renews.limit(1))
 
 
 def _renewed(session: Session, old: Agreement, actor_id: int | None, now: datetime) -> None:

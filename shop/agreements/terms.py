@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import date
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 from shop.agreements.errors import TermsRefused
@@ -23,7 +23,8 @@ SPECIAL_BP, SECOND_BP, OFF_BP = 11_500, 8_500, 6_000
 class LineTerms:
     """What is promised of one product. Weights in grams, prices in fen per kg, rates in basis points.
 
-    `schedule`: its own; None: that of the agreement.
+    `schedule`: its own; None: that of the agreement. `per_date_g`: where the weight is given for each day (in an
+    amendment for each that is left), `committed_g` follows of it; it stands in the document only.
     """
 
     sku: str
@@ -39,6 +40,11 @@ class LineTerms:
     off_bp: int = OFF_BP
     quote_source: str = ""
     schedule: str | None = None
+    per_date_g: int | None = None
+
+
+#: What a line of the document says and a row of `agreement_lines` does not keep.
+_IN_DOCUMENT_ONLY = ("sku", "per_date_g")
 
 
 @dataclass(frozen=True)
@@ -56,11 +62,44 @@ class Terms:
     lines: tuple[LineTerms, ...]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What an amendment leaves of a line as it is; of a first version nothing.
+
+    `days`: of the schedule, what fell due up to `until`, and of later days that were called already what is called for
+    them (0 where that was cancelled): nobody calls these again. `on_paper_g`: what fell due before the record.
+    """
+
+    until: date | None = None
+    days: Mapping[date, int] = field(default_factory=dict)
+    on_paper_g: int = 0
+
+    @property
+    def weight_g(self) -> int:
+        """All that is kept."""
+        return self.on_paper_g + sum(self.days.values())
+
+    @property
+    def called_ahead(self) -> dict[date, int]:
+        """The days after `until` that were called already."""
+        return {day: grams for day, grams in self.days.items() if self.until is not None and day > self.until}
+
+    def with_rest(self, rest: Mapping[date, int]) -> dict[date, int]:
+        """What is due when: the days that are kept, and the rest beside them or on top."""
+        return {day: self.days.get(day, 0) + rest.get(day, 0) for day in self.days.keys() | rest.keys()}
+
+
+NOTHING_KEPT = Kept()
+
+
 def document(terms: Terms, *, agreement: str, partner: str, firm: str) -> dict[str, object]:
     """The terms as plain values, with the codes of agreement, buyer and firm: what is kept and hashed."""
     body = asdict(terms)
     body["starts_on"], body["ends_on"] = terms.starts_on.isoformat(), terms.ends_on.isoformat()
     body["lines"] = [{**asdict(line), "price_rule": line.price_rule.value} for line in terms.lines]
+    for line in body["lines"]:
+        if line["per_date_g"] is None:
+            del line["per_date_g"]
     return {"agreement": agreement, "partner": partner, "firm": firm, **body}
 
 
@@ -87,33 +126,59 @@ def deliverable(product: Product) -> Callable[[date], bool]:
     return on
 
 
-def committed_g(product: Product, schedule: str, first: date, last: date, per_date_g: int) -> int:
-    """Grams over the whole term when so much is promised for each day of the schedule."""
-    return per_date_g * len(due_days(parse(schedule), first, last, deliverable(product)))
+def _left(product: Product, first: date, kept: Kept) -> tuple[date, Callable[[date], bool]]:
+    """From which day on, and on which days, something of a line may still fall due: later than what is kept, beside it.
+
+    Where no day is left, `schedule.due_days` names the last.
+    """
+    if kept.until is not None:
+        first = max(first, kept.until + timedelta(days=1))
+    can_come = deliverable(product)
+    return first, lambda day: day not in kept.days and can_come(day)
 
 
-def spread(product: Product, line: LineTerms, terms: Terms, first: date, weight_g: int) -> dict[date, int]:
-    """What of a line is due when: grams over its days from `first` to the last day of the term."""
+def committed_g(
+    product: Product, schedule: str, first: date, last: date, per_date_g: int, kept: Kept = NOTHING_KEPT
+) -> int:
+    """Grams over the whole term when so much is promised for each day of the schedule that is left."""
+    since, is_left = _left(product, first, kept)
+    return kept.weight_g + per_date_g * len(due_days(parse(schedule), since, last, is_left))
+
+
+def spread(product: Product, line: LineTerms, terms: Terms, kept: Kept = NOTHING_KEPT) -> dict[date, int]:
+    """What of a line falls due when, besides what is kept: the rest over the days that are left."""
+    rest_g = line.committed_g - kept.weight_g
+    if rest_g <= 0:
+        return {}
+    since, is_left = _left(product, terms.starts_on, kept)
     schedule = parse(schedule_of(line.schedule, terms.schedule))
-    return due_weights(schedule, first, terms.ends_on, weight_g, deliverable(product))
+    return due_weights(schedule, since, terms.ends_on, rest_g, is_left)
 
 
-def must_be_meant(terms: Terms, products: Mapping[str, Product]) -> None:
-    """Refuse what nobody can mean. Raises TermsRefused."""
-    for line in terms.lines:
+def must_be_meant(terms: Terms, products: Mapping[str, Product], kept: Mapping[str, Kept] | None = None) -> None:
+    """Refuse what nobody can mean; of an amendment the days that are left are looked at. Raises TermsRefused."""
+    for place, line in enumerate(terms.lines):
+        stays = (kept or {}).get(line.sku, NOTHING_KEPT)
         if price_of(line.committed_g, line.floor_fen_per_kg) > MAX_FEN:
             most = yuan(MAX_FEN)
-            raise TermsRefused(
-                sku=line.sku, term="committed_g", term_zh="约定总量", bound_zh=f"使价值（按保底价）超过 {most} 元",
-                bound_en=f"worth {most} yuan at most, at the floor price",
-            )  # fmt: skip
-        most_g = max(spread(products[line.sku], line, terms, terms.starts_on, line.committed_g).values())
+            bound = f"worth {most} yuan at most, at the floor price"
+            raise _refused(place, line.sku, "committed_g", "约定总量", f"使价值（按保底价）超过 {most} 元", bound)
+        if line.minimum_g > line.committed_g:
+            whole = kilograms(line.committed_g)
+            bound = f"{whole} kg at most, what is committed"
+            raise _refused(place, line.sku, "minimum_g", "最低采购总量", f"超过约定总量 {whole} 公斤", bound)
+        asked = spread(products[line.sku], line, terms, stays) or stays.days
+        most_g = max(asked.values(), default=line.committed_g)
         if line.minimum_date_g > most_g:
-            raise TermsRefused(
-                sku=line.sku, term="minimum_date_g", term_zh="每期最低采购量",
-                bound_zh=f"超过排期每期的 {kilograms(most_g)} 公斤",
-                bound_en=f"{kilograms(most_g)} kg at most, what a day of the schedule asks for",
-            )  # fmt: skip
+            most = kilograms(most_g)
+            bound = f"{most} kg at most, what a day of the schedule asks for"
+            raise _refused(place, line.sku, "minimum_date_g", "每期最低采购量", f"超过排期每期的 {most} 公斤", bound)
+
+
+def _refused(place: int, sku: str, term: str, term_zh: str, bound_zh: str, bound_en: str) -> TermsRefused:
+    """A term of a line is refused, with its place in the request, to be raised."""
+    pointer = f"/lines/{place}/{term}"
+    return TermsRefused(sku=sku, term=term, term_zh=term_zh, bound_zh=bound_zh, bound_en=bound_en, pointer=pointer)
 
 
 def put_on(agreement: Agreement, terms: Terms) -> None:
@@ -125,12 +190,12 @@ def put_on(agreement: Agreement, terms: Terms) -> None:
 
 def of_line(sku: str, line: AgreementLine) -> LineTerms:
     """The terms that stand on a line."""
-    names = [name for name in LineTerms.__dataclass_fields__ if name != "sku"]
+    names = [name for name in LineTerms.__dataclass_fields__ if name not in _IN_DOCUMENT_ONLY]
     return LineTerms(sku, **{name: getattr(line, name) for name in names})
 
 
 def put_on_line(line: AgreementLine, terms: LineTerms) -> None:
     """Write the terms of a product on its line."""
     for name in asdict(terms):
-        if name != "sku":
+        if name not in _IN_DOCUMENT_ONLY:
             setattr(line, name, getattr(terms, name))

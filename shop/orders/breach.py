@@ -46,7 +46,9 @@ _SIDES = """
     excused AS (
         SELECT agreement_id, side, from_day, to_day FROM force_majeures WHERE status = 'recognised'
     ), wanted AS (
-        SELECT agreement_lines.id AS line_id, agreement_id, committed_g, minimum_g, minimum_date_g, floor_fen_per_kg,
+        -- What fell due before a paper was recorded here was kept, as far as known; a part of the whole is tolerated.
+        SELECT agreement_lines.id AS line_id, agreement_id, committed_g - on_paper_g AS here_g,
+            minimum_g - on_paper_g AS minimum_g, minimum_date_g, floor_fen_per_kg,
             penalty_bp, buyer_penalty_bp, ends_on, (committed_g * tolerance_bp * 2 + 10000) / 20000 AS tolerance_g
         FROM read JOIN agreements ON agreements.id = read.id JOIN agreement_lines ON agreement_id = agreements.id
         WHERE signed_on <= :day
@@ -96,7 +98,7 @@ _SIDES = """
                 ON called.line_id = ended.line_id AND schedule_day = due.due_on
         ) AS days GROUP BY line_id, minimum_g
     ), promised AS (
-        SELECT wanted.*, greatest(committed_g - coalesce(accepted_g, 0), 0) AS missing_g,
+        SELECT wanted.*, greatest(here_g - coalesce(accepted_g, 0), 0) AS missing_g,
             coalesce(late_g, 0) AS late_g, coalesce(refused_g, 0) AS refused_g, coalesce(uncalled_g, 0) AS uncalled_g
         FROM wanted LEFT JOIN of_calls USING (line_id) LEFT JOIN untaken USING (line_id)
         LEFT JOIN (SELECT line_id, sum(g) AS late_g FROM late GROUP BY line_id) AS late USING (line_id)

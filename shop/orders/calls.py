@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.actions import change_call_off
-from shop.agreements.models import RUNNING, Agreement, AgreementLine, AgreementStatus, CallOff, Side
+from shop.agreements.models import RUNNING, Agreement, AgreementLine, CallOff, Side
 from shop.agreements.signing import Hand, end
 from shop.catalog.models import Product
 from shop.kit.money import part
@@ -76,22 +76,26 @@ def terminate(session: Session, agreement: Agreement, reason: str, *, actor_id: 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a line: grams promised, accepted, and how much less may be accepted without a breach."""
+    """What came of a line: grams promised, accepted, and how much less may be accepted without a breach.
+
+    `on_paper_g`: of what is promised, what fell due before it was recorded here: as far as is known here it was kept.
+    """
 
     committed_g: int
+    on_paper_g: int
     accepted_g: int
     tolerance_bp: int
 
     @property
     def kept(self) -> bool:
         """Whether what was accepted is the promise, within its tolerance (half up)."""
-        return self.accepted_g >= self.committed_g - part(self.committed_g, self.tolerance_bp)
+        return self.on_paper_g + self.accepted_g >= self.committed_g - part(self.committed_g, self.tolerance_bp)
 
 
 def outcomes(session: Session, agreement: Agreement) -> list[Outcome]:
     """The outcome of each line, by its id."""
     rows = session.execute(
-        select(AgreementLine.committed_g, func.coalesce(func.sum(OrderLine.accepted_g), 0))
+        select(AgreementLine.committed_g, AgreementLine.on_paper_g, func.coalesce(func.sum(OrderLine.accepted_g), 0))
         .outerjoin(CallOff, CallOff.line_id == AgreementLine.id)
         .outerjoin(Order, Order.call_off_id == CallOff.id)
         .outerjoin(OrderLine, OrderLine.order_id == Order.id)
@@ -99,7 +103,10 @@ def outcomes(session: Session, agreement: Agreement) -> list[Outcome]:
         .group_by(AgreementLine.id)
         .order_by(AgreementLine.id)
     )
-    return [Outcome(committed, int(accepted or 0), agreement.tolerance_bp) for committed, accepted in rows]
+    return [
+        Outcome(committed, on_paper, int(accepted or 0), agreement.tolerance_bp)
+        for committed, on_paper, accepted in rows
+    ]
 
 
 def close_ended(session: Session, day: date, *, now: datetime) -> int:
@@ -116,9 +123,10 @@ def close_ended(session: Session, day: date, *, now: datetime) -> int:
     ).all()
     for agreement in ended:
         found = outcomes(session, agreement)
-        kept = agreement.status is AgreementStatus.EXECUTING and all(outcome.kept for outcome in found)
+        kept = all(outcome.kept for outcome in found)
         facts: dict[str, object] = {
             "committed_g": sum(outcome.committed_g for outcome in found),
+            "on_paper_g": sum(outcome.on_paper_g for outcome in found),
             "accepted_g": sum(outcome.accepted_g for outcome in found),
         }
         event = "fulfil" if kept else "fall_short"

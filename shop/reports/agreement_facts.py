@@ -210,7 +210,7 @@ _ASKED = """asked AS MATERIALIZED (
     FROM (
         SELECT due_weights.line_id, due_on, weight_g, floor_fen_per_kg,
             sum(weight_g) OVER (PARTITION BY due_weights.line_id ORDER BY due_on) AS upto_g,
-            committed_g - coalesce(stands_g, 0) AS left_g
+            committed_g - on_paper_g - coalesce(stands_g, 0) AS left_g
         FROM read JOIN agreements ON agreements.id = read.id JOIN agreement_lines ON agreement_id = agreements.id
         JOIN due_weights ON line_id = agreement_lines.id
         LEFT JOIN (

@@ -367,7 +367,7 @@ CHECKS: tuple[Check, ...] = (
     Check("I19", "要货不超过协议约定量", "no more is called off than was promised", """
         SELECT agreement_lines.id AS line_id FROM agreement_lines JOIN call_offs
             ON line_id = agreement_lines.id GROUP BY agreement_lines.id
-        HAVING sum(stands_g) > committed_g"""),
+        HAVING sum(stands_g) > committed_g - on_paper_g"""),
     Check("I19-stands", "每次要货占用的约定量等于其订单待交或已验收的重量",
         "what a call-off takes of the promise is what its order has to bring or what was accepted", """
         SELECT call_offs.id AS call_off_id FROM call_offs
@@ -386,10 +386,12 @@ CHECKS: tuple[Check, ...] = (
         JOIN products ON products.id = product_id JOIN agreements ON agreements.id = agreement_lines.agreement_id
         JOIN agreement_versions ON agreement_versions.id = agreements.version_id
         LEFT JOIN LATERAL jsonb_array_elements(terms->'lines') AS said ON said->>'sku' = sku
-        WHERE (said IS NULL AND committed_g <> 0) OR NOT to_jsonb(agreement_lines) @> (said - 'sku')"""),
-    Check("I19-due", "应交排期合计等于约定量", "what the schedule asks for adds up to the promise", """
+        WHERE (said IS NULL AND committed_g <> 0)
+            OR NOT to_jsonb(agreement_lines) @> (said - ARRAY['sku', 'per_date_g'])"""),
+    Check("I19-due", "应交排期与登记前纸面履行合计等于约定量",
+        "what the schedule asks for and what fell due on paper before add up to the promise", """
         SELECT agreement_lines.id AS line_id FROM agreement_lines JOIN due_weights ON line_id = agreement_lines.id
-        GROUP BY agreement_lines.id HAVING sum(weight_g) <> committed_g"""),
+        GROUP BY agreement_lines.id HAVING sum(weight_g) + on_paper_g <> committed_g"""),
     Check("I20", "要货属于协议本身，并在期限之内",
         "a call-off is of its agreement, within its term, and so is its order", """
         SELECT call_offs.id AS call_off_id FROM call_offs JOIN agreements ON agreements.id = call_offs.agreement_id

@@ -134,6 +134,8 @@ def test_what_the_draft_refuses_of_a_line_is_named_by_its_cell(world: World) -> 
     assert cells_refused(world, book([HEAD], [dear])) == [(LINES_SHEET, 2, "每次量（kg）")]
     least = changed(PEACH, {1: "100", 2: "", 4: "50"})
     assert cells_refused(world, book([HEAD], [least])) == [(LINES_SHEET, 2, "买方每次最低量（kg）")]
+    beyond = changed(PEACH, {3: "100000"})
+    assert cells_refused(world, book([HEAD], [beyond])) == [(LINES_SHEET, 2, "买方最低总量（kg）")]
     with transaction() as session:
         product_by_sku(session, "PL001").status = ProductStatus.WITHDRAWN
     assert cells_refused(world, book([HEAD], [PEACH])) == [(LINES_SHEET, 2, "商品编码")]

@@ -126,8 +126,9 @@ def test_a_document_reads_back_as_the_terms_and_every_term_is_in_its_hash() -> N
         for name in kept["lines"][0]  # type: ignore[index]
         if name not in ("sku", "price_rule")
     ] + [terms(tolerance_bp=1), terms(penalty_bp=1), terms(buyer_penalty_bp=1), terms(schedule="daily")]
+    others.append(terms(line(per_date_g=9)))
     hashes = {document_hash(document(other, **names)) for other in [TERMS, *others]}
-    assert len(hashes) == len(others) + 1 == 16
+    assert len(hashes) == len(others) + 1 == 17
     assert document_hash({**kept, "firm": "F2"}) not in hashes
 
 

@@ -261,7 +261,7 @@ def test_an_agreement_is_fulfilled_within_its_tolerance_and_else_short(
     assert outcome() == (status, 1)
     assert outcome() == (status, 0)
     facts = db.session.scalars(select(History.facts).where(History.event.in_(["fulfil", "fall_short"]))).one()
-    assert facts == {"committed_g": 100_000, "accepted_g": 90_000 + last_g}
+    assert facts == {"committed_g": 100_000, "on_paper_g": 0, "accepted_g": 90_000 + last_g}
 
 
 def test_an_agreement_with_an_order_on_the_way_waits_for_it(world: World) -> None:

@@ -155,18 +155,18 @@ def test_an_amendment_moves_the_days_of_one_line_and_keeps_what_fell_due(world: 
             json=terms | {"lines": [{"sku": PEACH, "per_date_g": 1_000, **LINE}, {"sku": APPLE, **LINE, **apple}]},
         )  # fmt: skip
 
-    # Five Wednesdays of the term at 6,001 g are promised; 15 kg of them fell due on the 31st of August.
+    # 15 kg were called for the 31st of August; five Wednesdays are left, at 6,001 g each.
     assert propose({"per_date_g": 6_001, "schedule": "weekly:3"}).status_code == 201
     with transaction() as session:
         assert sign_by(session, "A60", *(replace(hand, now=signed_at) for hand in (BUYER, FIRM)))
     wednesdays = [date(2025, 9, 3) + timedelta(days=7 * number) for number in range(5)]
-    assert due(APPLE) == {date(2025, 8, 31): 15_000, **dict.fromkeys(wednesdays, 3_001)}
+    assert due(APPLE) == {date(2025, 8, 31): 15_000, **dict.fromkeys(wednesdays, 6_001)}
     assert due(PEACH) == dict.fromkeys(DAILY, 1_000)
     assert ordered(date(2025, 9, 10)) == 8 + 2
     assert called(world)[-2:] == [
-        ("2025-09-10", PEACH, "2025-09-10", 1_000), ("2025-09-10", APPLE, "2025-09-10", 3_001),
+        ("2025-09-10", PEACH, "2025-09-10", 1_000), ("2025-09-10", APPLE, "2025-09-10", 6_001),
     ]  # fmt: skip
-    assert propose({"committed_g": 21_001}).get_json()["type"].endswith("amendment-refused")  # 21,002 g were called
+    assert propose({"committed_g": 27_001}).get_json()["type"].endswith("amendment-refused")  # 27,002 g were called
     papers = [
         world.app.test_client().get(f"/api/v1/agreements/A60/contract?version={number}", headers=world.headers["buyer"])
         for number in (1, 2)
