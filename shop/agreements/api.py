@@ -1,6 +1,7 @@
 """Agreements over HTTP: record what was signed and what markets quote, and read where each promise stands.
 
-Calling off places an order and is therefore in the room of orders, and so is one agreement with its orders.
+Calling off places an order and is therefore in the room of orders, and so is one agreement with its orders. Signing may
+make a deposit whole and is in the room of payments.
 """
 
 from collections.abc import Mapping
@@ -259,30 +260,6 @@ def propose(body: dict[str, Any], code: str) -> dict[str, Any]:
             session, agreement, _terms(session, body, kept), by=hand, note=body["note"], made_from=body["made_from"]
         )
         return {"items": queries.versions(session, current_actor(), code)}
-
-
-@blueprint.route("/agreements/<string:code>/signatures", methods=["POST"])
-@allow(Role.FIRM_STAFF, Role.BUYER)
-@blueprint.arguments(schemas.SignatureAsked)
-@blueprint.response(200, schemas.AgreementDetail)
-@documented(
-    errors=[
-        NotFoundError,
-        errors.DocumentNotCurrent,
-        errors.AgreementNotRunning,
-        errors.FirstDayPast,
-        errors.NotOnSale,
-        errors.AmendmentRefused,
-    ],
-    example={"version": 1, "document_hash": "0" * 64},
-)
-def sign(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """签署 · Sign the youngest version by its hash; the second signature puts it in force. Twice is once."""
-    with transaction() as session:
-        agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
-        signing.sign(session, agreement, body["version"], body["document_hash"], by=hand)
-        session.flush()
-        return queries.agreement(session, current_actor(), code, beijing_day(now()))
 
 
 @blueprint.route("/agreements/<string:code>/force-majeure", methods=["POST"])

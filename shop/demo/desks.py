@@ -34,6 +34,7 @@ from shop.links import cadres
 from shop.live.coupons import Promise, promise_coupon
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms
+from shop.payments import deposits
 from shop.places.models import Village, VillageKind
 from shop.rounds import actions as rounds
 from shop.rounds import joining
@@ -314,4 +315,4 @@ def amend(session: Session, *, now: datetime) -> None:
     signing.propose(session, agreement, replace(terms, lines=lines), by=firm, note="成本上涨（示例）")
     version = signing.youngest(session, agreement)
     for hand in (buyer, firm):
-        signing.sign(session, agreement, version.number, version.document_hash, by=hand)
+        deposits.sign(session, agreement, version.number, version.document_hash, by=hand)

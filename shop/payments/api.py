@@ -1,4 +1,6 @@
-"""Paying, what was refunded, and the door for the provider's notifications."""
+"""Paying, what was refunded, and the door for the provider's notifications; deposits, and signing, which may make one
+whole.
+"""
 
 from dataclasses import asdict
 from typing import Any
@@ -8,10 +10,13 @@ from flask_smorest import Blueprint
 from sqlalchemy import select
 
 from shop.access.guard import ALL, EVERYONE, Owned, Role, allow, current_actor, must_own
+from shop.agreements import errors as agreement_errors
 from shop.agreements import queries as agreement_queries
+from shop.agreements import schemas as agreement_schemas
 from shop.agreements.models import Agreement
 from shop.agreements.owners import locked_agreement
 from shop.catalog.models import Firm
+from shop.channels.errors import NoCampaign
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
 from shop.kit.errors import NotFoundError
@@ -103,6 +108,34 @@ def notification() -> dict[str, str]:
     with transaction() as session:
         actions.receive_notification(session, request.get_data(), dict(request.headers), secret, now=now())
     return {"code": "SUCCESS"}
+
+
+@blueprint.route("/agreements/<string:code>/signatures", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.BUYER)
+@blueprint.arguments(agreement_schemas.SignatureAsked)
+@blueprint.response(200, agreement_schemas.AgreementDetail)
+@documented(
+    errors=[
+        NotFoundError,
+        agreement_errors.DocumentNotCurrent,
+        agreement_errors.AgreementNotRunning,
+        agreement_errors.FirstDayPast,
+        agreement_errors.NotOnSale,
+        NoCampaign,
+        agreement_errors.NotRenewable,
+        agreement_errors.AmendmentRefused,
+        agreement_errors.TermsRefused,
+        agreement_errors.DaysPassed,
+    ],
+    example={"version": 1, "document_hash": "0" * 64},
+)
+def sign(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """签署 · Sign the youngest version by its hash; the second signature puts it in force. Twice is once."""
+    with transaction() as session:
+        agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
+        deposits.sign(session, agreement, body["version"], body["document_hash"], by=hand)
+        session.flush()
+        return agreement_queries.agreement(session, current_actor(), code, beijing_day(now()))
 
 
 def _deposit(agreement: Agreement) -> dict[str, Any]:

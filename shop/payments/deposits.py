@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shop.agreements import signing
 from shop.agreements.models import RUNNING, UNSIGNED, Agreement, AgreementLine, Side
 from shop.agreements.pricing import contract_value, deposit_of
 from shop.agreements.signing import Hand
@@ -84,11 +85,27 @@ def receive(session: Session, agreement: Agreement, amount_fen: int, reference: 
         raise DepositBeyondAgreed(agreement=agreement.code, left_fen=left_fen, asked_fen=amount_fen)
     move = _move(session, agreement, K.RECEIVED, amount_fen, by.now, reference=reference)
     _book(session, move, [(_clearing(session), amount_fen), (_held(session, agreement), -amount_fen)])
-    if amount_fen == left_fen and AGREEMENT_LIFE.allows(agreement.status, "pay_deposit"):
-        facts = by.facts(deposit_fen=now_.due_fen)
-        advance(session, agreement, AGREEMENT_LIFE, "pay_deposit", person_id=by.person_id, now=by.now, facts=facts)
+    if amount_fen == left_fen:
+        _is_whole(session, agreement, now_.due_fen, by)
     session.flush()
     return move
+
+
+def sign(session: Session, agreement: Agreement, number: int, signed_hash: str, *, by: Hand) -> bool:
+    """`signing.sign`; and an amendment in force by that which asks for no more than came in makes the deposit whole."""
+    open_fen = standing(session, agreement).open_fen
+    in_force = signing.sign(session, agreement, number, signed_hash, by=by)
+    if in_force and open_fen:
+        stands = standing(session, agreement)
+        if stands.received_fen and not stands.open_fen:
+            _is_whole(session, agreement, stands.due_fen, by)
+    return in_force
+
+
+def _is_whole(session: Session, agreement: Agreement, due_fen: int, by: Hand) -> None:
+    if AGREEMENT_LIFE.allows(agreement.status, "pay_deposit"):
+        facts = by.facts(deposit_fen=due_fen)
+        advance(session, agreement, AGREEMENT_LIFE, "pay_deposit", person_id=by.person_id, now=by.now, facts=facts)
 
 
 def set_off(session: Session, agreement: Agreement, order: Order, amount_fen: int, *, by: Hand) -> DepositMove:

@@ -11,6 +11,7 @@ from shop.agreements.actions import agreement_by_code
 from shop.agreements.models import Agreement, AgreementStatus, CallOff
 from shop.income.actions import settle_and_reach
 from shop.kit.db import db, transaction
+from shop.kit.states import History
 from shop.ledger.actions import trial_balance
 from shop.ledger.models import AccountKind as A
 from shop.orders.actions import accept, approve, dispatch
@@ -20,7 +21,7 @@ from shop.orders.scheduled import place_due
 from shop.payments import deposits
 from shop.reports.books import run_checks
 from shop.reports.checks import CHECKS
-from tests.factories.agreements import amended, line, recorded, terms
+from tests.factories.agreements import BUYER, amended, line, recorded, terms
 from tests.factories.tables import contents
 from tests.factories.world import NOW, TODAY, World, build
 
@@ -159,6 +160,25 @@ def test_what_an_amendment_leaves_above_the_terms_goes_back_at_once_and_may_come
         amended(session, "A50", terms(line(committed_g=40_000, minimum_g=0)))
     assert receive(world, 1_001, "T2", 409)["type"].endswith("deposit-beyond-agreed")
     assert receive(world, 1_000, "T2")["left_fen"] == 2_000
+    books_hold()
+
+
+@pytest.mark.parametrize(("came", "status"), [(3_000, "deposit_paid"), (2_999, "signed"), (0, "signed")])
+def test_an_amendment_that_asks_for_no_more_than_came_in_makes_the_deposit_whole(
+    world: World, came: int, status: str
+) -> None:
+    with transaction() as session:
+        recorded(session, line(), code="A51")
+    if came:
+        post(world, "operator", "/agreements/A51/deposit", {"amount_fen": came, "bank_reference": "T1"})
+    with transaction() as session:
+        signing.propose(session, agreement_by_code(session, "A51", lock=True), terms(deposit_bp=600), by=BUYER)
+        hash_ = signing.youngest(session, agreement_by_code(session, "A51")).document_hash
+    asked = {"version": 2, "document_hash": hash_}
+    assert post(world, "buyer", "/agreements/A51/signatures", asked, 200)["status"] == "signed"
+    assert post(world, "firm_staff", "/agreements/A51/signatures", asked, 200)["status"] == status
+    moves = select(History.event).where(History.entity_type == "agreements", History.event == "pay_deposit")
+    assert len(db.session.scalars(moves).all()) == (status == "deposit_paid")
     books_hold()
 
 
