@@ -162,7 +162,10 @@ class Pricing:
 
 @dataclass
 class Promise:
-    """A line: what is promised and due when, what the buyer takes at least in all and on a day, what grades cost."""
+    """A line: what is promised and due when, what the buyer takes at least in all and on a day, what grades cost.
+
+    `on_paper`: grams of it that fell due before the paper was recorded.
+    """
 
     committed: int
     minimum: int
@@ -171,6 +174,7 @@ class Promise:
     factors: dict[Grade, int]
     pricing: Pricing
     due: dict[date, int] = field(default_factory=dict)
+    on_paper: int = 0
 
 
 @dataclass(frozen=True)
@@ -228,6 +232,7 @@ class Life:
     quotes: dict[Quoted, list[int]] = field(default_factory=dict)
     ended_on: date | None = None
     asked_by: Side | None = None
+    deposit_got: int = 0
     deposit_left: int = 0
     #: What was agreed, in its order: since which day, of each product the grams and the floor price.
     agreed: list[tuple[date, dict[str, tuple[int, int]]]] = field(default_factory=list)
@@ -244,7 +249,13 @@ class Life:
         return sum(call.of_promise_g for call in self.of(sku))
 
     def left(self, sku: str) -> int:
-        return self.promises[sku].committed - self.live(sku)
+        return self.promises[sku].committed - self.promises[sku].on_paper - self.live(sku)
+
+    def kept_by(self, sku: str, day: date) -> dict[date, int]:
+        """What an amendment in force from a day on leaves: what fell due, and of later days what is called for them."""
+        ahead = {call.schedule_day: call.grams if call.stands else 0 for call in self.of(sku) if call.schedule_day}
+        kept = {on: grams for on, grams in self.promises[sku].due.items() if on <= day}
+        return kept | {on: grams for on, grams in ahead.items() if on > day}
 
     def again(self, sku: str, grams: int, by_schedule: bool) -> int:
         """What of a new call was left open before: first of all, of one by the schedule only what is else not left."""
@@ -319,13 +330,14 @@ class Life:
                 again -= made_good
                 if call.due_on < day and not self.excused(side, call.due_on):
                     grams += call.grams - call.got_g - made_good
-            grams = min(grams, line.committed - sum(call.got_g for call in calls))
+            grams = min(grams, line.committed - line.on_paper - sum(call.got_g for call in calls))
         else:
             days = [call for call in not_wanted if call.schedule_day and call.schedule_day <= day]
             grams = sum(min(call.grams, line.least) for call in days if not self.excused(side, call.schedule_day))
             if day >= self.last:
                 known = self.known(sku) | {on for on in line.due if self.excused(side, on)}
-                minimum = line.minimum - sum(asked for on, asked in line.due.items() if self.excused(side, on))
+                minimum = line.minimum - line.on_paper
+                minimum -= sum(asked for on, asked in line.due.items() if self.excused(side, on))
                 never = sum(asked for on, asked in line.due.items() if on not in known)
                 beside = sum(call.grams - call.again_g for call in not_wanted if not call.schedule_day)
                 taken = sum(call.grams - call.again_g for call in calls if call.cancelled_by is not Side.BUYER)
@@ -363,9 +375,9 @@ class Life:
 
     @property
     def kept(self) -> bool:
-        """Whether of each product what was promised was accepted, less the tolerance."""
+        """Whether of each product what was promised was accepted, here or on paper, less the tolerance."""
         return all(
-            sum(call.got_g for call in self.of(sku)) >= line.committed - self.tolerated(sku)
+            line.on_paper + sum(call.got_g for call in self.of(sku)) >= line.committed - self.tolerated(sku)
             for sku, line in self.promises.items()
         )
 

@@ -1,7 +1,8 @@
 """An agreement lives any life that people and the calendar give it, and a model that counts by hand never disagrees.
 
 A state machine over the real actions on the real database, of two products, each by the agreement's schedule or by its
-own: calls, cancellations, changes, runs of the schedule on any day, forward and back, amendments that both sign; market
+own, signed on paper before it was recorded or on that day: calls, cancellations, changes, runs of the schedule on any
+day, forward and back, amendments that both sign, by a whole or by a weight for each day; market
 quotes, said again only as corrections, by which days are priced; goods that come in parts, of which the firm takes some
 off, and are taken by grade, acceptances reversed by the county, invoices paid; force majeure, recognised or not; ends
 and reopenings, penalties proposed, claimed or waived, the deposit taken instead. The model (`agreement_model`) knows
@@ -10,7 +11,7 @@ the rules of docs/agreements.md and nothing else.
 
 import os
 from calendar import monthrange
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -109,7 +110,7 @@ from shop.reports.agreement_facts import KEPT_FACTS, OF_A_PAST_DAY, facts
 from shop.reports.books import CHECKS, Violation, run_checks
 from shop.settlement.models import Settlement
 from shop.stock.actions import open_lot
-from tests.factories.agreements import line, recorded, second_product, sign_by, terms
+from tests.factories.agreements import line, recorded, second_product, terms
 from tests.factories.scans import pdf
 from tests.factories.world import NOW, TODAY, build
 from tests.properties.agreement_model import (
@@ -196,15 +197,18 @@ def named_by(written: str) -> set[date]:
         return {date.fromisoformat(rest)}
     if kind == "monthly":
         asked = {int(day) for day in rest.split(",")}
-        return {date(2025, month, min(day, monthrange(2025, month)[1])) for month in (7, 8, 9) for day in asked}
+        return {date(2025, month, min(day, monthrange(2025, month)[1])) for month in (6, 7, 8, 9) for day in asked}
     week = {int(day) for day in rest.split(",")} if rest else set(range(1, 8))
-    monday = date(2025, 7, 14)
-    return {monday + timedelta(days=7 * number + day - 1) for number in range(10) for day in week}
+    monday = date(2025, 6, 2)
+    return {monday + timedelta(days=7 * number + day - 1) for number in range(16) for day in week}
 
 
-def scheduled(sku: str, written: str, first: date) -> list[date]:
-    """The days of a schedule from `first` to the last on which the product can come; where there are none, the last."""
-    return sorted(day for day in named_by(written) if first <= day <= min(LAST, COMES_UNTIL[sku])) or [LAST]
+def scheduled(sku: str, written: str, first: date, called: Container[date] = ()) -> list[date]:
+    """The days of a schedule from `first` to the last on which the product can come and that nobody called; where there
+    are none, the last.
+    """
+    last = min(LAST, COMES_UNTIL[sku])
+    return sorted(day for day in named_by(written) if first <= day <= last and day not in called) or [LAST]
 
 
 def promised(sku: str, committed: int, asked: Line) -> Promise:
@@ -284,13 +288,14 @@ class Promises(RuleBasedStateMachine):
     flaws: Sequence[Violation]
 
     @initialize(
-        schedule=st.just("weekly:2") | schedules, own=of_lines, commits=commitments, share=rates, paid=st.booleans(),
+        schedule=st.just("weekly:2") | schedules, own=of_lines, commits=commitments, share=rates,
+        paid=st.sampled_from([10, 10, 0, 8]), began=st.sampled_from([0, 0, 9, 40]),
         first=st.just(()) | st.tuples(*(st.integers(5_000, 40_000) for _ in SKUS)),
         told=st.just(()) | st.tuples(*(prices for _ in SKUS)), unwanted=st.booleans(),
     )  # fmt: skip
     def begin(
-        self, schedule: str, own: Sequence[str | None], commits: Sequence[Line], share: Sequence[int], paid: bool,
-        first: Sequence[int], told: Sequence[int], unwanted: bool,
+        self, schedule: str, own: Sequence[str | None], commits: Sequence[Line], share: Sequence[int], paid: int,
+        began: int, first: Sequence[int], told: Sequence[int], unwanted: bool,
     ) -> None:  # fmt: skip
         self.stack = ExitStack()
         self.stack.enter_context(self.market.app_context())
@@ -299,14 +304,18 @@ class Promises(RuleBasedStateMachine):
         self.stack.callback(outer.rollback)
         self.session = self.stack.enter_context(Session(bind=connection, join_transaction_mode="create_savepoint"))
         self.today, self.since, self.moments = TODAY, TODAY, 0
+        self.first = TODAY - timedelta(days=began)
         self.compared: object = None
         self.papers: dict[Side, str] = {}
         asked = [promised(sku, 100_000, said) for sku, said in zip(SKUS, commits, strict=True)]
         for sku, promise, written in zip(SKUS, asked, own, strict=True):
-            promise.due = shared(100_000, scheduled(sku, written or schedule, TODAY))
-            promise.least = min(promise.least, max(promise.due.values()))
-        recorded(self.session, *self.lines(asked, own), **self.written(share), schedule=schedule)
-        self.text = terms(*self.lines(asked, own), **self.written(share), schedule=schedule)
+            whole = shared(100_000, scheduled(sku, written or schedule, self.first))
+            promise.due = {day: grams for day, grams in whole.items() if day >= TODAY}
+            promise.on_paper = 100_000 - sum(promise.due.values())
+            promise.least = min(promise.least, max(whole.values()))
+        said = self.written(share) | {"schedule": schedule, "starts_on": self.first}
+        recorded(self.session, *self.lines(asked, own), **said)
+        self.text = terms(*self.lines(asked, own), **said)
         of = {Side.FIRM: share[1], Side.BUYER: share[2]}
         self.model = Life(LAST, share[0], of, dict(zip(SKUS, asked, strict=True)), COMES_UNTIL)
         self.model.agree(TODAY)
@@ -321,9 +330,10 @@ class Promises(RuleBasedStateMachine):
         version = current_version(self.session)
         self.goods, self.selling = catalog(self.session, version), selling(self.session, version)
         if paid:
-            due = self.deposit_due()
-            deposits.receive(self.session, self.agreement(), due, "YH-0", by=self.hand(Side.BUYER))
-            self.model.deposit_left, self.model.status = due, A.DEPOSIT_PAID
+            came = self.deposit_due() * paid // 10
+            deposits.receive(self.session, self.agreement(), came, "YH-0", by=self.hand(Side.BUYER))
+            self.model.deposit_left = self.model.deposit_got = came
+            self.model.status = A.DEPOSIT_PAID if paid == 10 else A.SIGNED
         for sku, fen in zip(SKUS, told, strict=False):
             self.a_source_quotes(sku, 0, SOURCES[0], "", Grade.FIRST, fen, False)
         for sku, grams in zip(SKUS, first, strict=False):
@@ -338,15 +348,17 @@ class Promises(RuleBasedStateMachine):
         """Ten percent of what the promises are worth, rounded down."""
         return sum(worth(promise.committed, promise.floor_fen) for promise in self.model.promises.values()) // 10
 
-    def lines(self, asked: Sequence[Promise], own: Sequence[str | None]) -> list[LineTerms]:
+    def lines(
+        self, asked: Sequence[Promise], own: Sequence[str | None], by_date: Sequence[int | None] = (None, None)
+    ) -> list[LineTerms]:
         return [
             line(
                 sku=sku, committed_g=promise.committed, minimum_date_g=promise.least, minimum_g=promise.minimum,
                 floor_fen_per_kg=promise.floor_fen, second_bp=promise.factors[Grade.SECOND],
                 off_bp=promise.factors[Grade.OFF], schedule=written, price_rule=promise.pricing.rule,
-                margin_bp=promise.pricing.margin_bp, quote_source=promise.pricing.source,
+                margin_bp=promise.pricing.margin_bp, quote_source=promise.pricing.source, per_date_g=each,
             )
-            for sku, promise, written in zip(SKUS, asked, own, strict=True)
+            for sku, promise, written, each in zip(SKUS, asked, own, by_date, strict=True)
         ]  # fmt: skip
 
     def written(self, share: Sequence[int]) -> dict[str, object]:
@@ -427,7 +439,7 @@ class Promises(RuleBasedStateMachine):
         day = self.today + timedelta(days=ahead)
         if not self.model.runs:
             self.refused(AgreementNotRunning, self.call, sku, grams, day, None)
-        elif not TODAY <= day <= LAST:
+        elif not self.first <= day <= LAST:
             self.refused(OutsideTerm, self.call, sku, grams, day, None)
         elif day < self.today:
             self.refused(DueDayPast, self.call, sku, grams, day, None)
@@ -536,7 +548,7 @@ class Promises(RuleBasedStateMachine):
         why: type[DomainError] | None = None
         if not self.model.runs:
             why = AgreementNotRunning
-        elif not TODAY <= day <= LAST:
+        elif not self.first <= day <= LAST:
             why = OutsideTerm
         elif day < self.today:
             why = DueDayPast
@@ -562,48 +574,65 @@ class Promises(RuleBasedStateMachine):
     @act(
         committed=st.tuples(*(st.integers(4_000, 180_000) for _ in SKUS)), schedule=schedules, own=of_lines,
         commits=commitments, share=rates,
+        by_date=st.tuples(*(st.sampled_from([None, None, 700, 5_000, 12_345]) for _ in SKUS)),
     )  # fmt: skip
     def both_amend(
         self, committed: Sequence[int], schedule: str, own: Sequence[str | None], commits: Sequence[Line],
-        share: Sequence[int],
+        share: Sequence[int], by_date: Sequence[int | None],
     ) -> None:  # fmt: skip
-        """Other weights by other schedules on other terms, signed today: what is due later is spread anew."""
+        """Other weights by other schedules on other terms, signed today: what is due later is spread anew.
+
+        Days that were called keep what is called for them; by a weight for each day the whole follows.
+        """
         model = self.model
-        asked = {sku: promised(sku, *of) for sku, *of in zip(SKUS, committed, commits, strict=True)}
-        wanted = terms(*self.lines(list(asked.values()), own), **self.written(share), schedule=schedule)
-        fell_due = {sku: model.fell_due(sku, self.today) for sku in SKUS}
-        least = {sku: max(model.live(sku), fell_due[sku]) for sku in SKUS}
-        most = {
-            sku: max(shared(asked[sku].committed, scheduled(sku, written or schedule, TODAY)).values())
+        kept = {sku: model.kept_by(sku, self.today) for sku in SKUS}
+        stays = {sku: model.promises[sku].on_paper + sum(kept[sku].values()) for sku in SKUS}
+        after = {
+            sku: scheduled(sku, written or schedule, self.today + timedelta(days=1), kept[sku])
             for sku, written in zip(SKUS, own, strict=True)
         }
+        whole = {
+            sku: grams if each is None else stays[sku] + each * len(after[sku])
+            for sku, grams, each in zip(SKUS, committed, by_date, strict=True)
+        }
+        asked = {sku: promised(sku, whole[sku], of) for sku, of in zip(SKUS, commits, strict=True)}
+        wanted = terms(
+            *self.lines(list(asked.values()), own, by_date), **self.written(share), schedule=schedule,
+            starts_on=self.first,
+        )  # fmt: skip
+        least = {sku: max(model.promises[sku].on_paper + model.live(sku), stays[sku]) for sku in SKUS}
+        rest = {sku: shared(whole[sku] - stays[sku], after[sku]) if whole[sku] > stays[sku] else {} for sku in SKUS}
+        most = {sku: max((rest[sku] or kept[sku]).values(), default=whole[sku]) for sku in SKUS}
         if not model.runs:
             self.refused(AgreementNotRunning, self.amend, wanted)
-        elif any(asked[sku].least > most[sku] for sku in SKUS):
-            self.refused(TermsRefused, self.amend, wanted)
         elif self.today > LAST or any(
-            asked[sku].committed < least[sku] or (self.today == LAST and asked[sku].committed > least[sku])
-            for sku in SKUS
+            whole[sku] < least[sku] or (self.today == LAST and whole[sku] > least[sku]) for sku in SKUS
         ):
             self.refused(AmendmentRefused, self.amend, wanted)
+        elif any(asked[sku].least > most[sku] for sku in SKUS):
+            self.refused(TermsRefused, self.amend, wanted)
         elif wanted == self.text:
             self.refused(VersionSame, self.amend, wanted)
         else:
+            lacking = self.deposit_due() > model.deposit_got
             self.amend(wanted)
             self.text = wanted
-            for sku, written in zip(SKUS, own, strict=True):
-                kept = {day: grams for day, grams in model.promises[sku].due.items() if day <= self.today}
-                rest = asked[sku].committed - fell_due[sku]
-                after = scheduled(sku, written or schedule, self.today + timedelta(days=1))
-                asked[sku].due = kept | (shared(rest, after) if rest else {})
+            for sku in SKUS:
+                of = asked[sku]
+                of.on_paper = model.promises[sku].on_paper
+                of.due = kept[sku] | {day: kept[sku].get(day, 0) + grams for day, grams in rest[sku].items()}
             model.promises = asked
             model.agree(self.today)
             model.tolerance_bp, model.rates = share[0], {Side.FIRM: share[1], Side.BUYER: share[2]}
+            if lacking and model.deposit_got >= self.deposit_due() and model.deposit_got and model.status is A.SIGNED:
+                model.status = A.DEPOSIT_PAID
 
     def amend(self, wanted: object) -> None:
-        buyer = self.hand(Side.BUYER)
-        signing.propose(self.session, self.agreement(), wanted, by=buyer)  # type: ignore[arg-type]
-        sign_by(self.session, "A50", buyer, self.hand(Side.FIRM))
+        agreement, buyer = self.agreement(), self.hand(Side.BUYER)
+        signing.propose(self.session, agreement, wanted, by=buyer)  # type: ignore[arg-type]
+        version = signing.youngest(self.session, agreement)
+        for by in (buyer, self.hand(Side.FIRM)):
+            deposits.sign(self.session, agreement, version.number, version.document_hash, by=by)
 
     @act(
         sku=which_product, back=st.sampled_from([0, 0, 0, 1, 2, 7, 8, -1]), source=st.sampled_from(SOURCES),
@@ -863,7 +892,7 @@ class Promises(RuleBasedStateMachine):
         first, last = (max(first, TODAY), min(last, LAST)) if within else (first, last - timedelta(days=7))
         other = Side.FIRM if side is Side.BUYER else Side.BUYER
         paper = self.paper(side if proof else other)
-        if not TODAY <= first <= last <= LAST:
+        if not self.first <= first <= last <= LAST:
             self.refused(OutsideTerm, self.tell, side, first, last, paper)
         elif not proof:
             self.refused(NoProof, self.tell, side, first, last, paper)
@@ -941,8 +970,7 @@ class Promises(RuleBasedStateMachine):
         judged = model.runs and self.today > LAST and not waits
         assert close_ended(self.session, self.today, now=self.now()) == judged
         if judged:
-            kept = model.kept and model.status is A.EXECUTING
-            model.end(A.FULFILLED if kept else A.SHORT, self.today)
+            model.end(A.FULFILLED if model.kept else A.SHORT, self.today)
 
     @act(side=sides, late=st.sampled_from([0] * 7 + [8, 30, 31]))
     def a_side_asks_to_reopen(self, side: Side, late: int) -> None:
@@ -1131,7 +1159,8 @@ class Promises(RuleBasedStateMachine):
         )
         spread = [(self.skus[line_id], *rest) for line_id, *rest in rows]
         for sku, promise in self.model.promises.items():
-            assert 0 <= self.model.live(sku) <= promise.committed == sum(promise.due.values())
+            here = promise.committed - promise.on_paper
+            assert 0 <= self.model.live(sku) <= here == sum(promise.due.values())
             due = {day: grams for of, day, grams, _ in spread if of == sku and grams}
             assert due == {day: grams for day, grams in promise.due.items() if grams}
         assert {(sku, day) for sku, day, _, missed in spread if missed} == self.model.missed
