@@ -1,14 +1,14 @@
 """What fell due before an agreement signed on paper was recorded here: called on paper, so it has no days here.
 
 Revision ID: 0069
-Revises: 0065
+Revises: 0068
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0069"
-down_revision = "0065"
+down_revision = "0068"
 branch_labels = None
 depends_on = None
 
