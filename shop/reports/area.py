@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, true, union
+from sqlalchemy import ColumnElement, case, func, or_, select, true, union
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import ALL, Actor, scope
 from shop.access.models import Party, PartyKind, Role
 from shop.catalog.models import Firm
+from shop.channels.models import Partner, PartnerKind
 from shop.farmers.models import Household, HouseholdAlias
 from shop.kit.direct import Direct, Later, Row, Together
 from shop.places.models import Township, Village
@@ -49,6 +50,9 @@ def _with(values: Mapping[str, Any], firms: Sequence[int] | None) -> Mapping[str
 
 #: Who reads reports.
 READERS = (Role.OPERATOR, Role.MANAGER, Role.FIRM_STAFF)
+
+#: For whom an order counts, as reports tell it: which cadre brought one is told to nobody. Of `Partner`.
+PARTNER_TOLD: ColumnElement[str | None] = case((Partner.kind == PartnerKind.CADRE, None), else_=Partner.code)
 
 
 def area(actor: Actor) -> ColumnElement[bool]:

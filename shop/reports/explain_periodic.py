@@ -19,7 +19,7 @@ from shop.kit.clock import beijing_day, month_of
 from shop.kit.errors import NotFoundError
 from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
 from shop.places.models import Township, Village
-from shop.reports.area import area
+from shop.reports.area import PARTNER_TOLD, area
 from shop.reports.explain import entries_with_sources
 from shop.reports.income_report import Months
 from shop.reports.periodic import CLASSES, SPANS_ZH, counted_on
@@ -122,11 +122,10 @@ def _of_orders(query: Any, actor: Actor) -> Any:
     )
 
 
-#: What is said of an order. Which cadre brought it is nobody's business here.
+#: What is said of an order.
 _ORDER = (
     Order.placed_on.label("day"), Order.number.label("source_code"), Firm.code.label("firm"),
-    Channel.kind.label("channel"),
-    case((Partner.kind == PartnerKind.CADRE, None), else_=Partner.code).label("partner"),
+    Channel.kind.label("channel"), PARTNER_TOLD.label("partner"),
 )  # fmt: skip
 _LINE = {
     "net_fen": case(

@@ -13,7 +13,7 @@ from shop.access.guard import Actor
 from shop.catalog.models import Firm
 from shop.channels.models import Channel, ChannelKind, Partner
 from shop.places.models import Township, Village
-from shop.reports.area import area
+from shop.reports.area import PARTNER_TOLD, area
 from shop.reports.queries import FIGURES
 from shop.reports.rollups import SALES_FACTS, SALES_FIGURES
 
@@ -49,7 +49,7 @@ def explain_sales(
     rows, *total = session.execute(joined(select(func.count(), *sums))).one()
     shown = select(
         sold.c.id, sold.c.number, sold.c.day, Channel.kind.label("channel"), Firm.code.label("firm"),
-        Partner.code.label("partner"), *(sold.c[name] for name in FIGURES),
+        PARTNER_TOLD.label("partner"), *(sold.c[name] for name in FIGURES),
     )  # fmt: skip
     page = joined(shown).order_by(sold.c.id.desc()).limit(limit + 1)
     if before_id is not None:
