@@ -148,8 +148,7 @@ def _households(session: Session, actor: Actor) -> list[str]:
     report = income_report(session, actor, IncomeBy.TOWNSHIP, whole_year(YEAR), "zh", limit=1, after=None)
     total, cash = report["total"], report["total"]["cash"]
     return [
-        f"农户 households   带动 reached {total['households']} 户，其中脱贫监测户 assisted "
-        f"{total['assisted_households']}；现金收入 cash {yuan(total['cash_fen'])}",
+        f"农户 households   带动 reached {total['households']} 户；现金收入 cash {yuan(total['cash_fen'])}",
         f"                  交售（毛额）produce, gross {yuan(cash['sale_gross_fen'])}，返还 patronage "
         f"{yuan(cash['patronage_fen'])}，工资 wages {yuan(cash['wage_fen'])}，",
         f"                  租金 rent {yuan(cash['land_rent_fen'])}，分红 dividend {yuan(cash['dividend_fen'])}；"

@@ -71,7 +71,7 @@ class Adjusted(NamedTuple):
 def figures_of(sections: Iterable[dict[str, Any]]) -> dict[str, Figure]:
     """The figures of the period in the sections that are compared, by path.
 
-    How many assisted households a township has is left out: the difference would tell of single ones.
+    How many households were assisted is left out, which earlier reports told: the difference would tell of single ones.
     """
     found = {}
     for section in sections:
@@ -83,6 +83,8 @@ def figures_of(sections: Iterable[dict[str, Any]]) -> dict[str, Figure]:
             if _is_compared(section["code"], one["path"])
         ]
         for row in section["rows"]:
+            if (section["code"], row["key"]) == ("summary", "assisted"):
+                continue
             for column in columns:
                 name = row["name"] if column.unit == BY_ROW else f"{row['name']}：{column.head()}"
                 figure = Figure(

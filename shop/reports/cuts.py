@@ -293,10 +293,10 @@ class Cuts:
             f" coalesce(bit_count(families & (SELECT families::bit({self.width}) FROM assisted)), 0) AS assisted"
         )
 
-    def paid(self, asked: Together, spans: Mapping[str, Span], *, assisted: bool) -> Later:
-        """What was paid in each span: its name, township_id, amount_fen, households reached, the assisted among them.
+    def paid(self, asked: Together, spans: Mapping[str, Span]) -> Later:
+        """What was paid in each span: its name, township_id, amount_fen, households reached.
 
-        Whole months and the days that are left are each a row of a cut. `assisted`: whether to count these, else 0.
+        Whole months and the days that are left are each a row of a cut.
         """
         counts: dict[Every, list[tuple[str, date]]] = {Every.MONTH: [], Every.DAY: []}
         for name, span in spans.items():
@@ -309,14 +309,13 @@ class Cuts:
             f" AS counts (span, counted) ON counted = {source.when}"
             for every, source in ((Every.MONTH, INCOME), (Every.DAY, INCOME_DAYS))
         )
-        people = self._people() if assisted else "coalesce(bit_count(families), 0) AS households, 0 AS assisted"
-        known = f"WITH assisted AS MATERIALIZED ({_ASSISTED}) " if assisted else ""
         values = needed._values()
         for every, each in counts.items():
             values |= {f"{every}_spans": [name for name, _ in each], f"{every}_firsts": [day for _, day in each]}
         return asked.ask(
             prepared(
-                f"{known}SELECT span, township_id, amount_fen, {people} FROM (SELECT span, township_id,"
+                "SELECT span, township_id, amount_fen, coalesce(bit_count(families), 0) AS households"
+                " FROM (SELECT span, township_id,"
                 f" sum(amount_fen)::bigint AS amount_fen, bit_or(families) AS families FROM ({rows}) AS rows"
                 " GROUP BY span, township_id) AS found"
             ),

@@ -36,7 +36,7 @@ from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
 from shop.farmers.models import Household, HouseholdAlias, HouseholdGroup, HouseholdTie
 from shop.income.costs import net_business
-from shop.income.models import CATEGORY_OF, Category, CostLine, IncomeEntry, IncomeKind, SalesReach
+from shop.income.models import CATEGORY_OF, Category, ClosedMonth, CostLine, IncomeEntry, IncomeKind, SalesReach
 from shop.kit.clock import month_of
 from shop.kit.direct import Direct, together
 from shop.kit.errors import ForbiddenError
@@ -55,7 +55,7 @@ from shop.reports.cuts import COSTS, INCOME_PRODUCTS, REACH, Cuts, Source, cuts_
 from shop.reports.cuts import INCOME as INCOME_CUTS
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
 from shop.reports.models import CostRollup, Cut, IncomeMonth, IncomeRollup, ReachMonth, ReachRollup
-from shop.reports.told import TOWNSHIP_DIGITS, tells_of_each, untold, untold_places
+from shop.reports.told import TOWNSHIP_DIGITS, WHOLE, Counts, kept_back, since, untold_places
 from shop.reports.wording import BY_CHANNEL, BY_GROUP, INCOME, SOURCE
 
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
@@ -124,8 +124,9 @@ def income_report(
 ) -> dict[str, Any]:
     """Cash by kind and category, weight, households reached, and sales reached, for each row and in total.
 
-    At most `limit` rows with a key above `after`; the total is always of all. All nine townships, all five channels and
-    all months are kept, at zero if need be. Groups are shown to who sees households: raises ForbiddenError to a firm.
+    At most `limit` rows after that of the key `after`; the total is always of all. All nine townships, all five
+    channels and all months are kept, at zero if need be. Groups are shown to who sees households: raises ForbiddenError
+    to a firm.
     """
     only_managers(by, actor)
     kept = cuts_in(session, actor, months.first, months.last, months.place)
@@ -139,19 +140,20 @@ def income_report(
     )
     people = reached if by is IncomeBy.CHANNEL else cash
     names = _names(session, actor, by, months, language, cash, spent, reached) | {code: code for code in page}
-    # The five channels come in their own order; they always fit.
-    keys = list(names) if by is IncomeBy.CHANNEL else sorted(key for key in names if after is None or key > after)
+    if by is IncomeBy.CHANNEL:  # the five come in their own order
+        keys = list(names)
+        keys = keys[keys.index(after) + 1 :] if after in keys else keys
+    else:
+        keys = sorted(key for key in names if after is None or key > after)
     shown = keys[:limit]
     hidden = _untold(session, actor, by, months, people)
-    told = (
-        hidden is not None and months.place not in hidden and not tells_of_each(*(people.total[who] for who in _PEOPLE))
-    )
+    told = hidden is not None and (months.place or WHOLE) not in hidden
     total = _row(cash.total, people.total, reached.total, spent.total, assisted=told)
     if by is IncomeBy.CHANNEL:
         total |= _NO_CASH
     items = []
     for key in shown:
-        assisted = hidden is not None and key not in hidden and months.place not in hidden
+        assisted = hidden is not None and key not in hidden
         row = _row(cash.of(key), people.of(key), reached.of(key), spent.of(key), assisted=assisted)
         if by is IncomeBy.CHANNEL:
             row |= _NO_CASH
@@ -441,31 +443,43 @@ def _of_families(counted: Rolled, by: IncomeBy, *, of_firms: bool) -> Direct:
     return Direct.of(_named(_added(counted, by, seen, told).subquery("each"), by, told))
 
 
+#: The cuts whose rows say how many of their households are assisted: each household is in one row of them.
+OF_PLACES = (IncomeBy.TOWNSHIP, IncomeBy.VILLAGE)
+
+
 def _untold(session: Session, actor: Actor, by: IncomeBy, months: Months, people: _Sums) -> set[str] | None:
-    """The rows and places that do not tell how many of their households are assisted; None = nobody tells this reader.
+    """The places that do not tell how many of their households are assisted, WHOLE among them; None = nothing tells.
 
-    Decided over all rows, whatever page is shown, and for places over the reader's whole area, whatever place he reads.
+    Decided over the reader's whole area, whatever page or place he reads, and beside the year before.
     """
-    if not sees_households(actor):
+    year = whole_year(months.last.year)
+    if not sees_households(actor) or by not in OF_PLACES or replace(months, place=None) != year:
         return None
-    counts, assisted = _people_in(people)
-    if by is IncomeBy.GROUP:  # no parts of the total: most households are in none
-        hidden = {key for key in counts if tells_of_each(counts[key], assisted[key])}
-    else:
-        hidden = untold(counts, assisted)
-    if by is not IncomeBy.VILLAGE and months.place is None:
-        return hidden
-    if months.place is not None:
-        whole = replace(months, place=None)
-        kept = cuts_of(session, actor, months.first, months.last)
-        (people,) = _summed(session, _asked(actor, whole, kept, IncomeMonth, IncomeBy.VILLAGE, ()))
-    places = untold_places(*_people_in(people))
-    return places if by in (IncomeBy.TOWNSHIP, IncomeBy.VILLAGE) else hidden | places
+    if not _closed(session, year):
+        return None
+    if months.place is not None:  # beside the others of the same size, or of the size of its rows
+        by = IncomeBy.VILLAGE if len(months.place) > TOWNSHIP_DIGITS else by
+    before = whole_year(year.first.year - 1)
+    both = Months(before.first, year.last)
+    kept = cuts_of(session, actor, both.first, both.last)
+    asked = [before, both] if months.place is None else [before, both, year]
+    earlier, either, *rest = _summed(
+        session, *(_asked(actor, each, kept.over(each.first, each.last), IncomeMonth, by, ()) for each in asked)
+    )
+    known, now, in_either = (_people_in(sums) for sums in (earlier, *(rest or [people]), either))
+    moved = since(known, now, in_either)
+    return untold_places(now, *moved, also=kept_back(untold_places(known), moved[0]))
 
 
-def _people_in(sums: _Sums) -> tuple[dict[str, int], dict[str, int]]:
+def _closed(session: Session, months: Months) -> bool:
+    """Whether no entry can come to these months any more."""
+    return session.scalar(select(ClosedMonth.month).where(ClosedMonth.month >= months.last).limit(1)) is not None
+
+
+def _people_in(sums: _Sums) -> Counts:
     """Families and the assisted among them, by key."""
-    return tuple({key: row[name] for key, row in sums.rows.items()} for name in _PEOPLE)  # type: ignore[return-value]
+    households, assisted = ({key: row[name] for key, row in sums.rows.items()} for name in _PEOPLE)
+    return Counts(households, assisted)
 
 
 def _added(

@@ -7,7 +7,7 @@ from shop.income.models import Category
 from shop.kit.tables import Cell, Sheet
 from shop.reports.agreement_report import AgreementsBy
 from shop.reports.columns import CELLS, NO_BASE, Column, counted_until, sheet
-from shop.reports.income_report import IncomeBy, Months
+from shop.reports.income_report import OF_PLACES, IncomeBy, Months
 
 INCOME_BY_ZH = {
     IncomeBy.TOWNSHIP: "按乡镇", IncomeBy.VILLAGE: "按村", IncomeBy.HOUSEHOLD: "按农户", IncomeBy.FIRM: "按企业",
@@ -55,11 +55,9 @@ AGREEMENT_COLUMNS = [*WHOSE, *KEPT, *OPEN]
 
 
 def income_columns(by: IncomeBy, managers: bool) -> list[Column]:
-    """The columns of the income table; who sees households also sees how many of them are assisted."""
+    """The columns of the income table; who sees households also sees how many of a place are assisted."""
     codes = [Column("编号", "key")] if by in (IncomeBy.FIRM, IncomeBy.PRODUCT) else []
-    assisted = (
-        [Column("其中帮扶户", "assisted_households", "count")] if managers and by is not IncomeBy.HOUSEHOLD else []
-    )
+    assisted = [Column("其中帮扶户", "assisted_households", "count")] if managers and by in OF_PLACES else []
     return [
         *codes, Column("名称", "name"), Column("带动农户", "households", "count"), *assisted, *CASH,
         Column("现金合计", "cash_fen", "fen"), Column("交售", "weight_g", "g"),

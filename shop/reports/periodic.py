@@ -5,7 +5,7 @@ means is said in `docs/reports.md` and in the report.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -32,7 +32,6 @@ from shop.reports.income_report import Months
 from shop.reports.jobs import REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_RECEIVABLES, REFRESH_SALES
 from shop.reports.models import ReceivableRollup
 from shop.reports.periods import NAMES_ZH, Every, Spans, reached, spans_of, title_zh
-from shop.reports.told import tells_of_each, untold
 from shop.reports.wording import PERIODIC, SOURCES, TAX
 
 SPANS_ZH = {"day": "当日", "period": "本期", "cumulative": "本年累计", "last_year": "上年同期"}
@@ -130,7 +129,7 @@ def _seen(session: Session, actor: Actor, spans: Spans) -> _Seen:
 def _ask_counted(asked: Together, actor: Actor, spans: Spans, seen: _Seen) -> Callable[[], Counted]:
     named = dict(spans.named())
     sold, paid = (sums.ask(asked, named, seen.firms) for sums in (_SOLD_BY, _PAID_BY))
-    reached = seen.kept.paid(asked, named, assisted=sees_households(actor))
+    reached = seen.kept.paid(asked, named)
     return lambda: Counted(seen.firms, seen.places, *_sold(sold(), paid()), _reached(reached(), seen.places))
 
 
@@ -191,7 +190,7 @@ def _channels_zh(session: Session) -> dict[ChannelKind, str]:
 
 def _places(actor: Actor, channels: Mapping[ChannelKind, str], found: Counted) -> list[dict[str, Any]]:
     """The head, by channel, and by township of firm and household."""
-    sections = [_summary(actor, found), _channels(channels, found), _townships(found)]
+    sections = [_summary(found), _channels(channels, found), _townships(found)]
     return [*sections, _households(found)] if sees_households(actor) else sections
 
 
@@ -296,8 +295,7 @@ def _added(rows: Iterable[Mapping[str, int]], names: tuple[str, ...] = _FIGURES)
 def with_change(row: dict[str, Any], figure: str = "net_fen") -> dict[str, Any]:
     """The row with what the period is above or below the one a year before, in basis points; None without a base."""
     base, current = row[f"last_year_{figure}"], row[f"period_{figure}"]
-    comparable = base is not None and current is not None and base > 0
-    return {**row, "change_bp": divide_half_up((current - base) * BP_WHOLE, base) if comparable else None}
+    return {**row, "change_bp": divide_half_up((current - base) * BP_WHOLE, base) if base > 0 else None}
 
 
 def _row(key: str, name: str, figures: dict[str, int]) -> dict[str, Any]:
@@ -308,38 +306,22 @@ def _total(rows: Iterable[Mapping[str, int]], names: tuple[str, ...] = _FIGURES)
     return with_change(_added(rows, names))
 
 
-def totals(actor: Actor, found: Counted) -> dict[str, int | None]:
-    """The figures at the head of a report, over the four spans; None where they are not told."""
+def totals(found: Counted) -> dict[str, int]:
+    """The figures at the head of a report, over the four spans."""
     sales = _added((sold.figures for sold in found.sold), _FIGURES + _MONEY)
-    people = _added((reached.figures for reached in found.reached), _PEOPLE)
-    return {**sales, **_told(people, assisted=sees_households(actor))}
-
-
-def _told(people: dict[str, int], *, assisted: bool, hidden: Collection[str] = ()) -> dict[str, int | None]:
-    """Households and cash as they are told: few households would tell which of them is an assisted one.
-
-    `hidden`: the spans of which a row does not tell, so that the total tells nothing of another.
-    """
-    told: dict[str, int | None] = dict(people)
-    for span in SPANS_ZH:
-        households = people[f"{span}_households"]
-        if not assisted:
-            del told[f"{span}_assisted"]
-        elif tells_of_each(households, people[f"{span}_assisted"]) or span in hidden:
-            told[f"{span}_assisted"] = None
-    return told
+    return {**sales, **_added((reached.figures for reached in found.reached), _PEOPLE)}
 
 
 SUMMARY = {
     "net_fen": ("销售额（净）", "fen"), "weight_g": ("销售重量", "g"), "orders": ("订单数", "count"),
     "paid_fen": ("实收", "fen"), "refunded_fen": ("退款", "fen"), "households": ("带动农户", "count"),
-    "assisted": ("其中帮扶户", "count"), "cash_fen": ("农户现金收入", "fen"),
+    "cash_fen": ("农户现金收入", "fen"),
 }  # fmt: skip
 
 
-def _summary(actor: Actor, found: Counted) -> dict[str, Any]:
+def _summary(found: Counted) -> dict[str, Any]:
     """The figures of the whole, a row each: a row's unit is its own."""
-    figures = totals(actor, found)
+    figures = totals(found)
     rows = [
         with_change(
             {"key": name, "name": Column(title, name, unit).head(), "measure": unit}
@@ -347,7 +329,6 @@ def _summary(actor: Actor, found: Counted) -> dict[str, Any]:
             "value",
         )
         for name, (title, unit) in SUMMARY.items()
-        if f"day_{name}" in figures
     ]
     columns = [Column(title, f"{span}_value", BY_ROW) for span, title in SPANS_ZH.items()]
     return _section("summary", "总览", [Column("指标", "name"), *columns, Column("同比", "change_bp", "bp")], rows)
@@ -540,17 +521,16 @@ def _receivables(owed: Iterable[Row], today: date) -> dict[str, Any]:
     return _section("receivables", f"应收账款（{today} 提取时的余额）", columns, rows, total)
 
 
-_PEOPLE = ("households", "assisted", "cash_fen")
+_PEOPLE = ("households", "cash_fen")
 
 
 def _reached(paid: Iterable[Row], places: Mapping[int, Place]) -> list[Reached]:
     """Households that firms paid, by their township: each counted once in a span, and in one township only."""
     found: dict[int, Reached] = {}
-    for span, township_id, cash_fen, households, assisted in paid:
+    for span, township_id, cash_fen, households in paid:
         place = places[township_id]
         reached = found.setdefault(township_id, Reached(place.code, place.name, _nothing(_PEOPLE)))
         reached.figures[f"{span}_households"] = households
-        reached.figures[f"{span}_assisted"] = assisted
         reached.figures[f"{span}_cash_fen"] = cash_fen
     return sorted(found.values(), key=lambda one: one.township)
 
@@ -565,20 +545,11 @@ def _households(counted: Counted) -> dict[str, Any]:
     own = [place for place in counted.places.values() if place.own]
     found = {place.code: Reached(place.code, place.name, _nothing(_PEOPLE)) for place in own}
     found |= {reached.township: reached for reached in counted.reached}
-    hidden = {
-        span: untold(
-            *({code: one.figures[f"{span}_{who}"] for code, one in found.items()} for who in ("households", "assisted"))
-        )
-        for span in SPANS_ZH
-    }
     rows = [
-        with_change({"key": code, "name": one.name, **_told(
-            one.figures, assisted=True, hidden=[span for span in SPANS_ZH if code in hidden[span]]
-        )}, "cash_fen")
-        for code, one in sorted(found.items())
-    ]  # fmt: skip
+        with_change({"key": code, "name": one.name, **one.figures}, "cash_fen") for code, one in sorted(found.items())
+    ]
     total = _added((reached.figures for reached in counted.reached), _PEOPLE)
-    titles = {"households": ("带动农户", "count"), "assisted": ("其中帮扶户", "count"), "cash_fen": ("现金收入", "fen")}
+    titles = {"households": ("带动农户", "count"), "cash_fen": ("现金收入", "fen")}
     columns = [
         Column("乡镇", "name"),
         *(
@@ -588,6 +559,4 @@ def _households(counted: Counted) -> dict[str, Any]:
         ),
         Column("现金同比", "change_bp", "bp"),
     ]
-    return _section(
-        "households", "农户（按农户所在地）", columns, rows, with_change(_told(total, assisted=True), "cash_fen")
-    )
+    return _section("households", "农户（按农户所在地）", columns, rows, with_change(total, "cash_fen"))

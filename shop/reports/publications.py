@@ -27,7 +27,7 @@ from shop.reports.errors import (
 )
 from shop.reports.income_report import IncomeBy, Months, income_report
 from shop.reports.models import Publication, Rollup
-from shop.reports.told import FEW, untold
+from shop.reports.told import FEW, Counts, untold
 
 #: The county as a whole: what is published is nobody's view in particular.
 _COUNTY = Actor(None, (Grant(Role.OPERATOR, 0, PartyKind.COUNTY),))
@@ -99,9 +99,9 @@ def _figures(session: Session, months: Months, versions: Sequence[Publication]) 
                 least=FEW,
             )  # fmt: skip
         counts.append(people)
-        hidden |= untold(people)
+        hidden |= untold(Counts(people))
     for each in counts:
-        hidden = untold(each, also=hidden)
+        hidden = untold(Counts(each), also=hidden)
     return {
         "total": _told(told["total"]),
         "townships": [_of_township(row, withheld=row["key"] in hidden) for row in told["items"]],

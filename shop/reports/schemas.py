@@ -90,7 +90,7 @@ class ChannelsReport(ReportHead):
 
 
 class Rows(StrictSchema):
-    """At most `limit` rows with a key above `after`."""
+    """At most `limit` rows after that of the key `after`: what `next` said."""
 
     limit = QueryWhole(low=1, high=MAX_PAGE, load_default=MAX_PAGE)
     after = Code(load_default=None)
@@ -365,7 +365,10 @@ class IncomeFigures(Schema):
     business = fields.Nested(BusinessFigures, allow_none=True)
     weight_g = fields.Integer(allow_none=True)
     households = fields.Integer()
-    assisted_households = fields.Integer(allow_none=True)
+    assisted_households = fields.Integer(
+        allow_none=True,
+        metadata={"description": "Of whole closed years by township or village alone, unless it tells of single ones"},
+    )
     sales_reached_fen = fields.Integer(metadata={"description": "Never income, never added to cash"})
     sales_reached_g = fields.Integer()
 

@@ -89,14 +89,16 @@ INCOME = Said(
     "产品销售收入为毛额，未扣种养成本，不是净收入。"
     "带动农户为期内有企业付给的交售、工资、租金、返还或分红的农户，按户去重；只有补贴的、当月作废的交售不计。"
     "“触达农户的销售”是农户所交产品卖出的金额，不是农户收入，不与现金相加。"
-    "经营净收入另列：成本已知的销售加返还，减去成本（按率或按记录）；成本未知的销售单独列出，不混入。",
+    "经营净收入另列：成本已知的销售加返还，减去成本（按率或按记录）；成本未知的销售单独列出，不混入。"
+    "其中帮扶户只在已结账的整年、按乡镇或村列出；会说出个别农户的行不列。",
     "Cash that households received as this system recorded it: what firms paid, and public subsidies (transfer income)."
     " Sales of produce are gross, before the costs of growing, and are not net income. Households reached: distinct"
     " households with a delivery, wage, rent, patronage refund or dividend that a firm paid in the period; not those"
     " with a subsidy alone, or a delivery that came to nothing in its month. Sales reached are what the produce of"
     " households was sold for: not their income, and never added to the cash. Net business income stands apart: sales"
     " whose costs are known and returned surplus, less costs by rate or record; sales whose costs are not known are"
-    " shown beside it, never mixed in.",
+    " shown beside it, never mixed in. How many of them are assisted is told of whole closed years, by township or"
+    " village, but not in rows that would tell of single households.",
 )
 
 BY_CHANNEL = Said(

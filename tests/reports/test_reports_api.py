@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from shop.access.guard import Actor, Grant
 from shop.access.models import PartyKind, Role
 from shop.catalog.season import sellable
+from shop.income.models import IncomeEntry
+from shop.income.months import close_month
 from shop.kit.clock import WalkingClock, beijing_day
 from shop.kit.db import db, release, transaction
 from shop.kit.jobs import all_jobs
@@ -77,6 +79,9 @@ def reports(urls: tuple[str, str], county_template: str, tmp_path_factory: pytes
                 rollups.refresh(session, rollup)
                 runs.touch(session, f"reports.refresh_{rollup.value}", rows=0, now=clock.now())
         clock.put(AFTER_THE_YEAR)
+        with transaction() as session:
+            for month in session.scalars(select(IncomeEntry.month).distinct().order_by(IncomeEntry.month)).all():
+                close_month(session, month, actor_id=None, now=clock.now())
 
         def staff(role: Role, kind: str, code: str) -> dict[str, str]:
             with db.engine.connect() as connection:
@@ -439,11 +444,31 @@ def test_a_firm_sees_what_it_paid_and_not_who_is_assisted(reports: Reports) -> N
 
 
 def test_a_row_of_few_households_does_not_tell_who_is_assisted(reports: Reports) -> None:
-    for by in ("village", "household"):
-        rows = reports.get(f"{YEAR}&by={by}")["items"]
-        few = [row for row in rows if 0 < row["households"] < 3]
-        assert few
-        assert {row["assisted_households"] for row in few} == {None}
+    rows = reports.get(f"{YEAR}&by=village")["items"]
+    few = [row for row in rows if 0 < row["households"] < 3]
+    assert few
+    assert {row["assisted_households"] for row in few} == {None}
+    assert {row["assisted_households"] for row in rows} != {None}
+
+
+def test_by_channel_page_by_page_are_the_five_in_their_order(reports: Reports) -> None:
+    found, after = [], ""
+    while len(found) < 6:
+        page = reports.get(f"{YEAR}&by=channel&limit=2{after}")
+        found += [row["key"] for row in page["items"]]
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+    assert found == ["platform", "unit", "cadre", "enterprise", "livestream"]
+
+
+@pytest.mark.parametrize("who", ["operator", "township", "firm"])
+def test_which_cadre_brought_an_order_is_told_to_nobody(reports: Reports, who: str) -> None:
+    asked = "/api/v1/reports/channels/explain?from=2025-01-01&to=2025-12-31&channel="
+    items = reports.get(f"{asked}cadre", getattr(reports, who))["items"]
+    assert items
+    assert {item["partner"] for item in items} == {None}
+    assert None not in {item["partner"] for item in reports.get(f"{asked}livestream", getattr(reports, who))["items"]}
 
 
 def test_the_gain_compares_like_with_like_and_names_the_rest(reports: Reports) -> None:

@@ -12,7 +12,7 @@ from shop.kit.db import db, release, transaction
 from shop.reports import rollups
 from shop.reports.books import check_books
 from shop.reports.models import Rollup
-from shop.reports.told import untold
+from shop.reports.told import Counts, untold
 from tests.factories.office import Office, scalars
 
 MARCH = {"from": "2025-01", "to": "2025-03"}
@@ -64,7 +64,7 @@ def test_only_closed_months_whose_figures_are_counted_are_published(office: Offi
     assert (made["version"], made["reason"], made["changes"]) == (1, None, [])
     assert made["figures"]["total"]["cash_fen"] == report["total"]["cash_fen"]
     told = {row["key"]: row for row in made["figures"]["townships"]}
-    hidden = untold({row["key"]: row["households"] for row in report["items"]})
+    hidden = untold(Counts({row["key"]: row["households"] for row in report["items"]}))
     for row in report["items"]:
         withheld = row["key"] in hidden
         assert told[row["key"]]["withheld"] is withheld

@@ -392,8 +392,7 @@ def test_cuts_tell_what_the_rows_of_the_households_tell(season: Flask, monkeypat
 #: What firms paid to the families of a township over some days, by the records of families; of a firm alone, perhaps.
 PAID = """
     SELECT count(DISTINCT households.id) FILTER (WHERE firm_id IS NOT NULL) AS households,
-        coalesce(sum(amount_fen), 0) AS fen,
-        count(DISTINCT households.id) FILTER (WHERE firm_id IS NOT NULL AND is_assisted) AS assisted
+        coalesce(sum(amount_fen), 0) AS fen
     FROM income_entries
     LEFT JOIN household_aliases ON household_aliases.household_id = income_entries.household_id
     JOIN households ON households.id = coalesce(counts_for_id, income_entries.household_id)
@@ -438,12 +437,8 @@ def test_days_and_months_tell_what_the_entries_tell(season: Flask) -> None:
                     for name, span in spans.named():
                         wanted = {"township": one.township, "first": span.first, "last": span.last}
                         truth = session.execute(text(PAID), wanted | {"firm": firm if actor is staff else None}).one()
-                        said = tuple(
-                            one.figures[f"{name}_{figure}"] for figure in ("households", "cash_fen", "assisted")
-                        )
-                        # No firm is told who is assisted, so nobody counts them for it.
-                        told = (*truth[:2], 0) if actor is staff else tuple(truth)
-                        assert said == told, (name, one.township)
+                        said = tuple(one.figures[f"{name}_{figure}"] for figure in ("households", "cash_fen"))
+                        assert said == tuple(truth), (name, one.township)
 
 
 @pytest.mark.parametrize(("every", "grouping"), [(Every.TEN_DAYS, rollups.DEKAD), (Every.MONTH, rollups.MONTH)])
