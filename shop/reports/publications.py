@@ -4,6 +4,7 @@ Only closed months are published. What they said as statements never changes; wh
 for whom (records of one family merged), or a rule of this report.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -26,6 +27,7 @@ from shop.reports.errors import (
     TooFewHouseholds,
 )
 from shop.reports.income_report import IncomeBy, Months, income_report
+from shop.reports.kinds import households_by_kind, untold_kinds, without_kinds
 from shop.reports.models import Publication, Rollup
 from shop.reports.told import FEW, Counts, untold
 
@@ -89,7 +91,8 @@ def _figures(session: Session, months: Months, versions: Sequence[Publication]) 
     told = _report(session, months)
     hidden = _changed(told, versions)
     others, counts = _overlapping(session, months), []
-    for part in _parts(months, others):
+    parts = _parts(months, others)
+    for part in parts:
         of_part = told if part == months else _report(session, part)
         people = {row["key"]: _behind(row) for row in of_part["items"]}
         # A part that was published by itself, before this rule, is known already.
@@ -102,10 +105,39 @@ def _figures(session: Session, months: Months, versions: Sequence[Publication]) 
         hidden |= untold(Counts(people))
     for each in counts:
         hidden = untold(Counts(each), also=hidden)
+    kinds = _untold_kinds(session, months, parts, hidden)
     return {
-        "total": _told(told["total"]),
-        "townships": [_of_township(row, withheld=row["key"] in hidden) for row in told["items"]],
+        "total": without_kinds(_told(told["total"]), kinds["total"]),
+        "townships": [
+            _of_township(row, withheld=row["key"] in hidden, kinds=kinds["townships"]) for row in told["items"]
+        ],
+        "withheld_kinds": {of: sorted(names) for of, names in kinds.items()},
     }
+
+
+def _untold_kinds(
+    session: Session, months: Months, parts: Sequence[Months], hidden: set[str]
+) -> dict[str, set[str]]:  # fmt: skip
+    """The kinds that the total and the townships do not tell; townships that are withheld stand as one row.
+
+    What a publication of the same months withheld stays withheld, so that two together tell no more than one.
+    """
+    before: dict[str, set[str]] = {"total": set(), "townships": set()}
+    overlap = (Publication.first_month <= months.last, Publication.last_month >= months.first)
+    for figures in session.scalars(select(Publication.figures).where(*overlap)):
+        withheld: Any = figures.get("withheld_kinds", {})
+        for of, names in withheld.items():
+            before[of].update(names)
+    totals, rows = [], []
+    for part in parts:
+        counts = households_by_kind(session, part)
+        together = {True: Counter[str](), False: Counter[str]()}
+        for code, of_kinds in counts.items():
+            together[code in hidden].update(of_kinds)
+        totals.append(together[True] + together[False])
+        rows += [together[True], *(of_kinds for code, of_kinds in counts.items() if code not in hidden)]
+    in_total = untold_kinds(totals, before["total"])
+    return {"total": in_total, "townships": untold_kinds(rows, before["townships"] | in_total)}
 
 
 def _report(session: Session, months: Months) -> dict[str, Any]:
@@ -145,15 +177,18 @@ def _changed(told: dict[str, Any], versions: Sequence[Publication]) -> set[str]:
     return {
         row["key"]
         for row in told["items"]
-        if row["key"] in before and any(before[row["key"]][figure] != row[figure] for figure in _CARRIED)
+        if any(before.get(row["key"], {}).get(figure) not in (None, row[figure]) for figure in _CARRIED)
     }
 
 
-def _of_township(row: dict[str, Any], *, withheld: bool) -> dict[str, Any]:
-    """A township's figures; `withheld`, only how many households they are of: sums would tell of single ones."""
+def _of_township(row: dict[str, Any], *, withheld: bool, kinds: set[str]) -> dict[str, Any]:
+    """A township's figures but those of `kinds`; `withheld`, only how many households they are of.
+
+    Sums would tell of single ones.
+    """
     if withheld:
         return {"key": row["key"], "name": row["name"], "households": row["households"], "withheld": True}
-    return _told(row) | {"name": row["name"], "withheld": False}
+    return without_kinds(_told(row), kinds) | {"name": row["name"], "withheld": False}
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +204,7 @@ def publications(session: Session, *, limit: int, before_id: int | None) -> list
 
 
 def publication(session: Session, first: date, last: date, version: int | None) -> dict[str, Any]:
-    """One version with its figures, and what it changed of the total of the version before. Raises NotFoundError."""
+    """One version with its figures, and what it changed of the version before. Raises NotFoundError."""
     versions = {
         found.version: found
         for found in session.scalars(
@@ -180,7 +215,7 @@ def publication(session: Session, first: date, last: date, version: int | None) 
     if wanted not in versions:
         raise NotFoundError(what=f"{first:%Y-%m}..{last:%Y-%m}")
     found, earlier = versions[wanted], versions.get(wanted - 1)
-    changes = _changes(earlier.figures["total"], found.figures["total"]) if earlier else []
+    changes = _all_changes(earlier.figures, found.figures) if earlier else []
     return head(found) | {"latest_version": max(versions), "figures": found.figures, "changes": changes}
 
 
@@ -192,13 +227,21 @@ def head(found: Publication) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _all_changes(before: Any, after: Any) -> list[dict[str, Any]]:
+    """Each figure of the total, then of each township, that both versions tell and that is another one now."""
+    rows = {row["key"]: row for row in before["townships"]}
+    pairs = [(None, before["total"], after["total"])]
+    pairs += [(row["key"], rows.get(row["key"], {}), row) for row in after["townships"]]
+    return [{"township": key, **change} for key, old, new in pairs for change in _changes(old, new)]
+
+
 def _changes(before: Any, after: Any, path: str = "") -> list[dict[str, Any]]:
-    """Each whole number of the total that is another one now."""
+    """Each whole number in both that is another one now."""
     found: list[dict[str, Any]] = []
-    for name in sorted(set(before) | set(after)):
-        old, new = before.get(name), after.get(name)
-        if isinstance(old, dict) or isinstance(new, dict):
-            found += _changes(old or {}, new or {}, f"{path}{name}.")
-        elif old != new:
+    for name in sorted(set(before) & set(after)):
+        old, new = before[name], after[name]
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _changes(old, new, f"{path}{name}.")
+        elif old != new and type(old) is type(new) is int:
             found.append({"figure": f"{path}{name}", "before": old, "after": new})
     return found

@@ -456,18 +456,21 @@ class PublicationHead(Schema):
 
 
 class Change(Schema):
-    """A figure of the total that the version changed."""
+    """A figure that the version changed: of a township (its code), or of the total (None)."""
 
+    township = fields.String(allow_none=True)
     figure = fields.String()
-    before = fields.Integer(allow_none=True)
-    after = fields.Integer(allow_none=True)
+    before = fields.Integer()
+    after = fields.Integer()
 
 
 class PublicationOut(PublicationHead):
     """A version with its figures by township and in total, and what it changed."""
 
     latest_version = fields.Integer()
-    figures = fields.Dict()
+    figures = fields.Dict(
+        metadata={"description": "`withheld_kinds`: kinds of income of few households, whose figures are null"}
+    )
     changes = fields.List(fields.Nested(Change))
 
 
@@ -475,6 +478,7 @@ class PublicationPage(Schema):
     """Versions, newest first."""
 
     items = fields.List(fields.Nested(PublicationHead))
+    next = fields.String(allow_none=True)
 
 
 class PeriodicFilter(StrictSchema):

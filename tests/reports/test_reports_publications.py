@@ -4,15 +4,19 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from shop.income.models import IncomeKind
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
 from shop.reports import rollups
 from shop.reports.books import check_books
+from shop.reports.kinds import untold_kinds
 from shop.reports.models import Rollup
-from shop.reports.told import Counts, untold
+from shop.reports.told import FEW, Counts, untold
 from tests.factories.office import Office, scalars
 
 MARCH = {"from": "2025-01", "to": "2025-03"}
@@ -50,6 +54,12 @@ def merged(office: Office) -> None:
     office.post(f"/households/{one.code}/merge", {"into": other.code, "reason": "同一户"}, status=200)
 
 
+def here(publication: dict[str, Any], township: str) -> dict[str, Any]:
+    """The row of a township."""
+    [row] = [row for row in publication["figures"]["townships"] if row["key"] == township]
+    return dict(row)
+
+
 def test_only_closed_months_whose_figures_are_counted_are_published(office: Office) -> None:
     office.close_through(2)
     assert why(office.post("/published-income", MARCH, status=409)) == "period-not-closed"
@@ -79,7 +89,15 @@ def test_a_published_figure_is_restated_only_as_a_new_version_that_says_what_cha
     assert why(office.post("/published-income", MARCH, status=422)) == "restatement-needs-a-reason"
     second = office.post("/published-income", MARCH | {"reason": "合并重复登记的一户"})
     households = first["figures"]["total"]["households"]
-    assert second["changes"] == [{"figure": "households", "before": households, "after": households - 1}]
+    [township] = {row["key"] for row in first["figures"]["townships"]} & {
+        row["key"] for row in second["figures"]["townships"] if row not in first["figures"]["townships"]
+        and row["households"] < here(first, row["key"])["households"]
+    }  # fmt: skip
+    of_township = here(first, township)["households"]
+    assert second["changes"] == [
+        {"township": None, "figure": "households", "before": households, "after": households - 1},
+        {"township": township, "figure": "households", "before": of_township, "after": of_township - 1},
+    ]
     assert (second["version"], second["reason"]) == (2, "合并重复登记的一户")
     public = office.app.test_client()
     assert public.get(f"/api/v1{FIGURES}&version=1").json["figures"] == first["figures"]
@@ -96,14 +114,14 @@ def test_what_is_published_names_no_household_and_does_not_tell_who_is_assisted(
     assert "assisted" not in told
 
 
-def paid(office: Office, code: str, household: str, day: str, fen: int = 30_000) -> None:
-    """A wage, in a month that may have nothing else."""
+def paid(office: Office, code: str, household: str, day: str, fen: int = 30_000, kind: str = "wage") -> None:
+    """A wage or rent, in a month that may have nothing else."""
     [(firm,)] = scalars(
         "SELECT firms.code FROM memberships JOIN households ON households.id = household_id"
         " JOIN firms ON firms.id = firm_id WHERE households.code = :code ORDER BY 1 LIMIT 1",
         code=household,
     )
-    body = {"code": code, "household": household, "firm": firm, "kind": "wage", "paid_on": day, "amount_fen": fen}
+    body = {"code": code, "household": household, "firm": firm, "kind": kind, "paid_on": day, "amount_fen": fen}
     office.post("/household-payments", body)
 
 
@@ -177,6 +195,65 @@ def test_a_restatement_does_not_tell_the_sums_of_the_family_that_moved(office: O
     assert {key for key in after if before[key] and not after[key]} == {here, there}
     office.post(f"/households/{one}/unmerge", {"reason": "核实为两户"}, status=200)
     assert told(office.post("/published-income", MARCH | {"reason": "撤销合并"})) == before
+
+
+WAGE, RENT, SALE = IncomeKind.WAGE.value, IncomeKind.LAND_RENT.value, IncomeKind.SALE.value
+KINDS = st.lists(st.dictionaries(st.sampled_from([kind.value for kind in IncomeKind]), st.integers(0, 6)), max_size=5)
+
+
+@given(KINDS)
+def test_no_row_tells_a_kind_that_few_of_its_households_had_nor_leaves_one_open(rows: list[dict[str, int]]) -> None:
+    hidden = untold_kinds(rows)
+    for row in rows:
+        assert all(count == 0 or count >= FEW for kind, count in row.items() if kind not in hidden)
+        left = [count for kind, count in row.items() if kind in hidden and count]
+        everything = all(kind in hidden for kind, count in row.items() if count)
+        assert not left or max(left) >= FEW or everything
+    assert bool(hidden) == any(0 < count < FEW for row in rows for count in row.values())
+
+
+def test_the_least_common_kind_is_withheld_with_one_of_few() -> None:
+    assert untold_kinds([{WAGE: 1, RENT: 4, SALE: 5}, {RENT: 0, SALE: 9}]) == {WAGE, RENT}
+    # What was withheld before stays so.
+    assert untold_kinds([{WAGE: 4, RENT: 4}], {SALE}) == {SALE}
+
+
+def test_a_kind_of_income_that_one_household_of_a_township_had_is_not_published(office: Office) -> None:
+    first, second = by_township(4)[:2]
+    for n, household in enumerate([*first[:4], *second[:4]]):
+        paid(office, f"W-{n}", household, "2024-07-10")
+        if n > 0:
+            paid(office, f"R-{n}", household, "2024-07-10", kind="land_rent")
+    subsidy = {"code": "S-1", "household": first[0], "kind": "subsidy", "paid_on": "2024-07-10", "amount_fen": 12_345,
+               "source": "到户补贴"}  # fmt: skip
+    office.post("/household-payments", subsidy)
+    refreshed()
+    office.post("/months", {"month": "2024-07"})
+    made = office.post("/published-income", {"from": "2024-07", "to": "2024-07"})
+    assert made["figures"]["withheld_kinds"] == {
+        "total": ["land_rent", "subsidy"],
+        "townships": ["land_rent", "subsidy"],
+    }
+    rows = [row for row in made["figures"]["townships"] if row["households"]]
+    assert [row["withheld"] for row in rows] == [False, False]
+    for row in (*rows, made["figures"]["total"]):
+        assert (row["cash"]["subsidy_fen"], row["cash"]["land_rent_fen"]) == (None, None)
+        assert (row["categories"]["transfer_fen"], row["categories"]["property_fen"]) == (None, None)
+        assert row["cash"]["wage_fen"] == row["categories"]["wage_fen"] == 30_000 * row["households"]
+
+
+def test_versions_are_read_page_by_page(office: Office) -> None:
+    office.close_through(3)
+    for last in ("01", "02", "03"):
+        office.post("/published-income", {"from": "2025-01", "to": f"2025-{last}"})
+    public, seen, after = office.app.test_client(), [], ""
+    while len(seen) < 4:
+        page = public.get(f"/api/v1/published-income?limit=2{after}").json
+        seen += [row["to"] for row in page["items"]]
+        if page["next"] is None:
+            break
+        after = f"&cursor={page['next']}"
+    assert seen == ["2025-03", "2025-02", "2025-01"]
 
 
 def test_a_version_never_changes(office: Office) -> None:
