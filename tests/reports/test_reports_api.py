@@ -270,8 +270,13 @@ def test_where_agreements_stand_is_what_is_counted_by_hand(reports: Reports, day
         never = sum(row.weight_g for row in due if row.line_id == line.id and row.due_on not in known)
         uncalled = line.minimum_g - never - sum(call.weight_g for call in mine) if line.ends_on <= day else 0
         buyer_g = max(uncalled - allowed, 0)
-        left = line.committed_g - sum(call.weight_g for call in mine)
-        ahead = [(call.due_on, call.weight_g, call.price_fen_per_kg) for call in mine if call.due_on > day]
+        stands = [call.weight_g if call.accepted_g is None else call.accepted_g for call in mine]
+        left = line.committed_g - sum(stands)
+        ahead = [
+            (call.due_on, grams, call.price_fen_per_kg)
+            for call, grams in zip(mine, stands, strict=True)
+            if call.due_on > day
+        ]
         for row in sorted((row for row in due if row.line_id == line.id and row.due_on >= day), key=lambda r: r.due_on):
             if row.due_on not in known and line.status in ("signed", "deposit_paid", "executing"):
                 if row.due_on > day:
