@@ -337,10 +337,13 @@ class Cuts:
         return sql, self._values()
 
     def altogether(self, source: Source) -> TextClause:
-        """The figures of all, and the set of the families behind them; NULL where there are none."""
+        """The figures of all, the set of the families behind them and of those reached; NULL where there are none."""
         sums = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in source.figures)
-        rows = self.rows(source, Cut.PAYER, known=True)
-        return self.bound(f"SELECT {sums}, bit_or(families)::text AS families FROM ({rows}) AS rows")
+        rows, reached = (self.rows(source, Cut.PAYER, known=known) for known in (True, False))
+        return self.bound(
+            f"SELECT {sums}, bit_or(families)::text AS families,"
+            f" (SELECT bit_or(families)::text FROM ({reached}) AS rows) AS reached FROM ({rows}) AS rows"
+        )
 
     def families(self, *sources: Source) -> TextClause:
         """The set of all families of whom one of the sources knows anything; NULL if of none."""

@@ -2,8 +2,8 @@
 
 Rules (statistics practice, and what made reports false before): no period that is not over; an annual base is compared
 with a whole year only; months that were recorded in part are no base; gross sales are never compared with net income;
-new households stand apart; without a base there is no figure. What kind of base there is, is decided over the whole
-county, whoever reads.
+a household is in a period that reached it, as the report counts; new ones stand apart; without a base there is no
+figure. What kind of base there is, is decided over the whole county, whoever reads.
 """
 
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -24,7 +24,7 @@ from shop.kit.money import divide_half_up
 from shop.places.models import Township, Village
 from shop.reports.area import records_in, sees_all, sees_households, township_area, with_merged
 from shop.reports.cuts import COSTS, INCOME, Cuts, Source, county_cuts, cuts_in
-from shop.reports.income_report import Months, of_families
+from shop.reports.income_report import Months, of_families, reaches
 from shop.reports.models import CostRollup, IncomeMonth
 from shop.reports.wording import LEFT_OUT, NO_BASE, SAME_COVERAGE, WIDER_BASE
 
@@ -64,13 +64,15 @@ class _Seen:
     kept: Cuts | None
 
     def recorded(self, source: Source) -> tuple[Families, Callable[[Families], dict[str, int | None]]]:
-        """The families of whom a source knows anything, and how to know the figures of some of them."""
+        """The families reached, as the report counts them, and how to know the figures of some of them."""
         if self.kept is None:
             return self._families(source), lambda some: self._sums(some, source)
-        *sums, bits = self.session.execute(self.kept.altogether(source)).one()
+        *sums, known, reached = self.session.execute(self.kept.altogether(source)).one()
         all_of = dict(zip(source.figures, sums, strict=True))
-        families = {family for family, bit in enumerate(bits or "") if bit == "1"}
-        return families, lambda some: self._less(all_of, families - some, some, source)
+        everybody, families = (
+            {family for family, bit in enumerate(bits or "") if bit == "1"} for bits in (known, reached)
+        )
+        return families, lambda some: self._less(all_of, everybody - some, some, source)
 
     def _less(
         self, all_of: dict[str, int | None], others: Families, some: Families, source: Source
@@ -90,7 +92,7 @@ class _Seen:
 
     def _families(self, source: Source) -> Families:
         rows = _ROWS[source.table]
-        return set(self.session.scalars(of_families(rows).where(*self._here(rows)).distinct()))
+        return set(self.session.scalars(of_families(rows).where(*self._here(rows), reaches(rows)).distinct()))
 
     def _sums(self, families: Families, source: Source) -> dict[str, int | None]:
         rows = _ROWS[source.table]

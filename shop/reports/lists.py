@@ -80,7 +80,7 @@ def gain_said(gained: dict[str, Any]) -> str:
         return f"{NO_BASE}：{gained['reason_text']}。"
     return (
         f"与 {gained['base']} 相比：{gained['households']} 户两期都有记录，另有新增 {gained['households_new']} 户、"
-        f"本期无收入 {gained['households_without_income_now']} 户，不计入。{gained['note']}。"
+        f"本期未带动 {gained['households_without_income_now']} 户，不计入。{gained['note']}。"
     )
 
 
