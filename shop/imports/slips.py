@@ -95,8 +95,9 @@ def take_batch(
 ) -> BatchResult:  # fmt: skip
     """Take a CSV or XLSX file of slips of one firm; their income is booked in the same moment.
 
-    A slip recorded before with the same content is counted as known, also when it was corrected or voided since; with
-    other content it is an error. Takes the lock of imports. Flushes, never commits.
+    A slip recorded before with the same content is counted as known, also when it was corrected or voided since, or
+    another floor, factor or season holds by now; with other content it is an error. Takes the lock of imports. Flushes,
+    never commits.
     """
     session.execute(_ONE_AT_A_TIME)
     got = read(SHEET, data, Gazetteer(), workbook=True)
@@ -104,9 +105,12 @@ def take_batch(
     errors, fresh = list(got.errors), []
     floors: dict[tuple[object, ...], bool] = {}
     for key, row in got.rows.items():
+        slip = known.slips.get(row.code)
+        if slip is not None and _same(row, slip, known):
+            continue  # what held when it was recorded is not asked again
         wrong = list(_wrong(row, firm, known, beijing_day(now))) or list(_below_floor(session, row, known, floors))
         errors += [RowError(file_name, got.lines[key], *problem) for problem in wrong]
-        if not wrong and row.code not in known.slips:
+        if not wrong:
             fresh.append(_written(row, firm, known))
     errors = [RowError(file_name, row.line, row.column, row.zh, row.en) for row in sorted(errors)]
     if errors:
@@ -150,7 +154,10 @@ def _known(session: Session, firm: Firm, got: Read[SlipRow]) -> _Known:
 
 
 def _wrong(row: SlipRow, firm: Firm, known: _Known, today: date) -> Iterator[Problem]:
-    """What the business does not allow of a row. Another firm's slip tells nothing but that its number is taken."""
+    """What the business does not allow of a row that is not recorded as it stands.
+
+    Another firm's slip tells nothing but that its number is taken.
+    """
     if row.delivered_on > today:
         yield "日期", "日期还没有到", "is still to come"
     if not _related(row, known):
@@ -173,8 +180,7 @@ def _wrong(row: SlipRow, firm: Firm, known: _Known, today: date) -> Iterator[Pro
         except SlipTooLarge:
             most = yuan(MAX_FEN)
             yield "基价分每kg", f"重量乘单价超过上限 {most} 元", f"times the weight is more than {most} yuan"
-    slip = known.slips.get(row.code)
-    if slip is not None and not _same(row, slip, known):
+    if row.code in known.slips:
         yield "单号", "该单号已登记，内容不同", "is the number of another slip"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
@@ -14,6 +15,7 @@ from shop.kit.tables import Sheet, write_csv, write_xlsx
 from shop.reports import rollups
 from shop.reports.books import check_books
 from shop.reports.models import Rollup
+from tests.factories.agreements import line, recorded
 from tests.factories.office import Office, scalars
 
 HEADER = ["单号", "日期", "农户", "商品", "毛重kg", "扣重kg", "等级", "基价分每kg", "签字人"]
@@ -159,6 +161,27 @@ def test_a_slip_that_was_voided_since_is_named_when_it_is_sent_again(office: Off
     office.post("/deliveries/D95001/corrections", void, office.firms["F01"])
     again = send(office, data).json
     assert (again["new"], again["unchanged"], again["voided"]) == (0, 2, ["D95001"])
+
+
+def test_a_file_sent_again_is_unchanged_whatever_was_agreed_since_and_only_its_new_rows_are_judged(
+    office: Office,
+) -> None:
+    assert send(office, csv_of(slips())).json["new"] == 2
+    with transaction() as session:  # signed on paper before, recorded afterwards
+        recorded(session, line(farm_gate_floor_fen_per_kg=482), starts_on=date(2026, 7, 1), ends_on=date(2026, 9, 16))
+    again = send(office, csv_of(slips())).json
+    assert (again["new"], again["unchanged"]) == (0, 2)
+    low, high = ["D95003", *slips()[1][1:7], 470, slips()[1][8]], ["D95003", *slips()[1][1:7], 482, slips()[1][8]]
+    refused = send(office, csv_of([*slips(), low])).json["rows"]
+    assert [(row["line"], row["column"]) for row in refused] == [(4, "基价分每kg")]
+    taken = send(office, csv_of([*slips(), high])).json
+    assert (taken["new"], taken["unchanged"]) == (1, 2)
+    with transaction() as session:
+        session.execute(text("UPDATE products SET farm_gate_fen_per_kg = NULL WHERE sku = 'PL001'"))
+    again = send(office, csv_of([*slips(), high])).json
+    assert (again["new"], again["unchanged"]) == (0, 3)
+    refused = send(office, csv_of([["D95001", *slips()[1][1:]]])).json["rows"]
+    assert sorted(row["column"] for row in refused) == ["单号", "商品"]
 
 
 def test_a_slip_of_a_file_is_worth_no_more_than_is_ever_paid_at_once(office: Office) -> None:
