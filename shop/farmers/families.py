@@ -16,9 +16,11 @@ from shop.farmers.errors import (
     NotOfThisFirm,
     TooEarly,
 )
+from shop.farmers.jobs import COUNT_FAMILY_COSTS
 from shop.farmers.models import Delivery, Household, HouseholdAlias, Membership, MembershipSpell, Relation
 from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
+from shop.kit.jobs import enqueue
 from shop.kit.states import record
 
 
@@ -41,7 +43,8 @@ def merge(
 ) -> None:
     """Count what `household` earned for `into`: one family, two records. The caller holds both locks.
 
-    No fact is moved, so nothing is lost and nothing doubled. Raises MergedAlready, HasMergedRecords.
+    No fact is moved, so nothing is lost and nothing doubled. What was entered for one goes before rates for both: asks
+    for the counting of their costs. Raises MergedAlready, HasMergedRecords.
     """
     if household.id == into.id or _alias(session, into.id) is not None or _alias(session, household.id) is not None:
         raise MergedAlready(household=household.code, into=into.code)
@@ -49,16 +52,22 @@ def merge(
         raise HasMergedRecords(household=household.code)
     session.add(HouseholdAlias(household_id=household.id, counts_for_id=into.id, merged_at=now))
     session.flush()
+    enqueue(session, COUNT_FAMILY_COSTS, into.id, now=now)
     record(session, household, "merge", person_id=actor_id, now=now, reason=reason, facts={"into": into.code})
 
 
 def unmerge(session: Session, household: Household, reason: str, *, actor_id: int | None, now: datetime) -> None:
-    """Let `household` count for itself again, exactly as before. The caller holds its lock. Raises NotMerged."""
+    """Let `household` count for itself again, exactly as before. The caller holds its lock. Raises NotMerged.
+
+    Asks for the counting of the costs of both.
+    """
     alias = _alias(session, household.id)
     if alias is None:
         raise NotMerged(household=household.code)
     session.delete(alias)
     session.flush()
+    for each in (household.id, alias.counts_for_id):
+        enqueue(session, COUNT_FAMILY_COSTS, each, now=now)
     record(session, household, "unmerge", person_id=actor_id, now=now, reason=reason)
 
 
@@ -82,15 +91,22 @@ def stood_on(household_id: ColumnElement[int], firm_id: ColumnElement[int], day:
 
 
 def stood_within(
-    household_id: ColumnElement[int], firm_id: ColumnElement[int], first: date, last: date
-) -> ColumnElement[bool]:
+    household_id: ColumnElement[int], firm_id: ColumnElement[int], first: date | ColumnElement[date],
+    last: date | ColumnElement[date],
+) -> ColumnElement[bool]:  # fmt: skip
     """Whether a relation stood on any day from `first` to `last`, both included."""
     own = and_(MembershipSpell.household_id == household_id, MembershipSpell.firm_id == firm_id)
     then = and_(
         func.coalesce(MembershipSpell.joined_on, literal(date.min)) <= last,
         func.coalesce(MembershipSpell.left_on, literal(date.max)) >= first,
     )
-    return or_(not_(exists().where(own)), exists().where(own, then))
+    return or_(not_(exists().where(own)), exists().where(own, then).correlate_except(MembershipSpell))
+
+
+def stands(household_id: ColumnElement[int], firm_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a relation stands now: nobody leaves on a day to come. The columns name a membership."""
+    own = and_(MembershipSpell.household_id == household_id, MembershipSpell.firm_id == firm_id)
+    return or_(not_(exists().where(own)), exists().where(own, MembershipSpell.left_on.is_(None)))
 
 
 def join(

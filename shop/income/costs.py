@@ -1,8 +1,8 @@
 """Costs of growing, by rate or entry, so that net business income can be told. Rules: docs/income.md.
 
-Entered costs of a household, product and year go before its area times a rate a mu, and that before rates a kg. What
+Entered costs of a family, product and year go before its area times a rate a mu, and that before rates a kg. What
 was counted by a rate before is taken back by a line of its own; in closed months nothing changes. When the last record
-of a product and year is void, its sales are counted by rates again, or are uncovered.
+of a product and year is void, or no more of the family, its sales are counted by rates again, or are uncovered.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Integer, cast, func, select, text
 from sqlalchemy.orm import Session
 
 from shop.catalog.models import Product
-from shop.farmers.models import Household
+from shop.farmers.models import Household, HouseholdAlias
 from shop.income.corrected import correct
 from shop.income.errors import (
     AreaRecordedAnew,
@@ -46,27 +46,44 @@ _TELLS = """
                     WHERE told.record_id = cost_records.id)
 """
 _RECORD_TELLS = text(
-    f"SELECT EXISTS (SELECT FROM cost_records WHERE household_id = :household AND product_id = :product"
+    f"SELECT EXISTS (SELECT FROM cost_records WHERE household_id = ANY(:family) AND product_id = :product"
     f" AND year = :year AND {_TELLS})"
 )
+#: The records of the family of a sale.
+_FAMILY = """
+    SELECT kin.household_id FROM household_aliases AS kin WHERE kin.counts_for_id = head.id UNION ALL SELECT head.id
+"""
 
-#: A line for each sale (or correction of one) that is not covered: by the rate of its day, or none where a record
-#: tells. Each line of a sale but the first undoes or renews the one before: an odd number covers it.
+#: A line for each sale (or correction of one) that is not covered: by the rate that its slip was counted by, else by
+#: that of its day; or none where a record of the family tells. With its corrections a slip costs what it weighs after
+#: them: a correction the difference. Each line of a sale but the first undoes or renews the one before: an odd number
+#: covers it.
 _COUNT = f"""
     INSERT INTO cost_lines (household_id, firm_id, product_id, incurred_on, month, amount_fen, covers_fen,
                             income_entry_id, position, rate_id)
     SELECT sold.household_id, sold.firm_id, sold.product_id, earned_on,
         greatest(sold.month, CAST(:open_from AS date)),
-        CASE WHEN recorded.so THEN 0
-             ELSE sign(weight_g)::bigint * ((abs(weight_g) * rate_fen * 2 + 1000) / 2000) END,
+        CASE WHEN recorded.so THEN 0 ELSE ((before.grams + weight_g) * rate_fen * 2 + 1000) / 2000
+                                          - (before.grams * rate_fen * 2 + 1000) / 2000 END,
         amount_fen, sold.id, counted.lines, CASE WHEN NOT recorded.so THEN rate.id END
     FROM income_entries AS sold
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(slip.weight_g) FILTER (WHERE slip.id < sold.id), 0)::bigint AS grams, (
+            SELECT cost_lines.rate_id FROM cost_lines
+            WHERE cost_lines.income_entry_id = ANY(array_agg(slip.id)) AND cost_lines.rate_id IS NOT NULL
+            ORDER BY cost_lines.id LIMIT 1) AS rate_id
+        FROM income_entries AS slip
+        WHERE slip.household_id = sold.household_id AND slip.earned_on = sold.earned_on
+          AND coalesce(slip.corrects_id, slip.id) = coalesce(sold.corrects_id, sold.id)) AS before
     LEFT JOIN LATERAL (
         SELECT id, rate_fen FROM cost_rates
         WHERE cost_rates.product_id = sold.product_id AND basis = 'kg' AND valid_from <= earned_on
-        ORDER BY valid_from DESC LIMIT 1) AS rate ON true
+        ORDER BY id IS DISTINCT FROM before.rate_id, valid_from DESC LIMIT 1) AS rate ON true
+    CROSS JOIN LATERAL (SELECT coalesce((
+        SELECT counts_for_id FROM household_aliases WHERE household_aliases.household_id = sold.household_id
+        ), sold.household_id) AS id) AS head
     CROSS JOIN LATERAL (SELECT EXISTS (
-        SELECT FROM cost_records WHERE cost_records.household_id = sold.household_id
+        SELECT FROM cost_records WHERE cost_records.household_id = ANY(ARRAY({_FAMILY}))
             AND cost_records.product_id = sold.product_id AND year = extract(year FROM earned_on)
             AND {_TELLS}) AS so) AS recorded
     CROSS JOIN LATERAL (SELECT count(*) AS lines FROM cost_lines WHERE income_entry_id = sold.id) AS counted
@@ -74,16 +91,16 @@ _COUNT = f"""
 """
 _OF_EVENTS = "source_type = :source AND source_id = ANY(:ids)"
 _OF_PRODUCT = "product_id = :product AND earned_on >= :since"
-_OF_HOUSEHOLD = "household_id = :household AND product_id = :product AND extract(year FROM earned_on) = :year"
+_OF_FAMILY = "household_id = ANY(:family) AND product_id = :product AND extract(year FROM earned_on) = :year"
 
-#: Takes back what still stands of a household, product and year: lines by rates, and of records of the kinds named.
+#: Takes back what still stands of a family, product and year: lines by rates, and of records of the kinds named.
 _TAKE_BACK = text(
     """
     INSERT INTO cost_lines (household_id, firm_id, product_id, incurred_on, month, amount_fen, covers_fen, corrects_id)
     SELECT lines.household_id, lines.firm_id, lines.product_id, lines.incurred_on,
         greatest(lines.month, CAST(:open_from AS date)), -lines.amount_fen, 0, lines.id
     FROM cost_lines AS lines LEFT JOIN cost_records ON cost_records.id = record_id
-    WHERE lines.household_id = :household AND lines.product_id = :product
+    WHERE lines.household_id = ANY(:family) AND lines.product_id = :product
       AND extract(year FROM lines.incurred_on) = :year AND lines.corrects_id IS NULL AND lines.amount_fen <> 0
       AND (lines.rate_id IS NOT NULL OR cost_records.kind = ANY(:kinds) AND NOT EXISTS (
                SELECT FROM cost_corrections WHERE cost_corrections.record_id = cost_records.id))
@@ -91,17 +108,19 @@ _TAKE_BACK = text(
     """
 )
 
-#: Uncovers the sales of a household, product and year. Of what a rate counted nothing stands while a record tells.
+#: Uncovers the sales of a family, product and year that a record told: of them nothing stands that a rate counted.
 _UNCOVER = text(
     """
     INSERT INTO cost_lines (household_id, firm_id, product_id, incurred_on, month, amount_fen, covers_fen,
                             income_entry_id, position)
     SELECT household_id, firm_id, product_id, incurred_on, greatest(max(month), CAST(:open_from AS date)), 0,
         -sum(covers_fen), income_entry_id, count(*)
-    FROM cost_lines
-    WHERE household_id = :household AND product_id = :product AND extract(year FROM incurred_on) = :year
+    FROM cost_lines AS lines
+    WHERE household_id = ANY(:family) AND product_id = :product AND extract(year FROM incurred_on) = :year
       AND income_entry_id IS NOT NULL
-    GROUP BY household_id, firm_id, product_id, incurred_on, income_entry_id HAVING count(*) % 2 = 1
+    GROUP BY household_id, firm_id, product_id, incurred_on, income_entry_id
+    HAVING count(*) % 2 = 1 AND NOT bool_or(rate_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id))
     """
 )
 
@@ -172,7 +191,7 @@ def record_cost(
     session: Session, household: Household, product: Product | None, spent: Spent, *, actor_id: int | None,
     now: datetime,
 ) -> CostRecord:  # fmt: skip
-    """Record a cost of a household and year. About a product, it takes the place of the rates that counted before.
+    """Record a cost of a household and year. About a product, it takes the place of what rates counted of its family.
 
     Takes the lock of booking shared, then that of costs exclusively. Raises CostCodeTaken, CostInTheFuture, NoCostRate,
     CostsEntered.
@@ -194,10 +213,10 @@ def record_cost(
     session.add(record)
     session.flush()
     if product is not None:
-        triple = {"household": household.id, "product": product.id, "year": year}
+        triple = _triple(session, household.id, product.id, year)
         kinds = [] if spent.kind is CostKind.AREA else [CostKind.AREA.value]
         session.execute(_TAKE_BACK, triple | {"open_from": first, "kinds": kinds})
-        _count(session, _OF_HOUSEHOLD, triple)
+        _count(session, _OF_FAMILY, triple)
     session.add(
         CostLine(
             household_id=household.id, firm_id=product.firm_id if product else None,
@@ -239,23 +258,52 @@ def correct_cost(
     session.add(changed)
     session.flush()
     if record.product_id is not None and 0 in (amount_fen, amount_fen - correction.change_fen):
-        _tell_anew(session, record, first)
+        triple = _triple(session, record.household_id, record.product_id, record.year)
+        _tell_anew(session, triple, first, [CostKind.AREA.value])
     return correction, changed
 
 
-def _tell_anew(session: Session, record: CostRecord, first: date) -> None:
-    """A record became void, or is void no more: sales of its product and year are counted by rates, or by records."""
-    triple = {"household": record.household_id, "product": record.product_id, "year": record.year}
+def count_family(session: Session, household_id: int) -> None:
+    """Count anew what rates and records tell of a family whose records were merged, or of one that was alone again.
+
+    Sales of the family cost what is entered for any of its records, else what rates say of each; a rate that counted
+    them before counts them again. Areas stay: each is of the land of its own record. Run twice, it finds nothing. Takes
+    the locks of `record_cost`.
+    """
+    first = open_from(session)
+    session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    family = _family(session, household_id)
+    year = cast(func.extract("year", CostLine.incurred_on), Integer)
+    told = select(CostLine.product_id, year).where(CostLine.household_id.in_(family), CostLine.product_id.is_not(None))
+    for product_id, of in session.execute(told.distinct().order_by(CostLine.product_id, year)).all():
+        _tell_anew(session, {"family": family, "product": product_id, "year": of}, first, [])
+
+
+def _tell_anew(session: Session, triple: dict[str, Any], first: date, kinds: list[str]) -> None:
+    """A record became void, is void no more, or came to a family or left it: sales of its product and year are counted
+    by rates, or by records, in the place of records of the kinds named."""
     if session.execute(_RECORD_TELLS, triple).scalar_one():
-        session.execute(_TAKE_BACK, triple | {"open_from": first, "kinds": [CostKind.AREA.value]})
+        session.execute(_TAKE_BACK, triple | {"open_from": first, "kinds": kinds})
     else:
         session.execute(_UNCOVER, triple | {"open_from": first})
-    _count(session, _OF_HOUSEHOLD, triple)
+    _count(session, _OF_FAMILY, triple)
+
+
+def _triple(session: Session, household_id: int, product_id: int, year: int) -> dict[str, Any]:
+    """What costs are told of: the records of a family, a product, a year."""
+    return {"family": _family(session, household_id), "product": product_id, "year": year}
+
+
+def _family(session: Session, household_id: int) -> list[int]:
+    """Ids of the records of a household's family, as they are merged now; the caller holds the lock of costs."""
+    alias = HouseholdAlias
+    head = session.scalar(select(alias.counts_for_id).where(alias.household_id == household_id)) or household_id
+    return [head, *session.scalars(select(alias.household_id).where(alias.counts_for_id == head))]
 
 
 def _by_area(session: Session, household: Household, product: Product, spent: Spent) -> tuple[CostRate, int]:
     """The rate a mu of the day, and the area times it in fen, half up."""
-    triple = {"household": household.id, "product": product.id, "year": spent.incurred_on.year}
+    triple = _triple(session, household.id, product.id, spent.incurred_on.year)
     if session.execute(_RECORD_TELLS, triple).scalar_one():
         raise CostsEntered(household=household.code, sku=product.sku, year=spent.incurred_on.year)
     rate = session.scalar(
@@ -302,10 +350,11 @@ def net_business(
 
     `gross_fen`: all business income, of which `without_cost_fen` (returned surplus) bears no cost of its own;
     `covered_fen`: sales whose costs became known, of which `late_fen` are of closed months before. Net is told of what
-    is covered; the rest of the gross stands apart, uncovered, and never below zero unless the gross itself is.
+    is covered; the rest of the gross stands apart, uncovered: below zero where a sale of a closed month is corrected
+    whose costs are not known. So it adds up over households, products and places.
     """
     known = covered_fen + without_cost_fen
     return {
         "gross_fen": gross_fen, "covered_fen": known, "cost_fen": cost_fen, "net_fen": known - cost_fen,
-        "uncovered_gross_fen": max(gross_fen - (known - late_fen), min(gross_fen, 0)),
+        "uncovered_gross_fen": gross_fen - (known - late_fen),
     }  # fmt: skip

@@ -547,36 +547,51 @@ CHECKS: tuple[Check, ...] = (
             OR coalesce(sum(collective_parts.cost_fen), 0) <> collective_incomes.cost_fen
             OR (undone.id IS NOT NULL AND (undone.income_fen + collective_incomes.income_fen <> 0
                                            OR undone.cost_fen + collective_incomes.cost_fen <> 0))"""),
-    Check("I22-costs", "成本等于成本率乘交售或成本记录，一次销售只算一次成本",
-        "a cost is a rate times its slip, or its record; no sale bears both", """
-        WITH wrong AS (
-            SELECT lines.id FROM cost_lines AS lines LEFT JOIN income_entries AS sold
-                ON sold.id = lines.income_entry_id
+    Check("I22-costs", "成本等于成本率乘更正后的交售或成本记录，一次销售只算一次成本",
+        "a cost is a rate times its slip as corrected, or its record; no sale of a family bears both", """
+        WITH sold AS (
+            SELECT id, household_id, amount_fen, weight_g, coalesce(corrects_id, id) AS slip_id,
+                sum(weight_g) OVER (PARTITION BY coalesce(corrects_id, id) ORDER BY id)::bigint AS grams
+            FROM income_entries WHERE kind = 'sale'
+        ), wrong AS (
+            SELECT lines.id FROM cost_lines AS lines LEFT JOIN sold ON sold.id = lines.income_entry_id
             LEFT JOIN cost_rates ON cost_rates.id = lines.rate_id
             LEFT JOIN cost_corrections ON cost_corrections.id = lines.correction_id
             LEFT JOIN cost_records ON cost_records.id = coalesce(lines.record_id, cost_corrections.record_id)
             LEFT JOIN cost_lines AS undone ON undone.id = lines.corrects_id
+            LEFT JOIN cost_lines AS back ON back.corrects_id = lines.id
             WHERE CASE
                 WHEN lines.position % 2 = 1 THEN (lines.household_id, lines.covers_fen, lines.amount_fen)
                     IS DISTINCT FROM (sold.household_id, -sold.amount_fen, 0)
                 WHEN sold.id IS NOT NULL THEN (lines.household_id, lines.covers_fen, lines.amount_fen)
                     IS DISTINCT FROM (sold.household_id, sold.amount_fen, CASE WHEN lines.rate_id IS NULL THEN 0
-                        ELSE sign(weight_g)::bigint * ((abs(weight_g) * cost_rates.rate_fen * 2 + 1000) / 2000) END)
+                        WHEN back.id IS NOT NULL THEN lines.amount_fen
+                        ELSE (grams * cost_rates.rate_fen * 2 + 1000) / 2000
+                             - ((grams - weight_g) * cost_rates.rate_fen * 2 + 1000) / 2000 END)
                 WHEN cost_records.id IS NOT NULL THEN (lines.household_id, lines.amount_fen) IS DISTINCT FROM (
                     cost_records.household_id, coalesce(cost_corrections.change_fen, cost_records.amount_fen))
                 ELSE lines.amount_fen IS DISTINCT FROM -undone.amount_fen OR undone.corrects_id IS NOT NULL END
-        ), both_told AS (
-            SELECT lines.id FROM cost_lines AS lines JOIN cost_records
-                ON cost_records.household_id = lines.household_id AND cost_records.product_id = lines.product_id
-                AND year = extract(year FROM lines.incurred_on)
-            WHERE lines.rate_id IS NOT NULL AND lines.amount_fen <> 0
-              AND NOT EXISTS (SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
-              AND NOT EXISTS (SELECT FROM cost_lines AS told JOIN cost_lines AS back ON back.corrects_id = told.id
+        ), told AS (
+            SELECT DISTINCT coalesce(counts_for_id, household_id) AS family_id, product_id, year
+            FROM cost_records LEFT JOIN household_aliases USING (household_id)
+            WHERE NOT EXISTS (SELECT FROM cost_lines AS told JOIN cost_lines AS back ON back.corrects_id = told.id
                               WHERE told.record_id = cost_records.id)
               AND cost_records.amount_fen + (SELECT coalesce(sum(change_fen), 0) FROM cost_corrections
                                              WHERE record_id = cost_records.id) > 0
+        ), both_told AS (
+            SELECT lines.id FROM cost_lines AS lines LEFT JOIN household_aliases USING (household_id)
+            JOIN told ON family_id = coalesce(counts_for_id, household_id) AND told.product_id = lines.product_id
+                AND year = extract(year FROM lines.incurred_on)
+            WHERE lines.rate_id IS NOT NULL AND lines.amount_fen <> 0
+              AND NOT EXISTS (SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
+              AND NOT EXISTS (SELECT FROM outbox WHERE job = 'income.count_family_costs' AND done_at IS NULL)
         )
         SELECT 'line' AS what, id FROM wrong UNION ALL SELECT 'twice', id FROM both_told
+        UNION ALL
+        SELECT 'rates', slip_id FROM cost_lines AS lines JOIN sold ON sold.id = income_entry_id
+        WHERE lines.amount_fen <> 0 AND NOT EXISTS (
+            SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
+        GROUP BY slip_id HAVING count(DISTINCT rate_id) > 1
         UNION ALL
         SELECT 'record', id FROM cost_records WHERE NOT EXISTS (
             SELECT FROM cost_lines WHERE record_id = cost_records.id)

@@ -57,7 +57,8 @@ class Source:
     `when`: what a row is about and what marks name, a month (by its first day) or a day. `by_firm`: the cuts that are
     kept for each firm too. `counts`: a fact reaches its family when a firm paid it and one of these columns is not
     zero; none = every fact does. `unit`: by what facts are added up before; none = as they are. `others`: whether a row
-    names the families of its other facts, too.
+    names the families of its other facts, too. `split`: what else of the facts a row is about. `told`: how `{rows}` of
+    some months from `:first` on are told in a report, where not as they are.
     """
 
     table: str
@@ -70,6 +71,8 @@ class Source:
     counts: Collection[str] = ()
     unit: Collection[str] = ()
     others: bool = False
+    split: Collection[str] = ()
+    told: str = "{rows}"
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -79,7 +82,7 @@ class Source:
     @property
     def key(self) -> tuple[str, ...]:
         """The key of the table."""
-        return self.when, "cut", *(["firm_id"] if self.by_firm else []), "township_id", "own_id"
+        return self.when, "cut", *(["firm_id"] if self.by_firm else []), "township_id", "own_id", *self.split
 
     @property
     def name(self) -> str:
@@ -96,9 +99,10 @@ class Source:
         reaches = f"firm_id > 0 AND ({' OR '.join(f'{one} <> 0' for one in self.counts)})" if self.counts else "true"
         whose = {"families": f"({reaches})", "others": f"({reaches}) IS NOT TRUE"}
         bits = ", ".join(f"{_BITS} FILTER (WHERE {whose[one]}) AS {one}" for one in self.sets)
+        when = ", ".join((self.when, *self.split))
         each = " UNION ALL ".join(
-            f"SELECT {self.when}, township_id, '{one}' AS cut, {own} AS own_id, {firm} AS firm_id, {_WORD_OF} AS word,"
-            f" {sums}, {bits} FROM placed GROUP BY {self.when}, township_id, {own}, {firm}, {_WORD_OF}"
+            f"SELECT {when}, township_id, '{one}' AS cut, {own} AS own_id, {firm} AS firm_id, {_WORD_OF} AS word,"
+            f" {sums}, {bits} FROM placed GROUP BY {when}, township_id, {own}, {firm}, {_WORD_OF}"
             for one, own in self.cuts.items()
             for firm in [FIRM if one in firms else ANYBODY]
             if not cuts or one in cuts
@@ -125,9 +129,9 @@ class Source:
                 JOIN households ON households.id = coalesce(counts_for_id, {self.name}.household_id)
                 JOIN villages ON villages.id = village_id
             )
-            SELECT {self.when}, cut, {firm}{area} AS township_id, own_id, {added}, {sets_of_words}
+            SELECT {when}, cut, {firm}{area} AS township_id, own_id, {added}, {sets_of_words}
             FROM ({each}) AS words CROSS JOIN {_EMPTY}
-            GROUP BY {self.when}, cut, own_id, {group}
+            GROUP BY {when}, cut, own_id, {group}
             {having}
         """
 
@@ -171,7 +175,11 @@ INCOME_PRODUCTS = Source(
 COSTS = Source(
     "cost_cuts", Rollup.COST_CUTS, "cost_rollup",
     {"covered_fen": "covered_fen", "cost_fen": "cost_fen"}, {**_PLACES, Cut.PRODUCT: "product_id"},
-    by_firm={Cut.VILLAGE, Cut.PRODUCT},
+    by_firm={Cut.VILLAGE, Cut.PRODUCT}, split=("sold",),
+    # `own_fen`: of the sales of these months what is covered, in the row of the month in which they were sold.
+    told="SELECT each.month, township_id, own_id, each.covered_fen, each.cost_fen, own_fen, families"
+    " FROM ({rows}) AS rows CROSS JOIN LATERAL (VALUES (month, covered_fen, cost_fen, 0), (sold, 0, 0, covered_fen))"
+    " AS each (month, covered_fen, cost_fen, own_fen) WHERE each.month >= :first",
 )  # fmt: skip
 REACH = Source(
     "reach_cuts", Rollup.REACH_CUTS, "reach_rollup",
@@ -265,7 +273,8 @@ class Cuts:
     def _columns(self, source: Source, *, known: bool) -> str:
         figures = ", ".join(source.figures)
         families = " | ".join(f"{one}::bit({self.width})" for one in (source.sets if known else source.sets[:1]))
-        return f"{source.when}, township_id, own_id, {figures}, {families} AS families"
+        keys = ", ".join((source.when, "township_id", "own_id", *source.split))
+        return f"{keys}, {figures}, {families} AS families"
 
     def _here(self, source: Source, cut: Cut, *, whole: bool) -> str:
         """The rows of a cut in this area; `whole`: the one row of the county."""
@@ -329,10 +338,11 @@ class Cuts:
         """
         groups = f" GROUP BY GROUPING SETS ({by}, ())" if by else ""
         sums = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in figures)
+        rows = source.told.format(rows=self.rows(source, cut, by))
         sql = (
             f"WITH assisted AS MATERIALIZED ({_ASSISTED}) SELECT own, {', '.join(figures)}, {self._people()}"
             f" FROM (SELECT {by or 'NULL::bigint'} AS own, {sums}, bit_or(families) AS families"
-            f" FROM ({self.rows(source, cut, by)}) AS rows{groups}) AS found"
+            f" FROM ({rows}) AS rows{groups}) AS found"
         )
         return sql, self._values()
 

@@ -34,7 +34,16 @@ from shop.income.queries import with_contracts
 from shop.orders.models import AcceptanceCorrection, AttributionChange, Order, OrderLine
 from shop.payments.models import Refund
 from shop.reports.gain import behind_gain
-from shop.reports.income_report import IncomeBy, Months, grouped, key_of, only_managers, records_of, within
+from shop.reports.income_report import (
+    IncomeBy,
+    Months,
+    grouped,
+    in_its_group,
+    key_of,
+    only_managers,
+    records_of,
+    within,
+)
 from shop.settlement.models import Settlement
 from shop.stock.models import Lot
 
@@ -137,7 +146,10 @@ def _business(
     for place, (counted, query) in enumerate(behind):
         if by is IncomeBy.GROUP and key is not None:
             query = grouped(query, counted, months)
-        each = query.where(*_in_row(by, key, counted)).add_columns(Household.id.label("family_id")).subquery()
+        row = IncomeEntry if measure is Measure.UNCOVERED_GROSS else counted
+        if measure is Measure.UNCOVERED_GROSS and counted is CostLine:
+            query = query.where(_sold_here(by, key, months))
+        each = query.where(*_in_row(by, key, row)).add_columns(Household.id.label("family_id")).subquery()
         sides.append(
             select(
                 (each.c.id * 2 + place).label("id"), each.c.month, each.c.day, each.c.household, each.c.firm,
@@ -153,6 +165,13 @@ def _business(
         page = page.where(found.c.id < before_id)
     items = [dict(row) for row in session.execute(page).mappings()]
     return {"rows": rows, "households": households, "total_fen": int(total), "total_g": 0, "items": items}
+
+
+def _sold_here(by: IncomeBy, key: str | None, months: Months) -> Any:
+    """Of cost lines, those of sales that count in the row and months: others leave nothing of these uncovered."""
+    if by is IncomeBy.GROUP and key is not None:
+        return in_its_group(IncomeEntry.month, months)
+    return IncomeEntry.month >= months.first
 
 
 def _reached_by(families: Any) -> Any:

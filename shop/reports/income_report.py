@@ -21,12 +21,15 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    literal_column,
     null,
     or_,
     select,
     text,
     true,
+    tuple_,
     union,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BIT
 from sqlalchemy.orm import Session, aliased
@@ -220,12 +223,12 @@ def within(query: AnySelect, actor: Actor, counted: Counted, months: Months) -> 
     return query.join(Channel, Channel.id == counted.channel_id) if counted in (ReachRollup, SalesReach) else query
 
 
-def grouped(query: Any, counted: Counted, months: Months) -> Any:
-    """Join the groups in which a family was on any day of a month; under two records of it, once."""
+def _in_groups(months: Months) -> Select[int, int, date]:
+    """Family, group and month of all families that were in a group on any day of a month; under two records, once."""
     theirs = aliased(HouseholdAlias)
     days = func.generate_series(months.first, months.last, text("interval '1 month'"))
     each = select(cast(days, Date).label("month")).subquery("each")
-    ties = (
+    return (
         select(
             func.coalesce(theirs.counts_for_id, HouseholdTie.household_id).label("family_id"), HouseholdTie.group_id,
             each.c.month,
@@ -238,11 +241,20 @@ def grouped(query: Any, counted: Counted, months: Months) -> Any:
         )
         .where(HouseholdTie.group_id.is_not(None))
         .distinct()
-        .subquery("in_groups")
     )  # fmt: skip
+
+
+def grouped(query: Any, counted: Counted, months: Months) -> Any:
+    """Join the groups in which a family was on any day of a month."""
+    ties = _in_groups(months).subquery("in_groups")
     return query.join(ties, (ties.c.family_id == Household.id) & (ties.c.month == counted.month)).join(
         HouseholdGroup, HouseholdGroup.id == ties.c.group_id
     )
+
+
+def in_its_group(sold: Any, months: Months) -> ColumnElement[bool]:
+    """Whether a sale of the month `sold` counts in the row of a group: the family was in it then, too."""
+    return tuple_(Household.id, HouseholdGroup.id, sold).in_(_in_groups(months))
 
 
 def records_of(codes: Sequence[str]) -> Any:
@@ -258,7 +270,7 @@ _ROLLUPS: tuple[Rolled, ...] = (IncomeMonth, CostRollup, ReachMonth)
 _READ: dict[Any, tuple[str, ...]] = {
     IncomeMonth: ("weight_g", *(f"{kind}_fen" for kind in IncomeKind)),
     IncomeRollup: ("weight_g", "amount_fen"),
-    CostRollup: ("covered_fen", "cost_fen"),
+    CostRollup: ("covered_fen", "cost_fen", "own_fen"),
     ReachMonth: ("amount_fen", "weight_g"),
     ReachRollup: ("amount_fen", "weight_g"),
 }
@@ -267,9 +279,17 @@ _READ: dict[Any, tuple[str, ...]] = {
 def _figures_in(counted: Rolled, columns: Any) -> Mapping[str, ColumnElement[Any]]:
     """What is told of a rollup, from its columns or from sums of them by kind."""
     if counted is IncomeRollup:
-        of_kind = {f"{kind}_fen": case((columns.kind == kind, columns.amount_fen)) for kind in IncomeKind}
-        return {"weight_g": columns.weight_g, **of_kind}
-    return {name: getattr(columns, name) for name in _READ[counted]}
+        of_kind = {f"{kind}_fen": case((columns["kind"] == kind, columns["amount_fen"])) for kind in IncomeKind}
+        return {"weight_g": columns["weight_g"], **of_kind}
+    return {name: columns[name] for name in _READ[counted]}
+
+
+def _read(counted: Rolled, name: str, sold_here: ColumnElement[bool]) -> ColumnElement[Any]:
+    """A column of `_READ`; `own_fen`: of the sales that meet `sold_here` what is covered."""
+    if name == "own_fen":
+        return case((sold_here, CostRollup.covered_fen))
+    found: ColumnElement[Any] = getattr(counted, name).expression
+    return found
 
 
 def _figures_of(counted: Rolled) -> tuple[str, ...]:
@@ -379,7 +399,7 @@ def _asked(
     if kept is not None and (cut := _cut(kept, rollup, None)):
         return [*asked, _from_cut(kept, *cut, rollup, by)]
     told = _told(rollup, by)
-    total = _added(rollup, None, _seen(actor, rollup, months), told).subquery("total")
+    total = _added(rollup, None, _seen(actor, rollup, months), told, _sold_since(months)).subquery("total")
     return [*asked, _Asked(_named(total, None, told), told)]
 
 
@@ -418,7 +438,12 @@ def _rows(
     if by is IncomeBy.HOUSEHOLD:
         given = bindparam("families", list(families), ARRAY(BigInteger))
         seen.append(counted.household_id == func.any(text(_GIVEN_RECORDS).bindparams(given)))
-    return _Asked(_named(_added(counted, by, seen, told).subquery("each"), by, told), told)
+    return _Asked(_named(_added(counted, by, seen, told, _sold_since(months)).subquery("each"), by, told), told)
+
+
+def _sold_since(months: Months) -> ColumnElement[bool]:
+    """Of costs that count in the months: whether they are of sales that do, too."""
+    return CostRollup.sold >= months.first
 
 
 #: By what the rows of the families of a village are added: it is not cut further.
@@ -440,7 +465,8 @@ def _of_families(counted: Rolled, by: IncomeBy, *, of_firms: bool) -> Direct:
         counted.household_id == func.any(text(_GIVEN_RECORDS)),
         *([counted.firm_id == func.any(text(GIVEN_FIRMS))] if of_firms else []),
     ]
-    return Direct.of(_named(_added(counted, by, seen, told).subquery("each"), by, told))
+    sold_here = CostRollup.sold == func.any(text(_GIVEN_MONTHS))
+    return Direct.of(_named(_added(counted, by, seen, told, sold_here).subquery("each"), by, told))
 
 
 #: The cuts whose rows say how many of their households are assisted: each household is in one row of them.
@@ -483,17 +509,29 @@ def _people_in(sums: _Sums) -> Counts:
 
 
 def _added(
-    counted: Rolled, by: IncomeBy | None, seen: Sequence[ColumnElement[bool]], told: Sequence[str]
+    counted: Rolled, by: IncomeBy | None, seen: Sequence[ColumnElement[bool]], told: Sequence[str],
+    sold_here: ColumnElement[bool],
 ) -> AnySelect:  # fmt: skip
     """The figures of the rows `seen` of a rollup by `own`, and their families; by None, all in one row.
 
-    Added by record of a family first, and by kind: so only records are joined to where their families live.
+    Added by record of a family first, and by kind: so only records are joined to where their families live. What of the
+    sales of the months is covered (`sold_here`) stands, by month, in the row of the month in which it was sold.
     """
     own_column = [getattr(counted, _OWN[by]).label("own")] if by is not None and by in _OWN else []
     keys = [counted.household_id, *own_column, *([counted.kind] if counted is IncomeRollup else [])]
-    sums = (cast(func.sum(getattr(counted, name)), BigInteger).label(name) for name in _READ[counted])
     reached = func.bool_or(reaches(counted)).label("reached")
-    each = select(*keys, *sums, reached).where(*seen).group_by(*keys).subquery("each")
+
+    def rows(own: Sequence[ColumnElement[Any]], figures: Sequence[str], *where: ColumnElement[bool]) -> AnySelect:
+        nothing: ColumnElement[int] = literal_column("0")
+        values = {name: _read(counted, name, sold_here) if name in figures else nothing for name in _READ[counted]}
+        sums = (cast(func.sum(value), BigInteger).label(name) for name, value in values.items())
+        return select(*own, *sums, reached).where(*seen, *where).group_by(*own)
+
+    if counted is CostRollup and by is IncomeBy.MONTH:
+        when_sold = rows([CostRollup.household_id.expression, CostRollup.sold.label("own")], ["own_fen"], sold_here)
+        each = union_all(rows(keys, ["covered_fen", "cost_fen"]), when_sold).subquery("each")
+    else:
+        each = rows(keys, _READ[counted]).subquery("each")
     query = select(*_told_of(counted, each.c, told, each.c.reached)).select_from(each)
     query = query.outerjoin(HouseholdAlias, HouseholdAlias.household_id == each.c.household_id)
     query = query.join(Household, Household.id == func.coalesce(HouseholdAlias.counts_for_id, each.c.household_id))
@@ -561,8 +599,12 @@ def _named(rows: Subquery, by: IncomeBy | None, told: Sequence[str]) -> AnySelec
 def _by_group(actor: Actor, months: Months, counted: Any, told: Sequence[str]) -> AnySelect:
     """By group: a family may be in several, and in one for some of the months only."""
     code, name = HouseholdGroup.code, func.max(HouseholdGroup.name_zh)
+    sold_here = in_its_group(CostRollup.sold, months)
+    columns = {name: _read(counted, name, sold_here) for name in _READ[counted]} | {
+        "kind": IncomeRollup.kind.expression
+    }
     query = within(
-        select(code, name, code.label("own"), *_told_of(counted, counted, told, reaches(counted))),
+        select(code, name, code.label("own"), *_told_of(counted, columns, told, reaches(counted))),
         actor,
         counted,
         months,
@@ -608,7 +650,7 @@ def _row(
         "categories": categories,
         "business": net_business(
             categories[CATEGORY_NAMES[Category.BUSINESS]], cash[f"{IncomeKind.PATRONAGE}_fen"],
-            spent["covered_fen"], spent["cost_fen"],
+            spent["covered_fen"], spent["cost_fen"], spent["covered_fen"] - spent["own_fen"],
         ),
         "weight_g": cash["weight_g"],
         "households": people["households"],

@@ -342,7 +342,10 @@ class IncomeDay(_Families, Model):
 
 
 class CostRollup(Model):
-    """Per month, household, firm and product (0 = none): costs, and the sales whose costs are known."""
+    """Per month, household, firm and product (0 = none): costs, and the sales whose costs became known.
+
+    `sold`: the month in which these sales count; of costs of no sale that in which they count themselves.
+    """
 
     __tablename__ = "cost_rollup"
     __table_args__ = (Index(None, "household_id", "month"),)
@@ -351,6 +354,7 @@ class CostRollup(Model):
     household_id: Mapped[Ref] = mapped_column(primary_key=True)
     firm_id: Mapped[Ref] = mapped_column(primary_key=True)
     product_id: Mapped[Ref] = mapped_column(primary_key=True)
+    sold: Mapped[date] = mapped_column(primary_key=True)
     lines: Mapped[int]
     cost_fen: Mapped[Fen]
     covered_fen: Mapped[Fen]
@@ -386,10 +390,12 @@ class ReachMonth(Model):
 
 
 class CostCut(_Cut, Model):
-    """`CostRollup` by payer, village, firm, product."""
+    """`CostRollup` by payer, village, firm, product, each by the month of the sales."""
 
     __tablename__ = "cost_cuts"
     __table_args__ = (one_of("cut", Cut),)
+
+    sold: Mapped[date] = mapped_column(primary_key=True)
 
     covered_fen: Mapped[Fen]
     cost_fen: Mapped[Fen]

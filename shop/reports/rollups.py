@@ -332,13 +332,16 @@ _COSTS = Plan(
     tables=(
         Table(
             "cost_rollup",
-            ("month", "household_id", "firm_id", "product_id"),
+            ("month", "household_id", "firm_id", "product_id", "sold"),
             ("lines", "cost_fen", "covered_fen"),
             """
-            SELECT month, household_id, coalesce(firm_id, 0) AS firm_id, coalesce(product_id, 0) AS product_id,
-                count(*) AS lines, sum(amount_fen)::bigint AS cost_fen, sum(covers_fen)::bigint AS covered_fen
-            FROM {facts}
-            GROUP BY month, household_id, coalesce(firm_id, 0), coalesce(product_id, 0)
+            SELECT cost_lines.month, cost_lines.household_id, coalesce(cost_lines.firm_id, 0) AS firm_id,
+                coalesce(cost_lines.product_id, 0) AS product_id, coalesce(sale.month, cost_lines.month) AS sold,
+                count(*) AS lines, sum(cost_lines.amount_fen)::bigint AS cost_fen,
+                sum(covers_fen)::bigint AS covered_fen
+            FROM {facts} LEFT JOIN income_entries AS sale ON sale.id = income_entry_id
+            GROUP BY cost_lines.month, cost_lines.household_id, coalesce(cost_lines.firm_id, 0),
+                coalesce(cost_lines.product_id, 0), coalesce(sale.month, cost_lines.month)
             """,
         ),
     ),

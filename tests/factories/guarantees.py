@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask
 
+from shop.farmers.jobs import COUNT_FAMILY_COSTS
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
 from shop.reports import rollups
@@ -21,6 +22,7 @@ def good_books(county: Flask, clock: WalkingClock) -> Iterator[Office]:
     office = Office(county, clock)
     office.go(date(2026, 3, 10))
     yield office
+    office.do_jobs(COUNT_FAMILY_COSTS)
     count_all()
     assert check_books(db.session(), now=office.clock.now()) == []
     release()

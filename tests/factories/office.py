@@ -6,9 +6,13 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import text
 
+import tasks.income  # noqa: F401  its jobs are known once it is loaded
 from shop.access.models import PartyKind, Role
 from shop.kit.clock import WalkingClock, at_beijing
 from shop.kit.db import db, release
+from shop.kit.job import Job
+from tasks.registry import works
+from tasks.run import run_asked
 from tests.factories.access import headers_of, person
 
 #: After 2025 is over.
@@ -59,6 +63,12 @@ class Office:
         answer = self.app.test_client().get(f"/api/v1{path}", headers=headers or self.operator)
         assert answer.status_code == status, answer.text
         return answer.json
+
+    def do_jobs(self, job: Job) -> None:
+        """Do what was asked of a job and is not done."""
+        asked = "SELECT id FROM outbox WHERE job = :job AND done_at IS NULL ORDER BY id"
+        for (outbox_id,) in scalars(asked, job=job.name):
+            run_asked(works()[job.name], outbox_id, self.clock)
 
     def close_through(self, last: int) -> None:
         """Close the months of 2025 from January to `last`."""

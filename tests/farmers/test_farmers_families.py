@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shop.farmers.errors import HasMergedRecords, MergedAlready, NotMerged
 from shop.farmers.families import locked_households, merge, unmerge
+from shop.farmers.jobs import COUNT_FAMILY_COSTS
 from shop.farmers.models import Household
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
@@ -34,6 +35,7 @@ def office(county: Flask, clock: WalkingClock) -> Any:
             while rollups.refresh(session, rollup).keys:
                 pass
     yield office
+    office.do_jobs(COUNT_FAMILY_COSTS)
     for rollup in Rollup:
         with transaction() as session:
             while rollups.refresh(session, rollup).keys:

@@ -6,28 +6,33 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask_migrate import downgrade, upgrade
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shop.app import with_migrations
 from shop.catalog.actions import product_by_sku
 from shop.farmers.actions import household_by_code
+from shop.farmers.jobs import COUNT_FAMILY_COSTS
 from shop.income import costs
 from shop.income.costs import Spent, count_by_rate, record_cost
 from shop.income.models import CostKind
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
+from shop.kit.revisions import FOLDER
 from shop.reports import rollups
-from shop.reports.books import check_books
+from shop.reports.books import check_books, run_checks
+from shop.reports.checks import CHECKS
 from shop.reports.models import Rollup
-from tests.factories.office import Office, scalars
+from tests.factories.office import MARCH_2026, Office, scalars
 
 YEAR = "from=2025-01&to=2025-12"
 
 
-def refreshed() -> None:
-    """Every rollup, until nothing is dirty."""
-    for rollup in Rollup:
+def refreshed(*which: Rollup) -> None:
+    """These rollups, or every one, until nothing is dirty."""
+    for rollup in which or Rollup:
         with transaction() as session:
             while rollups.refresh(session, rollup).keys:
                 pass
@@ -159,6 +164,112 @@ def test_a_new_slip_bears_its_cost_at_once_by_the_rate_of_its_day_and_a_correcte
     assert (july["gross_fen"], july["cost_fen"], july["net_fen"]) == (5_003, 1_001, 4_002)
 
 
+def slip(office: Office, code: str, household: str, day: str, grams: int, sku: str = "PL003") -> Any:
+    body = {"code": code, "household": household, "sku": sku, "delivered_on": day, "weight_g": grams,
+            "grade": "一级", "price_fen_per_kg": 500}  # fmt: skip
+    firm = scalars("SELECT firms.code FROM products JOIN firms ON firms.id = firm_id WHERE sku = :sku", sku=sku)[0][0]
+    return office.post("/deliveries", body, office.firms[firm])
+
+
+def weighs(office: Office, code: str, grams: int) -> None:
+    office.post(f"/deliveries/{code}/corrections", {"weight_g": grams, "price_fen_per_kg": 500, "reason": "过磅误读"})
+
+
+def july_of(office: Office, household: str) -> dict[str, int]:
+    told: dict[str, int] = office.get(f"/households/{household}/statement?month=2026-07")["business"]
+    return told
+
+
+def test_a_corrected_slip_costs_what_it_weighs_at_the_rate_that_it_was_counted_by(office: Office) -> None:
+    office.go(date(2026, 7, 20))
+    rate(office, "PL001", 100, since="2026-01-01")
+    household = min(sold("PL001"))
+    slip(office, "Q1", household, "2026-07-12", 100_000, "PL001")
+    rate(office, "PL001", 50, since="2026-07-10")
+    assert july_of(office, household)["cost_fen"] == 10_000
+    weighs(office, "Q1", 50_000)
+    assert july_of(office, household)["cost_fen"] == 5_000
+    weighs(office, "Q1", 0)
+    told = july_of(office, household)
+    assert (told["gross_fen"], told["cost_fen"], told["net_fen"]) == (0, 0, 0)
+    weighs(office, "Q1", 30_000)
+    assert july_of(office, household)["cost_fen"] == 3_000
+    spent(office, household, sku="PL001", incurred_on="2026-07-13", amount_fen=7)
+    assert july_of(office, household)["cost_fen"] == 7
+    corrected(office, "CB-001", 0)
+    assert july_of(office, household)["cost_fen"] == 3_000
+
+
+def test_what_a_slip_costs_is_rounded_once_however_often_it_is_corrected(office: Office) -> None:
+    office.go(date(2026, 7, 20))
+    rate(office, "PL001", 35, since="2026-01-01")
+    household = min(sold("PL001"))
+    slip(office, "Q1", household, "2026-07-12", 52_500, "PL001")
+    weighs(office, "Q1", 52_410)
+    assert july_of(office, household)["cost_fen"] == by_hand([(52_410, 0)], 35) == 1_834
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["UPDATE cost_lines SET amount_fen = amount_fen + 1 WHERE amount_fen < 0",
+     "UPDATE cost_lines SET rate_id = (SELECT max(id) FROM cost_rates), amount_fen = -2500 WHERE amount_fen < 0"],
+)  # fmt: skip
+def test_check_books_finds_a_correction_whose_cost_is_not_that_of_its_slip(office: Office, fault: str) -> None:
+    office.go(date(2026, 7, 20))
+    rate(office, "PL001", 100, since="2026-01-01")
+    rate(office, "PL001", 50, since="2026-07-13")
+    slip(office, "Q1", min(sold("PL001")), "2026-07-12", 100_000, "PL001")
+    weighs(office, "Q1", 50_000)
+    with db.engine.connect() as connection:
+        connection.execute(text("ALTER TABLE cost_lines DISABLE TRIGGER USER"))
+        assert connection.execute(text(fault)).rowcount == 1
+        found = run_checks(connection, [check for check in CHECKS if check.code == "I22-costs"], now=MARCH_2026)
+        connection.rollback()
+    assert len(found) == 1
+
+
+def family(office: Office, move: str, one: str, other: str = "") -> None:
+    """Two records are merged or undone; what its job does is done at once."""
+    body = {"reason": "同一户"} | ({"into": other} if other else {})
+    office.post(f"/households/{one}/{move}", body, status=200)
+    office.do_jobs(COUNT_FAMILY_COSTS)
+
+
+@pytest.mark.parametrize("first", ["merged", "entered"])
+def test_what_is_entered_for_one_record_of_a_family_goes_before_rates_for_all_until_it_is_undone(
+    office: Office, first: str
+) -> None:
+    office.go(date(2026, 7, 20))
+    rate(office, "PL001", 100, since="2026-01-01")
+    one, other = sorted(sold("PL001"))[:2]
+    slip(office, "Q1", one, "2026-07-12", 50_000, "PL001")
+    slip(office, "Q2", other, "2026-07-12", 20_000, "PL001")
+    rate(office, "PL001", 70, since="2026-07-10")
+    before = {household: july_of(office, household) for household in (one, other)}
+    assert [told["cost_fen"] for told in before.values()] == [5_000, 2_000]
+    if first == "merged":
+        family(office, "merge", one, other)
+        assert july_of(office, other)["cost_fen"] == 7_000
+    spent(office, other, sku="PL001", incurred_on="2026-07-13", amount_fen=9_000)
+    if first == "entered":
+        assert july_of(office, one) == before[one]
+        family(office, "merge", one, other)
+    gross = sum(told["gross_fen"] for told in before.values())
+    assert july_of(office, other) == {
+        "gross_fen": gross, "covered_fen": gross, "cost_fen": 9_000, "net_fen": gross - 9_000,
+        "uncovered_gross_fen": 0,
+    }  # fmt: skip
+    slip(office, "Q3", one, "2026-07-12", 10_000, "PL001")
+    assert july_of(office, other)["cost_fen"] == 9_000
+    weighs(office, "Q3", 0)
+    family(office, "unmerge", one)
+    assert july_of(office, one) == before[one]
+    assert july_of(office, other)["cost_fen"] == 9_000
+    corrected(office, "CB-001", 0)
+    assert july_of(office, other) == before[other]
+    assert july_of(office, one) == before[one]
+
+
 def test_what_was_entered_goes_before_an_area_and_that_before_a_rate_a_kg(office: Office) -> None:
     household, own = min(sold("PL001").items())
     rate(office, "PL001", 151)
@@ -207,6 +318,144 @@ def test_costs_of_a_closed_month_land_in_the_open_one_and_the_closed_one_says_wh
                  " SELECT household_id, incurred_on, '2025-07-01', 0, 0, id FROM cost_lines WHERE corrects_id IS NULL"
                  " AND id NOT IN (SELECT corrects_id FROM cost_lines WHERE corrects_id IS NOT NULL) LIMIT 1")
         )  # fmt: skip
+
+
+def ripe(office: Office) -> None:
+    """It is July 2026, the year before is closed, and PL001 and PL003 are taken all year."""
+    office.close_through(12)
+    office.go(date(2026, 7, 20))
+    with transaction() as session:
+        session.execute(
+            text("UPDATE products SET harvest_start_month = 1, harvest_end_month = 12 WHERE sku IN ('PL001', 'PL003')")
+        )
+
+
+def uncovered(office: Office, url: str) -> tuple[dict[str, int], int]:
+    """The uncovered sales of each row of a report and of its total; the rows behind each figure add up to it."""
+    found, cursor, total = {}, "", 0
+    while cursor is not None:
+        page = office.get(f"/reports/income?{url}&limit=100{cursor}")
+        total = page["total"]["business"]["uncovered_gross_fen"]
+        found |= {row["key"]: row["business"]["uncovered_gross_fen"] for row in page["items"]}
+        cursor = page["next"] and f"&after={page['next']}"
+    for key, fen in (("", total), *((f"&key={key}", fen) for key, fen in found.items())):
+        if fen or not key:
+            why = office.get(f"/reports/income/explain?{url}&measure=uncovered_gross&limit=100{key}")
+            assert why["total_fen"] == fen, (url, key)
+            assert why["next"] or sum(item["amount_fen"] for item in why["items"]) == fen
+    return found, total
+
+
+CUT = ("product", "township", "household", "firm", "month", "village")
+
+
+def test_sales_whose_costs_come_late_leave_those_of_the_months_uncovered_however_they_are_cut(office: Office) -> None:
+    ripe(office)
+    rate(office, "PL025", 60)  # of closed months: it lands in January 2026
+    covered = min(sold("PL025"))
+    known = scalars(
+        "SELECT households.code, firms.code AS firm FROM memberships JOIN households ON households.id = household_id"
+        " JOIN firms ON firms.id = firm_id JOIN products ON products.firm_id = firms.id WHERE sku = 'PL003'"
+        " AND households.code <> :code ORDER BY 1 LIMIT 1",
+        code=covered,
+    )[0][0]
+    for code, day, grams in (("Q20", "2026-01-05", 20_800), ("Q21", "2026-02-05", 10_000), ("Q22", "2026-07-05", 400)):
+        slip(office, code, known, day, grams)
+    for cuts in ("counted when read", "kept"):
+        refreshed(*([Rollup.INCOME, Rollup.COSTS] if cuts == "counted when read" else Rollup))
+        for by in CUT:
+            rows, total = uncovered(office, f"from=2026-01&to=2026-01&by={by}")
+            assert sum(rows.values()) == total == 10_400, by
+            rows, total = uncovered(office, f"from=2026-01&to=2026-07&by={by}")
+            assert sum(rows.values()) == total == 15_600, by
+        assert {month: fen for month, fen in rows_of(office, "month").items() if fen} == {
+            "2026-01": 10_400, "2026-02": 5_000, "2026-07": 200,
+        }  # fmt: skip
+        [told] = [office.get(f"/households/{known}/statement?month=2026-01")["business"]]
+        assert told["uncovered_gross_fen"] == 10_400
+    office.post("/months", {"month": "2026-01"})
+    rate(office, "PL003", 100, since="2026-02-01")  # nothing of the span is left but January's
+    refreshed()
+    assert {month: fen for month, fen in rows_of(office, "month").items() if fen} == {"2026-01": 10_400}
+
+
+def rows_of(office: Office, by: str) -> dict[str, int]:
+    return uncovered(office, f"from=2026-01&to=2026-07&by={by}")[0]
+
+
+def test_costs_that_become_unknown_again_make_no_sale_of_other_months_uncovered(office: Office) -> None:
+    household = min(sold("PL001"))
+    office.close_through(12)
+    spent(office, household, code="LC1", sku="PL001", amount_fen=9_000)
+    office.post("/months", {"month": "2026-01"})
+    office.go(date(2026, 7, 20))
+    corrected(office, "LC1", 0)
+    refreshed()
+    [told] = [office.get(f"/households/{household}/statement?month=2026-02")["business"]]
+    assert (told["gross_fen"], told["uncovered_gross_fen"]) == (0, 0)
+    assert told["covered_fen"] < 0
+    for by in CUT:
+        assert uncovered(office, f"from=2026-02&to=2026-02&by={by}")[1] == 0
+
+
+def test_a_correction_of_a_closed_sale_whose_cost_is_unknown_stands_below_zero_and_rows_add_up(office: Office) -> None:
+    household = min(sold("PL001"))
+    ripe(office)
+    slip(office, "Q1", household, "2026-01-05", 1_000, "PL001")
+    office.post("/months", {"month": "2026-01"})
+    spent(office, household, sku="PL001", incurred_on="2026-02-01", amount_fen=100)
+    old = scalars(
+        "SELECT deliveries.code, weight_g, price_fen_per_kg, amount_fen FROM deliveries JOIN products"
+        " ON products.id = product_id JOIN households ON households.id = household_id"
+        " WHERE sku = 'PL001' AND households.code = :code ORDER BY deliveries.id LIMIT 1",
+        code=household,
+    )[0]
+    office.post(
+        f"/deliveries/{old.code}/corrections",
+        {"weight_g": 0, "price_fen_per_kg": old.price_fen_per_kg, "reason": "重复"},
+    )
+    slip(office, "Q2", household, "2026-02-05", 1_000, "PL001")
+    refreshed()
+    told = office.get(f"/households/{household}/statement?month=2026-02")["business"]
+    assert told["uncovered_gross_fen"] == -old.amount_fen
+    assert told["gross_fen"] == 500 - old.amount_fen
+    for by in CUT:
+        rows, total = uncovered(office, f"from=2026-02&to=2026-02&by={by}")
+        assert sum(rows.values()) == total == -old.amount_fen, by
+
+
+def test_a_group_leaves_uncovered_what_was_sold_while_the_family_was_in_it(office: Office) -> None:
+    household = min(sold("PL001"))
+    ripe(office)
+    slip(office, "Q1", household, "2026-01-05", 1_000, "PL001")
+    slip(office, "Q2", household, "2026-02-05", 2_000, "PL001")
+    slip(office, "Q3", household, "2026-03-05", 4_000, "PL001")
+    office.post("/household-groups", {"code": "GA", "name_zh": "示范组"})
+    office.post(f"/households/{household}/ties", {"group": "GA", "starts_on": "2026-02-01"})
+    office.post("/months", {"month": "2026-01"})
+    rate(office, "PL001", 10, since="2026-01-01")
+    refreshed()
+    rows, _ = uncovered(office, "from=2026-01&to=2026-03&by=group")
+    assert rows == {"GA": 0}
+    assert uncovered(office, "from=2026-01&to=2026-01&by=month")[0] == {"2026-01": 500}
+
+
+def test_costs_from_before_the_upgrade_are_told_by_the_month_of_their_sales_after_it(office: Office) -> None:
+    ripe(office)
+    slip(office, "Q1", min(sold("PL001")), "2026-01-05", 1_000, "PL001")
+    rate(office, "PL025", 60)
+    refreshed()
+    url = "/reports/income?from=2026-01&to=2026-01&by=product&limit=100"
+    before = office.get(url)["total"]["business"]
+    assert before["uncovered_gross_fen"] == 500 < before["covered_fen"]
+    release()
+    with_migrations(office.app)
+    downgrade(directory=str(FOLDER), revision="0066")
+    upgrade(directory=str(FOLDER))
+    db.engine.dispose()
+    assert office.get(url)["total"]["business"] == before  # cuts are counted when they are read
+    refreshed()
+    assert office.get(url)["total"]["business"] == before
 
 
 def test_costs_of_a_closed_month_make_nothing_of_the_open_one_less_than_uncovered(office: Office) -> None:

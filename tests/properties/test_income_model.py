@@ -24,7 +24,7 @@ from shop.farmers.families import merge, unmerge
 from shop.farmers.models import Delivery, Grade, Household
 from shop.income.actions import book_events
 from shop.income.corrections import correct_slip, locked_slip
-from shop.income.costs import Spent, correct_cost, count_by_rate, record_cost, set_rate
+from shop.income.costs import Spent, correct_cost, count_by_rate, count_family, record_cost, set_rate
 from shop.income.endings import void_payment
 from shop.income.errors import (
     EarlierMonthOpen,
@@ -79,14 +79,20 @@ STEP = st.one_of(
 
 @dataclass
 class Sold:
-    """A sale, or the correction of one: who, day, month, grams, fen; the cost that stands, and whether it is known."""
+    """A sale, or the correction of one: who, day, month, grams, fen; the cost that stands, and whether it is known.
+
+    `slip`: which slip it is or corrects; `before`: grams that this weighed before. `by_rate`: whether a rate says so.
+    """
 
     who: int
     day: date
     month: date
     grams: int
     fen: int
+    slip: str
+    before: int
     cost: int = 0
+    by_rate: bool = False
     cost_month: date | None = None
 
 
@@ -101,6 +107,7 @@ class Model:
     covered: dict[tuple[int, date, date], int] = field(default_factory=lambda: defaultdict(int))  # and month sold
     recorded: set[int] = field(default_factory=set)
     rates: dict[date, int] = field(default_factory=dict)
+    rated: dict[str, int] = field(default_factory=dict)  # the rate that a slip was counted by, for good
     family: dict[int, int] = field(default_factory=dict)
     told: dict[date, dict[int, int]] = field(default_factory=dict)  # family, of closed months
     guaranteed: dict[tuple[int, str], tuple[date, list[int]]] = field(default_factory=dict)  # what stands, by household
@@ -108,23 +115,33 @@ class Model:
     def month(self, day: date) -> date:
         return max(day.replace(day=1), self.open_from)
 
-    def sells(self, who: int, day: date, grams: int, fen: int) -> None:
-        event = Sold(who, day, self.month(day), grams, fen)
+    def sells(self, who: int, day: date, grams: int, fen: int, slip: str) -> None:
+        before = sum(event.grams for event in self.sold if event.slip == slip)
+        event = Sold(who, day, self.month(day), grams, fen, slip, before)
         self.gross[who, event.month, "sale"] += fen
         self.sold.append(event)
         self.count(event)
 
     def count(self, event: Sold) -> None:
         """Let the cost of a sale be known if it is not and can be."""
-        valid = [day for day in self.rates if day <= event.day]
-        if event.cost_month is not None or (event.who not in self.recorded and not valid):
+        valid, told = [day for day in self.rates if day <= event.day], self.told_by_record(event.who)
+        if event.cost_month is not None or (not told and not valid):
             return
         event.cost_month = max(event.month, self.open_from)
         self.covered[event.who, event.cost_month, event.month] += event.fen
-        if event.who not in self.recorded:
-            exact, sign = abs(event.grams) * self.rates[max(valid)], 1 if event.grams >= 0 else -1
-            event.cost = sign * (exact // 1_000 + (exact % 1_000 >= 500))
+        event.by_rate = not told
+        if event.by_rate:
+            rate = self.rated.setdefault(event.slip, self.rates[max(valid)])
+            after, before = ((grams * rate + 500) // 1_000 for grams in (event.before + event.grams, event.before))
+            event.cost = after - before
             self.costs[event.who, event.cost_month] += event.cost
+
+    def head(self, who: int) -> int:
+        return self.family.get(who, who)
+
+    def told_by_record(self, who: int) -> bool:
+        """Whether a record of anybody in the family tells the costs."""
+        return any(self.head(other) == self.head(who) for other in self.recorded)
 
     def guarantees(self, year: int, kind: str, day: date, parts: list[int]) -> None:
         """A payment of a year, to each household its part."""
@@ -149,27 +166,23 @@ class Model:
         return NoProfit if profit is not None and profit * SECOND_BP < 5_000 else None
 
     def spends(self, who: int, day: date, fen: int) -> None:
-        self.tells(who)
+        self.recorded.add(who)
+        self.settles(who)
         self.costs[who, self.month(day)] += fen
 
-    def tells(self, who: int) -> None:
-        """A record tells the costs of a household, in the place of rates."""
-        self.recorded.add(who)
+    def settles(self, who: int) -> None:
+        """A record tells the costs of a family in the place of rates, or none does any more and rates count again."""
+        told = self.told_by_record(who)
         for event in self.sold:
-            if event.who == who and event.cost_month is not None and event.cost:
-                self.costs[who, max(event.cost_month, self.open_from)] -= event.cost
-                event.cost = 0
-            elif event.who == who:
-                self.count(event)
-
-    def tells_no_more(self, who: int) -> None:
-        """The last record of a household is void: rates count again, or nothing is known."""
-        self.recorded.discard(who)
-        for event in self.sold:
-            if event.who == who and event.cost_month is not None:
-                self.covered[who, max(event.cost_month, self.open_from), event.month] -= event.fen
+            if self.head(event.who) != self.head(who):
+                continue
+            if event.cost_month is not None and event.by_rate and told:
+                self.costs[event.who, max(event.cost_month, self.open_from)] -= event.cost
+                event.cost, event.by_rate = 0, False
+            elif event.cost_month is not None and not event.by_rate and not told:
+                self.covered[event.who, max(event.cost_month, self.open_from), event.month] -= event.fen
                 event.cost_month = None
-                self.count(event)
+            self.count(event)
 
 
 def refusal(action: Callable[[], object]) -> type[DomainError] | None:
@@ -199,12 +212,13 @@ class Walk:
         self.spent: list[tuple[str, int, date, int]] = []  # code, who, day, fen as it stands
         self.model, self.steps = Model(), 0
         for entry in self.session.execute(
-            text("SELECT household_id, kind, month, earned_on, weight_g, amount_fen, product_id FROM income_entries"
+            text("SELECT household_id, kind, month, earned_on, weight_g, amount_fen, product_id,"
+                 " coalesce(corrects_id, id) AS slip FROM income_entries"
                  " WHERE household_id = ANY(:ids) ORDER BY id"), {"ids": list(self.places)}
         ):  # fmt: skip
             who = self.places[entry.household_id]
             if entry.kind == "sale" and entry.product_id == season.product.id:
-                self.model.sells(who, entry.earned_on, entry.weight_g, entry.amount_fen)
+                self.model.sells(who, entry.earned_on, entry.weight_g, entry.amount_fen, str(entry.slip))
             else:
                 self.model.gross[who, entry.month, entry.kind] += entry.amount_fen
 
@@ -223,7 +237,7 @@ class Walk:
             assert fen == 0
             return
         book_events(self.session, "deliveries", [slip.id], now=self.now)
-        self.model.sells(who, day, grams, fen)
+        self.model.sells(who, day, grams, fen, code)
         self.slips.append((code, who, day, grams, fen))
 
     def correct(self, at: int, grams: int, price: int) -> None:
@@ -244,10 +258,10 @@ class Walk:
             assert not fen
             return
         if fen == was_fen:  # no entry is of nothing: taken back, then booked anew
-            self.model.sells(who, day, -was_g, -was_fen)
-            self.model.sells(who, day, grams, fen)
+            self.model.sells(who, day, -was_g, -was_fen, code)
+            self.model.sells(who, day, grams, fen, code)
         else:
-            self.model.sells(who, day, grams - was_g, fen - was_fen)
+            self.model.sells(who, day, grams - was_g, fen - was_fen, code)
         self.slips[at] = (code, who, day, grams, fen)
 
     def rate(self, since: date, fen: int) -> None:
@@ -285,9 +299,10 @@ class Walk:
         self.spent[at] = (code, who, day, fen)
         self.model.costs[who, self.model.month(day)] += fen - was_fen
         if any(left for _, whose, _, left in self.spent if whose == who):
-            self.model.tells(who)
+            self.model.recorded.add(who)
         else:
-            self.model.tells_no_more(who)
+            self.model.recorded.discard(who)
+        self.model.settles(who)
 
     def pay(self, who: int, kind: PaymentKind, day: date, fen: int) -> None:
         firm = None if kind is PaymentKind.SUBSIDY else self.firm
@@ -375,6 +390,12 @@ class Walk:
         except (MergedAlready, HasMergedRecords):
             return
         self.model.family[who] = into
+        self.settle(into)
+
+    def settle(self, who: int) -> None:
+        """What the job does that a merging asks for."""
+        count_family(self.session, self.households[who].id)
+        self.model.settles(who)
 
     def unmerge(self, who: int) -> None:
         try:
@@ -382,7 +403,9 @@ class Walk:
         except NotMerged:
             assert who not in self.model.family
             return
-        del self.model.family[who]
+        into = self.model.family.pop(who)
+        for each in (who, into):
+            self.settle(each)
 
     def check(self) -> None:
         """Every statement of every month is what the model says; the rollups are what their facts say."""
@@ -407,7 +430,7 @@ class Walk:
                 assert told["business"] == {
                     "gross_fen": gross["sale"] + gross["patronage"], "covered_fen": covered, "cost_fen": cost,
                     "net_fen": covered - cost,
-                    "uncovered_gross_fen": max(left, min(gross["sale"] + gross["patronage"], 0)),
+                    "uncovered_gross_fen": left,
                 }, (household.code, month)  # fmt: skip
         for rollup in (Rollup.INCOME, Rollup.COSTS):
             while rollups.refresh(self.session, rollup).marks:

@@ -214,7 +214,7 @@ FAULTS: dict[str, str] = {
     " recorded_at) VALUES ('J', 'leasing', '2025-01-01', 1, 0, '', now())",
     "I22-costs": "INSERT INTO cost_lines (household_id, incurred_on, month, amount_fen, covers_fen, income_entry_id)"
     " SELECT household_id, earned_on, month, 1, amount_fen, id FROM income_entries WHERE kind = 'sale' LIMIT 1",
-    "I23-cost": "INSERT INTO cost_rollup VALUES ('2025-01-01', 1, 1, 0, 1, 1, 0)",
+    "I23-cost": "INSERT INTO cost_rollup VALUES ('2025-01-01', 1, 1, 0, 1, 1, 0, '2025-01-01')",
     "I23-sales": "UPDATE sales_rollup SET firm_fen = firm_fen + 1",
     "I23-product-sales": "DELETE FROM product_sales_rollup",
     "I23-partner-sales": "UPDATE partner_sales_rollup SET net_fen = net_fen + 1",
@@ -234,8 +234,8 @@ FAULTS: dict[str, str] = {
     "I23-reach-months": "DELETE FROM reach_months",
     "I23-income-cuts": "UPDATE income_cuts SET wage_fen = wage_fen + 1",
     "I23-income-product-cuts": "UPDATE income_product_cuts SET families = families || B'1'",
-    "I23-cost-cuts": "INSERT INTO cost_cuts (month, cut, firm_id, township_id, own_id, families, covered_fen, cost_fen)"
-    " VALUES ('2025-01-01', 'payer', 0, 0, 1, B'1', 1, 1)",
+    "I23-cost-cuts": "INSERT INTO cost_cuts (month, cut, firm_id, township_id, own_id, sold, families, covered_fen,"
+    " cost_fen) VALUES ('2025-01-01', 'payer', 0, 0, 1, '2025-01-01', B'1', 1, 1)",
     "I23-reach-cuts": "DELETE FROM reach_cuts",
     "I23-income-days": "UPDATE income_days SET amount_fen = amount_fen - 1",
     "I23-agreement": "UPDATE agreement_rollup SET due_g = due_g + 1",
