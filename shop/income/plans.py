@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Role, scope
 from shop.catalog.models import Firm
+from shop.farmers.families import stands, stood_within
 from shop.farmers.models import Household, Membership, Relation
 from shop.income.models import PlanStatus, SurplusAnswer, SurplusObjection, SurplusPlan, SurplusShare
 from shop.income.surplus import LAID_OPEN_DAYS
 from shop.kit.errors import NotFoundError
+from shop.kit.states import History
 
 _AS_WRITTEN = (
     "code", "year", "historical", "surplus_fen", "prior_loss_fen", "reserve_bp", "return_bp", "share_value_fen",
@@ -32,11 +34,14 @@ def _own_household(actor: Actor) -> ColumnElement[bool]:
 
 
 def _visible(actor: Actor) -> ColumnElement[bool]:
-    """Also a household, of the co-operatives it is a member of, what was laid open."""
+    """Also a household what was laid open: by the co-operatives it is a member of, and of years in which it was one."""
+    membership = (Membership.household_id.expression, Membership.firm_id.expression)
+    first, last = (func.make_date(SurplusPlan.year, *day) for day in ((1, 1), (12, 31)))
     member = (
         exists()
         .where(Membership.firm_id == SurplusPlan.firm_id, Membership.relation == Relation.MEMBER)
         .where(Household.id == Membership.household_id, _own_household(actor))
+        .where(or_(stands(*membership), stood_within(*membership, first, last)))
     )
     laid_open = or_(SurplusPlan.laid_open_on.is_not(None), SurplusPlan.historical)
     return or_(_whole(actor), and_(laid_open, member) if actor.has(Role.HOUSEHOLD) else false())
@@ -108,12 +113,20 @@ def _detailed(session: Session, actor: Actor, found: Sequence[Any]) -> list[dict
 
 
 def _plans(actor: Actor) -> Any:
+    withdrawn = (
+        select(History.reason)
+        .where(History.entity_type == SurplusPlan.__tablename__, History.entity_id == SurplusPlan.id)
+        .where(History.to_state == PlanStatus.WITHDRAWN)
+        .scalar_subquery()
+    )
     return (
-        select(SurplusPlan, Firm.code, Firm.name_zh).join(Firm, Firm.id == SurplusPlan.firm_id).where(_visible(actor))
+        select(SurplusPlan, Firm.code, Firm.name_zh, withdrawn)
+        .join(Firm, Firm.id == SurplusPlan.firm_id)
+        .where(_visible(actor))
     )
 
 
-def _told(plan: SurplusPlan, firm: str, firm_name_zh: str) -> dict[str, Any]:
+def _told(plan: SurplusPlan, firm: str, firm_name_zh: str, withdrawn_because: str | None) -> dict[str, Any]:
     laid_open = plan.laid_open_on
     waits = plan.status is PlanStatus.OPEN and laid_open is not None
     return {name: getattr(plan, name) for name in _AS_WRITTEN} | {
@@ -121,5 +134,6 @@ def _told(plan: SurplusPlan, firm: str, firm_name_zh: str) -> dict[str, Any]:
         "firm": firm,
         "firm_name_zh": firm_name_zh,
         "status": plan.status.value,
+        "withdrawn_because": withdrawn_because,
         "approvable_from": laid_open + timedelta(LAID_OPEN_DAYS) if waits and laid_open else None,
     }

@@ -265,7 +265,10 @@ class PlanFilter(PageQuery):
 
 
 class PlanOut(Schema):
-    """A plan: losses, then the reserve (rounded up), then by transactions (rounded up) and by capital accounts."""
+    """A plan: losses, then the reserve (rounded up), then by transactions (rounded up) and by capital accounts.
+
+    `withdrawn_because`: why it was withdrawn; nothing of it is shared then.
+    """
 
     code = fields.String()
     firm = fields.String()
@@ -288,6 +291,7 @@ class PlanOut(Schema):
     met_on = fields.Date(allow_none=True)
     minutes = fields.String(allow_none=True)
     booked_on = fields.Date(allow_none=True)
+    withdrawn_because = fields.String(allow_none=True)
 
 
 class PlanPage(Schema):

@@ -60,11 +60,15 @@ def pools(surplus_fen: int, prior_loss_fen: int, reserve_bp: int, return_bp: int
 
 @dataclass(frozen=True)
 class Member:
-    """A member: fen delivered in the year, and its capital account (fen, or shares where they have no value)."""
+    """A member: fen delivered in the year, and its capital account (fen, or shares where they have no value).
+
+    `stays`: whether it has an account, as a member on the last day of the year.
+    """
 
     household_id: int
     delivered_fen: int
     account_fen: int
+    stays: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ def parts(of: Pools, members: Sequence[Member]) -> list[MemberPart]:
     """Members' parts by largest remainder, in the order given. Contract growers are no members and get nothing.
 
     Without any delivery (of a year shared before this system was there) the transaction pool follows the capital
-    accounts; without any account it is the other way round. The reserve is credited as the transaction pool is shared.
+    accounts; without any account it is the other way round. The reserve is credited as the transaction pool is shared,
+    among those who stay: by accounts where none of them delivered, in equal parts where none has anything.
     """
     if not of.distributable_fen and not of.reserve_fen:
         return []
@@ -90,7 +95,10 @@ def parts(of: Pools, members: Sequence[Member]) -> list[MemberPart]:
     by_trade = delivered if any(delivered) else accounts
     patronage = split(of.patronage_fen, by_trade)
     dividend = split(of.dividend_fen, accounts if any(accounts) else delivered)
-    reserve = split(of.reserve_fen, by_trade)
+    stays = [int(member.stays) for member in members]
+    traded = [fen * there for fen, there in zip(by_trade, stays, strict=True)]
+    kept = [fen * there for fen, there in zip(accounts, stays, strict=True)]
+    reserve = split(of.reserve_fen, next((each for each in (traded, kept, stays) if any(each)), by_trade))
     return [
         MemberPart(member.household_id, *each)
         for member, *each in zip(members, patronage, dividend, reserve, strict=True)
@@ -143,7 +151,7 @@ def _members(session: Session, plan: SurplusPlan) -> list[Member]:
     """
     rows = session.execute(_MEMBERS, {"firm": plan.firm_id, "year": plan.year}).all()
     if not plan.share_value_fen:
-        return [Member(row.household_id, int(row.delivered_fen), row.share_units) for row in rows]
+        return [Member(row.household_id, int(row.delivered_fen), row.share_units, row.on_last_day) for row in rows]
     there = sorted((row for row in rows if row.on_last_day), key=lambda row: row.household_id != row.family_id)
     first = {row.family_id: row.household_id for row in reversed(there)}
     heads = [int(first.get(row.family_id) == row.household_id) for row in rows]
@@ -153,6 +161,7 @@ def _members(session: Session, plan: SurplusPlan) -> list[Member]:
             row.household_id,
             int(row.delivered_fen),
             row.share_units * plan.share_value_fen + int(row.credited_fen) + of_aid,
+            row.on_last_day,
         )
         for row, of_aid in zip(rows, aid, strict=True)
     ]

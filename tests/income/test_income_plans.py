@@ -10,8 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from shop.catalog.actions import firm_by_code
+from shop.farmers.jobs import COUNT_FAMILY_COSTS
 from shop.income.actions import book_pending
-from shop.income.surplus import Terms, draft_plan
+from shop.income.surplus import Member, Pools, Terms, draft_plan, parts
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
 from shop.kit.errors import DomainError
@@ -33,6 +34,7 @@ def office(county: Flask, clock: WalkingClock) -> Any:
     office = Office(county, clock)
     office.go(JULY)
     yield office
+    office.do_jobs(COUNT_FAMILY_COSTS)
     for rollup in Rollup:
         with transaction() as session:
             while rollups.refresh(session, rollup).keys:
@@ -337,6 +339,63 @@ def test_a_withdrawn_plan_makes_room_for_another_and_a_booked_one_is_never_withd
     assert moved(office, again, "booking", 409)["detail"] == "当前是“已分配入账”，不能分配入账。"
     booked = office.post("/surplus-plans", TERMS, office.firms["F01"], 409)
     assert booked["detail"] == f"该年度已有方案 {again}，已分配入账，不能另拟。"
+
+
+def test_a_withdrawn_plan_says_why_and_promises_nothing_any_more(office: Office) -> None:
+    code = laid_open(office)
+    member, phone = members()[0][0], office.app.test_client()
+    phone.set_cookie("signed_in", office.household(member)["Authorization"].removeprefix("Bearer "))
+    assert "您家可分得" in phone.get("/my/surplus").text
+    assert office.get(f"/surplus-plans/{code}")["withdrawn_because"] is None
+    told = moved(office, code, "withdrawal", reason="漏计<股金>")
+    assert (told["status"], told["withdrawn_because"]) == ("withdrawn", "漏计<股金>")
+    assert office.get("/surplus-plans?year=2026", office.household(member))["items"][0]["withdrawn_because"] == (
+        "漏计<股金>"
+    )
+    page = phone.get("/my/surplus").text
+    own = page[page.index("2026 年") :].split("</section>")[0]
+    assert ["漏计&lt;股金&gt;" in own, "您家" in own] == [True, False]
+
+
+def test_who_left_reads_the_plans_of_its_own_years_alone_and_who_comes_back_reads_all(office: Office) -> None:
+    delivered(office)
+    (gone, _), (late, _) = members()[-2:]
+    office.post(f"/households/{gone}/departures", {"firm": "F01", "left_on": "2025-12-31", "reason": "迁居"})
+    office.post(f"/households/{late}/departures", {"firm": "F01", "left_on": "2026-07-15", "reason": "迁居"})
+    code = laid_open(office)
+    earlier = "F01-2025-1"
+
+    def read(household: str) -> set[str]:
+        return {plan["code"] for plan in office.get("/surplus-plans", office.household(household))["items"]}
+
+    assert (code in read(gone), earlier in read(gone)) == (False, True)
+    office.get(f"/surplus-plans/{code}", office.household(gone), 404)
+    assert {code, earlier} <= read(late)
+    assert [part["household"] for part in office.get(f"/surplus-plans/{code}", office.household(late))["parts"]] == [
+        late
+    ]
+    office.post(f"/households/{gone}/memberships", {"firm": "F01", "joined_on": "2027-01-10", "share_units": 1})
+    assert {code, earlier} <= read(gone)
+
+
+def test_who_left_within_the_year_shares_by_transactions_and_is_credited_no_reserve(office: Office) -> None:
+    traded = delivered(office)
+    leaves, stays = sorted(traded)
+    office.post(f"/households/{leaves}/departures", {"firm": "F01", "left_on": "2026-07-15", "reason": "迁居"})
+    told = {part["household"]: part for part in office.get(f"/surplus-plans/{laid_open(office)}")["parts"]}
+    assert told[leaves]["patronage_fen"] == split(25_200_000, [traded[leaves], traded[stays]])[0] > 0
+    assert (told[leaves]["account_fen"], told[leaves]["reserve_credit_fen"]) == (0, 0)
+    assert told[stays]["reserve_credit_fen"] == 4_000_000
+
+
+def test_a_reserve_of_members_who_delivered_nothing_follows_accounts_or_is_equal() -> None:
+    of = Pools(101, 10, 10, 0)
+    left = Member(1, 500, 0, stays=False)
+    by_account = parts(of, [left, Member(2, 0, 1), Member(3, 0, 3)])
+    assert [part.reserve_fen for part in by_account] == [0, 25, 76]
+    equal = parts(of, [left, Member(2, 0, 0), Member(3, 0, 0)])
+    assert [part.reserve_fen for part in equal] == [0, 51, 50]
+    assert [part.reserve_fen for part in parts(of, [left])] == [101]  # nobody is left to be credited instead
 
 
 def test_what_was_laid_open_does_not_change_when_a_slip_is_corrected_afterwards(office: Office) -> None:
