@@ -391,5 +391,7 @@ def test_going_back_is_refused_where_it_would_lose_a_void(office: Office) -> Non
     with_migrations(office.app)
     with pytest.raises(ProgrammingError, match="have no place in the tables before"):
         downgrade(directory=str(FOLDER), revision="0065")
+    assert scalars("SELECT version_num FROM alembic_version") == [("0066",)]
+    upgrade(directory=str(FOLDER))
     db.engine.dispose()
     assert scalars("SELECT count(*) FROM guarantee_voids") == [(1,)]
