@@ -347,12 +347,13 @@ class Cuts:
         return sql, self._values()
 
     def altogether(self, source: Source) -> TextClause:
-        """The figures of all, the set of the families behind them and of those reached; NULL where there are none."""
+        """The figures of all, the sets of families reached and of others behind them; NULL if there are none."""
         sums = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in source.figures)
         rows, reached = (self.rows(source, Cut.PAYER, known=known) for known in (True, False))
         return self.bound(
-            f"SELECT {sums}, bit_or(families)::text AS families,"
-            f" (SELECT bit_or(families)::text FROM ({reached}) AS rows) AS reached FROM ({rows}) AS rows"
+            f"SELECT {', '.join(source.figures)}, reached::text, (families # reached)::text AS others"
+            f" FROM (SELECT {sums}, bit_or(families) AS families,"
+            f" (SELECT bit_or(families) FROM ({reached}) AS rows) AS reached FROM ({rows}) AS rows) AS found"
         )
 
     def families(self, *sources: Source) -> TextClause:

@@ -6,6 +6,7 @@ a household is in a period that reached it, as the report counts; new ones stand
 figure. What kind of base there is, is decided over the whole county, whoever reads.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -67,11 +68,10 @@ class _Seen:
         """The families reached, as the report counts them, and how to know the figures of some of them."""
         if self.kept is None:
             return self._families(source), lambda some: self._sums(some, source)
-        *sums, known, reached = self.session.execute(self.kept.altogether(source)).one()
+        *sums, reached, others = self.session.execute(self.kept.altogether(source)).one()
         all_of = dict(zip(source.figures, sums, strict=True))
-        everybody, families = (
-            {family for family, bit in enumerate(bits or "") if bit == "1"} for bits in (known, reached)
-        )
+        families = {family for family, bit in enumerate(reached or "") if bit == "1"}
+        everybody = families | {found.start() for found in re.finditer("1", others or "")}  # few: not bit by bit
         return families, lambda some: self._less(all_of, everybody - some, some, source)
 
     def _less(
