@@ -1,14 +1,14 @@
 """Costs by the month of the sales that they cover: what is covered late is told apart from what is covered in time.
 
-Revision ID: 0072
-Revises: 0066
+Revision ID: 0070
+Revises: 0069
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0072"
-down_revision = "0066"
+revision = "0070"
+down_revision = "0069"
 branch_labels = None
 depends_on = None
 
