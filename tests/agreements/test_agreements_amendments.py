@@ -23,7 +23,7 @@ from shop.orders.models import Order
 from shop.orders.scheduled import place_due
 from shop.reports.books import CHECKS, run_checks
 from tests.factories.tables import contents
-from tests.factories.world import NOW, World, build
+from tests.factories.world import NOW, World, build, operator_on
 
 LINE = {"sku": "PL001", "floor_fen_per_kg": 500, "price_rule": "FIXED"}
 TERMS = {
@@ -372,14 +372,16 @@ def test_a_paper_recorded_after_its_last_day_of_the_schedule_was_kept_on_paper(d
 
 def report(desk: Desk, day: date, *figures: str) -> list[int]:
     """Figures of the agreement on a day, each as the facts that make it add up."""
-    found = []
+    before, found = desk.clock.now(), []
+    headers = operator_on(desk.world, day)
     for figure in figures:
         path = f"/api/v1/reports/agreements/explain?by=agreement&as_of={day}&key=T1&figure={figure}&limit=100"
-        answer = desk.world.app.test_client().get(path, headers=desk.world.headers["operator"])
+        answer = desk.world.app.test_client().get(path, headers=headers)
         assert answer.status_code == 200, answer.text
         body = answer.get_json()
         assert sum(item["parts"][figure] for item in body["items"]) == body["value"]
         found.append(body["value"])
+    desk.clock.put(before)
     return found
 
 

@@ -202,14 +202,15 @@ def propose(world: World, side: str) -> int:
     """A breach of a side, as the schedule left it, proposed; the number of the proposal."""
     with transaction() as session:
         if side == "firm":
-            session.execute(text("INSERT INTO call_offs (agreement_id, line_id, status, due_on, weight_g,"
-                                 " price_fen_per_kg, requested_at) SELECT agreement_id, line_id, 'requested',"
-                                 " due_on - 1, 50000, 500, requested_at FROM call_offs"
+            session.execute(text("INSERT INTO call_offs (agreement_id, line_id, status, due_on, weight_g, stands_g,"
+                                 " again_g, price_fen_per_kg, requested_at) SELECT agreement_id, line_id, 'requested',"
+                                 " due_on - 1, 50000, 50000, 0, 500, requested_at FROM call_offs"
                                  " WHERE schedule_day IS NOT NULL"))  # fmt: skip
         else:
-            session.execute(text("INSERT INTO call_offs (agreement_id, line_id, status, due_on, weight_g,"
-                                 " price_fen_per_kg, requested_at, schedule_day, cancelled_by) SELECT agreement_id,"
-                                 " line_id, 'cancelled', due_on, 10000, 500, requested_at, due_on - 1, 'buyer'"
+            session.execute(text("INSERT INTO call_offs (agreement_id, line_id, status, due_on, weight_g, stands_g,"
+                                 " again_g, price_fen_per_kg, requested_at, schedule_day, cancelled_by) SELECT"
+                                 " agreement_id, line_id, 'cancelled', due_on, 10000, 0, 0, 500, requested_at,"
+                                 " due_on - 1, 'buyer'"
                                  " FROM call_offs WHERE schedule_day IS NOT NULL"))  # fmt: skip
     items = post(world, "operator", "/agreements/A50/penalties", {"day": "2025-07-15"})["items"]
     assert [item["side"] for item in items] == [side]
