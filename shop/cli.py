@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 COUNTY = ROOT / "data" / "pinglu"
+#: The county's agreements are kept from the first day of the season that `demo` plays.
+SEASON_FROM = "2025-01-01"
 REACH_SECONDS = 3
 
 
@@ -68,7 +71,7 @@ def _run(supervisor: sup.Supervisor, settings: Settings, steps: sup.Steps, *, ba
         supervisor.run_to_end([*us, "migrate", "--quiet"])
     steps.done("数据表 · tables")
     if not imported and not bare:
-        supervisor.run_to_end([*us, "import-data", str(COUNTY)])
+        supervisor.run_to_end([*us, "import-data", str(COUNTY), "--agreements-since", SEASON_FROM])
         steps.done("县里的数据 · the county's data")
     web, *others = _children(settings)
     supervisor.start(web)
@@ -209,7 +212,11 @@ def migrate(quiet: bool) -> None:
 
 @main.command("import-data")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def import_data(folder: Path) -> None:
+@click.option(
+    "--agreements-since", type=click.DateTime(["%Y-%m-%d"]),
+    help="from which day on agreements are kept here; what fell due before was kept on paper (default: today)",
+)  # fmt: skip
+def import_data(folder: Path, agreements_since: datetime | None) -> None:
     """Import a folder of county files: all or nothing."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -227,7 +234,8 @@ def import_data(folder: Path) -> None:
             def progress(_: str, done: int, steps: int) -> None:
                 bar.update(task, completed=done, total=steps)
 
-            result = import_directory(folder, session=session, now=SystemClock().now(), progress=progress)
+            since = agreements_since.date() if agreements_since else None
+            result = import_directory(folder, session=session, now=SystemClock().now(), progress=progress, since=since)
             bar.update(task, completed=1, total=1)
         for error in result.errors:
             click.echo(f"  {error.file}:{error.line} [{error.column}] {error.zh} · {error.en}", err=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Date, cast, func, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.errors import (
@@ -19,7 +19,9 @@ from shop.agreements.models import (
     RUNNING,
     Agreement,
     AgreementLine,
+    AgreementSignature,
     AgreementStatus,
+    AgreementVersion,
     CallOff,
     CallOffStatus,
     DueWeight,
@@ -31,7 +33,7 @@ from shop.agreements.states import AGREEMENT_LIFE, CALL_OFF_LIFE, not_running
 from shop.agreements.terms import deliverable
 from shop.catalog.errors import OutOfSeason
 from shop.catalog.models import Product
-from shop.kit.clock import beijing_day
+from shop.kit.clock import BEIJING, beijing_day
 from shop.kit.states import advance, record
 
 
@@ -234,9 +236,16 @@ class DueCall:
 def due_calls(session: Session, day: date) -> list[DueCall]:
     """Scheduled call-offs of `day` and all days before it that do not exist yet, oldest first.
 
-    Run twice, the second finds none; run late by however long, no day of a running agreement is lost. What was missed
-    while it was closed is the buyer's to call.
+    Run twice, the second finds none; run late by however long, no day of a running agreement is lost. Of a paper no day
+    before it was recorded here is made up for; what was missed while it was closed is the buyer's to call.
     """
+    recorded_at = (
+        select(func.max(AgreementSignature.signed_at))
+        .join(AgreementVersion, AgreementVersion.id == AgreementSignature.version_id)
+        .where(AgreementVersion.agreement_id == Agreement.id, AgreementSignature.on_paper)
+        .scalar_subquery()
+    )
+    recorded_on = func.coalesce(cast(func.timezone(BEIJING.key, recorded_at), Date), Agreement.starts_on)
     rows = session.execute(
         select(Agreement.code, Product.sku, Product.id, AgreementLine.id, DueWeight.due_on, DueWeight.weight_g)
         .join(AgreementLine, AgreementLine.id == DueWeight.line_id)
@@ -246,7 +255,7 @@ def due_calls(session: Session, day: date) -> list[DueCall]:
         .outerjoin(MissedDay, (MissedDay.line_id == DueWeight.line_id) & (MissedDay.due_on == DueWeight.due_on))
         .where(
             MissedDay.line_id.is_(None),
-            DueWeight.due_on <= day,
+            DueWeight.due_on.between(func.least(recorded_on, day), day),
             DueWeight.weight_g > 0,
             CallOff.id.is_(None),
             Agreement.status.in_(RUNNING),

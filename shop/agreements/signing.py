@@ -166,11 +166,13 @@ def propose(
 
 
 def sign(
-    session: Session, agreement: Agreement, number: int, signed_hash: str, *, by: Hand, on_paper: date | None = None
-) -> bool:
+    session: Session, agreement: Agreement, number: int, signed_hash: str, *, by: Hand, on_paper: date | None = None,
+    since: date | None = None,
+) -> bool:  # fmt: skip
     """One side signs the youngest version; True when it is in force by that. Signing twice is signing once.
 
-    `on_paper`: the day of a signature on paper that the county records. The caller holds the agreement's lock.
+    `on_paper`: the day of a signature on paper that the county records; `since`: as in `record_signed`. The caller
+    holds the agreement's lock.
     Nothing is due before both have signed: a draft whose first day is past is signed on paper only. Locks the agreement
     that a draft renews. Raises DocumentNotCurrent, AgreementNotRunning; of a draft FirstDayPast, NotOnSale, NoCampaign,
     NotRenewable; of an amendment, by what was called or fell due meanwhile, AmendmentRefused, TermsRefused, DaysPassed.
@@ -200,16 +202,18 @@ def sign(
     if signed != len(SIGNERS):
         return False
     hand = by if on_paper is None else replace(by, side=Side.COUNTY)
-    _put_in_force(session, agreement, version, on_paper or beijing_day(by.now), hand)
+    today = beijing_day(by.now)
+    _put_in_force(session, agreement, version, on_paper or today, hand, since=min(since or today, today))
     return True
 
 
 def record_signed(
     session: Session, code: str, partner: Partner, firm: Firm, campaign_id: int, terms: Terms, *, signed_on: date,
-    actor_id: int | None, now: datetime,
+    actor_id: int | None, now: datetime, since: date | None = None,
 ) -> Agreement:  # fmt: skip
     """What both sides signed on paper, as the county records or imports it: version 1, in force.
 
+    `since`: what fell due before it was kept on paper, what falls due from it on is kept here; None: from today on.
     Raises SignedTooLate for a day after today or the last day of the term, and as `draft`.
     """
     latest = min(beijing_day(now), terms.ends_on)
@@ -220,7 +224,7 @@ def record_signed(
     version = youngest(session, agreement)
     for side in SIGNERS:
         by = replace(county, side=side)
-        sign(session, agreement, version.number, version.document_hash, by=by, on_paper=signed_on)
+        sign(session, agreement, version.number, version.document_hash, by=by, on_paper=signed_on, since=since)
     return agreement
 
 
@@ -298,7 +302,9 @@ def _end_of(terms: Terms) -> datetime:
     return at_beijing(terms.ends_on + timedelta(days=1))
 
 
-def _put_in_force(session: Session, agreement: Agreement, version: AgreementVersion, day: date, by: Hand) -> None:
+def _put_in_force(
+    session: Session, agreement: Agreement, version: AgreementVersion, day: date, by: Hand, *, since: date
+) -> None:
     """Both have signed: the terms of the version become the agreement's, its lines and what is due when."""
     terms = read(version.terms)
     products = _promised_products(session, agreement.firm_id, terms)
@@ -325,18 +331,18 @@ def _put_in_force(session: Session, agreement: Agreement, version: AgreementVers
         advance(session, agreement, AGREEMENT_LIFE, "amend", person_id=by.person_id, now=by.now, facts=facts)
     occasion.ends_at = _end_of(terms)
     session.flush()
-    _write_lines(session, agreement, version, terms, products, kept, beijing_day(by.now))
+    _write_lines(session, agreement, version, terms, products, kept, since)
     if first and agreement.renews_id is not None:
         _renewed(session, _renewed_by(session, agreement), by.person_id, by.now)
 
 
 def _write_lines(
     session: Session, agreement: Agreement, version: AgreementVersion, terms: Terms, products: Mapping[str, Product],
-    kept: Mapping[str, Kept], today: date,
+    kept: Mapping[str, Kept], since: date,
 ) -> None:  # fmt: skip
     """The promises, and what falls due when: of an amendment beside what is `kept`.
 
-    What fell due before a paper was recorded here, `today`, was called on paper: it has no days here.
+    What fell due before `since` was called on paper: it has no days here.
     """
     lines = _lines(session, agreement)
     for promise in terms.lines:
@@ -345,7 +351,7 @@ def _write_lines(
         due = stays.with_rest(spread(product, promise, terms, stays))
         if line is None:
             line = AgreementLine(agreement_id=agreement.id, product_id=product.id)
-            line.on_paper_g = sum(grams for day, grams in due.items() if day < today) if not kept else 0
+            line.on_paper_g = sum(grams for day, grams in due.items() if day < since) if not kept else 0
             session.add(line)
         put_on_line(line, promise)
         line.version_id = version.id
@@ -357,7 +363,7 @@ def _write_lines(
         written = [
             {"line_id": line.id, "due_on": day, "weight_g": grams}
             for day, grams in due.items()
-            if stays.until is not None or day >= today
+            if stays.until is not None or day >= since
         ]
         if written:
             rows = insert(DueWeight).values(written)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,21 +45,24 @@ class ImportResult:
 
 def import_directory(
     path: Path, *, session: Session, now: datetime, progress: Progress | None = None, actor_id: int | None = None,
-    dry_run: bool = False,
+    dry_run: bool = False, since: date | None = None,
 ) -> ImportResult:  # fmt: skip
     """Import the CSV files of a folder; see `import_files`. Files of other kinds (README, scripts) are left aside."""
     files = {found.name: found.read_bytes() for found in sorted(path.glob("*.csv"))}
-    return import_files(files, session=session, now=now, progress=progress, actor_id=actor_id, dry_run=dry_run)
+    return import_files(
+        files, session=session, now=now, progress=progress, actor_id=actor_id, dry_run=dry_run, since=since
+    )
 
 
 def import_files(
     files: Mapping[str, bytes], *, session: Session, now: datetime, progress: Progress | None = None,
-    actor_id: int | None = None, dry_run: bool = False,
+    actor_id: int | None = None, dry_run: bool = False, since: date | None = None,
 ) -> ImportResult:  # fmt: skip
     """Check all files by name; write all that is new if there is no error at all, else nothing.
 
-    A part of the files is enough when what they refer to is recorded. `dry_run`: check and count only. Takes a lock
-    that other imports wait for; flushes, never commits.
+    A part of the files is enough when what they refer to is recorded. `dry_run`: check and count only. `since`: from
+    which day on agreements are kept here; None: from today on. Takes a lock that other imports wait for; flushes, never
+    commits.
     """
     session.execute(_ONE_AT_A_TIME)
     tell = _Teller(progress, steps=2 * len(sheets.ALL) + 1)
@@ -67,7 +70,7 @@ def import_files(
     if errors:
         return ImportResult({}, sorted(errors, key=_in_file_order), {})
     counts = {file: _count(book, BY_FILE[file]) for file in book.read}
-    booked = {} if dry_run else write(Writing(session, book, actor_id, now), tell)
+    booked = {} if dry_run else write(Writing(session, book, actor_id, now, since), tell)
     return ImportResult(counts, [], booked)
 
 

@@ -50,12 +50,13 @@ AGREEMENT_SUFFIX = "-E"
 
 @dataclass(frozen=True)
 class Writing:
-    """One import being written."""
+    """One import being written. `since`: from which day on agreements are kept here; None: from today on."""
 
     session: Session
     book: Book
     actor_id: int | None
     now: datetime
+    since: date | None = None
 
     def insert(self, model: type[Any], rows: Sequence[dict[str, Any]]) -> None:
         """Insert rows in a few statements, however many they are."""
@@ -278,6 +279,7 @@ def _agreements(writing: Writing, rows: list[sheets.AgreementRow]) -> None:
         record_signed(
             writing.session, row.code, _agreement_partner(writing, buyer), firms[row.firm_code], campaign_id, terms,
             signed_on=min(row.starts_on, beijing_day(writing.now)), actor_id=writing.actor_id, now=writing.now,
+            since=writing.since,
         )  # fmt: skip
 
 

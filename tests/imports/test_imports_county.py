@@ -48,6 +48,23 @@ def imported_again(session: Session) -> ImportResult:
     return import_directory(PINGLU, session=session, now=NEW_YEAR)
 
 
+def test_agreements_are_kept_here_from_the_import_on_or_since_the_day_that_it_says(session: Session) -> None:
+    """A year late: without another day what the schedules asked for in that year was kept on paper."""
+    late = datetime(2026, 1, 1, tzinfo=UTC)
+    whole = func.sum(AgreementLine.on_paper_g), func.sum(AgreementLine.committed_g)
+    due = select(func.sum(DueWeight.weight_g)).where(DueWeight.due_on < date(2026, 1, 1))
+    sums = []
+    for since in (None, date(2025, 1, 1)):
+        with session.begin_nested() as undone:
+            assert import_directory(PINGLU, session=session, now=late, since=since).errors == []
+            on_paper, committed = session.execute(select(*whole)).one()
+            assert on_paper + session.scalar(select(func.sum(DueWeight.weight_g))) == committed
+            sums.append((on_paper, session.scalar(due) or 0))
+            undone.rollback()
+    assert sums == [(sums[1][1], 0), (0, sums[0][0])]
+    assert sums[0][0] > 0
+
+
 def total(session: Session, amount: object, *where: object) -> int:
     return int(session.scalar(select(func.sum(amount)).where(*where)) or 0)  # type: ignore[arg-type]
 
