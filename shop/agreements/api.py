@@ -14,11 +14,13 @@ from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own
 from shop.agreements import actions, errors, majeure, papers, queries, schemas, signing
+from shop.agreements.amending import kept_by
 from shop.agreements.draft_files import BadCell, blamed, filled_in, template, unknown
 from shop.agreements.models import MAX_PAPER, RUNNING, Agreement, AgreementPaper, MarketQuote
 from shop.agreements.owners import hand_of, locked_agreement
 from shop.agreements.quote_files import QuoteFile, take_in
 from shop.agreements.quotes import Quoted, per_kg, record_quote
+from shop.agreements.renewing import campaign_on
 from shop.agreements.schedule import schedule_of
 from shop.agreements.terms import NOTHING_KEPT, Kept, LineTerms, Terms, committed_g
 from shop.catalog.actions import firm_by_code, product_by_sku
@@ -112,7 +114,7 @@ def record_signed(body: dict[str, Any]) -> dict[str, Any]:
     with transaction() as session:
         actor = current_actor()
         partner, firm = partner_by_code(session, body["partner"]), firm_by_code(session, body["firm"])
-        campaign_id = signing.campaign_on(session, body["starts_on"])
+        campaign_id = campaign_on(session, body["starts_on"])
         signing.record_signed(
             session, body["code"], partner, firm, campaign_id, _terms(session, body),
             signed_on=body["signed_on"], actor_id=actor.person_id, now=now(),
@@ -151,7 +153,7 @@ def _drafted(session: Session, body: dict[str, Any]) -> dict[str, Any]:
     if body["renews"] is not None:
         renews = actions.agreement_by_code(session, body["renews"])
     signing.draft(
-        session, body["code"], partner, firm, signing.campaign_on(session, body["starts_on"]), _terms(session, body),
+        session, body["code"], partner, firm, campaign_on(session, body["starts_on"]), _terms(session, body),
         by=hand_of(owners), renews=renews, note=body["note"],
     )  # fmt: skip
     return {"items": queries.versions(session, actor, body["code"])}
@@ -255,7 +257,7 @@ def propose(body: dict[str, Any], code: str) -> dict[str, Any]:
     """提出新文本 · Put other terms: the next version of a draft, or an amendment (补充协议) of a signed agreement."""
     with transaction() as session:
         agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
-        kept = signing.kept_by(session, agreement, beijing_day(hand.now)) if agreement.status in RUNNING else None
+        kept = kept_by(session, agreement, beijing_day(hand.now)) if agreement.status in RUNNING else None
         signing.propose(
             session, agreement, _terms(session, body, kept), by=hand, note=body["note"], made_from=body["made_from"]
         )

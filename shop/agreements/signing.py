@@ -3,7 +3,7 @@
 Each action that writes locks the agreement first, so that two signatures or proposals come one after the other.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -11,15 +11,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shop.agreements.actions import stands_g
+from shop.agreements.amending import amendable, lines_of
 from shop.agreements.errors import (
-    AmendmentRefused,
-    DaysPassed,
     DocumentNotCurrent,
     FirstDayPast,
     NotABulkBuyer,
     NotOnSale,
-    NotRenewable,
     NotTheSellers,
     SignedTooLate,
     VersionSame,
@@ -28,29 +25,24 @@ from shop.agreements.errors import (
 from shop.agreements.models import (
     RUNNING,
     SIGNERS,
-    UNSIGNED,
     Agreement,
     AgreementLine,
     AgreementSignature,
     AgreementStatus,
     AgreementVersion,
-    CallOff,
-    CallOffStatus,
     DueWeight,
     Side,
 )
-from shop.agreements.schedule import readable, schedule_of
-from shop.agreements.states import AGREEMENT_LIFE, STATE_ZH, not_running
+from shop.agreements.renewing import may_renew, renewed, renewed_by, still_begins
+from shop.agreements.schedule import readable
+from shop.agreements.states import AGREEMENT_LIFE, not_running
 from shop.agreements.terms import (
     NOTHING_KEPT,
     Kept,
-    LineTerms,
     Terms,
-    committed_g,
     document,
     document_hash,
     must_be_meant,
-    of_line,
     put_on,
     put_on_line,
     read,
@@ -59,12 +51,9 @@ from shop.agreements.terms import (
 from shop.catalog.models import Firm, FirmStatus, Product, ProductStatus
 from shop.channels.actions import move_occasion
 from shop.channels.buyers import AGREEMENT_PARTNER
-from shop.channels.errors import CodeTaken, NoCampaign
+from shop.channels.errors import CodeTaken
 from shop.channels.models import Occasion, OccasionKind, OccasionStatus, Partner
-from shop.channels.reference import selling
 from shop.kit.clock import at_beijing, beijing_day
-from shop.kit.money import kilograms
-from shop.kit.reference import current_version
 from shop.kit.states import advance, record
 
 
@@ -79,14 +68,6 @@ class Hand:
     def facts(self, **more: object) -> dict[str, object]:
         """What the history keeps of who it was, whatever roles the person has later, and of what else."""
         return {"side": self.side.value, **more}
-
-
-def campaign_on(session: Session, day: date) -> int:
-    """The id of the campaign that runs on the first day of an agreement. Raises NoCampaign."""
-    campaign_id = selling(session, current_version(session)).campaign_on(day)
-    if campaign_id is None:
-        raise NoCampaign(day=str(day))
-    return campaign_id
 
 
 def draft(
@@ -108,7 +89,7 @@ def draft(
         _on_sale(firm, products.values())
     must_be_meant(terms, products)
     if renews is not None:
-        _may_renew(session, renews, partner.id, firm.id, terms.starts_on)
+        may_renew(session, renews, partner.id, firm.id, terms.starts_on)
     occasion = Occasion(
         code=code, kind=OccasionKind.AGREEMENT, status=OccasionStatus.PLANNED, campaign_id=campaign_id,
         partner_id=partner.id, partner_kind=partner.kind, title_zh=f"采购协议 {code}",
@@ -150,13 +131,13 @@ def propose(
     readable(terms.schedule, (line.schedule for line in terms.lines))
     products = _promised_products(session, agreement.firm_id, terms)
     partner, firm = session.get_one(Partner, agreement.partner_id), session.get_one(Firm, agreement.firm_id)
-    known = _lines(session, agreement)
+    known = lines_of(session, agreement)
     _on_sale(firm, [product for product in products.values() if product.id not in known])
     if agreement.status in RUNNING:
-        _amendable(session, agreement, terms, products, beijing_day(by.now))
+        amendable(session, agreement, terms, products, beijing_day(by.now))
     else:
         must_be_meant(terms, products)
-        _still_begins(session, agreement, terms.starts_on)
+        still_begins(session, agreement, terms.starts_on)
         advance(
             session, agreement, AGREEMENT_LIFE, "propose", person_id=by.person_id, now=by.now, facts=by.facts(),
             reason=note,
@@ -172,10 +153,10 @@ def sign(
     """One side signs the youngest version; True when it is in force by that. Signing twice is signing once.
 
     `on_paper`: the day of a signature on paper that the county records; `since`: as in `record_signed`. The caller
-    holds the agreement's lock.
-    Nothing is due before both have signed: a draft whose first day is past is signed on paper only. Locks the agreement
-    that a draft renews. Raises DocumentNotCurrent, AgreementNotRunning; of a draft FirstDayPast, NotOnSale, NoCampaign,
-    NotRenewable; of an amendment, by what was called or fell due meanwhile, AmendmentRefused, TermsRefused, DaysPassed.
+    holds the agreement's lock. Nothing is due before both have signed: a draft whose first day is past is signed on
+    paper only. Locks the agreement that a draft renews. Raises DocumentNotCurrent, AgreementNotRunning; of a draft
+    FirstDayPast, NotOnSale, NoCampaign, NotRenewable; of an amendment, by what was called or fell due meanwhile,
+    AmendmentRefused, TermsRefused, DaysPassed.
     """
     version = youngest(session, agreement)
     if (version.number, version.document_hash) != (number, signed_hash):
@@ -189,7 +170,7 @@ def sign(
             raise FirstDayPast(agreement=agreement.code, starts_on=str(agreement.starts_on))
         products = _promised_products(session, agreement.firm_id, read(version.terms))
         _on_sale(session.get_one(Firm, agreement.firm_id), products.values())
-        _still_begins(session, agreement, agreement.starts_on)
+        still_begins(session, agreement, agreement.starts_on)
     session.execute(
         insert(AgreementSignature)
         .values(
@@ -254,7 +235,7 @@ def end(session: Session, agreement: Agreement, event: str, *, actor_id: int | N
     occasion = session.get_one(Occasion, agreement.occasion_id)
     move_occasion(session, occasion, "close", actor_id=actor_id, now=now)
     session.flush()
-    _renewed(session, agreement, actor_id, now)
+    renewed(session, agreement, actor_id, now)
 
 
 def _promised_products(session: Session, firm_id: int, terms: Terms) -> Mapping[str, Product]:
@@ -311,7 +292,7 @@ def _put_in_force(
     first = agreement.status is AgreementStatus.DRAFT
     kept: Mapping[str, Kept] = {}
     if not first:
-        terms, kept = _amendable(session, agreement, terms, products, day)
+        terms, kept = amendable(session, agreement, terms, products, day)
         products = _promised_products(session, agreement.firm_id, terms)
     put_on(agreement, terms)
     agreement.version_id = version.id
@@ -333,7 +314,7 @@ def _put_in_force(
     session.flush()
     _write_lines(session, agreement, version, terms, products, kept, since)
     if first and agreement.renews_id is not None:
-        _renewed(session, _renewed_by(session, agreement), by.person_id, by.now)
+        renewed(session, renewed_by(session, agreement), by.person_id, by.now)
 
 
 def _write_lines(
@@ -344,7 +325,7 @@ def _write_lines(
 
     What fell due before `since` was called on paper: it has no days here.
     """
-    lines = _lines(session, agreement)
+    lines = lines_of(session, agreement)
     for promise in terms.lines:
         product, stays = products[promise.sku], kept.get(promise.sku, NOTHING_KEPT)
         line = lines.get(product.id)
@@ -373,159 +354,3 @@ def _write_lines(
                 )
             )
     session.flush()
-
-
-def _lines(session: Session, agreement: Agreement) -> dict[int, AgreementLine]:
-    rows = session.scalars(select(AgreementLine).where(AgreementLine.agreement_id == agreement.id))
-    return {line.product_id: line for line in rows}
-
-
-def kept_by(session: Session, agreement: Agreement, day: date) -> dict[str, Kept]:
-    """What an amendment of a running agreement leaves as it is when it is in force from `day` on, by SKU."""
-    of_line = (
-        select(Product.sku, AgreementLine.id, AgreementLine.on_paper_g)
-        .join(Product, Product.id == AgreementLine.product_id)
-        .where(AgreementLine.agreement_id == agreement.id)
-    )
-    lines = {line_id: (sku, on_paper_g) for sku, line_id, on_paper_g in session.execute(of_line)}
-    days: dict[int, dict[date, int]] = {line_id: {} for line_id in lines}
-    fell_due = select(DueWeight.line_id, DueWeight.due_on, DueWeight.weight_g).where(
-        DueWeight.line_id.in_(lines), DueWeight.due_on <= day
-    )
-    for line_id, on, grams in session.execute(fell_due):
-        days[line_id][on] = grams
-    called = select(CallOff.line_id, CallOff.schedule_day, CallOff.weight_g, CallOff.status).where(
-        CallOff.line_id.in_(lines), CallOff.schedule_day > day
-    )
-    for line_id, ahead, grams, status in session.execute(called):
-        assert ahead is not None, "it is later than a day"  # noqa: S101
-        days[line_id][ahead] = 0 if status is CallOffStatus.CANCELLED else grams
-    return {sku: Kept(day, days[line_id], on_paper_g) for line_id, (sku, on_paper_g) in lines.items()}
-
-
-def _amendable(
-    session: Session, agreement: Agreement, terms: Terms, products: Mapping[str, Product], day: date
-) -> tuple[Terms, dict[str, Kept]]:
-    """The terms of an amendment in force from `day` on, with the products it no longer names at 0 g, and what it keeps.
-
-    Raises AmendmentRefused, DaysPassed, TermsRefused.
-    """
-
-    def refused(term: str, term_zh: str, bound_zh: str, bound_en: str) -> AmendmentRefused:
-        return AmendmentRefused(
-            agreement=agreement.code, term=term, term_zh=term_zh, bound_zh=bound_zh, bound_en=bound_en
-        )
-
-    if terms.starts_on != agreement.starts_on:
-        raise refused("starts_on", "开始日期", "改变", f"{agreement.starts_on}")
-    last_called = session.scalar(
-        select(func.max(CallOff.due_on)).where(
-            CallOff.agreement_id == agreement.id, CallOff.status != CallOffStatus.CANCELLED
-        )
-    )
-    earliest = max(day, last_called or day)
-    if terms.ends_on < earliest:
-        raise refused("ends_on", "结束日期", f"早于 {earliest}", f"{earliest} or later")
-    renewal = _renewal_of(session, agreement)
-    if renewal is not None and terms.ends_on >= renewal.starts_on:
-        latest = renewal.starts_on - timedelta(days=1)
-        raise refused(
-            "ends_on", "结束日期", f"晚于 {latest}（续签的 {renewal.code} 自次日起）",
-            f"{latest} or earlier: {renewal.code} renews it from the next day on",
-        )  # fmt: skip
-    lines = _lines(session, agreement)
-    kept = kept_by(session, agreement, day)
-    dropped = _dropped(session, lines, products)
-    whole = replace(terms, lines=terms.lines + dropped)
-    skus = {product.id: sku for sku, product in products.items()} | {
-        product_id: line.sku for product_id, line in zip(_missing(lines, products), dropped, strict=True)
-    }
-    promised = {line.sku: line.committed_g for line in whole.lines}
-    for product_id, line in lines.items():
-        sku = skus[product_id]
-        least = max(line.on_paper_g + stands_g(session, line.id), kept[sku].weight_g)
-        if promised[sku] < least:
-            bound = kilograms(least)
-            raise refused(f"{sku} committed_g", f"{sku} 的约定总量", f"少于 {bound} 公斤", f"{bound} kg or more")
-        nothing_left = terms.ends_on <= day and promised[sku] > least
-        if nothing_left:
-            bound = str(day + timedelta(days=1))
-            raise refused("ends_on", "结束日期", f"早于 {bound}", f"{bound} or later")
-    kept = {sku: kept.get(sku, Kept(day)) for sku in promised}
-    for promise in terms.lines:
-        if promise.per_date_g is not None:
-            schedule = schedule_of(promise.schedule, terms.schedule)
-            whole_g = committed_g(
-                products[promise.sku], schedule, terms.starts_on, terms.ends_on, promise.per_date_g, kept[promise.sku]
-            )
-            if promise.committed_g != whole_g:
-                raise DaysPassed(
-                    agreement=agreement.code, sku=promise.sku, per_date_g=promise.per_date_g, whole_g=whole_g,
-                    committed_g=promise.committed_g,
-                )  # fmt: skip
-    must_be_meant(terms, products, kept)
-    return whole, kept
-
-
-def _missing(lines: Mapping[int, AgreementLine], products: Mapping[str, Product]) -> list[int]:
-    """Products on the agreement that the new terms do not name, by rising id."""
-    return sorted(set(lines) - {product.id for product in products.values()})
-
-
-def _dropped(
-    session: Session, lines: Mapping[int, AgreementLine], products: Mapping[str, Product]
-) -> tuple[LineTerms, ...]:
-    missing = _missing(lines, products)
-    found: Sequence[Product] = session.scalars(
-        select(Product).where(Product.id.in_(missing)).order_by(Product.id)
-    ).all()
-    return tuple(replace(of_line(product.sku, lines[product.id]), committed_g=0, minimum_g=0, minimum_date_g=0)
-                 for product in found)  # fmt: skip
-
-
-def _still_begins(session: Session, agreement: Agreement, starts_on: date) -> None:
-    """A draft may begin on that day: a campaign runs then, which is its own from now on, and what it renews is over.
-
-    Locks the agreement that it renews. Raises NoCampaign, NotRenewable.
-    """
-    session.get_one(Occasion, agreement.occasion_id).campaign_id = campaign_on(session, starts_on)
-    if agreement.renews_id is not None:
-        _may_renew(session, _renewed_by(session, agreement), agreement.partner_id, agreement.firm_id, starts_on)
-
-
-def _renewed_by(session: Session, agreement: Agreement) -> Agreement:
-    """The agreement that this one renews, locked, so that of two renewals signed at once one is the first."""
-    return session.execute(select(Agreement).where(Agreement.id == agreement.renews_id).with_for_update()).scalar_one()
-
-
-def _may_renew(session: Session, old: Agreement, partner_id: int, firm_id: int, starts_on: date) -> None:
-    """Raise NotRenewable where an agreement of these sides from that day on cannot take the place of the old one."""
-    barred: tuple[str, str] | None = None
-    renewal = _renewal_of(session, old)
-    if (old.partner_id, old.firm_id) != (partner_id, firm_id):
-        barred = "双方与原协议不同", "its sides are others"
-    elif old.status in (*UNSIGNED, AgreementStatus.RENEWED):
-        barred = f"原协议{STATE_ZH[old.status]}", f"it is in state {old.status}"
-    elif renewal is not None:
-        barred = f"已由 {renewal.code} 续签", f"{renewal.code} renews it"
-    elif starts_on <= old.ends_on and old.status in RUNNING:
-        barred = f"原协议到 {old.ends_on} 才期满，续签须从次日起", f"it runs until {old.ends_on}"
-    if barred is not None:
-        raise NotRenewable(agreement=old.code, reason_zh=barred[0], reason_en=barred[1])
-
-
-def _renewal_of(session: Session, old: Agreement) -> Agreement | None:
-    """The signed agreement that renews this one, while it has not ended itself."""
-    renews = select(Agreement).where(Agreement.renews_id == old.id, Agreement.status.in_(RUNNING))
-    return session.scalar(renews.limit(1))
-
-
-def _renewed(session: Session, old: Agreement, actor_id: int | None, now: datetime) -> None:
-    """The old agreement has ended and one that renews it is signed: both must be so, in whatever order."""
-    if not AGREEMENT_LIFE.allows(old.status, "renew"):
-        return
-    follower = session.scalar(
-        select(Agreement.code).where(Agreement.renews_id == old.id, Agreement.status.not_in(UNSIGNED)).limit(1)
-    )
-    if follower is not None:
-        advance(session, old, AGREEMENT_LIFE, "renew", person_id=actor_id, now=now, facts={"renewed_by": follower})

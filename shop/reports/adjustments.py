@@ -38,6 +38,8 @@ BATCH = 10
 NIGHTLY_DAYS = 400
 
 _OF_PERIOD = "period_"
+#: A figure of the head that earlier reports told: how many households were assisted.
+TOLD_NO_MORE = ("summary", "assisted")
 #: The order of figures in a section.
 _ORDER = [*SUMMARY, *(name for name in SESSION_FIGURES if name not in SUMMARY)]
 
@@ -71,7 +73,7 @@ class Adjusted(NamedTuple):
 def figures_of(sections: Iterable[dict[str, Any]]) -> dict[str, Figure]:
     """The figures of the period in the sections that are compared, by path.
 
-    How many households were assisted is left out, which earlier reports told: the difference would tell of single ones.
+    `TOLD_NO_MORE` is left out, and the same by township: the difference would tell of single households.
     """
     found = {}
     for section in sections:
@@ -83,7 +85,7 @@ def figures_of(sections: Iterable[dict[str, Any]]) -> dict[str, Figure]:
             if _is_compared(section["code"], one["path"])
         ]
         for row in section["rows"]:
-            if (section["code"], row["key"]) == ("summary", "assisted"):
+            if (section["code"], row["key"]) == TOLD_NO_MORE:
                 continue
             for column in columns:
                 name = row["name"] if column.unit == BY_ROW else f"{row['name']}：{column.head()}"
@@ -319,17 +321,13 @@ def _place(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _named(body: bytes) -> list[dict[str, Any]]:
-    """What a sent report names. One from before there were more tables names figures of its head."""
+    """What a sent report names that is told still. One from before there were more tables names figures of its head."""
     (section,) = (one for one in json.loads(body)["sections"] if one["code"] == "adjustments")
+    head = {"section": "summary", "table": "总览"}
     return [
-        {
-            "title": row["report"],
-            "section": "summary",
-            "table": "总览",
-            "figure": f"summary:{row['key']}:{_OF_PERIOD}value",
-        }
-        | row
+        {"title": row["report"], **head, "figure": f"summary:{row['key']}:{_OF_PERIOD}value"} | row
         for row in section["rows"]
+        if (row.get("section", "summary"), row["key"]) != TOLD_NO_MORE
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from shop.agreements import signing
+from shop.agreements import renewing, signing
 from shop.agreements.actions import agreement_by_code
 from shop.agreements.errors import NotRenewable
 from shop.agreements.models import Agreement
@@ -50,13 +50,14 @@ def test_of_two_renewals_signed_at_once_one_is_in_force(world: World) -> None:
 
 def test_the_control_without_the_lock_both_are_in_force(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the lock of the old agreement is for: if this test fails, the one above proves nothing."""
-    read, asked = Barrier(2), signing._renewal_of
+    read, asked = Barrier(2), renewing.renewal_of
 
     def slowly(session: Session, old: Agreement) -> Agreement | None:
         found = asked(session, old)
         read.wait(timeout=10)
         return found
 
-    monkeypatch.setattr(signing, "_renewed_by", lambda session, _: agreement_by_code(session, "A50"))
-    monkeypatch.setattr(signing, "_renewal_of", slowly)
+    for place in (renewing, signing):
+        monkeypatch.setattr(place, "renewed_by", lambda session, _: agreement_by_code(session, "A50"))
+    monkeypatch.setattr(renewing, "renewal_of", slowly)
     assert signed_at_once(world) == [True, True]

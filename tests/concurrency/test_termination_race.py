@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select, text
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from shop.agreements import actions
 from shop.agreements.models import Agreement, AgreementStatus, CallOff, CallOffStatus
-from shop.kit.db import _locked_is_anew, db, release, transaction
+from shop.kit.db import _locked_is_anew, db, release
 from shop.orders.models import Order, OrderStatus
-from shop.orders.scheduled import place_due
-from tests.factories.agreements import line, recorded
-from tests.factories.world import NOW, TODAY, World, build
+from tests.factories.agreements import once_called
+from tests.factories.world import World
 
 TERMINATED = {"event": "terminate", "reason": "供方停产"}
 
@@ -25,12 +24,7 @@ TERMINATED = {"event": "terminate", "reason": "供方停产"}
 @pytest.fixture
 def world(committed: Flask) -> World:
     """Agreement A50, of which a call-off waits for the firm."""
-    built = build(committed)
-    with transaction() as session:
-        recorded(session, line(minimum_date_g=4_000))
-        session.execute(text("UPDATE lots SET expires_on = '2025-10-01'"))
-        assert place_due(session, TODAY, now=NOW).placed == 1
-    return built
+    return once_called(committed)
 
 
 def post(world: World, actor: str, path: str, body: dict[str, Any] | None, key: str) -> Callable[[], int]:

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import date
 
-from sqlalchemy import select
+from flask import Flask
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from shop.agreements import signing
@@ -15,7 +16,9 @@ from shop.catalog.actions import firm_by_code, product_by_sku
 from shop.catalog.models import Product
 from shop.channels.actions import partner_by_code
 from shop.channels.models import Campaign
-from tests.factories.world import NOW, TODAY
+from shop.kit.db import transaction
+from shop.orders.scheduled import place_due
+from tests.factories.world import NOW, TODAY, World, build
 
 BUYER, FIRM = Hand(Side.BUYER, None, NOW), Hand(Side.FIRM, None, NOW)
 
@@ -77,3 +80,13 @@ def amended(session: Session, code: str, asked: Terms, by: Hand = BUYER) -> None
     """The buyer puts other terms and both sign them."""
     signing.propose(session, agreement_by_code(session, code, lock=True), asked, by=by)
     sign_by(session, code, BUYER, FIRM)
+
+
+def once_called(app: Flask) -> World:
+    """The world with agreement A50: 10 kg each Tuesday, ten times; the first is called and waits for the firm."""
+    built = build(app)
+    with transaction() as session:
+        recorded(session, line(minimum_date_g=4_000))
+        session.execute(text("UPDATE lots SET expires_on = '2025-10-01'"))
+        assert place_due(session, TODAY, now=NOW).placed == 1
+    return built

@@ -38,10 +38,10 @@ from shop.reports.checks import CHECKS
 from shop.reports.models import Rollup
 from tasks.registry import Done, works
 from tasks.run import run_daily
-from tests.factories.agreements import line, recorded, sign_by, terms
+from tests.factories.agreements import line, once_called, sign_by, terms
 from tests.factories.tables import contents
 from tests.factories.threads import at_once
-from tests.factories.world import NOW, TODAY, World, build, operator_on
+from tests.factories.world import NOW, TODAY, World, operator_on
 
 AFTER = date(2025, 9, 17)
 OPERATOR = Actor(1, (Grant(Role.OPERATOR, 0, PartyKind.COUNTY),))
@@ -50,12 +50,7 @@ OPERATOR = Actor(1, (Grant(Role.OPERATOR, 0, PartyKind.COUNTY),))
 @pytest.fixture
 def world(committed: Flask) -> World:
     """Agreement A50: 10 kg each Tuesday, ten times; the first is called and ordered."""
-    built = build(committed)
-    with transaction() as session:
-        recorded(session, line(minimum_date_g=4_000))
-        session.execute(text("UPDATE lots SET expires_on = '2025-10-01'"))
-        assert place_due(session, TODAY, now=NOW).placed == 1
-    return built
+    return once_called(committed)
 
 
 def order_of(day: date = TODAY) -> Order:

@@ -430,8 +430,10 @@ def test_a_report_that_named_figures_of_the_head_alone_told_those(desk: Desk) ->
     migrated(desk, downgrade, "0065")
     told = {"key": "net_fen", "name": "销售额（净）（元）", "measure": "fen", "report": FIRST, "sent_value": 75_530,
             "now_value": 79_510, "change_value": 3_980}  # fmt: skip
+    # Reports of then told how many households were assisted, which none tells any more.
+    assisted = told | {"key": "assisted", "name": "其中帮扶户", "measure": "count", "sent_value": 3, "now_value": 4}
     body = json.dumps({"sections": [{"code": "summary", "rows": [], "columns": [], "title": "总览"},
-                                    {"code": "adjustments", "rows": [told]}]}).encode()  # fmt: skip
+                                    {"code": "adjustments", "rows": [told, assisted]}]}).encode()  # fmt: skip
     with transaction() as session:
         session.execute(
             text(
@@ -451,6 +453,7 @@ def test_a_report_that_named_figures_of_the_head_alone_told_those(desk: Desk) ->
     # Its own row is read as one of the head, and kept where it is sent again.
     (kept,) = net(named(desk, 16))
     assert kept == (FIRST, 75_530, 79_510)
+    assert not any("assisted" in row["figure"] for day in (16, 17) for row in named(desk, day))
 
 
 def test_what_was_named_before_there_were_checks_is_not_named_again(desk: Desk) -> None:
