@@ -300,8 +300,8 @@ class NoProof(DomainError):
 
     code = "no-proof"
     title_zh, title_en = "缺少不可抗力证明", "No proof"
-    zh = "请先在协议 {agreement} 上传不可抗力证明（majeure_proof），再写明其编号。"
-    en = "Add the proof (majeure_proof) to the papers of {agreement} first, and name its code."
+    zh = "请先在协议 {agreement} 上传“不可抗力证明”，再写明其编号。"
+    en = "Add the proof of force majeure to the papers of {agreement} first, and name its code."
 
 
 class PaperKept(DomainError):

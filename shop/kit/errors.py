@@ -63,7 +63,7 @@ class NotFoundError(DomainError):
     status = 404
     title_zh = "没有找到"
     title_en = "Not found"
-    zh = "没有找到{what}。"
+    zh = "没有找到 {what}。"
     en = "No such thing, or not visible to you: {what}."
 
 

@@ -214,10 +214,9 @@ def show(number: str) -> dict[str, Any]:
     """订单详情 · One order, and which of its goods are recalled."""
     session, actor = db.session(), current_actor()
     found = queries.order(session, actor, number)
-    why = queries.why_cancelled(session, [found["id"]]) if actor.has(*queries.SEES_RECIPIENT) else {}
-    return found | {
-        "recalls": queries.recalls_of(session, int(found["id"])), "cancelled_because": why.get(found["id"]),
-    }  # fmt: skip
+    order_id = int(found["id"])
+    told = queries.reasons(session, [order_id])[order_id] if actor.has(*queries.SEES_RECIPIENT) else queries.UNSAID
+    return found | {"recalls": queries.recalls_of(session, order_id)} | told
 
 
 def _locked(number: str, *roles: Role) -> Order:
@@ -402,6 +401,23 @@ def accept(body: dict[str, Any], number: str) -> dict[str, Any]:
         verdicts = {line["sku"]: actions.Verdict.asked(line) for line in body["lines"]}
     actions.accept(db.session(), order, verdicts, actor_id=current_actor().person_id, now=now())
     return queries.order(db.session(), current_actor(), number)
+
+
+@blueprint.route("/orders/<string:number>/acceptance-for-buyer", methods=["POST"])
+@allow(Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.AcceptanceForBuyer)
+@blueprint.response(200, schemas.OrderOut)
+@documented(
+    errors=[NotFoundError, MoveRefusedError, errors.NotForItsBuyer, errors.StillToInspect],
+    example={"reason": "采购方收货后一直没有验收，多次提醒没有答复"},
+)
+def accept_for_buyer(body: dict[str, Any], number: str) -> dict[str, Any]:
+    """视为验收 · Accept whole, as it was sent, for a unit or a buyer of an agreement who said nothing in time."""
+    session, actor = db.session(), current_actor()
+    order = _locked(number, Role.OPERATOR)
+    receipt.accept_for_buyer(session, order, body["reason"], actor_id=actor.person_id, now=now())
+    return queries.order(session, actor, number)
 
 
 @blueprint.route("/orders/<string:number>/acceptance-corrections", methods=["GET"])

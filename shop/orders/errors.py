@@ -240,6 +240,24 @@ class RestNotLate(DomainError):
     en = "Order {number} is due on {due_on}: what is not sent by then is closed after that day."
 
 
+class StillToInspect(DomainError):
+    """The buyer may still say what he found."""
+
+    code = "still-to-inspect"
+    title_zh, title_en = "验收期未过", "Still to inspect"
+    zh = "订单 {number} 的采购方在 {until}（北京时间）前可以自己验收；过后仍无答复的，县里才能代为验收。"
+    en = "The buyer of {number} may accept it himself until {until} (Beijing); the county may only after that."
+
+
+class NotForItsBuyer(DomainError):
+    """A consumer's order is received by the clock, what was sold elsewhere when that shop says so."""
+
+    code = "not-for-its-buyer"
+    title_zh, title_en = "不能代为验收", "Not accepted for its buyer"
+    zh = "订单 {number} 不由县里代为验收：消费者的订单到期自动收货，其他平台的订单以平台的收货为准。"
+    en = "Order {number} is not accepted by the county: a consumer's is received by the clock, a marketplace's there."
+
+
 class PromiseCalledAgain(DomainError):
     """What was refused was called again meanwhile: with more accepted, more than the promise would stand."""
 

@@ -18,7 +18,7 @@ from shop.kit.clock import beijing_day
 from shop.kit.db import columns_of
 from shop.kit.errors import NotFoundError
 from shop.kit.states import history_of
-from shop.orders.models import Dispatch, GradedAcceptance, Order, OrderLine, OrderStatus, Pick
+from shop.orders.models import Dispatch, GradedAcceptance, Order, OrderLine, Pick
 from shop.orders.place import supply_for
 from shop.orders.states import STATE_ZH
 from shop.stock.models import Lot, Pool, Presale, Recall, RecallLot
@@ -36,27 +36,32 @@ OWNERS: dict[Role, Owner] = {
 }
 #: Roles that need to know where the goods go.
 SEES_RECIPIENT = (Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER, Role.CUSTOMER)
+#: Events of an order that have a reason, and what it is called; a buyer who accepts by himself gives none.
+_SAID = {"cancel": "cancelled_because", "accept": "accepted_because"}
+UNSAID: dict[str, str | None] = dict.fromkeys(_SAID.values())
 
 
 def call_offs_ordered(session: Session, call_offs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Call-offs of an agreement, each with number and status of its order, and why that was cancelled."""
+    """Call-offs of an agreement, with number and status of its order, and why that was cancelled or accepted so."""
     found = select(Order.call_off_id, Order.id, Order.number, Order.status).where(
         Order.call_off_id.in_([call["id"] for call in call_offs])
     )
     of_call = {order.call_off_id: order for order in session.execute(found)}
-    why = why_cancelled(session, [order.id for order in of_call.values() if order.status is OrderStatus.CANCELLED])
+    why = reasons(session, [order.id for order in of_call.values()])
+    nothing = {"order": None, "order_status": None, **UNSAID}
     named = {
-        call: {"order": order.number, "order_status": order.status.value, "cancelled_because": why.get(order.id)}
+        call: nothing | {"order": order.number, "order_status": order.status.value} | why.get(order.id, {})
         for call, order in of_call.items()
     }
-    nothing = {"order": None, "order_status": None, "cancelled_because": None}
     return [call | named.get(call["id"], nothing) for call in call_offs]
 
 
-def why_cancelled(session: Session, order_ids: list[int]) -> dict[int, str | None]:
-    """Why orders were cancelled, as it was said then, by their ids; one that was not is left out."""
-    words = history_of(session, Order.__tablename__, order_ids, "cancel") if order_ids else []
-    return {one.entity_id: one.reason for one in words}
+def reasons(session: Session, order_ids: list[int]) -> dict[int, dict[str, str | None]]:
+    """Why orders were cancelled, or accepted by another than their buyer, as it was said then, by their ids."""
+    found: dict[int, dict[str, str | None]] = {order_id: dict(UNSAID) for order_id in order_ids}
+    for one in history_of(session, Order.__tablename__, order_ids, *_SAID) if order_ids else []:
+        found[one.entity_id][_SAID[one.event]] = one.reason
+    return found
 
 
 def orders(

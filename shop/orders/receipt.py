@@ -1,16 +1,20 @@
-"""Goods that a consumer never says to have received count as received by the clock. Rules: docs/storefront.md."""
+"""Goods of which a buyer never says that he has them: a consumer's count as received by the clock, a unit's or an
+agreement's are accepted for it by the county. Rules: docs/storefront.md, docs/agreements.md.
+"""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from shop.channels.policies import consumer_channels
-from shop.kit.clock import beijing_day
+from shop.channels.models import ChannelKind
+from shop.channels.policies import POLICIES, consumer_channels
+from shop.kit.clock import beijing_day, beijing_minute
 from shop.kit.outbox import ask_again
 from shop.kit.states import record
 from shop.orders.actions import accept
-from shop.orders.errors import ReceiptRuleTaken, SignatureDoesNotFit
+from shop.orders.errors import NotForItsBuyer, ReceiptRuleTaken, SignatureDoesNotFit, StillToInspect
 from shop.orders.jobs import RECEIVE_OVERDUE
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Dispatch, Order, OrderStatus, PriceBasis, ReceiptRule
@@ -21,8 +25,8 @@ SIGNED_DAYS, DAYS = 7, 10
 #: What the history of an order says when it was received by the clock.
 BY_THE_CLOCK_ZH = "自动收货"
 
-#: When what was sent counts as received; nothing for orders that no clock receives. What was sold and paid elsewhere
-#: is received when that shop says so.
+#: When the time is over in which a buyer of these channels says what he received. What was sold and paid elsewhere is
+#: received when that shop says so.
 _DUE = """
     SELECT orders.id, parcels.sent_at + make_interval(days => CASE WHEN parcels.signed
         THEN coalesce(rule.signed_days, :signed_days) ELSE coalesce(rule.days, :days) END) AS due_at
@@ -39,9 +43,11 @@ _OVERDUE = text(f"SELECT id FROM ({_DUE}) AS waiting WHERE due_at <= :now ORDER 
 _DUE_OF = text(f"SELECT due_at FROM ({_DUE} AND orders.id = :order_id) AS waiting")
 
 
-def _facts() -> dict[str, object]:
-    channels = [kind.value for kind in consumer_channels()]
-    return {"signed_days": SIGNED_DAYS, "days": DAYS, "channels": channels, "elsewhere": PriceBasis.LINE.value}
+def _facts(channels: Iterable[ChannelKind]) -> dict[str, object]:
+    return {
+        "signed_days": SIGNED_DAYS, "days": DAYS, "channels": [kind.value for kind in channels],
+        "elsewhere": PriceBasis.LINE.value,
+    }  # fmt: skip
 
 
 def set_receipt_rule(
@@ -85,13 +91,13 @@ def sign(
 
 def receipt_due(session: Session, order_id: int) -> datetime | None:
     """When an order that was sent counts as received by the clock; None for one that no clock receives."""
-    due: datetime | None = session.scalar(_DUE_OF, _facts() | {"order_id": order_id})
+    due: datetime | None = session.scalar(_DUE_OF, _facts(consumer_channels()) | {"order_id": order_id})
     return due
 
 
 def find_overdue(session: Session, *, now: datetime) -> int:
     """Ask for the receipt of every order whose time is over; how many. One statement to find them."""
-    found = session.scalars(_OVERDUE, _facts() | {"now": now}).all()
+    found = session.scalars(_OVERDUE, _facts(consumer_channels()) | {"now": now}).all()
     return ask_again(session, RECEIVE_OVERDUE, list(found), now=now)
 
 
@@ -103,3 +109,20 @@ def receive_overdue(session: Session, order_id: int, *, now: datetime) -> bool:
         return False
     accept(session, order, None, actor_id=None, now=now, reason=BY_THE_CLOCK_ZH)
     return True
+
+
+def accept_for_buyer(session: Session, order: Order, reason: str, *, actor_id: int | None, now: datetime) -> None:
+    """Accept an order on invoice whole, as it was sent, for a buyer who let the time pass in which he may object.
+
+    Who does not object within the time counts as having found weight and quality as agreed (民法典 621). The time is
+    that of the clock for consumers. The caller holds the order's lock. Raises MoveRefusedError, NotForItsBuyer,
+    StillToInspect; then nothing is changed.
+    """
+    ORDER_LIFE.next(order.status, "accept")
+    on_invoice = set(POLICIES) - set(consumer_channels())
+    until: datetime | None = session.scalar(_DUE_OF, _facts(on_invoice) | {"order_id": order.id})
+    if until is None:
+        raise NotForItsBuyer(number=order.number)
+    if now < until:
+        raise StillToInspect(number=order.number, until=beijing_minute(until))
+    accept(session, order, None, actor_id=actor_id, now=now, reason=reason)

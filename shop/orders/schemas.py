@@ -73,6 +73,7 @@ class CallOffOrdered(CallOffOut):
     order = fields.String(allow_none=True)
     order_status = fields.String(allow_none=True)
     cancelled_because = fields.String(allow_none=True)
+    accepted_because = fields.String(allow_none=True)
 
 
 class AgreementWithOrders(AgreementTold):
@@ -264,6 +265,12 @@ class CutAsked(_OfProducts):
     dry_run = fields.Boolean(load_default=False)
 
 
+class AcceptanceForBuyer(StrictSchema):
+    """Why somebody else accepts than the buyer."""
+
+    reason = Text(high=200, required=True)
+
+
 class RestClosed(StrictSchema):
     """Why what was not sent is not waited for any more."""
 
@@ -392,10 +399,13 @@ class RecallOfOrder(Schema):
 
 
 class OrderShown(OrderOut):
-    """One order, with what of it is recalled, and why it was cancelled (for buyer, firm and operator)."""
+    """One order, with what of it is recalled, and why it was cancelled or accepted by another than its buyer.
+
+    Why is told to buyer, firm and operator.
+    """
 
     cancelled_because = fields.String(allow_none=True)
-
+    accepted_because = fields.String(allow_none=True)
     recalls = fields.List(fields.Nested(RecallOfOrder))
 
 

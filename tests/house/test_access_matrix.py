@@ -265,6 +265,7 @@ MATRIX: dict[str, Access] = {
     "orders.show_papers": row(READERS, number="order", both="operator"),
     "orders.list_dispatches": row(READERS, number="order", both="operator"),
     "orders.accept": row("buyer customer", number="order", bodies={"buyer": {}, "customer": {}}),
+    "orders.accept_for_buyer": row("operator", number="order", both="operator"),
     "orders.cancel": row("buyer customer firm_staff operator", number="order", both="operator"),
     "orders.enter": row("operator firm_staff buyer", code="unit", both="operator firm_staff"),
     "orders.cut": row("buyer customer firm_staff", number="order"),

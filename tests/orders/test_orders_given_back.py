@@ -17,7 +17,7 @@ from shop.agreements.models import Agreement, AgreementStatus, CallOff, Side
 from shop.agreements.signing import Hand
 from shop.catalog.actions import product_by_sku
 from shop.income.actions import settle_and_reach
-from shop.kit.clock import WalkingClock, at_beijing
+from shop.kit.clock import WalkingClock, at_beijing, beijing_day
 from shop.kit.db import db, release, transaction
 from shop.orders.breach import behind, decide, propose_penalties
 from shop.orders.calls import close_ended
@@ -412,6 +412,52 @@ def test_the_firm_is_behind_as_if_it_had_cut_the_rest_itself(world: World, clock
     release()
     assert (told(world), short(AFTER)) == ((10_000, 4_000), [("firm", 9_500)])
     assert report(world, NEXT)["firm_short_g"] == 9_500
+
+
+# -- a buyer who says nothing ------------------------------------------------------------------------------------------
+
+SILENT = {"reason": "收货后一直没有验收"}
+
+
+@pytest.mark.parametrize(("signed_for", "days"), [(False, 10), (True, 7)])
+def test_goods_of_a_silent_buyer_are_accepted_for_him_and_the_agreement_ends(
+    world: World, clock: WalkingClock, signed_for: bool, days: int
+) -> None:
+    number = once(world)
+    path = f"/orders/{number}/acceptance-for-buyer"
+    assert refusal(world, "operator", path, SILENT) == "move-refused"
+    sent(world, number)
+    if signed_for:
+        done(world, "firm_staff", f"/orders/{number}/signatures", {"position": 1, "signed_on": str(TODAY)})
+    over = clock.now() + timedelta(days=days)
+    with transaction() as session:
+        assert close_ended(session, AFTER, now=over) == 0
+    later(world, clock, beijing_day(over))
+    clock.put(over - timedelta(seconds=1))
+    assert refusal(world, "operator", path, SILENT) == "still-to-inspect"
+    clock.put(over)
+    assert {refusal(world, who, path, SILENT) for who in ("buyer", "firm_staff")} == {"forbidden"}
+    [line_] = done(world, "operator", path, SILENT)["lines"]
+    assert (line_["accepted_g"], line_["refused_g"], line_["accepted_fen"]) == (10_000, 0, 5_000)
+    for who in ("buyer", "firm_staff"):
+        seen = world.app.test_client().get(f"/api/v1/orders/{number}", headers=world.headers[who]).get_json()
+        assert (seen["accepted_because"], seen["cancelled_because"]) == (SILENT["reason"], None)
+    assert refusal(world, "buyer", f"/orders/{number}/acceptance", {}) == "move-refused"
+    with transaction() as session:
+        assert close_ended(session, AFTER, now=over) == 1
+        assert agreement_by_code(session, "A50").status is AgreementStatus.FULFILLED
+    read = world.app.test_client().get("/api/v1/agreements/A50", headers=world.headers["firm_staff"]).get_json()
+    assert [one["accepted_because"] for one in read["call_offs"]] == [SILENT["reason"]]
+
+
+def test_what_was_accepted_for_a_buyer_is_corrected_as_any_acceptance(world: World, clock: WalkingClock) -> None:
+    number = once(world)
+    sent(world, number)
+    later(world, clock, TODAY + timedelta(days=10), 23)
+    done(world, "operator", f"/orders/{number}/acceptance-for-buyer", SILENT)
+    fewer = {"accepted_g": 9_000, "refused_reason": "补交检验单：压伤", "reason": "采购方补交检验单"}
+    done(world, "operator", f"/orders/{number}/acceptance-corrections", fewer)
+    assert told(world) == (10_000, 1_000)
 
 
 # -- what is cancelled after its day -----------------------------------------------------------------------------------

@@ -11,14 +11,14 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shop.kit.clock import WalkingClock, beijing_day
+from shop.kit.clock import WalkingClock, beijing_day, beijing_minute
 from shop.kit.db import db, release, transaction
 from shop.kit.errors import MoveRefusedError
 from shop.kit.jobs import Outbox
 from shop.kit.states import History
 from shop.orders import receipt
 from shop.orders.actions import accept, approve, dispatch
-from shop.orders.errors import ReceiptRuleTaken, SignatureDoesNotFit
+from shop.orders.errors import NotForItsBuyer, ReceiptRuleTaken, SignatureDoesNotFit, StillToInspect
 from shop.orders.jobs import RECEIVE_OVERDUE, SETTLE_ORDER
 from shop.orders.locks import lines_of, locked_order
 from shop.orders.models import Order, OrderStatus
@@ -136,6 +136,23 @@ def test_what_is_paid_on_invoice_or_was_sold_elsewhere_no_clock_receives(season:
     assert len(there) == 3
     assert [receipt.receipt_due(season.session, order.id) for order in there] == [None] * len(there)
     assert receipt.find_overdue(season.session, now=season.now + 60 * DAY) == 0
+
+
+def test_for_a_unit_the_county_accepts_when_its_time_is_over_and_for_no_consumer(season: Season) -> None:
+    session, reason = season.session, "多次提醒没有答复"
+    unit = season.approved("UNIT")
+    send(season, unit)
+    for number, other in enumerate([sent(season), sent(season, "CADRE")]):
+        with pytest.raises(NotForItsBuyer):
+            receipt.accept_for_buyer(session, other, reason, actor_id=None, now=season.now + 60 * DAY)
+        assert other.status is OrderStatus.DISPATCHED, number
+    with pytest.raises(StillToInspect) as early:
+        receipt.accept_for_buyer(session, unit, reason, actor_id=None, now=season.now + 9 * DAY)
+    assert beijing_minute(season.now + 10 * DAY) in str(early.value)
+    receipt.accept_for_buyer(session, unit, reason, actor_id=None, now=season.now + 10 * DAY)
+    (line,) = lines_of(session, unit.id)
+    assert (unit.status, line.accepted_g, line.accepted_fen) == (OrderStatus.ACCEPTED, line.weight_g, line.amount_fen)
+    assert season.jobs()[-1] == SETTLE_ORDER.name
 
 
 def test_who_received_it_himself_is_not_received_again(season: Season) -> None:

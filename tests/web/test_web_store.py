@@ -107,8 +107,8 @@ def test_a_withdrawn_product_has_a_kind_page_without_a_price(store: Store, sql: 
 def test_a_draft_is_as_unknown_as_what_never_was(store: Store) -> None:
     change(f"UPDATE products SET status = 'draft' WHERE sku = '{PEACH}'")
     client = store.app.test_client()
-    assert read(client.get(f"/p/{PEACH}"), 404).words[4:6] == ["没有找到", f"没有找到{PEACH}。"]
-    assert read(client.get("/p/PL999"), 404).words[4:6] == ["没有找到", "没有找到PL999。"]
+    assert read(client.get(f"/p/{PEACH}"), 404).words[4:6] == ["没有找到", f"没有找到 {PEACH}。"]
+    assert read(client.get("/p/PL999"), 404).words[4:6] == ["没有找到", "没有找到 PL999。"]
 
 
 def test_the_shelf_shows_first_what_can_be_had_and_each_listed_product_once(store: Store) -> None:
