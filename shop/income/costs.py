@@ -72,9 +72,9 @@ _COUNT = f"""
             SELECT cost_lines.rate_id FROM cost_lines
             WHERE cost_lines.income_entry_id = ANY(array_agg(slip.id)) AND cost_lines.rate_id IS NOT NULL
             ORDER BY cost_lines.id LIMIT 1) AS rate_id
-        FROM income_entries AS slip
-        WHERE slip.household_id = sold.household_id AND slip.earned_on = sold.earned_on
-          AND coalesce(slip.corrects_id, slip.id) = coalesce(sold.corrects_id, sold.id)) AS before
+        FROM (SELECT id, weight_g FROM income_entries WHERE id = coalesce(sold.corrects_id, sold.id) UNION ALL
+              SELECT id, weight_g FROM income_entries WHERE corrects_id = coalesce(sold.corrects_id, sold.id)) AS slip
+        ) AS before
     LEFT JOIN LATERAL (
         SELECT id, rate_fen FROM cost_rates
         WHERE cost_rates.product_id = sold.product_id AND basis = 'kg' AND valid_from <= earned_on

@@ -396,6 +396,8 @@ class IncomeEntry(Model):
             postgresql_include=["firm_id", "product_id", "kind", "weight_g", "amount_fen"],
         ),
         Index(None, "household_id", "earned_on"),
+        # The corrections of an entry; the entries that correct nothing, nearly all, do not stand in it.
+        Index(None, "corrects_id", postgresql_where=text("corrects_id IS NOT NULL")),
         # The days of `income_days`, counted from the index alone.
         Index(
             "ix_income_entries_counted",
