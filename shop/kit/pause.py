@@ -18,13 +18,11 @@ _TIME_IS_PLAYED = 0x5EA50
 def playing_time(engine: Engine) -> Iterator[None]:
     """Hold back the jobs that go by the clock for as long as the block lasts; waits for those under way."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # Of its own: the pool that it came from may be replaced meanwhile. It is closed at the end, and so unlocks.
+        connection.detach()
         connection.execute(text("SET lock_timeout = '60s'"))
         connection.execute(select(func.pg_advisory_lock(_TIME_IS_PLAYED)))
-        try:
-            yield
-        finally:
-            connection.execute(select(func.pg_advisory_unlock(_TIME_IS_PLAYED)))
-            connection.execute(text("RESET lock_timeout"))
+        yield
 
 
 def time_is_played(session: Session) -> bool:
