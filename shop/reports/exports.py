@@ -28,15 +28,14 @@ from shop.reports.gain import gain
 from shop.reports.income_report import IncomeBy, Months, income_report, only_managers
 from shop.reports.jobs import MAKE_EXPORT
 from shop.reports.lists import (
-    AGREEMENT_COLUMNS,
     AGREEMENTS_BY_ZH,
     INCOME_BY_ZH,
     KEPT,
     OPEN,
-    WHOSE,
     income_columns,
     sheets_of,
     span_zh,
+    whose,
 )
 from shop.reports.models import Exported, ExportFile, ReportExport
 
@@ -134,7 +133,8 @@ def listed(session: Session, actor: Actor, wanted: Wanted, *, now: datetime, lim
         agreed = agreements_report(
             session, actor, wanted.by, wanted.last, "zh", today=beijing_day(now), limit=limit, after=None
         )
-        return Listed(wanted.title, AGREEMENT_COLUMNS, agreed, area, [[*WHOSE, *KEPT], [*WHOSE, *OPEN]])
+        named = whose(wanted.by)
+        return Listed(wanted.title, [*named, *KEPT, *OPEN], agreed, area, [[*named, *KEPT], [*named, *OPEN]])
     months = Months(wanted.first, wanted.last, wanted.place)
     found = income_report(session, actor, wanted.by, months, "zh", limit=limit, after=None)
     found["gain"] = gain(session, actor, months, "zh", now=now)

@@ -33,7 +33,6 @@ CASH = [
 ]  # fmt: skip
 #: The same with business net of its costs: what adds up.
 NET = [column for column in CASH if column.path not in ("categories.business_gross_fen", "business.cost_fen", GROSS)]
-WHOSE = [Column("编号", "key"), Column("名称", "name")]
 #: What was signed, asked for and taken.
 KEPT = [
     Column("协议数", "agreements", "count"), Column("签约重量", "signed_g", "g"),
@@ -50,8 +49,13 @@ OPEN = [
     Column("预计", "forecast_g", "g"), Column("预计金额", "forecast_fen", "fen"),
     Column("产季外", "out_of_season_g", "g"), Column("供货风险", "at_risk_g", "g"),
 ]  # fmt: skip
-#: The file beside the tables holds both.
-AGREEMENT_COLUMNS = [*WHOSE, *KEPT, *OPEN]
+#: The two tables of a page; the file beside them holds both.
+AGREEMENT_TABLES = [("签约与履约", KEPT), ("欠量、违约、应收与预计", OPEN)]
+
+
+def whose(by: AgreementsBy) -> list[Column]:
+    """What a row of an agreements report is called: a month by itself, all else by code and name."""
+    return [Column("月份", "key")] if by is AgreementsBy.MONTH else [Column("编号", "key"), Column("名称", "name")]
 
 
 def income_columns(by: IncomeBy, managers: bool) -> list[Column]:

@@ -38,7 +38,7 @@ from shop.reports.files import periodic_file as as_file
 from shop.reports.gain import gain
 from shop.reports.income_report import CATEGORY_NAMES, IncomeBy, Months, income_report, latest_year
 from shop.reports.lists import (
-    AGREEMENT_COLUMNS,
+    AGREEMENT_TABLES,
     AGREEMENTS_BY_ZH,
     CATEGORY_ZH,
     GROSS,
@@ -46,10 +46,10 @@ from shop.reports.lists import (
     KEPT,
     NET,
     OPEN,
-    WHOSE,
     gain_said,
     income_columns,
     span_zh,
+    whose,
 )
 from shop.reports.models import Exported, ExportFile
 from shop.reports.periodic import SPANS_ZH, SUMMARY
@@ -174,8 +174,8 @@ def income() -> str:
             (CATEGORY_ZH[Category(row["category"])], row) for row in gained.get("categories", ())
         ],
         table=table(
-            f"{INCOME_BY_ZH[by]}：{span_zh(months)}", income_columns(by, sees_households(actor)), report["items"],
-            report["total"], _income_link(query, months, by),
+            f"{INCOME_BY_ZH[by]}：{span_zh(months)}", _told(income_columns(by, sees_households(actor)), report),
+            report["items"], report["total"], _income_link(query, months, by),
             more=_here(query | {"after": report["next"]}) if report["next"] else None,
             files=_files("dashboard.income_file", query),
         ),
@@ -273,11 +273,11 @@ def agreements() -> str:
         ],
         tables=[
             table(
-                f"{AGREEMENTS_BY_ZH[by]}：{what}，截至 {day}", [*WHOSE, *columns], report["items"], total,
+                f"{AGREEMENTS_BY_ZH[by]}：{what}，截至 {day}", [*whose(by), *columns], report["items"], total,
                 _agreement_link(query, day), more=_here(query | {"after": report["next"]}) if report["next"] else None,
                 files=_files("dashboard.agreements_file", query),
             )
-            for what, columns in (("签约与履约", KEPT), ("欠量、违约、应收与预计", OPEN))
+            for what, columns in AGREEMENT_TABLES
         ],
     )  # fmt: skip
 
@@ -355,7 +355,7 @@ def why_agreements() -> str:
         after_id=cursor_key(query["cursor"]),
     )  # fmt: skip
     rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
-    named = {column.path: column for column in AGREEMENT_COLUMNS}
+    named = {column.path: column for column in (*KEPT, *OPEN)}
     parts = [Column(named[name].title, f"parts.{name}", named[name].unit) for name in found["total"]]
     back = _here({"by": query["by"], "day": day}, "dashboard.agreements")
     return _page(
@@ -444,6 +444,15 @@ def _trail(actor: Actor, months: Months, query: dict[str, Any]) -> list[tuple[st
     if len(place) > TOWNSHIP_DIGITS:
         steps.append((names.get(place, place), query | {"place": place, "by": IncomeBy.HOUSEHOLD}))
     return [(name, _here(to | {"after": None})) for name, to in steps]
+
+
+def _told(columns: list[Column], report: dict[str, Any]) -> list[Column]:
+    """Without the assisted households where no row may tell of them."""
+    rows = [*report["items"], report["total"]]
+    return [
+        column for column in columns
+        if column.path != "assisted_households" or any(column.of(row) is not None for row in rows)
+    ]  # fmt: skip
 
 
 def _income_cards(total: dict[str, Any], gained: dict[str, Any], months: Months) -> list[Card]:

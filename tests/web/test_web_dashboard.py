@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from werkzeug.serving import make_server
 
 from shop.access.actions import issue_token
 from shop.access.models import Role
+from shop.income.months import close_month
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
 from shop.kit.tables import read_table
@@ -36,6 +37,14 @@ AFTER_THE_YEAR = datetime(2026, 3, 1, tzinfo=UTC)
 CHROMIUM = [path for path in (shutil.which("chromium"), shutil.which("google-chrome")) if path]
 #: 常乐镇.
 CHANGLE = "140829101"
+
+
+def rollups_made(clock: WalkingClock) -> None:
+    """What the jobs do."""
+    for rollup in Rollup:
+        with transaction() as session:
+            rollups.refresh(session, rollup)
+            runs.touch(session, f"reports.refresh_{rollup.value}", rows=0, now=clock.now())
 
 
 @dataclass
@@ -71,10 +80,7 @@ def pages(urls: tuple[str, str], county_template: str, tmp_path_factory: pytest.
             season = ready(session, clock.now())
             season.settled(season.paid())
             season.settled(season.called(agreement_of(season), 20_000), refused_g=1_000)
-        for rollup in Rollup:
-            with transaction() as session:
-                rollups.refresh(session, rollup)
-                runs.touch(session, f"reports.refresh_{rollup.value}", rows=0, now=clock.now())
+        rollups_made(clock)
         clock.put(AFTER_THE_YEAR)
         with db.engine.connect() as connection:
             parties = {
@@ -96,6 +102,12 @@ def rows_of(page: str, table: int = 0) -> list[list[str]]:
 
 def cells_of(row: str) -> list[str]:
     return [html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)]
+
+
+def heads_of(page: str, table: int = 0) -> list[str]:
+    """What the columns of a table of the page are called."""
+    head = re.findall(r"<thead>(.*?)</thead>", page, re.DOTALL)[table]
+    return [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<th[^>]*>(.*?)</th>", head, re.DOTALL)]
 
 
 def total_of(page: str) -> list[str]:
@@ -177,11 +189,30 @@ def test_all_nine_townships_stand_on_the_page_and_add_up(pages: Pages) -> None:
     page = pages.page("office", "/reports?year=2025&by=township")
     rows = rows_of(page)
     assert len(rows) == 9
-    for column in (1, *range(3, 13)):
+    assert "其中帮扶户" not in heads_of(page)  # of a year that is open no row may tell of them
+    for column in range(1, 12):
         assert sum(Decimal(row[column].replace(",", "")) for row in rows) == Decimal(
             total_of(page)[column].replace(",", "")
         )
     assert (rows[1][0], total_of(page)[0]) == ("常乐镇", "合计")
+
+
+def test_of_a_closed_year_the_page_says_how_many_households_are_assisted(county: Flask, clock: WalkingClock) -> None:
+    clock.put(AFTER_THE_YEAR)
+    with transaction() as session:
+        for month in range(1, 13):
+            close_month(session, date(2025, month, 1), actor_id=None, now=clock.now())
+        office = session.execute(text("SELECT id FROM parties WHERE kind = 'county'")).scalar_one()
+    rollups_made(clock)
+    person(county, (Role.OPERATOR, office), login="office")
+    page = Pages(county).page("office", "/reports?year=2025&by=township")
+    assert heads_of(page)[2] == "其中帮扶户"
+    assert sum(int(row[2]) for row in rows_of(page)) == int(total_of(page)[2]) == 66
+
+
+def test_by_month_a_row_is_called_by_its_month_alone(pages: Pages) -> None:
+    page = pages.page("office", f"/reports/agreements?by=month&as_of={AFTER_THE_YEAR:%Y-%m-%d}")
+    assert heads_of(page)[:2] == ["月份", "协议数"]
 
 
 def test_a_page_without_filters_shows_the_latest_year_that_has_figures(pages: Pages) -> None:
