@@ -68,7 +68,7 @@ class Booked:
 
 @dataclass
 class Called:
-    """A call-off with its order. `cut_g`: what the firm will not send; `sent_g`: what it sent so far.
+    """A call-off with its order. `cut_g`: what the firm will not send; `sent_g`: what it sent so far, last `sent_on`.
 
     `again_g`: what of it the firm had left open of earlier ones.
 
@@ -85,6 +85,7 @@ class Called:
     again_g: int = 0
     cut_g: int = 0
     sent_g: int = 0
+    sent_on: date = date.min
     got_g: int = 0
     owed_fen: int = 0
     paid_fen: int = 0

@@ -96,12 +96,14 @@ from shop.orders.errors import (
     ReopeningBarred,
     ReopenTooLate,
     RestNotLate,
+    StillToInspect,
     TakenAlready,
 )
 from shop.orders.locks import locked_order_by_id
 from shop.orders.models import GradedAcceptance, Order, OrderLine, OrderStatus, PenaltyStatus
 from shop.orders.place import Called as Asked
 from shop.orders.place import place_call_off
+from shop.orders.receipt import accept_for_buyer
 from shop.orders.scheduled import place_due
 from shop.payments import deposits
 from shop.payments.actions import record_bank_transfer
@@ -224,6 +226,7 @@ WEIGHTS = {
     "the_schedule_runs": (5, 1), "buyer_calls": (4, 1), "buyer_brings_forward": (2, 1), "somebody_decides": (3, 1),
     "buyer_changes": (2, 1), "a_source_quotes": (5, 1), "both_amend": (1, 1), "firm_sends_part": (1, 1),
     "a_side_cuts": (2, 1), "the_rest_is_closed": (1, 1), "goods_come": (7, 3), "county_reverses": (3, 4),
+    "county_accepts_for_the_buyer": (1, 1),
     "buyer_pays": (2, 2),
     "a_side_tells_of_force_majeure": (3, 4), "county_decides_a_notice": (1, 1), "county_terminates": (1, 1),
     "the_term_ends": (2, 1), "a_side_asks_to_reopen": (1, 8), "penalties_are_proposed": (2, 3),
@@ -694,6 +697,8 @@ class Promises(RuleBasedStateMachine):
     def send(self, call_off_id: int, weights: dict[str, int] | None) -> None:
         order, now = self.order(call_off_id), self.now()
         dispatch(self.session, order, weights, carrier_zh=None, tracking_number=None, actor_id=None, now=now)
+        call = self.model.calls[call_off_id]
+        call.sent_on = max(call.sent_on, self.today)
 
     def confirmed(self, which: int, at_once: bool) -> tuple[int, Called] | None:
         """One of the calls that wait to be sent; where they wait for the firm, it confirms as a rule."""
@@ -803,6 +808,30 @@ class Promises(RuleBasedStateMachine):
 
     def accept(self, known: int, call: Called, said: Said) -> None:
         accept(self.session, self.order(known), {call.sku: self.verdict(said)}, actor_id=None, now=self.now())
+
+    @act(which=st.integers(0, 30), waited=st.sampled_from([0, 9, 10, 10, 12]))
+    def county_accepts_for_the_buyer(self, which: int, waited: int) -> None:
+        """Who says nothing for ten days after the goods were sent has accepted them whole, as 一级."""
+        found = self.one(which, S.DISPATCHED)
+        if found is None:
+            return
+        known, call = found
+        waits = call.order is S.DISPATCHED
+        self.clock_is_right(min(call.sent_on + timedelta(days=waited), LAST + timedelta(days=9)) if waits else TODAY)
+        if not waits:
+            self.refused(MoveRefusedError, self.accept_silently, known)
+        elif self.today < call.sent_on + timedelta(days=10):
+            self.refused(StillToInspect, self.accept_silently, known)
+        else:
+            said = Said(call.sent_g, None)
+            read = call.read(said, self.model.promises[call.sku].factors)
+            assert read is not None
+            self.accept_silently(known)
+            call.order, call.got_g, call.invoice_due = S.ACCEPTED, said.grams, self.today + timedelta(days=30)
+            call.owed_fen, call.rows = read
+
+    def accept_silently(self, known: int) -> None:
+        accept_for_buyer(self.session, self.order(known), "多次提醒没有答复", actor_id=None, now=self.now())
 
     @act(which=st.integers(0, 30), verdict=verdicts, of_accepted=st.sampled_from([True, True, True, False]))
     def county_reverses(self, which: int, verdict: Judged, of_accepted: bool) -> None:
