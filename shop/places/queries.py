@@ -9,6 +9,9 @@ from shop.kit.errors import NotFoundError
 from shop.places.gazetteer import Gazetteer, VillageName, build
 from shop.places.models import PlaceAlias, Township, Village
 
+#: Digits of a township's code; a village's has three more.
+TOWNSHIP_DIGITS = 9
+
 
 def gazetteer(session: Session) -> Gazetteer:
     """All places of the database by every name they may be given: three statements, a few hundred rows."""
@@ -47,3 +50,11 @@ def place_names(session: Session, codes: Sequence[str]) -> dict[str, str]:
         select(Village.code, Village.short_zh).where(Village.code.in_(codes)),
     )
     return dict(session.execute(named).all())
+
+
+def place_zh(session: Session, code: str | None) -> str:
+    """A township by its name, a village by that of its township and its own; nothing without a code."""
+    if code is None:
+        return ""
+    names = place_names(session, [code[:TOWNSHIP_DIGITS], code])
+    return "".join(dict.fromkeys(names.get(part, part) for part in (code[:TOWNSHIP_DIGITS], code)))

@@ -250,8 +250,7 @@ def _waits() -> ColumnElement[bool]:
 
 def compared(session: Session, sent: SentReport, *, now: datetime) -> list[dict[str, Any]]:
     """Figures of a sent report that are otherwise now, or were told otherwise since (`told_value`: the last word)."""
-    check = session.get(SentCheck, sent.id)
-    told = check.told if check is not None else {}
+    told = _told_last(session, sent)
     kind = session.execute(select(Party.kind).where(Party.id == sent.party_id)).scalar_one()
     rows = []
     for figure, sent_value, now_value in _both(session, _office(sent.party_id, kind), sent, now=now):
@@ -259,6 +258,22 @@ def compared(session: Session, sent: SentReport, *, now: datetime) -> list[dict[
         if not sent_value == told_value == now_value:
             rows.append(_shown(figure, sent_value, now_value) | {"told_value": told_value})
     return sorted(rows, key=_rank)
+
+
+def _told_last(session: Session, sent: SentReport) -> dict[str, Any]:
+    """What was told of the period of a sent report since: by a later version, by reports that named a change."""
+    followed = (
+        select(SentReport, SentCheck.told)
+        .join(SentCheck, SentCheck.sent_id == SentReport.id)
+        .where(
+            SentReport.party_id == sent.party_id, SentReport.every == sent.every, SentReport.first_on == sent.first_on
+        )
+    )
+    latest, told = session.execute(followed).one()
+    if latest.id == sent.id:
+        return dict(told)
+    figures = figures_of(json.loads(latest.body)["sections"])
+    return {path: figure.value for path, figure in figures.items()} | told
 
 
 def _differences(

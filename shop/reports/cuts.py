@@ -27,11 +27,11 @@ from shop.farmers.models import Household, HouseholdAlias
 from shop.income.models import COUNTED_ON, IncomeKind
 from shop.kit.direct import Direct, Later, Together, prepared
 from shop.places.models import Township, Village
+from shop.places.queries import TOWNSHIP_DIGITS
 from shop.reports.area import sees_all, township_area
 from shop.reports.models import Cut, Rollup
 from shop.reports.periods import Every, Span, period_of
 from shop.reports.spanned import pieces_of
-from shop.reports.told import TOWNSHIP_DIGITS
 
 #: Bits of a set that are put together at once: the whole is as long as the highest id, and most of it is zero.
 WORD = 512

@@ -74,7 +74,7 @@ class ReportNeedsReason(DomainError):
     code = "report-needs-reason"
     status = 422
     title_zh, title_en = "请说明更正原因", "Say why"
-    zh = "{report} 已经报送；新的版本须在 note 中说明原因。"
+    zh = "{report} 已经报送；报送新版本须说明更正原因。"
     en = "{report} was sent already: say in `note` why there is another version."
 
 

@@ -19,6 +19,7 @@ from shop.kit.db import one_moment
 from shop.kit.errors import NotFoundError
 from shop.kit.jobs import enqueue
 from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE, Sheet
+from shop.places.queries import place_zh
 from shop.reports.agreement_report import AgreementsBy, agreements_report, not_ahead
 from shop.reports.area import READERS, area_zh, sees_households
 from shop.reports.columns import Column
@@ -35,6 +36,7 @@ from shop.reports.lists import (
     income_columns,
     sheets_of,
     span_zh,
+    told_columns,
     whose,
 )
 from shop.reports.models import Exported, ExportFile, ReportExport
@@ -68,13 +70,12 @@ class Wanted:
         """As it stands in the row of an export."""
         return {"by": self.by.value, "first": str(self.first), "last": str(self.last), "place": self.place}
 
-    @property
-    def title(self) -> str:
+    def titled(self, session: Session) -> str:
         """What its file is called."""
         if isinstance(self.by, AgreementsBy):
             return f"采购协议 {AGREEMENTS_BY_ZH[self.by]} 截至 {self.last}"
-        place = f" {self.place}" if self.place else ""
-        return f"农户增收 {INCOME_BY_ZH[self.by]} {span_zh(Months(self.first, self.last))}{place}"
+        span, place = span_zh(Months(self.first, self.last)), place_zh(session, self.place).strip()
+        return " ".join(filter(None, ("农户增收", INCOME_BY_ZH[self.by], span, place)))
 
 
 def _wanted(export: ReportExport) -> Wanted:
@@ -128,18 +129,18 @@ def _counting(rows: list[dict[str, Any]], told: Callable[[int], None]) -> Iterat
 
 def listed(session: Session, actor: Actor, wanted: Wanted, *, now: datetime, limit: int | None = None) -> Listed:
     """The table as this reader sees it now, `LONG` rows or `limit`. Raises ForbiddenError as the report does."""
-    limit, area = limit or LONG, area_zh(session, actor)
+    limit, area = limit or LONG, place_zh(session, wanted.place) or area_zh(session, actor)
     if isinstance(wanted.by, AgreementsBy):
         agreed = agreements_report(
             session, actor, wanted.by, wanted.last, "zh", today=beijing_day(now), limit=limit, after=None
         )
         named = whose(wanted.by)
-        return Listed(wanted.title, [*named, *KEPT, *OPEN], agreed, area, [[*named, *KEPT], [*named, *OPEN]])
+        return Listed(wanted.titled(session), [*named, *KEPT, *OPEN], agreed, area, [[*named, *KEPT], [*named, *OPEN]])
     months = Months(wanted.first, wanted.last, wanted.place)
     found = income_report(session, actor, wanted.by, months, "zh", limit=limit, after=None)
     found["gain"] = gain(session, actor, months, "zh", now=now)
-    columns = income_columns(wanted.by, sees_households(actor))
-    return Listed(wanted.title, columns, found, area, [columns])
+    columns = told_columns(income_columns(wanted.by, sees_households(actor)), found)
+    return Listed(wanted.titled(session), columns, found, area, [columns])
 
 
 def ask(session: Session, actor: Actor, wanted: Wanted, file: ExportFile, *, now: datetime) -> ReportExport:
@@ -168,7 +169,7 @@ def ask(session: Session, actor: Actor, wanted: Wanted, file: ExportFile, *, now
         raise TooManyFiles(most=MOST_WAITING)
     export = ReportExport(
         code=secrets.token_urlsafe(18), person_id=actor.person_id, report=wanted.report, file=file,
-        wanted=wanted.kept(), title=wanted.title, asked_at=now,
+        wanted=wanted.kept(), title=wanted.titled(session), asked_at=now,
     )  # fmt: skip
     session.add(export)
     session.flush()

@@ -5,24 +5,50 @@ from typing import Any
 
 from shop.kit.clock import beijing_minute
 from shop.kit.tables import PDF_TYPE, XLSX_TYPE, Cell, Sheet, write_csv, write_xlsx
-from shop.reports.columns import Column, counted_until, sheet
+from shop.reports.columns import Column, counted_until, sheet, written
 
 
 def cover_of(report: dict[str, Any]) -> list[tuple[str, str]]:
-    """What a periodic report, as computed or as frozen, says of itself."""
+    """What a periodic report, as computed or as frozen, says of itself: on its page, in its files, on paper."""
+
+    def days(span: str) -> str:
+        return f"{report[span]['from']} 至 {report[span]['to']}"
+
     return [
         ("报表", report["title"]),
         ("区域", report.get("area") or "—"),
-        ("本期", f"{report['period']['from']} 至 {report['period']['to']}"),
-        ("截止时间", beijing_minute(report["cut_off"])),
+        ("本期", days("period")),
+        ("当日", str(report["day"]["from"])),
+        ("本年累计", days("cumulative")),
+        ("上年同期", days("last_year")),
+        ("户均增收", _gain_said(report.get("gain"))),
+        ("截止时间", f"{beijing_minute(report['cut_off'])}（北京时间）"),
         ("汇总时间", counted_until(report)),
+        ("确认人", _confirmed(report)),
+        ("版本", str(report.get("version") or "")),
+        ("说明", report.get("note") or ""),
         ("税", report["tax"]),
         ("口径", report["basis"]),
         ("来源", report["sources"]),
-        ("确认人", report.get("confirmed_by") or "未报送"),
-        ("版本", str(report.get("version") or "")),
-        ("说明", report.get("note") or ""),
     ]
+
+
+def _gain_said(gain: dict[str, Any] | None) -> str:
+    if gain is None:
+        return ""
+    if gain["status"] != "compared":
+        return f"无基数：{gain['reason_text']}"
+    of = f"{gain['households']} 户，与 {gain['base']} 相比；{gain['note']}"
+    return f"{written('fen', gain['per_household_fen'])} 元（{of}）"
+
+
+def _confirmed(report: dict[str, Any]) -> str:
+    """Who confirmed a report; of one that is computed now which version of it was sent."""
+    sent = report.get("sent")
+    if sent is None:
+        return report.get("confirmed_by") or "未报送"
+    when = beijing_minute(sent["sent_at"])
+    return f"{sent['confirmed_by']} 于 {when} 已报送第 {sent['version']} 版；本表是现在的数字"
 
 
 def periodic_sheets(report: dict[str, Any]) -> list[Sheet]:

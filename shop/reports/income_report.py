@@ -44,6 +44,7 @@ from shop.kit.clock import month_of
 from shop.kit.direct import Direct, together
 from shop.kit.errors import ForbiddenError
 from shop.places.models import Township, TownshipKind, Village
+from shop.places.queries import TOWNSHIP_DIGITS
 from shop.reports.area import (
     GIVEN_FIRMS,
     area,
@@ -58,7 +59,7 @@ from shop.reports.cuts import COSTS, INCOME_PRODUCTS, REACH, Cuts, Source, cuts_
 from shop.reports.cuts import INCOME as INCOME_CUTS
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
 from shop.reports.models import CostRollup, Cut, IncomeMonth, IncomeRollup, ReachMonth, ReachRollup
-from shop.reports.told import TOWNSHIP_DIGITS, WHOLE, Counts, kept_back, since, untold_places
+from shop.reports.told import WHOLE, Counts, kept_back, since, untold_places
 from shop.reports.wording import BY_CHANNEL, BY_GROUP, INCOME, SOURCE
 
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]

@@ -62,10 +62,21 @@ def income_columns(by: IncomeBy, managers: bool) -> list[Column]:
     """The columns of the income table; who sees households also sees how many of a place are assisted."""
     codes = [Column("编号", "key")] if by in (IncomeBy.FIRM, IncomeBy.PRODUCT) else []
     assisted = [Column("其中帮扶户", "assisted_households", "count")] if managers and by in OF_PLACES else []
+    # By channel those count whose produce was sold in it: another thing than those whom a firm paid.
+    people = "触达农户" if by is IncomeBy.CHANNEL else "带动农户"
     return [
-        *codes, Column("名称", "name"), Column("带动农户", "households", "count"), *assisted, *CASH,
+        *codes, Column("名称", "name"), Column(people, "households", "count"), *assisted, *CASH,
         Column("现金合计", "cash_fen", "fen"), Column("交售", "weight_g", "g"),
         Column("触达农户的销售", "sales_reached_fen", "fen"),
+    ]  # fmt: skip
+
+
+def told_columns(columns: list[Column], report: dict[str, Any]) -> list[Column]:
+    """Without the assisted households where no row may tell of them."""
+    rows = [*report["items"], report["total"]]
+    return [
+        column for column in columns
+        if column.path != "assisted_households" or any(column.of(row) is not None for row in rows)
     ]  # fmt: skip
 
 

@@ -159,6 +159,8 @@ def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: dat
             _agreements(agreed(), day),
             _receivables(owed(), today),
         ]
+    if not _recorded_from(session, spans.last_year.first):
+        sections = [_without_base(section) for section in sections]
     return {
         "every": every.value,
         "title": title_zh(every, spans.period),
@@ -173,6 +175,21 @@ def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: dat
         "gain": grown,
         "sections": sections,
     }
+
+
+def _recorded_from(session: Session, day: date) -> bool:
+    """Whether anything was recorded of that day's month or before: else the span that begins with it is no base."""
+    first = "SELECT least((SELECT min(month) FROM sales_months), (SELECT min(month) FROM income_months)) <= :day"
+    return bool(session.scalar(text(first), {"day": day}))
+
+
+def _without_base(section: dict[str, Any]) -> dict[str, Any]:
+    """Without changes over the year before."""
+    told = [*section["rows"], *filter(None, [section["total"]])]
+    for row in told:
+        if "change_bp" in row:
+            row["change_bp"] = None
+    return section
 
 
 def whole_tables(session: Session, actor: Actor, spans: Spans) -> list[dict[str, Any]]:

@@ -530,6 +530,9 @@ class Periodic(Schema):
     basis = fields.String()
     sources = fields.String()
     gain = fields.Nested(Gain, allow_none=True)
+    sent = fields.Nested(
+        lambda: Sent(), allow_none=True, metadata={"description": "The latest version that the reader's office sent"}
+    )
     sections = fields.List(fields.Nested(SectionOut))
 
 

@@ -45,8 +45,9 @@ def office_of(actor: Actor) -> Office:
 
 
 def current_report(session: Session, actor: Actor, every: Every, on: date, *, now: datetime) -> dict[str, Any]:
-    """The report as it is now, and for an office what is no longer so of those that it sent."""
-    return _reported(session, actor, every, on, now=now, exact=False)[0]
+    """The report as it is now; for an office with what is no longer so of those that it sent, and its own as `sent`."""
+    report, _ = _reported(session, actor, every, on, now=now, exact=False)
+    return report | {"sent": sent_of(session, actor, every, on, now=now) if actor.has(*SENDERS) else None}
 
 
 def send_report(

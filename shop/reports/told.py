@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from shop.places.queries import TOWNSHIP_DIGITS
+
 #: Fewer households than this are counted without saying how many of them are assisted.
 FEW = 3
-#: Digits of a township's code; a village's has three more.
-TOWNSHIP_DIGITS = 9
 #: The key of all places together.
 WHOLE = ""
 

@@ -66,14 +66,15 @@ PERIODIC = Said(
     ""
     "现金收入含企业所付和公共补贴；带动农户只计企业付给的（交售、工资、租金、返还、分红），"
     "补贴和当期作废的交售不计。"
-    "同比为本期与上年同期之差；上年同期为零时无基数。周报与上年相同的星期比较。",
+    "同比为本期与上年同期之差；上年同期为零，或从有记录的第一个月之前算起时，无基数。周报与上年相同的星期比较。",
     "Confirmed orders that were not cancelled, by the Beijing day they were placed. Sales are goods: accepted, or as"
     " ordered until then, on invoice; less refunds when paid in advance; without freight and discounts. By channel,"
     " township, firm and product they come from one rollup and add up to the same. Income counts on the day it was"
     " earned, or on the first day of the month that took it when it came late. Cash is what firms paid and public"
     " subsidies; households reached are those that firms paid (deliveries, wages, rents, patronage refunds, dividends),"
     " not those with a subsidy alone or a delivery that came to nothing in the period. The change is over the same"
-    " period a year before; where that is zero there is no base. A week is compared with the same weekdays.",
+    " period a year before; where that is zero,"
+    " or begins before the first month on record, there is no base. A week is compared with the same weekdays.",
 )
 
 TAX = Said("金额为含税价。", "Amounts include tax.")

@@ -29,7 +29,7 @@ blueprint.register_error_handler(NotFoundError, refused_page)
 COLUMNS = [
     Column("名称", "name_zh"), Column("已结算", "amount_fen", "fen"), Column("目标", "goal_fen", "fen"),
     Column("完成率", "amount_bp", "bp"), Column("上次同期", "before_fen", "fen"),
-    Column("带动农户", "households", "count"), Column("目标户数", "goal_households", "count"),
+    Column("触达农户", "households", "count"), Column("目标户数", "goal_households", "count"),
     Column("完成率", "households_bp", "bp"), Column("上次同期户数", "before_households", "count"),
 ]  # fmt: skip
 
@@ -117,7 +117,7 @@ def _cards(total: dict[str, Any], campaign: Campaign, day: date) -> list[Card]:
     return [
         Card("已结算", written("fen", total["amount_fen"]), "元", wanted_fen),
         Card("完成率", written("bp", total["amount_bp"]), "", "已结算 ÷ 目标"),
-        Card("带动农户", written("count", total["households"]), "户", f"目标 {goal} 户" if goal else "未设目标"),
+        Card("触达农户", written("count", total["households"]), "户", f"目标 {goal} 户" if goal else "未设目标"),
         Card("上次同期", written("fen", before_fen), "" if before_fen is None else "元", "开幕后同样天数"),
         Card("还有", str(max(left, 0)), "天", f"{campaign.starts_on} 至 {campaign.ends_on}"),
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from flask import Blueprint, g, make_response, redirect, render_template, reques
 from marshmallow import Schema
 from werkzeug.wrappers import Response as AnyResponse
 
-from shop.access.guard import Actor, current_actor
+from shop.access.guard import Actor, Role, current_actor
 from shop.access.queries import me
 from shop.channels.policies import POLICIES
 from shop.income.models import Category, IncomeKind
@@ -24,7 +24,7 @@ from shop.kit.problems import sentences
 from shop.kit.schemas import cursor_key, page
 from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE
 from shop.orders.errors import DayAhead
-from shop.places.queries import place_names
+from shop.places.queries import TOWNSHIP_DIGITS, place_names, place_zh
 from shop.reports import exports, schemas
 from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.api import made_file
@@ -33,7 +33,7 @@ from shop.reports.columns import BY_ROW, Column, written
 from shop.reports.explain import Measure, explain_income
 from shop.reports.explain_agreements import explain_agreements
 from shop.reports.explain_periodic import Figure, explain_periodic, figure_at
-from shop.reports.files import columns_of
+from shop.reports.files import columns_of, cover_of
 from shop.reports.files import periodic_file as as_file
 from shop.reports.gain import gain
 from shop.reports.income_report import CATEGORY_NAMES, IncomeBy, Months, income_report, latest_year
@@ -49,6 +49,7 @@ from shop.reports.lists import (
     gain_said,
     income_columns,
     span_zh,
+    told_columns,
     whose,
 )
 from shop.reports.models import Exported, ExportFile
@@ -62,9 +63,7 @@ from shop.reports.sent import (
     list_sent,
     office_of,
     send_report,
-    sent_of,
 )
-from shop.reports.told import TOWNSHIP_DIGITS
 from shop.web.called import called
 from shop.web.panels import Card, Chart, Link, table
 from shop.web.signin import from_our_page, page_for
@@ -139,9 +138,13 @@ def asked_of(schema: Schema, defaults: Callable[[], dict[str, str]]) -> tuple[di
     return schema.load(kept), "".join(sentences(errors))
 
 
-def explained(schema: Schema, defaults: Callable[[], dict[str, str]]) -> dict[str, Any]:
-    """Which figure an address asks for. Raises ValidationError: of a wrong one no other figure is explained."""
-    loaded: dict[str, Any] = schema.load(request.args.to_dict() or defaults())
+def exactly(schema: Schema, defaults: Callable[[], dict[str, str]]) -> dict[str, Any]:
+    """What an address asks for, without a period of the default one.
+
+    Raises ValidationError: of a wrong one no other figure is explained, and no other file made.
+    """
+    given = request.args.to_dict()
+    loaded: dict[str, Any] = schema.load(given if any(name in given for name in _PERIOD) else defaults() | given)
     return loaded
 
 
@@ -164,8 +167,9 @@ def income() -> str:
         report = income_report(session, actor, by, months, "zh", limit=query["limit"], after=query["after"])
         by_month = income_report(session, actor, IncomeBy.MONTH, months, "zh", limit=ROWS, after=None)
         gained = gain(session, actor, months, "zh", now=now())
+        where = " ".join(filter(None, (place_zh(session, months.place), span_zh(months))))
     return _page(
-        "income", "农户增收", wrong=wrong, months=months, by=by, tabs=_tabs(query, _ways(actor)),
+        "income", "农户增收", wrong=wrong, months=months, where=where, by=by, tabs=_tabs(query, _ways(actor)),
         trail=_trail(actor, months, query), report=report, cards=_income_cards(by_month["total"], gained, months),
         charts=_income_charts(report, by_month, by), gain=gained, gain_said=gain_said(gained),
         gain_why=_here({name: query[name] for name in ("year", "first", "last", "place")} | {"measure": Measure.GAIN},
@@ -174,7 +178,7 @@ def income() -> str:
             (CATEGORY_ZH[Category(row["category"])], row) for row in gained.get("categories", ())
         ],
         table=table(
-            f"{INCOME_BY_ZH[by]}：{span_zh(months)}", _told(income_columns(by, sees_households(actor)), report),
+            f"{INCOME_BY_ZH[by]}：{where}", told_columns(income_columns(by, sees_households(actor)), report),
             report["items"], report["total"], _income_link(query, months, by),
             more=_here(query | {"after": report["next"]}) if report["next"] else None,
             files=_files("dashboard.income_file", query),
@@ -186,7 +190,7 @@ def income() -> str:
 @page_for(*READERS)
 def income_file(kind: str) -> AnyResponse:
     """增收表文件 · All rows of the income page's table as a file."""
-    query, _ = asked_of(schemas.IncomeFilter(), lambda: _whole_latest_year(current_actor()))
+    query = exactly(schemas.IncomeFilter(), lambda: _whole_latest_year(current_actor()))
     months = _months(query)
     return _file(exports.Wanted(Exported.INCOME, query["by"], months.first, months.last, months.place), kind)
 
@@ -196,7 +200,7 @@ def income_file(kind: str) -> AnyResponse:
 def why() -> str:
     """数字来源 · The rows that make one figure of the income page; their sum is the figure."""
     actor, session = current_actor(), db.session()
-    query = explained(schemas.ExplainFilter(), lambda: _whole_latest_year(actor))
+    query = exactly(schemas.ExplainFilter(), lambda: _whole_latest_year(actor))
     months = _months(query)
     found = explain_income(
         session, actor, query["by"], query["key"], months, query["measure"], query["kind"], query["category"],
@@ -287,7 +291,7 @@ def agreements() -> str:
 def agreements_file(kind: str) -> AnyResponse:
     """协议表文件 · All rows of the agreements page's table as a file."""
     today = beijing_day(now())
-    query, _ = asked_of(schemas.AgreementsFilter(), lambda: {"as_of": str(today)})
+    query = exactly(schemas.AgreementsFilter(), lambda: {"as_of": str(today)})
     day = query["day"] or today
     return _file(exports.Wanted(Exported.AGREEMENTS, query["by"], day, day), kind)
 
@@ -332,9 +336,12 @@ def export_file(code: str) -> AnyResponse:
 
 
 def _agreement_link(query: dict[str, Any], day: date) -> Link:
-    """Every figure leads to what it is made of."""
+    """Every figure leads to what it is made of; an agreement to its page, for who has it on his desk."""
+    desk = query["by"] is AgreementsBy.AGREEMENT and current_actor().has(Role.OPERATOR, Role.FIRM_STAFF)
 
     def link(column: Column, row: dict[str, Any] | None) -> str | None:
+        if column.path == "key" and row is not None and desk:
+            return url_for("desk.show_agreement", code=row["key"])
         if column.unit == "text":
             return None
         asked = {"by": query["by"], "day": day, "figure": column.path, "key": row["key"] if row else None}
@@ -348,7 +355,7 @@ def _agreement_link(query: dict[str, Any], day: date) -> Link:
 def why_agreements() -> str:
     """协议数字来源 · The facts that make one figure of the agreements page; their sum is the figure."""
     today = beijing_day(now())
-    query = explained(schemas.AgreementExplainFilter(), lambda: {"as_of": str(today)})
+    query = exactly(schemas.AgreementExplainFilter(), lambda: {"as_of": str(today)})
     day, figure, session = query["day"] or today, query["figure"], db.session()
     found = explain_agreements(
         session, current_actor(), query["by"], query["key"], day, figure, today=today, limit=query["limit"],
@@ -446,15 +453,6 @@ def _trail(actor: Actor, months: Months, query: dict[str, Any]) -> list[tuple[st
     return [(name, _here(to | {"after": None})) for name, to in steps]
 
 
-def _told(columns: list[Column], report: dict[str, Any]) -> list[Column]:
-    """Without the assisted households where no row may tell of them."""
-    rows = [*report["items"], report["total"]]
-    return [
-        column for column in columns
-        if column.path != "assisted_households" or any(column.of(row) is not None for row in rows)
-    ]  # fmt: skip
-
-
 def _income_cards(total: dict[str, Any], gained: dict[str, Any], months: Months) -> list[Card]:
     compared = gained["status"] == "compared"
     return [
@@ -479,7 +477,7 @@ def _income_charts(report: dict[str, Any], by_month: dict[str, Any], by: IncomeB
         rows = report["items"]
         reached = ("触达农户的销售", [row["sales_reached_fen"] for row in rows])
         charts.append(Chart("各渠道触达农户的销售", [row["name"] for row in rows], [reached], "万元", 1_000_000))
-    elif by is not IncomeBy.MONTH:
+    elif by not in (IncomeBy.MONTH, IncomeBy.HOUSEHOLD):  # a page of households says nothing of the whole
         charts.append(stacked(f"{INCOME_BY_ZH[by]}收入构成", report["items"]))
     return charts
 
@@ -531,7 +529,8 @@ def periodic() -> str:
     with one_moment() as session:
         report = current_report(session, actor, query["every"], on, now=moment)
     return _page(
-        "periodic", report["title"], wrong=wrong, report=report, every=query["every"], on=on,
+        "periodic", report["title"], wrong=wrong, report=report, every=query["every"], on=on, cover=cover_of(report),
+        begun=report["period"]["from"] <= beijing_day(moment),
         kinds=[(kind.value, NAMES_ZH[kind]) for kind in Every],
         tabs=[(NAMES_ZH[kind], _here(query | {"every": kind}), kind is query["every"]) for kind in Every],
         files=[
@@ -544,7 +543,7 @@ def periodic() -> str:
                   else _periodic_link(query["every"], on, section["code"], beijing_day(moment)))
             for section in report["sections"]
         ],
-        **_sent(actor, query["every"], on),
+        **_sent(actor),
     )  # fmt: skip
 
 
@@ -593,7 +592,7 @@ def _periodic_link(every: Every, on: date, section: str, today: date) -> Link:
 def periodic_why() -> str:
     """数字来源 · The rows that make one figure of a periodic report; their sum is the figure."""
     moment = now()
-    query = explained(
+    query = exactly(
         schemas.PeriodicExplainFilter(),
         lambda: {"on": str(beijing_day(moment)), "section": "channels", "figure": "net_fen"},
     )
@@ -634,7 +633,7 @@ _SOURCES = [
 def periodic_file(kind: str) -> AnyResponse:
     """报表文件 · The same report as a file."""
     moment = now()
-    query, _ = asked_of(schemas.PeriodicFilter(), lambda: {"on": str(beijing_day(moment))})
+    query = exactly(schemas.PeriodicFilter(), lambda: {"on": str(beijing_day(moment))})
     on, actor = query["on"] or beijing_day(moment), current_actor()
     with one_moment() as session:
         report = current_report(session, actor, query["every"], on, now=moment)
@@ -659,7 +658,7 @@ def sent_report(code: str) -> str:
         changes = changes_of(session, actor, code, now=now())
     today = beijing_day(now())
     return _page(
-        "sent", report["title"], report=report, changes=changes, today=today,
+        "sent", report["title"], report=report, changes=changes, today=today, cover=cover_of(report),
         resends=changes["latest"] and office_of(actor).party_id == changes["party_id"],
         changed=table(
             "报送后的变动", _CHANGED, changes["items"], None, _now_link(changes["every"], changes["first_on"], today)
@@ -671,13 +670,14 @@ def sent_report(code: str) -> str:
     )  # fmt: skip
 
 
-@blueprint.route("/reports/sent/<string:code>.pdf")
+@blueprint.route("/reports/sent/<string:code>.<any(xlsx, csv, pdf):kind>")
 @page_for(*SENDERS)
-def sent_file(code: str) -> AnyResponse:
-    """已报送的文件 · A report as it was sent, on paper."""
+def sent_file(code: str, kind: str) -> AnyResponse:
+    """已报送的文件 · A report as it was sent, as a file or on paper; called by its title and version."""
     report = json.loads(body_of(db.session(), current_actor(), code))
     release()
-    return file_response(as_file(PDF_TYPE, report), PDF_TYPE, code)
+    called_so = f"{report['title']} {report['area']} 第{report['version']}版"
+    return file_response(as_file(PERIODIC_KINDS[kind], report), PERIODIC_KINDS[kind], called_so)
 
 
 @blueprint.route("/reports/sent", methods=["POST"])
@@ -695,8 +695,8 @@ def send() -> AnyResponse:
 _LATEST, _CHANGED_ONES = 12, 20
 
 
-def _sent(actor: Actor, every: Every, on: date) -> dict[str, Any]:
-    """For who sends: the latest reports, those whose figures are otherwise now, and the one of this period."""
+def _sent(actor: Actor) -> dict[str, Any]:
+    """For who sends: the latest reports, and those whose figures are otherwise now."""
     if not actor.has(*SENDERS):
         return {"sends": False}
     session, moment = db.session(), now()
@@ -704,5 +704,5 @@ def _sent(actor: Actor, every: Every, on: date) -> dict[str, Any]:
     changed = list_sent(session, actor, now=moment, limit=_CHANGED_ONES, before_id=None, changed=True)
     return {
         "sends": True, "sent": latest[:_LATEST], "changed": changed[:_CHANGED_ONES],
-        "more_changed": len(changed) > _CHANGED_ONES, "own": sent_of(session, actor, every, on, now=moment),
+        "more_changed": len(changed) > _CHANGED_ONES,
     }  # fmt: skip

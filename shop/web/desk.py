@@ -14,7 +14,7 @@ from shop.agreements import papers
 from shop.agreements import queries as agreements
 from shop.agreements.api import contract_response, paper_response
 from shop.agreements.contract import price_zh, schedule_zh
-from shop.agreements.models import MAX_PAPER, Agreement, PriceRule, Side
+from shop.agreements.models import MAX_PAPER, RUNNING, Agreement, PriceRule, Side
 from shop.agreements.owners import locked_agreement
 from shop.agreements.schemas import PaperQuery
 from shop.agreements.states import CALL_OFF_ZH, DECIDED_ZH, PAPER_ZH, STATE_ZH
@@ -162,6 +162,7 @@ def _agreement(code: str, told: str | None = None) -> str:
         "desk/agreement.html", a=found, papers=sent, kinds=PAPER_ZH, told=told,
         deposit=standing(session, session.get_one(Agreement, found["id"])),
         calls=call_offs_ordered(session, found["call_offs"][-CALLS:]), call_states=CALL_OFF_ZH, order_states=ORDER_ZH,
+        running=RUNNING,
         versions=agreements.versions(session, actor, code),
         majeures=agreements.majeures(session, found["id"]), decided=DECIDED_ZH, states=STATE_ZH, sides=SIDES_ZH,
         reversals=reversals_under(session, found["id"]), reopenings=reopenings(session, found["id"]),

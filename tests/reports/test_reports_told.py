@@ -13,8 +13,9 @@ from sqlalchemy import text
 from shop.access.guard import Actor, Grant
 from shop.access.models import PartyKind, Role
 from shop.kit.db import db, transaction
+from shop.places.queries import TOWNSHIP_DIGITS
 from shop.reports.income_report import IncomeBy, Months, income_report
-from shop.reports.told import FEW, TOWNSHIP_DIGITS, WHOLE, Counts, kept_back, since, untold, untold_places
+from shop.reports.told import FEW, WHOLE, Counts, kept_back, since, untold, untold_places
 
 OPERATOR = Actor(None, (Grant(Role.OPERATOR, 1, PartyKind.COUNTY),))
 COUNTS = st.integers(0, 6)

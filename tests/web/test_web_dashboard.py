@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -215,6 +216,43 @@ def test_by_month_a_row_is_called_by_its_month_alone(pages: Pages) -> None:
     assert heads_of(page)[:2] == ["月份", "协议数"]
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["income.csv?from=2025-12&to=2025-01", "income.xlsx?year=2025&by=foo", "periodic.csv?on=abc", "income.pdf?x=1"],
+)
+def test_no_file_is_made_of_filters_that_make_no_sense(pages: Pages, address: str) -> None:
+    assert pages.browser("office").get(f"/reports/{address}").status_code == 422
+
+
+@pytest.mark.parametrize(("place", "name"), [(CHANGLE, "常乐镇"), ("140829101200", "常乐镇葛赵村")])
+def test_a_file_of_a_place_is_called_by_its_name_and_says_whose_area_it_is(pages: Pages, place: str, name: str) -> None:
+    answer = pages.browser("office").get(f"/reports/income.csv?year=2025&by=village&place={place}")
+    assert quote(f"农户增收 按村 2025 年 {name}.csv") in answer.headers["Content-Disposition"]
+    lines = answer.text.splitlines()
+    assert f"区域,{name}" in lines
+    assert ("其中帮扶户" in lines[1], "带动农户" in lines[1]) == (False, True)
+    assert f"按村：{name} 2025 年" in pages.page("office", f"/reports?year=2025&by=village&place={place}")
+
+
+def test_a_week_whose_base_begins_before_the_first_month_on_record_has_none(pages: Pages) -> None:
+    def of(on: str) -> list[str]:
+        lines = pages.browser("office").get(f"/reports/periodic.csv?every=week&on={on}").text.splitlines()
+        head = next(n for n, line in enumerate(lines) if line.startswith("农户（按农户所在地）"))
+        return lines[lines.index("", head) - 1].split(",")
+
+    assert of("2025-12-31")[0] == of("2026-01-14")[0] == "合计"
+    assert float(of("2025-12-31")[-2]) > 0
+    assert (of("2025-12-31")[-1], of("2026-01-14")[-1]) == ("无基数", "-100.00")
+
+
+def test_an_agreement_of_the_report_leads_to_its_page_for_who_has_it_on_his_desk(pages: Pages) -> None:
+    address = f"/reports/agreements?as_of={AFTER_THE_YEAR:%Y-%m-%d}"
+    code = rows_of(pages.page("f01", address))[0][0]
+    link = f'<a href="/desk/agreements/{code}">{code}</a>'
+    assert [link in pages.page(who, address) for who in ("f01", "office", "changle")] == [True, True, False]
+    assert pages.browser("f01").get(f"/desk/agreements/{code}").status_code == 200
+
+
 def test_a_page_without_filters_shows_the_latest_year_that_has_figures(pages: Pages) -> None:
     assert "按乡镇：2025 年" in pages.page("office", "/reports")
 
@@ -372,7 +410,7 @@ def test_who_sees_nothing_of_a_row_is_not_told_its_name(pages: Pages) -> None:
 def test_of_wrong_filters_those_that_make_sense_stay(pages: Pages) -> None:
     page = pages.page("office", f"/reports/income?by=firm&place={CHANGLE}&from=2025-12&to=2025-01")
     assert "筛选条件有误" in page
-    assert "按企业：2025 年" in page
+    assert "按企业：常乐镇 2025 年" in page
     assert f'name="place" value="{CHANGLE}"' in page
     assert "按企业：2025 年" in pages.page("office", "/reports/income?by=firm")
 
@@ -391,7 +429,11 @@ def test_a_report_is_printed_and_one_that_was_sent_always_the_same(pages: Pages)
     code = re.findall(r"/reports/sent/(month-2025-07-01-140829-v[0-9]+)", browser.get("/reports/periodic").text)[0]
     first, second = (browser.get(f"/reports/sent/{code}.pdf") for _ in range(2))
     assert first.data == second.data
-    assert f"{code}.pdf" in first.headers["Content-Disposition"]
+    assert quote("月报 2025年7月 平陆县 第1版.pdf") in first.headers["Content-Disposition"]
+    assert code.endswith("-v1")
+    book = browser.get(f"/reports/sent/{code}.xlsx")
+    assert book.data[:2] == b"PK"
+    assert "确认人" in browser.get(f"/reports/sent/{code}.csv").text
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "csv"])

@@ -60,7 +60,16 @@ def test_what_changed_is_shown_with_its_rows_and_sent_anew(desk: Desk) -> None:
     again = county.post("/reports/sent", data=form | {"note": "补记一单"})
     assert (again.status_code, again.headers["Location"]) == (303, f"/reports/sent/{FIRST[:-1]}2")
     desk.check()
-    assert "本期已有新版本" in read(county, f"/reports/sent/{FIRST}")
+    old = read(county, f"/reports/sent/{FIRST}")
+    assert "本期已有新版本" in old
+    # What was told last of each of its figures is what the new version says, which is how it is now.
+    told = [[html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)]
+            for row in re.findall(r"<tr>(.*?)</tr>", old.partition("最近告知数")[2], re.DOTALL)]  # fmt: skip
+    assert told
+    assert [row[3] for row in told if len(row) == 6] == [row[4] for row in told if len(row) == 6]
+    current = read(county, "/reports/periodic?every=day&on=2025-07-15")
+    assert "未报送" not in current
+    assert "已报送第 2 版；本表是现在的数字" in current
     assert TOLD not in read(county, "/reports/periodic?every=day&on=2025-07-17")
 
 

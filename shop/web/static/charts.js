@@ -16,7 +16,7 @@
       color: COLOURS,
       textStyle: { fontFamily: "inherit" },
       tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: (value) => `${shown(value)} ${chart.shown_in}` },
-      legend: { top: 0 },
+      legend: { top: 0, type: "scroll" },
       grid: { left: 8, right: 16, top: 40, bottom: chart.labels.length > 24 ? 32 : 8, containLabel: true },
       xAxis: { type: "category", data: chart.labels, axisLabel: { interval: chart.labels.length > 40 ? "auto" : 0, rotate: chart.labels.length > 8 ? 35 : 0, width: 130, overflow: "truncate" } },
       yAxis: { type: "value", axisLabel: { formatter: shown } },
