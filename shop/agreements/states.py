@@ -85,7 +85,13 @@ CALL_OFF_LIFE: Life[C] = Life(
 DECISIONS = ("recognise", "reject")
 
 MAJEURE_LIFE: Life[M] = Life(
-    {(M.TOLD, "recognise"): M.RECOGNISED, (M.TOLD, "reject"): M.REJECTED},
+    {
+        (M.TOLD, "recognise"): M.RECOGNISED,
+        (M.TOLD, "reject"): M.REJECTED,
+        # A decision that was wrong is decided the other way, with its reason; both stand in the history.
+        (M.RECOGNISED, "reject"): M.REJECTED,
+        (M.REJECTED, "recognise"): M.RECOGNISED,
+    },
     DECIDED_ZH,
     {"recognise": "认定", "reject": "驳回"},
 )

@@ -239,10 +239,11 @@ class Verdict:
 
 def accept(
     session: Session, order: Order, verdicts: Mapping[str, Verdict] | None, *, actor_id: int | None, now: datetime,
-    reason: str | None = None,
+    reason: str | None = None, term_from: date | None = None,
 ) -> None:  # fmt: skip
     """Accept by weight: None = everything as dispatched. Sets what is owed and, on invoice, the day it is due.
 
+    `term_from`: the day from which the term of the invoice counts, today where it is not given.
     Raises MoveRefusedError, NotInTheOrder, AcceptanceDoesNotFit, GradesNotAgreed, GradeNotTaken; then nothing is
     changed. Settlement follows by a job.
     """
@@ -258,7 +259,7 @@ def accept(
         put_on_line(line, verdict, accepted_fen)
     advance(session, order, ORDER_LIFE, "accept", person_id=actor_id, now=now, reason=reason)
     order.accepted_at = now
-    order.due_on = _due_on(session, order, beijing_day(now))
+    order.due_on = _due_on(session, order, term_from or beijing_day(now))
     session.flush()
     tell_promise(session, order)
     enqueue(session, SETTLE_ORDER, order.id, now=now)

@@ -216,7 +216,9 @@ def show(number: str) -> dict[str, Any]:
     found = queries.order(session, actor, number)
     order_id = int(found["id"])
     told = queries.reasons(session, [order_id])[order_id] if actor.has(*queries.SEES_RECIPIENT) else queries.UNSAID
-    return found | {"recalls": queries.recalls_of(session, order_id)} | told
+    return found | told | {
+        "recalls": queries.recalls_of(session, order_id), "inspected_by": receipt.inspected_by(session, order_id),
+    }  # fmt: skip
 
 
 def _locked(number: str, *roles: Role) -> Order:
@@ -409,7 +411,13 @@ def accept(body: dict[str, Any], number: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.AcceptanceForBuyer)
 @blueprint.response(200, schemas.OrderOut)
 @documented(
-    errors=[NotFoundError, MoveRefusedError, errors.NotForItsBuyer, errors.StillToInspect],
+    errors=[
+        NotFoundError,
+        MoveRefusedError,
+        errors.NotForItsBuyer,
+        errors.StillToInspect,
+        errors.GoodsRecalled,
+    ],
     example={"reason": "采购方收货后一直没有验收，多次提醒没有答复"},
 )
 def accept_for_buyer(body: dict[str, Any], number: str) -> dict[str, Any]:
@@ -550,7 +558,14 @@ def list_penalties(code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.PenaltyDecision)
 @blueprint.response(200, schemas.PenaltyList)
 @documented(
-    errors=[errors.NoSuchPenalty, NotFoundError, MoveRefusedError, errors.NotYoursToDecide, errors.TakenAlready],
+    errors=[
+        errors.NoSuchPenalty,
+        NotFoundError,
+        MoveRefusedError,
+        errors.NotYoursToDecide,
+        errors.TakenAlready,
+        errors.PenaltyOutdated,
+    ],
     example={"number": 1, "event": "waive", "reason": "双方协商免除"},
 )
 def decide_penalty(body: dict[str, Any], code: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from shop.agreements.queries import decided_in
 from shop.agreements.signing import Hand
 from shop.kit.db import columns_of
 from shop.kit.states import advance, history_of, record
-from shop.orders.errors import NoSuchPenalty, NotYoursToDecide, TakenAlready
+from shop.orders.errors import NoSuchPenalty, NotYoursToDecide, PenaltyOutdated, TakenAlready
 from shop.orders.models import PenaltyProposal, PenaltyStatus
 from shop.orders.states import PENALTY_LIFE
 
@@ -169,6 +169,27 @@ def behind(session: Session, day: date, agreement_ids: list[int]) -> list[Behind
     return [Behind(line, agreement, Side(side), grams, fen) for line, agreement, side, grams, fen in rows]
 
 
+#: What of its breaches may be proposed, by side: what fell due since the last claim, and is not under inspection: goods
+#: that were sent whole wait for the buyer's word. Of the firm a claim took what was due before its day, of the buyer
+#: what was due up to it.
+_OPEN = f"""
+    WITH read AS (SELECT CAST(:id AS bigint) AS id), {calls(CALL_OFFS)}
+    SELECT side, sum(short_g)::bigint AS short_g, sum(penalty_fen)::bigint AS penalty_fen
+    FROM ({BREACHES}) AS breaches
+    WHERE NOT EXISTS (SELECT FROM penalty_proposals AS claimed WHERE claimed.agreement_id = breaches.agreement_id
+            AND claimed.side = breaches.side AND claimed.status = 'claimed'
+            AND breaches.day < claimed.as_of + (claimed.side = 'buyer')::int)
+        AND NOT (side = 'firm' AND EXISTS (SELECT FROM orders WHERE call_off_id = fact_id AND status = 'dispatched'))
+    GROUP BY side ORDER BY side
+"""
+
+
+def _open(session: Session, agreement_id: int, day: date) -> dict[Side, tuple[int, int]]:
+    """Grams and fen that may be proposed up to `day`, by the side that is behind."""
+    rows = session.execute(text(_OPEN), {"id": agreement_id, "day": day})
+    return {Side(side): (grams, fen) for side, grams, fen in rows}
+
+
 def propose_penalties(
     session: Session, agreement: Agreement, day: date, *, actor_id: int | None, now: datetime
 ) -> list[PenaltyProposal]:
@@ -176,13 +197,9 @@ def propose_penalties(
 
     The caller holds the agreement's lock. Nothing is booked: the other side claims it or waives it.
     """
-    sums: dict[Side, tuple[int, int]] = {}
-    for breach in behind(session, day, [agreement.id]):
-        grams, fen = sums.get(breach.side, (0, 0))
-        sums[breach.side] = grams + breach.shortfall_g, fen + breach.penalty_fen
     known = proposals(session, agreement.id)
     made = []
-    for side, (grams, fen) in sorted(sums.items()):
+    for side, (grams, fen) in _open(session, agreement.id, day).items():
         same = [
             old for old in known if (old.side, old.as_of, old.shortfall_g, old.penalty_fen) == (side, day, grams, fen)
         ]
@@ -221,8 +238,9 @@ def decide(
 ) -> PenaltyProposal:
     """The side that was let down claims what is proposed, takes the deposit instead, or waives it.
 
-    Of one side's breach one thing is taken once (Civil Code art. 588). The caller holds the agreement's lock. Raises
-    NoSuchPenalty, NotYoursToDecide for the side in breach, TakenAlready, MoveRefusedError.
+    Of one side's breach one thing is taken once (Civil Code art. 588); what fell due after a claim may be claimed anew.
+    Taken is what still stands by what is recorded now. The caller holds the agreement's lock. Raises NoSuchPenalty,
+    NotYoursToDecide for the side in breach, TakenAlready, MoveRefusedError, PenaltyOutdated.
     """
     known = proposals(session, agreement.id)
     found = next((proposal for proposal in known if proposal.number == number), None)
@@ -230,10 +248,32 @@ def decide(
         raise NoSuchPenalty(agreement=agreement.code, number=number)
     if found.side is by.side:
         raise NotYoursToDecide(agreement=agreement.code)
-    taken = (PenaltyStatus.CLAIMED, PenaltyStatus.DEPOSIT_TAKEN)
-    others = [proposal for proposal in known if proposal.side is found.side and proposal.number != number]
-    if event != "waive" and any(proposal.status in taken for proposal in others):
+    if event != "waive" and any(_took(one, found, event) for one in known):
         raise TakenAlready(agreement=agreement.code)
+    PENALTY_LIFE.next(found.status, event)
+    grams, fen = _open(session, agreement.id, found.as_of).get(found.side, (0, 0))
+    if event != "waive" and (grams < found.shortfall_g or fen < found.penalty_fen):
+        raise PenaltyOutdated(as_of=str(found.as_of), stands_g=grams, stands_fen=fen, number=number)
     advance(session, found, PENALTY_LIFE, event, person_id=by.person_id, now=by.now, reason=reason)
     session.flush()
     return found
+
+
+def undecided_of(session: Session, agreement: Agreement, side: Side) -> PenaltyProposal | None:
+    """The last proposal against a side that the other may still claim; None where there is none, or it stands no more.
+
+    The caller holds the agreement's lock.
+    """
+    of_side = [one for one in proposals(session, agreement.id) if one.side is side]
+    if not of_side or of_side[-1].status is not PenaltyStatus.PROPOSED:
+        return None
+    grams, fen = _open(session, agreement.id, of_side[-1].as_of).get(side, (0, 0))
+    return of_side[-1] if grams >= of_side[-1].shortfall_g and fen >= of_side[-1].penalty_fen else None
+
+
+def _took(one: PenaltyProposal, wanted: PenaltyProposal, event: str) -> bool:
+    """Whether that proposal was decided so that of the wanted one nothing may be taken any more."""
+    if one.side is not wanted.side or one.number == wanted.number:
+        return False
+    claimed = one.status is PenaltyStatus.CLAIMED and (event == "take_deposit" or one.as_of >= wanted.as_of)
+    return claimed or one.status is PenaltyStatus.DEPOSIT_TAKEN

@@ -249,6 +249,15 @@ class StillToInspect(DomainError):
     en = "The buyer of {number} may accept it himself until {until} (Beijing); the county may only after that."
 
 
+class GoodsRecalled(DomainError):
+    """Goods that were recalled are not accepted for anybody."""
+
+    code = "goods-recalled"
+    title_zh, title_en = "货物已召回", "Goods are recalled"
+    zh = "订单 {number} 中有已召回的货物，不能代为验收：请先处理召回，由采购方自己验收或拒收。"
+    en = "Goods of {number} are recalled: they are not accepted for the buyer, who accepts or refuses them himself."
+
+
 class NotForItsBuyer(DomainError):
     """A consumer's order is received by the clock, what was sold elsewhere when that shop says so."""
 
@@ -452,13 +461,25 @@ class DayAhead(DomainError):
     en = "{day} has not come yet."
 
 
+class PenaltyOutdated(DomainError):
+    """What was proposed does not stand any more: goods came, an acceptance was corrected, a side was excused."""
+
+    code = "penalty-outdated"
+    title_zh, title_en = "违约金已变", "No longer so"
+    zh = "按现在的记录，截至 {as_of} 可主张的是 {stands_g}、{stands_fen}，少于第 {number} 次提出的数；请重新计算。"
+    en = "Up to {as_of} {stands_g} and {stands_fen} can be claimed now, less than no. {number} says: propose anew."
+
+
 class TakenAlready(DomainError):
     """For one side's breach a penalty was claimed or the deposit taken already."""
 
     code = "taken-already"
     title_zh, title_en = "已主张过违约责任", "Taken already"
-    zh = "协议 {agreement} 已就该方违约主张违约金或定金，二者只能择一、一次。"
-    en = "Under {agreement} a penalty was claimed or the deposit taken for that breach already: one of them, once."
+    zh = "协议 {agreement} 已就该方的这些违约主张违约金或定金，二者只能择一、一次；此后到期的可另行计算主张。"
+    en = (
+        "Under {agreement} a penalty was claimed or the deposit taken for that breach already: one of them, once. What"
+        " fell due later may be proposed and claimed."
+    )
 
 
 class AttributionSame(DomainError):

@@ -10,28 +10,29 @@ from sqlalchemy.orm import Session
 
 from shop.channels.models import ChannelKind
 from shop.channels.policies import POLICIES, consumer_channels
-from shop.kit.clock import beijing_day, beijing_minute
+from shop.kit.clock import BEIJING, beijing_day, beijing_minute
 from shop.kit.outbox import ask_again
 from shop.kit.states import record
 from shop.orders.actions import accept
-from shop.orders.errors import NotForItsBuyer, ReceiptRuleTaken, SignatureDoesNotFit, StillToInspect
+from shop.orders.errors import GoodsRecalled, NotForItsBuyer, ReceiptRuleTaken, SignatureDoesNotFit, StillToInspect
 from shop.orders.jobs import RECEIVE_OVERDUE
 from shop.orders.locks import locked_order_by_id
-from shop.orders.models import Dispatch, Order, OrderStatus, PriceBasis, ReceiptRule
+from shop.orders.models import Dispatch, Order, OrderLine, OrderStatus, Pick, PriceBasis, ReceiptRule
 from shop.orders.states import ORDER_LIFE
+from shop.stock.recalls import standing
 
 #: Days after dispatch where the county has set no rule: signed for, and not.
 SIGNED_DAYS, DAYS = 7, 10
 #: What the history of an order says when it was received by the clock.
 BY_THE_CLOCK_ZH = "自动收货"
 
-#: When the time is over in which a buyer of these channels says what he received. What was sold and paid elsewhere is
-#: received when that shop says so.
+#: When the time is over in which a buyer of these channels says what he received: so many days after `{since}`. What
+#: was sold and paid elsewhere is received when that shop says so.
 _DUE = """
-    SELECT orders.id, parcels.sent_at + make_interval(days => CASE WHEN parcels.signed
+    SELECT orders.id, {since} + make_interval(days => CASE WHEN parcels.signed
         THEN coalesce(rule.signed_days, :signed_days) ELSE coalesce(rule.days, :days) END) AS due_at
     FROM orders CROSS JOIN LATERAL (
-        SELECT max(dispatched_at) AS sent_at, bool_and(signed_on IS NOT NULL) AS signed
+        SELECT max(dispatched_at) AS sent_at, bool_and(signed_on IS NOT NULL) AS signed, max(signed_on) AS signed_on
         FROM dispatches WHERE order_id = orders.id
     ) AS parcels LEFT JOIN LATERAL (
         SELECT signed_days, days FROM receipt_rules WHERE valid_from <= placed_on ORDER BY valid_from DESC LIMIT 1
@@ -39,8 +40,25 @@ _DUE = """
     WHERE orders.status = 'dispatched' AND channel_kind = ANY(:channels)
         AND NOT EXISTS (SELECT FROM order_lines WHERE order_id = orders.id AND price_basis = :elsewhere)
 """
-_OVERDUE = text(f"SELECT id FROM ({_DUE}) AS waiting WHERE due_at <= :now ORDER BY id")
-_DUE_OF = text(f"SELECT due_at FROM ({_DUE} AND orders.id = :order_id) AS waiting")
+#: A consumer's days count from the last parcel.
+_CLOCK = _DUE.format(since="parcels.sent_at")
+_OVERDUE = text(f"SELECT id FROM ({_CLOCK}) AS waiting WHERE due_at <= :now ORDER BY id")
+_DUE_OF = text(f"SELECT due_at FROM ({_CLOCK} AND orders.id = :order_id) AS waiting")
+#: A buyer's on invoice from the day on which the last parcel was signed for, where all were; for a call-off not before
+#: its day, since he need not take it earlier (民法典 530).
+_BEGIN = "({day}::timestamp AT TIME ZONE '" + BEIJING.key + "')"
+_INSPECTED = text(
+    "SELECT due_at FROM ("
+    + _DUE.format(
+        since="greatest(parcels.sent_at, CASE WHEN parcels.signed THEN "
+        + _BEGIN.format(day="parcels.signed_on")
+        + " END, (SELECT "
+        + _BEGIN.format(day="call_offs.due_on")
+        + " FROM call_offs WHERE call_offs.id = orders.call_off_id))"
+    )
+    + " AND orders.id = :order_id) AS waiting"
+)
+_RECALLED = select(Pick.id).join(OrderLine, OrderLine.id == Pick.order_line_id).where(standing(Pick.lot_id)).limit(1)
 
 
 def _facts(channels: Iterable[ChannelKind]) -> dict[str, object]:
@@ -114,15 +132,24 @@ def receive_overdue(session: Session, order_id: int, *, now: datetime) -> bool:
 def accept_for_buyer(session: Session, order: Order, reason: str, *, actor_id: int | None, now: datetime) -> None:
     """Accept an order on invoice whole, as it was sent, for a buyer who let the time pass in which he may object.
 
-    Who does not object within the time counts as having found weight and quality as agreed (民法典 621). The time is
-    that of the clock for consumers. The caller holds the order's lock. Raises MoveRefusedError, NotForItsBuyer,
-    StillToInspect; then nothing is changed.
+    Who does not object within the time counts as having found weight and quality as agreed (民法典 621). The term
+    of the invoice counts from the end of that time, however late the county comes (保障中小企业款项支付条例: so it does
+    where the inspection is delayed). The caller holds the order's lock. Raises MoveRefusedError, NotForItsBuyer,
+    StillToInspect, GoodsRecalled; then nothing is changed.
     """
     ORDER_LIFE.next(order.status, "accept")
-    on_invoice = set(POLICIES) - set(consumer_channels())
-    until: datetime | None = session.scalar(_DUE_OF, _facts(on_invoice) | {"order_id": order.id})
+    until = inspected_by(session, order.id)
     if until is None:
         raise NotForItsBuyer(number=order.number)
     if now < until:
         raise StillToInspect(number=order.number, until=beijing_minute(until))
-    accept(session, order, None, actor_id=actor_id, now=now, reason=reason)
+    if session.scalar(_RECALLED.where(OrderLine.order_id == order.id)):
+        raise GoodsRecalled(number=order.number)
+    accept(session, order, None, actor_id=actor_id, now=now, reason=reason, term_from=beijing_day(until))
+
+
+def inspected_by(session: Session, order_id: int) -> datetime | None:
+    """Until when a buyer on invoice says what he found of goods that were sent whole; None for every other order."""
+    on_invoice = set(POLICIES) - set(consumer_channels())
+    until: datetime | None = session.scalar(_INSPECTED, _facts(on_invoice) | {"order_id": order_id})
+    return until

@@ -406,6 +406,10 @@ class OrderShown(OrderOut):
 
     cancelled_because = fields.String(allow_none=True)
     accepted_because = fields.String(allow_none=True)
+    inspected_by = fields.AwareDateTime(
+        allow_none=True,
+        metadata={"description": "On invoice: until when the buyer says what he found; then the county may accept"},
+    )
     recalls = fields.List(fields.Nested(RecallOfOrder))
 
 

@@ -23,7 +23,7 @@ from shop.kit.errors import NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
 from shop.orders import queries as order_queries
-from shop.orders.errors import NoSuchPenalty, NotYoursToDecide, TakenAlready
+from shop.orders.errors import NoSuchPenalty, NotYoursToDecide, PenaltyOutdated, TakenAlready
 from shop.orders.locks import locked_order
 from shop.orders.models import Order
 from shop.payments import actions, deposits, schemas
@@ -35,6 +35,7 @@ from shop.payments.errors import (
     NothingToPay,
     NotificationRefused,
     PaymentBeyondOwed,
+    PenaltyUndecided,
     SignatureRefused,
     TransferBooked,
 )
@@ -201,7 +202,8 @@ def set_off_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.response(201, schemas.DepositOut)
 @documented(
     errors=[
-        NotFoundError, DepositStillBound, DepositUsedUp, TransferBooked, NoSuchPenalty, NotYoursToDecide, TakenAlready,
+        NotFoundError, DepositStillBound, DepositUsedUp, PenaltyUndecided, TransferBooked, NoSuchPenalty,
+        NotYoursToDecide, TakenAlready, PenaltyOutdated,
     ],
     example={"bank_reference": "D20251231001"},
 )  # fmt: skip
@@ -218,7 +220,15 @@ def return_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.DepositForfeit)
 @blueprint.response(201, schemas.DepositOut)
 @documented(
-    errors=[NotFoundError, DepositStillBound, DepositUsedUp, NoSuchPenalty, NotYoursToDecide, TakenAlready],
+    errors=[
+        NotFoundError,
+        DepositStillBound,
+        DepositUsedUp,
+        NoSuchPenalty,
+        NotYoursToDecide,
+        TakenAlready,
+        PenaltyOutdated,
+    ],
     example={"penalty": 1, "reason": "买方未按约采购"},
 )
 def forfeit_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:

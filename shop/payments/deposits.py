@@ -23,7 +23,7 @@ from shop.channels.models import Partner
 from shop.kit.states import advance
 from shop.ledger.actions import account, post
 from shop.ledger.models import AccountKind as A
-from shop.orders.breach import decide
+from shop.orders.breach import decide, undecided_of
 from shop.orders.models import Order
 from shop.payments.actions import record_bank_transfer
 from shop.payments.errors import (
@@ -32,6 +32,7 @@ from shop.payments.errors import (
     DepositStillBound,
     DepositUsedUp,
     NothingToPay,
+    PenaltyUndecided,
     TransferBooked,
 )
 from shop.payments.models import DepositMove, DepositMoveKind, Payment, Provider
@@ -132,7 +133,8 @@ def give_back(
     """Return what is left after the end, before it the excess alone; doubled by the firm for its breach.
 
     `penalty`: number of the proposal against the firm instead of which the buyer takes the double of what is a deposit.
-    Raises DepositStillBound, DepositUsedUp when nothing is left, TransferBooked, and as `breach.decide`.
+    Raises DepositStillBound, DepositUsedUp when nothing is left, PenaltyUndecided while the firm may take it for the
+    buyer's breach (民法典 587), TransferBooked, and as `breach.decide`.
     """
     stands = standing(session, agreement)
     left_fen = stands.left_fen
@@ -143,6 +145,10 @@ def give_back(
     bound_fen = stands.left_fen - stands.excess_fen
     if not left_fen or (penalty is not None and not bound_fen):
         raise DepositUsedUp(agreement=agreement.code)
+    if penalty is None and left_fen > stands.excess_fen:
+        undecided = undecided_of(session, agreement, Side.BUYER)
+        if undecided is not None:
+            raise PenaltyUndecided(agreement=agreement.code, number=undecided.number)
     move = _move(session, agreement, K.RETURNED, left_fen, by.now, reference=reference)
     _book(session, move, [(_held(session, agreement), left_fen), (_clearing(session), -left_fen)])
     if penalty is not None:

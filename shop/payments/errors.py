@@ -106,6 +106,15 @@ class DepositBeyondAgreed(DepositBeyond):
     en = "{left_fen} of the deposit of {agreement} are still to come, {asked_fen} came in."
 
 
+class PenaltyUndecided(DomainError):
+    """The firm may still take the deposit for the buyer's breach."""
+
+    code = "penalty-undecided"
+    title_zh, title_en = "违约金未决定", "A penalty is not decided"
+    zh = "协议 {agreement} 对采购方第 {number} 次提出的违约金还没有决定：企业主张、放弃或适用定金罚则后，才能返还定金。"
+    en = "Penalty {number} of the buyer under {agreement} is open: the firm claims it, waives it or keeps the deposit."
+
+
 class DepositUsedUp(DepositBeyond):
     """There is nothing to return, to lose or to double: no deposit came in, or it was used."""
 

@@ -1,12 +1,12 @@
 """What was refused, cut or not delivered of a call-off is the promise's again, and the rest of a late one is closed."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from shop.access.models import PartyKind, Role
@@ -22,11 +22,12 @@ from shop.kit.db import db, release, transaction
 from shop.orders.breach import behind, decide, propose_penalties
 from shop.orders.calls import close_ended
 from shop.orders.locks import locked_order_by_id
-from shop.orders.models import Order, OrderCut, OrderStatus
+from shop.orders.models import Order, OrderCut, OrderStatus, Pick
 from shop.orders.scheduled import place_due
 from shop.reports import rollups
 from shop.reports.books import CHECKS, run_checks
 from shop.reports.models import Rollup
+from shop.stock.models import Lot
 from tests.factories.access import headers_of, person
 from tests.factories.agreements import amended, line, recorded, terms
 from tests.factories.scans import sends
@@ -458,6 +459,118 @@ def test_what_was_accepted_for_a_buyer_is_corrected_as_any_acceptance(world: Wor
     fewer = {"accepted_g": 9_000, "refused_reason": "补交检验单：压伤", "reason": "采购方补交检验单"}
     done(world, "operator", f"/orders/{number}/acceptance-corrections", fewer)
     assert told(world) == (10_000, 1_000)
+
+
+@pytest.mark.parametrize(("signed_on", "days"), [(None, 10), (8, 8 + 7)])
+def test_the_time_runs_from_the_day_of_the_call_and_of_the_signature(
+    world: World, clock: WalkingClock, signed_on: int | None, days: int
+) -> None:
+    number = once(world)
+    due = TODAY + timedelta(days=3)
+    with transaction() as session:
+        session.execute(update(CallOff).values(due_on=due))
+    sent(world, number)
+    begins = due
+    if signed_on is not None:
+        begins = TODAY + timedelta(days=signed_on)
+        later(world, clock, begins)
+        body = {"position": 1, "signed_on": str(begins)}
+        done(world, "firm_staff", f"/orders/{number}/signatures", body)
+        days = 7
+    until = at_beijing(begins + timedelta(days=days), 0)
+    seen = world.app.test_client().get(f"/api/v1/orders/{number}", headers=world.headers["buyer"]).get_json()
+    assert datetime.fromisoformat(seen["inspected_by"]) == until
+    path = f"/orders/{number}/acceptance-for-buyer"
+    later(world, clock, beijing_day(until))
+    clock.put(until - timedelta(seconds=1))
+    assert refusal(world, "operator", path, SILENT) == "still-to-inspect"
+    # However late the county comes, the term of the invoice counts from the end of the inspection.
+    later(world, clock, beijing_day(until) + timedelta(days=50))
+    assert done(world, "operator", path, SILENT)["due_on"] == str(beijing_day(until) + timedelta(days=30))
+
+
+def test_goods_that_were_recalled_are_accepted_for_nobody(world: World, clock: WalkingClock) -> None:
+    number = once(world)
+    sent(world, number)
+    lot = db.session.execute(select(Lot.code).join(Pick).limit(1)).scalar_one()
+    release()
+    done(world, "operator", f"/lots/{lot}/recalls", {"reason": "农残超标"})
+    later(world, clock, TODAY + timedelta(days=10), 23)
+    assert refusal(world, "operator", f"/orders/{number}/acceptance-for-buyer", SILENT) == "goods-recalled"
+    done(world, "buyer", f"/orders/{number}/acceptance", {})
+
+
+# -- penalties that were proposed, and what became of them -------------------------------------------------------------
+
+CLAIM = {"number": 1, "event": "claim", "reason": "未按约交货"}
+DECISIONS, PENALTIES = "/agreements/A50/penalty-decisions", "/agreements/A50/penalties"
+
+
+def proposed(world: World, day: date) -> list[tuple[str, int, int, str]]:
+    items = done(world, "buyer", PENALTIES, {"day": str(day)})["items"]
+    return [(one["side"], one["shortfall_g"], one["penalty_fen"], one["status"]) for one in items]
+
+
+@pytest.mark.parametrize("what", ["delivered", "excused", "corrected"])
+def test_what_no_longer_stands_is_not_claimed(world: World, clock: WalkingClock, what: str) -> None:
+    number = once(world)
+    if what == "corrected":
+        sent(world, number)
+        taken(world, number, 0)
+    later(world, clock, NEXT)
+    assert proposed(world, NEXT) == [("firm", 9_500, 238, "proposed")]
+    if what == "delivered":
+        sent(world, number)
+        taken(world, number, 10_000)
+    elif what == "corrected":
+        done(world, "operator", f"/orders/{number}/acceptance-corrections",
+             {"accepted_g": 10_000, "refused_reason": None, "reason": "录错"})  # fmt: skip
+    else:
+        paper = sends(world.app.test_client(), world.headers["firm_staff"], "A50").get_json()["code"]
+        told = {"from_day": str(TODAY), "to_day": str(TODAY), "reason": "冰雹", "paper": paper}
+        done(world, "firm_staff", "/agreements/A50/force-majeure", told)
+        decided = {"number": 1, "event": "recognise", "reason": "有气象证明"}
+        done(world, "operator", "/agreements/A50/force-majeure-decisions", decided)
+    assert refusal(world, "buyer", DECISIONS, CLAIM) == "penalty-outdated"
+    assert proposed(world, NEXT) == [("firm", 9_500, 238, "proposed")]  # nothing new
+    assert done(world, "buyer", DECISIONS, CLAIM | {"event": "waive"})["items"][0]["status"] == "waived"
+
+
+def test_goods_under_inspection_are_not_proposed(world: World, clock: WalkingClock) -> None:
+    number = once(world)
+    sent(world, number, 6_000)
+    later(world, clock, NEXT)
+    assert proposed(world, NEXT) == [("firm", 9_500, 238, "proposed")]
+    sent(world, number)
+    assert refusal(world, "buyer", DECISIONS, CLAIM) == "penalty-outdated"
+    assert len(proposed(world, NEXT)) == 1
+    taken(world, number, 0)
+    assert done(world, "buyer", DECISIONS, CLAIM)["items"][0]["status"] == "claimed"
+
+
+def test_what_fell_due_after_a_claim_is_claimed_by_itself(world: World, clock: WalkingClock) -> None:
+    week = TODAY + timedelta(days=7)
+    with transaction() as session:
+        recorded(session, line(committed_g=20_000, minimum_g=0), ends_on=week, tolerance_bp=0, deposit_bp=0)
+    numbers = []
+    for n, day in enumerate((TODAY, week)):
+        later(world, clock, day)
+        with transaction() as session:
+            assert place_due(session, day, now=clock.now()).placed == 1
+            of = (
+                select(Order.number).join(CallOff).join(Agreement).where(Agreement.code == "A50", CallOff.due_on == day)
+            )
+            numbers.append(session.execute(of).scalar_one())
+        sent(world, numbers[n])
+        taken(world, numbers[n], 9_000 if n == 0 else 0)
+        later(world, clock, day + timedelta(days=1))
+        if n == 0:
+            assert proposed(world, NEXT) == [("firm", 1_000, 25, "proposed")]
+            done(world, "buyer", DECISIONS, CLAIM)
+            assert proposed(world, NEXT) == [("firm", 1_000, 25, "claimed")]
+    assert proposed(world, week + timedelta(days=1))[1:] == [("firm", 10_000, 250, "proposed")]
+    assert done(world, "buyer", DECISIONS, CLAIM | {"number": 2})["items"][1]["status"] == "claimed"
+    assert short(week + timedelta(days=1)) == [("firm", 11_000)]
 
 
 # -- what is cancelled after its day -----------------------------------------------------------------------------------

@@ -238,6 +238,9 @@ def test_a_buyer_in_breach_loses_it_to_the_firm_or_pays_the_penalty_never_both(w
     number = propose(world, "buyer")
     lose = {"penalty": number, "reason": "买方未按约采购"}
     assert post(world, "buyer", f"{URL}/forfeit", lose, 403)
+    # While the firm may still take it, the county does not return it.
+    early = post(world, "operator", f"{URL}/return", {"bank_reference": "R1"}, 409)
+    assert early["type"].endswith("penalty-undecided")
     assert post(world, "firm_staff", f"{URL}/forfeit", lose)["left_fen"] == 0
     assert (balances()[A.FIRM], A.DEPOSIT in balances()) == (-2 * DUE, False)
     books_hold()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 from math import floor
+from typing import NamedTuple
 
 from shop.agreements.models import AgreementStatus, CallOffStatus, MajeureStatus, PriceRule, Side
 from shop.farmers.models import Grade
@@ -203,6 +204,14 @@ class Notice:
         return (self.side, self.first, self.last) == (side, first, last) and self.status is not MajeureStatus.REJECTED
 
 
+class Part(NamedTuple):
+    """A part of a breach: of which day, of which call-off (0 of none), how much."""
+
+    day: date
+    known: int
+    grams: int
+
+
 @dataclass
 class Proposal:
     """A penalty that was proposed."""
@@ -319,31 +328,42 @@ class Life:
     def tolerated(self, sku: str) -> int:
         return part(self.promises[sku].committed, self.tolerance_bp)
 
-    def behind(self, sku: str, side: Side, day: date) -> int:
-        """Grams that a side is behind with on a day, beyond what is tolerated."""
-        calls, line = self.of(sku), self.promises[sku]
-        not_wanted = [call for call in calls if call.cancelled_by is Side.BUYER]
+    def failed(self, sku: str, side: Side, day: date) -> tuple[list[Part], int]:
+        """The parts of a side's breach up to a day, the oldest first, and the grams of them that count."""
+        line, parts = self.promises[sku], []
+        calls = {known: call for known, call in self.calls.items() if call.sku == sku}
+        not_wanted = [call for call in calls.values() if call.cancelled_by is Side.BUYER]
         if side is Side.FIRM:
-            owed, grams = [call for call in calls if call.is_owed], 0
-            again = sum(call.again_g for call in owed)
-            for call in owed:
+            owed = {known: call for known, call in calls.items() if call.is_owed}
+            again = sum(call.again_g for call in owed.values())
+            for known, call in sorted(owed.items()):
                 made_good = min(call.open_g, again)
                 again -= made_good
                 if call.due_on < day and not self.excused(side, call.due_on):
-                    grams += call.grams - call.got_g - made_good
-            grams = min(grams, line.committed - line.on_paper - sum(call.got_g for call in calls))
+                    parts.append(Part(call.due_on, known, call.grams - call.got_g - made_good))
+            grams = line.committed - line.on_paper - sum(call.got_g for call in calls.values())
+            grams = min(grams, sum(part.grams for part in parts))
         else:
-            days = [call for call in not_wanted if call.schedule_day and call.schedule_day <= day]
-            grams = sum(min(call.grams, line.least) for call in days if not self.excused(side, call.schedule_day))
+            for known, call in calls.items():
+                on = call.schedule_day
+                if call in not_wanted and on and on <= day and not self.excused(side, on):
+                    parts.append(Part(on, known, min(call.grams, line.least)))
+            grams = sum(part.grams for part in parts)
             if day >= self.last:
                 known = self.known(sku) | {on for on in line.due if self.excused(side, on)}
                 minimum = line.minimum - line.on_paper
                 minimum -= sum(asked for on, asked in line.due.items() if self.excused(side, on))
                 never = sum(asked for on, asked in line.due.items() if on not in known)
                 beside = sum(call.grams - call.again_g for call in not_wanted if not call.schedule_day)
-                taken = sum(call.grams - call.again_g for call in calls if call.cancelled_by is not Side.BUYER)
-                grams = max(grams, minimum - taken - max(never - beside, 0))
-        return max(grams - self.tolerated(sku), 0)
+                taken = sum(call.grams - call.again_g for call in calls.values() if call.cancelled_by is not Side.BUYER)
+                uncalled = minimum - taken - max(never - beside, 0)
+                if uncalled > grams:
+                    parts, grams = [Part(self.last, 0, uncalled)], uncalled
+        return sorted(part for part in parts if part.grams > 0), grams
+
+    def behind(self, sku: str, side: Side, day: date) -> int:
+        """Grams that a side is behind with on a day, beyond what is tolerated."""
+        return max(self.failed(sku, side, day)[1] - self.tolerated(sku), 0)
 
     def penalty(self, sku: str, side: Side, grams: int) -> int:
         return part(worth(grams, self.promises[sku].floor_fen), self.rates[side])
@@ -353,14 +373,32 @@ class Life:
         found = [(sku, side, self.behind(sku, side, day)) for sku in self.promises for side in (Side.BUYER, Side.FIRM)]
         return [(sku, side, grams, self.penalty(sku, side, grams)) for sku, side, grams in found if grams]
 
+    def owed(self, side: Side, day: date) -> tuple[int, int]:
+        """Grams and fen of a side's breach that may be proposed: what is not claimed and not under inspection."""
+        claimed = [one.as_of for one in self.proposals if one.side is side and one.status is PenaltyStatus.CLAIMED]
+        since = max(claimed, default=date.min)
+        grams = fen = 0
+        for sku in self.promises:
+            parts, _ = self.failed(sku, side, day)
+            covered, upto = sum(one.grams for one in parts) - self.behind(sku, side, day), 0
+            for one in parts:
+                before, upto = max(upto - covered, 0), upto + one.grams
+                mine = max(upto - covered, 0)
+                waits = one.known and self.calls[one.known].order is OrderStatus.DISPATCHED
+                if one.day < since or (side is Side.BUYER and one.day == since) or (side is Side.FIRM and waits):
+                    continue
+                grams += mine - before
+                fen += self.penalty(sku, side, mine) - self.penalty(sku, side, before)
+        return grams, fen
+
     def propose(self, day: date) -> list[int]:
         """The numbers of what is proposed for a day, by side; what was proposed before and still holds is the same."""
         numbers = []
         for side in (Side.BUYER, Side.FIRM):
-            found = [(grams, fen) for _, of, grams, fen in self.breaches(day) if of is side]
-            if not found:
+            grams, fen = self.owed(side, day)
+            if not grams:
                 continue
-            asked = side, day, sum(grams for grams, _ in found), sum(fen for _, fen in found)
+            asked = side, day, grams, fen
             same = [
                 number
                 for number, old in enumerate(self.proposals, 1)

@@ -91,6 +91,7 @@ from shop.orders.errors import (
     NothingWouldBeLeft,
     NotYoursToDecide,
     OutcomeStands,
+    PenaltyOutdated,
     PenaltyStands,
     PromiseCalledAgain,
     ReopeningBarred,
@@ -811,23 +812,23 @@ class Promises(RuleBasedStateMachine):
 
     @act(which=st.integers(0, 30), waited=st.sampled_from([0, 9, 10, 10, 12]))
     def county_accepts_for_the_buyer(self, which: int, waited: int) -> None:
-        """Who says nothing for ten days after the goods were sent has accepted them whole, as 一级."""
+        """Who says nothing for ten days after the goods were sent, and their day, has accepted them whole, as 一级."""
         found = self.one(which, S.DISPATCHED)
         if found is None:
             return
         known, call = found
-        waits = call.order is S.DISPATCHED
-        self.clock_is_right(min(call.sent_on + timedelta(days=waited), LAST + timedelta(days=9)) if waits else TODAY)
+        waits, since = call.order is S.DISPATCHED, max(call.sent_on, call.due_on)
+        self.clock_is_right(min(since + timedelta(days=waited), LAST + timedelta(days=9)) if waits else TODAY)
         if not waits:
             self.refused(MoveRefusedError, self.accept_silently, known)
-        elif self.today < call.sent_on + timedelta(days=10):
+        elif self.today < since + timedelta(days=10):
             self.refused(StillToInspect, self.accept_silently, known)
         else:
             said = Said(call.sent_g, None)
             read = call.read(said, self.model.promises[call.sku].factors)
             assert read is not None
             self.accept_silently(known)
-            call.order, call.got_g, call.invoice_due = S.ACCEPTED, said.grams, self.today + timedelta(days=30)
+            call.order, call.got_g, call.invoice_due = S.ACCEPTED, said.grams, since + timedelta(days=10 + 30)
             call.owed_fen, call.rows = read
 
     def accept_silently(self, known: int) -> None:
@@ -945,17 +946,17 @@ class Promises(RuleBasedStateMachine):
 
     @act(which=st.integers(0, 30), event=st.sampled_from(["recognise", "recognise", "reject"]))
     def county_decides_a_notice(self, which: int, event: str) -> None:
-        """The youngest that waits, or in vain another that was decided, or one that nobody told."""
+        """The youngest that waits, or another that was decided, the other way; in vain so again, or one nobody told."""
         notices = self.model.notices
         waits = [number for number, one in enumerate(notices, 1) if one.status is MajeureStatus.TOLD]
         number = waits[-1] if waits and which % 4 else which % (len(notices) + 1) + 1
+        decided = MajeureStatus.RECOGNISED if event == "recognise" else MajeureStatus.REJECTED
         if number > len(notices):
             self.refused(NoSuchNotice, self.decide_notice, number, event)
-        elif notices[number - 1].status is not MajeureStatus.TOLD:
+        elif notices[number - 1].status is decided:
             self.refused(MoveRefusedError, self.decide_notice, number, event)
         else:
             self.decide_notice(number, event)
-            decided = MajeureStatus.RECOGNISED if event == "recognise" else MajeureStatus.REJECTED
             notices[number - 1].status = decided
 
     def decide_notice(self, number: int, event: str) -> None:
@@ -1063,9 +1064,15 @@ class Promises(RuleBasedStateMachine):
         proposal = self.model.proposals[number - 1]
         if proposal.side is side:
             return NotYoursToDecide
-        if event != "waive" and any(one is not proposal for one in self.model.taken(proposal.side)):
-            return TakenAlready
-        return None if proposal.status is P.PROPOSED else MoveRefusedError
+        for one in self.model.taken(proposal.side):
+            last = one.status is P.DEPOSIT_TAKEN or event == "take_deposit" or one.as_of >= proposal.as_of
+            if one is not proposal and event != "waive" and last:
+                return TakenAlready
+        if proposal.status is not P.PROPOSED:
+            return MoveRefusedError
+        grams, fen = self.model.owed(proposal.side, proposal.as_of)
+        outdated = event != "waive" and (grams < proposal.grams or fen < proposal.fen)
+        return PenaltyOutdated if outdated else None
 
     def decide_penalty(self, number: int, side: Side, event: str) -> None:
         breach.decide(self.session, self.agreement(), number, event, by=self.hand(side), reason="协商")
