@@ -269,7 +269,10 @@ def _told_last(session: Session, sent: SentReport) -> dict[str, Any]:
             SentReport.party_id == sent.party_id, SentReport.every == sent.every, SentReport.first_on == sent.first_on
         )
     )
-    latest, told = session.execute(followed).one()
+    found = session.execute(followed).one_or_none()
+    if found is None:
+        return {}
+    latest, told = found
     if latest.id == sent.id:
         return dict(told)
     figures = figures_of(json.loads(latest.body)["sections"])
