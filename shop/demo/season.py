@@ -24,6 +24,7 @@ from shop.channels.models import Occasion, Partner, PartnerKind
 from shop.channels.reference import Selling, selling
 from shop.demo import cast, desks
 from shop.farmers.models import Delivery
+from shop.farmers.slips import STANDING_G
 from shop.income.actions import settle_and_reach
 from shop.kit import outbox
 from shop.kit.clock import Clock, at_beijing, beijing_day
@@ -195,7 +196,7 @@ class _Season:
                 .join(Firm, Firm.id == Delivery.firm_id)
                 .join(Product, Product.id == Delivery.product_id)
                 .outerjoin(LotDelivery, LotDelivery.delivery_id == Delivery.id)
-                .where(Delivery.delivered_on <= day, LotDelivery.delivery_id.is_(None))
+                .where(Delivery.delivered_on <= day, LotDelivery.delivery_id.is_(None), STANDING_G > 0)
                 .order_by(Product.sku, Delivery.code)
             ).all()
             by_product: dict[str, tuple[Firm, Product, list[str]]] = {}

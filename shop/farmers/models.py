@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.access.models import PartyKind
 from shop.kit.db import Model, one_of
-from shop.kit.types import Bp, Code, Fen, Grams, Id, Instant, Name, Ref, Small
+from shop.kit.types import Bp, Code, Fen, Grams, Id, Instant, Name, Prose, Ref, Small
 
 
 class Relation(StrEnum):
@@ -259,4 +259,32 @@ class Delivery(Model):
     signer: Mapped[Name | None]
     batch_id: Mapped[Ref | None] = mapped_column(ForeignKey("delivery_batches.id"))
     amount_fen: Mapped[Fen]
+    recorded_at: Mapped[Instant]
+
+
+class DeliveryCorrection(Model):
+    """What a slip should have said: weight and price that are right, and what that changes. The slip stays as it was.
+
+    `weight_g` zero = the slip was void. Append-only; the last one holds.
+    """
+
+    __tablename__ = "delivery_corrections"
+    __table_args__ = (
+        UniqueConstraint("delivery_id", "position"),
+        CheckConstraint("position > 0", name="position_counted"),
+        CheckConstraint("weight_g >= 0 AND price_fen_per_kg > 0", name="weighed_and_priced"),
+        CheckConstraint("amount_fen = (weight_g * price_fen_per_kg * 2 + 1000) / 2000", name="amount_exact"),
+        CheckConstraint("change_fen <> 0", name="changes_something"),
+    )
+
+    id: Mapped[Id]
+    delivery_id: Mapped[Ref] = mapped_column(ForeignKey("deliveries.id"))
+    position: Mapped[Small]
+    weight_g: Mapped[Grams]
+    price_fen_per_kg: Mapped[Fen]
+    amount_fen: Mapped[Fen]
+    change_g: Mapped[Grams]
+    change_fen: Mapped[Fen]
+    reason: Mapped[Prose]
+    recorded_by_id: Mapped[Ref | None]
     recorded_at: Mapped[Instant]

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from shop.agreements.grades import hold_farm_gate_floor
 from shop.farmers.actions import worth_of
-from shop.farmers.models import Delivery
+from shop.farmers.models import Delivery, DeliveryCorrection
+from shop.farmers.slips import STANDING_G
 from shop.income.actions import book_events
 from shop.income.errors import NothingToCorrect
-from shop.income.models import DeliveryCorrection
 from shop.kit.errors import NotFoundError
 
 
@@ -25,13 +25,8 @@ def locked_slip(session: Session, code: str) -> Delivery:
 
 def voided(session: Session, slip_ids: Collection[int]) -> set[int]:
     """The slips among these that are void as things stand: the last correction says zero grams."""
-    corrections = (
-        select(DeliveryCorrection.delivery_id, DeliveryCorrection.weight_g)
-        .where(DeliveryCorrection.delivery_id == any_(literal(sorted(slip_ids), ARRAY(BigInteger))))
-        .order_by(DeliveryCorrection.position)
-    )
-    last = dict(session.execute(corrections).all())
-    return {slip_id for slip_id, weight_g in last.items() if not weight_g}
+    among = Delivery.id == any_(literal(sorted(slip_ids), ARRAY(BigInteger)))
+    return set(session.scalars(select(Delivery.id).where(among, STANDING_G == 0)))
 
 
 def correct_slip(
@@ -42,9 +37,9 @@ def correct_slip(
 
     No entry is of nothing: where the weight changes and the amount does not, two are made, of which the first takes the
     slip back. It lands in the slip's month while that is open, else in the open one. The caller holds the slip's lock.
-    What the slip's lot already reached by sales stays. What is priced anew keeps the farm-gate floor of the slip's day,
-    a void slip that counts again too. Raises NothingToCorrect, SlipWorthNothing, SlipTooLarge, BelowFarmGateFloor; then
-    nothing is changed.
+    The weight of the slip's lot and what it already reached by sales stay; later sales are shared by what it says now.
+    What is priced anew keeps the farm-gate floor of the slip's day, a void slip that counts again too. Raises
+    NothingToCorrect, SlipWorthNothing, SlipTooLarge, BelowFarmGateFloor; then nothing is changed.
     """
     before = session.scalar(
         select(DeliveryCorrection)

@@ -12,7 +12,8 @@ from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
 from shop.channels.policies import POLICIES
 from shop.farmers.families import counts_for
-from shop.farmers.models import Delivery, Household
+from shop.farmers.models import Delivery, DeliveryCorrection, Household
+from shop.farmers.slips import STANDING_G
 from shop.income.costs import net_business
 from shop.income.guarantees import IS_VOID
 from shop.income.models import (
@@ -20,7 +21,6 @@ from shop.income.models import (
     ClosedMonth,
     CostCorrection,
     CostLine,
-    DeliveryCorrection,
     GuaranteeContract,
     GuaranteePayment,
     GuaranteeVoid,
@@ -202,7 +202,7 @@ def deliveries(
     session: Session, actor: Actor, *, limit: int, before_id: int | None = None, household: str | None = None,
     sku: str | None = None, unlotted: bool = False,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Slips that `actor` sees, newest first; `unlotted`: only those in no lot yet."""
+    """Slips that `actor` sees, newest first; `unlotted`: only those of which a lot can be made yet."""
     query = (
         select(Delivery, Household.code, Firm.code, Product.sku, Lot.code)
         .join(Household, Household.id == Delivery.household_id)
@@ -221,7 +221,7 @@ def deliveries(
     if sku is not None:
         query = query.where(Product.sku == sku)
     if unlotted:
-        query = query.where(LotDelivery.delivery_id.is_(None))
+        query = query.where(LotDelivery.delivery_id.is_(None), STANDING_G > 0)
     return [
         {
             "id": slip.id, "code": slip.code, "delivered_on": slip.delivered_on, "household": owner, "firm": firm,

@@ -133,11 +133,24 @@ CHECKS: tuple[Check, ...] = (
         JOIN lot_parts ON source_id = recall_lots.lot_id JOIN lots ON lots.id = lot_parts.lot_id
         WHERE opened_at < announced_at AND NOT EXISTS (
             SELECT FROM recall_lots AS also WHERE also.recall_id = recalls.id AND also.lot_id = lot_parts.lot_id)"""),
-    Check("I03-made", "批次等于组成它的交售", "a lot is what was delivered for it", """
+    Check("I03-made", "批次等于组成它的交售，每张交售单按建批次时更正后的重量计",
+        "a lot is what was delivered for it, each slip with its weight after the corrections of before the lot", """
         SELECT lots.id AS lot_id FROM lots JOIN lot_deliveries ON lot_id = lots.id
         JOIN deliveries ON deliveries.id = delivery_id GROUP BY lots.id
-        HAVING sum(weight_g) <> lots.received_g
-            OR bool_or(deliveries.firm_id <> lots.firm_id OR deliveries.product_id <> lots.product_id)"""),
+        HAVING sum(lot_deliveries.weight_g) <> lots.received_g
+            OR bool_or(deliveries.firm_id <> lots.firm_id OR deliveries.product_id <> lots.product_id)
+        UNION
+        SELECT lots.id FROM lots JOIN lot_deliveries ON lot_id = lots.id JOIN deliveries ON deliveries.id = delivery_id
+        WHERE (lot_deliveries.weight_g <> deliveries.weight_g
+               OR delivery_id IN (SELECT delivery_id FROM delivery_corrections))
+          AND NOT EXISTS (
+            SELECT FROM (
+                SELECT deliveries.weight_g, 0 AS position UNION ALL
+                SELECT delivery_corrections.weight_g, position FROM delivery_corrections
+                WHERE delivery_id = deliveries.id) AS said
+            WHERE said.weight_g = lot_deliveries.weight_g AND NOT EXISTS (
+                SELECT FROM delivery_corrections AS later WHERE later.delivery_id = deliveries.id
+                    AND later.position > said.position AND recorded_at < opened_at))"""),
     Check("I04", "占用等于未了结的预留", "reserved = the holds that stand", """
         SELECT pools.id AS pool_id FROM pools LEFT JOIN (
             SELECT pool_id, sum(held_g) AS held_g FROM reservations GROUP BY pool_id) AS held ON held.pool_id = pools.id
@@ -843,8 +856,9 @@ CHECKS: tuple[Check, ...] = (
     Check("S2", "全由交售组成的批次，销售全部到户",
         "what was picked from delivered lots reaches households to the fen", """
         WITH RECURSIVE nobodys (id) AS (
-            SELECT id FROM lots WHERE NOT EXISTS (SELECT FROM lot_deliveries WHERE lot_id = lots.id)
-                AND NOT EXISTS (SELECT FROM lot_parts WHERE lot_id = lots.id)
+            SELECT id FROM lots WHERE NOT EXISTS (SELECT FROM lot_parts WHERE lot_id = lots.id) AND NOT EXISTS (
+                SELECT FROM lot_deliveries WHERE lot_id = lots.id  -- a slip that was never void
+                    AND delivery_id NOT IN (SELECT delivery_id FROM delivery_corrections WHERE weight_g = 0))
             UNION SELECT lot_parts.lot_id FROM lot_parts JOIN nobodys ON nobodys.id = source_id
         )
         SELECT settlements.id AS settlement_id FROM settlements JOIN orders ON orders.id = order_id
@@ -853,6 +867,29 @@ CHECKS: tuple[Check, ...] = (
             WHERE order_lines.order_id = orders.id AND (picks.id IS NULL OR picks.lot_id IN (SELECT id FROM nobodys)))
           AND net_fen <> (SELECT coalesce(sum(amount_fen), 0) FROM sales_reach
                           WHERE settlement_id = settlements.id)"""),
+    Check("S2-corrected", "交售单更正后，其批次的销售按当时更正后的金额到户",
+        "sales of a lot with corrected slips reach households by what these were worth at that time", """
+        WITH shared AS (
+            SELECT settlement_id, lot_id, household_id, amount_fen, settled_at,
+                sum(amount_fen) OVER (PARTITION BY settlement_id, order_line_id, lot_id) AS of_lot
+            FROM sales_reach JOIN settlements ON settlements.id = settlement_id
+            WHERE refund_id IS NULL AND correction_id IS NULL AND NOT reverses
+              AND lot_id IN (SELECT lot_id FROM lot_deliveries JOIN delivery_corrections USING (delivery_id))
+              AND NOT EXISTS (  -- of the same minute nobody can tell which came first
+                SELECT FROM lot_deliveries JOIN delivery_corrections USING (delivery_id)
+                WHERE lot_deliveries.lot_id = sales_reach.lot_id
+                    AND abs(extract(epoch FROM delivery_corrections.recorded_at - settled_at)) <= 60)
+        )
+        SELECT DISTINCT settlement_id, lot_id, household_id FROM shared CROSS JOIN LATERAL (
+            SELECT sum(said.fen) AS fen,
+                coalesce(sum(said.fen) FILTER (WHERE deliveries.household_id = shared.household_id), 0) AS own_fen
+            FROM lot_deliveries JOIN deliveries ON deliveries.id = delivery_id
+            CROSS JOIN LATERAL (SELECT coalesce((
+                SELECT delivery_corrections.amount_fen FROM delivery_corrections
+                WHERE delivery_id = deliveries.id AND delivery_corrections.recorded_at <= settled_at
+                ORDER BY position DESC LIMIT 1), deliveries.amount_fen) AS fen) AS said
+            WHERE lot_deliveries.lot_id = shared.lot_id) AS worth
+        WHERE amount_fen <> 0 AND abs(amount_fen * worth.fen - of_lot * worth.own_fen) >= worth.fen"""),
     Check("S3", "退款或出自预收，或已从份额中收回",
         "a refund came out of the advances, or was taken back from the shares", """
         SELECT refunds.id AS refund_id FROM refunds JOIN orders ON orders.id = order_id

@@ -13,13 +13,12 @@ from sqlalchemy.orm import Session, aliased
 from shop.access.guard import Actor
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
-from shop.farmers.models import Delivery, Household
+from shop.farmers.models import Delivery, DeliveryCorrection, Household
 from shop.income.models import (
     Category,
     CostCorrection,
     CostLine,
     CostRecord,
-    DeliveryCorrection,
     GuaranteeContract,
     GuaranteeVoid,
     HouseholdPayment,

@@ -13,10 +13,18 @@ from sqlalchemy.orm import Session
 from shop.catalog.models import BATCH_PAPERS, Firm, Product, RequiredPaper
 from shop.channels.models import Occasion, OccasionStatus
 from shop.farmers.models import Delivery, Grade
+from shop.farmers.slips import STANDING_G
 from shop.kit.clock import beijing_day
 from shop.kit.moment import Moment
 from shop.kit.states import record
-from shop.stock.errors import BatchPaperMissing, DeliveryNotFree, NotEnoughStock, NotFresh, NotTheFirms
+from shop.stock.errors import (
+    BatchPaperMissing,
+    DeliveryIsVoid,
+    DeliveryNotFree,
+    NotEnoughStock,
+    NotFresh,
+    NotTheFirms,
+)
 from shop.stock.models import Lot, LotDelivery, Movement, MovementKind, Pool, PoolKind
 from shop.stock.serving import serve
 from shop.stock.supply import REACHED, Supply
@@ -38,8 +46,9 @@ def open_lot(
 ) -> Lot:  # fmt: skip
     """A lot of deliveries (`delivery_codes`), or of what the firm made itself (`made_g` grams), into open stock.
 
-    Pre-sale orders that wait for the product are served from it first. Locks the product, so that two lots of a day do
-    not get one number. Raises NotTheFirms, NotFresh, BatchPaperMissing, DeliveryNotFree; then nothing is changed.
+    Each slip fills it with its weight after corrections. Pre-sale orders that wait for the product are served from it
+    first. Locks the product, so that two lots of a day do not get one number, then the slips by rising id. Raises
+    NotTheFirms, NotFresh, BatchPaperMissing, DeliveryNotFree, DeliveryIsVoid; then nothing is changed.
     """
     lock_product(session, product)
     today, expires_on = beijing_day(now), harvested_on + timedelta(days=product.shelf_life_days)
@@ -50,13 +59,14 @@ def open_lot(
     if needs_batch_paper(session, product) and not certificate_number:
         raise BatchPaperMissing(sku=product.sku)
     deliveries = _free_deliveries(session, firm, product, delivery_codes)
+    weights = _weights(session, deliveries)
     grades = {slip.grade for slip in deliveries}
     lot = receive_lot(
         session, product, harvested_on=harvested_on, expires_on=expires_on, certificate_number=certificate_number,
         grade=grades.pop() if len(grades) == 1 else None,
-        weight_g=sum(slip.weight_g for slip in deliveries) if deliveries else made_g, actor_id=actor_id, now=now,
+        weight_g=sum(weights.values()) if deliveries else made_g, actor_id=actor_id, now=now,
     )  # fmt: skip
-    session.add_all(LotDelivery(delivery_id=slip.id, lot_id=lot.id) for slip in deliveries)
+    session.add_all(LotDelivery(delivery_id=of, lot_id=lot.id, weight_g=weight_g) for of, weight_g in weights.items())
     session.flush()
     return lot
 
@@ -122,6 +132,19 @@ def _free_deliveries(session: Session, firm: Firm, product: Product, codes: Sequ
     if missing:
         raise DeliveryNotFree(codes=", ".join(missing))
     return rows
+
+
+def _weights(session: Session, slips: Sequence[Delivery]) -> dict[int, int]:
+    """Grams of each slip after its corrections, by id. Raises DeliveryIsVoid.
+
+    Asked behind the slips' locks, so that a correction is either seen here or comes after the lot.
+    """
+    query = select(Delivery.id, STANDING_G).where(Delivery.id.in_([slip.id for slip in slips])).order_by(Delivery.id)
+    weights = dict(session.execute(query).all())
+    void = sorted(slip.code for slip in slips if not weights[slip.id])
+    if void:
+        raise DeliveryIsVoid(codes=", ".join(void))
+    return weights
 
 
 def add_to_pool(session: Session, pool_id: int, weight_g: int) -> None:

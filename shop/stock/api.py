@@ -43,7 +43,9 @@ def list_lots(query: dict[str, Any]) -> dict[str, object]:
 @blueprint.arguments(schemas.OpenLot)
 @blueprint.response(201, schemas.LotDetail)
 @documented(
-    errors=[NotFoundError, errors.BatchPaperMissing, errors.DeliveryNotFree, errors.NotFresh],
+    errors=[
+        NotFoundError, errors.BatchPaperMissing, errors.DeliveryNotFree, errors.DeliveryIsVoid, errors.NotFresh,
+    ],
     example={
         "sku": "PL001", "harvested_on": "2025-07-15", "certificate_number": "HGZ-20250715-001",
         "deliveries": ["D00001"],

@@ -5,6 +5,7 @@ from shop.kit.errors import DomainError, NotFoundError
 __all__ = [
     "BatchPaperMissing",
     "CertificateNotAnew",
+    "DeliveryIsVoid",
     "DeliveryNotFree",
     "GradedIntoOther",
     "LotIsHeld",
@@ -80,6 +81,15 @@ class DeliveryNotFree(DomainError):
     title_zh, title_en = "交售单不可用", "Delivery not free"
     zh = "交售单已编入批次，或不属于该企业该商品：{codes}。"
     en = "These deliveries are in another lot, or of another firm or product: {codes}."
+
+
+class DeliveryIsVoid(DomainError):
+    """A correction says that nothing was delivered by the slip: no lot is made of nothing."""
+
+    code = "delivery-void"
+    title_zh, title_en = "交售单已作废", "Delivery void"
+    zh = "交售单已作废（更正为 0），不能编入批次：{codes}。"
+    en = "These deliveries are void (corrected to 0), so no lot is made of them: {codes}."
 
 
 class BatchPaperMissing(DomainError):

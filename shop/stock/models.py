@@ -64,13 +64,17 @@ class Lot(Model):
 
 
 class LotDelivery(Model):
-    """What a lot was made of: a delivery belongs to one lot at most. Decides which households a sale reaches."""
+    """What a lot was made of: a delivery belongs to one lot at most. Decides which households a sale reaches.
+
+    `weight_g`: what the slip weighed, after its corrections, when the lot was opened.
+    """
 
     __tablename__ = "lot_deliveries"
-    __table_args__ = (Index(None, "lot_id"),)
+    __table_args__ = (CheckConstraint("weight_g > 0", name="weighs_something"), Index(None, "lot_id"))
 
     delivery_id: Mapped[Ref] = mapped_column(ForeignKey("deliveries.id"), primary_key=True)
     lot_id: Mapped[Ref] = mapped_column(ForeignKey("lots.id"))
+    weight_g: Mapped[Grams]
 
 
 class PartKind(StrEnum):

@@ -95,7 +95,7 @@ def recalls(session: Session, actor: Actor, *wanted: ColumnElement[bool], limit:
 
 def _deliveries(session: Session, lot_id: int) -> list[dict[str, Any]]:
     rows = session.execute(
-        select(Delivery, Household.code)
+        select(Delivery, Household.code, LotDelivery.weight_g)
         .join(LotDelivery, LotDelivery.delivery_id == Delivery.id)
         .join(Household, Household.id == Delivery.household_id)
         .where(LotDelivery.lot_id == lot_id)
@@ -106,10 +106,10 @@ def _deliveries(session: Session, lot_id: int) -> list[dict[str, Any]]:
             "code": slip.code,
             "household": household,
             "delivered_on": slip.delivered_on,
-            "weight_g": slip.weight_g,
+            "weight_g": weight_g,
             "grade": slip.grade.value,
         }
-        for slip, household in rows
+        for slip, household, weight_g in rows
     ]
 
 

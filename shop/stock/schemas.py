@@ -217,7 +217,7 @@ class PresalePage(Schema):
 
 
 class LotDeliveryOut(Schema):
-    """A slip that the lot is made of; the household by its code only."""
+    """A slip that the lot is made of, and the weight that it filled it with; the household by its code only."""
 
     code = fields.String()
     household = fields.String()

@@ -13,8 +13,8 @@ from shop.access.guard import ALL, Actor, Owner, Role, may_see, scope
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
 from shop.channels.policies import POLICIES, Payer
-from shop.farmers.models import Delivery, Household
-from shop.income.models import DeliveryCorrection, SalesReach
+from shop.farmers.models import Delivery, DeliveryCorrection, Household
+from shop.income.models import SalesReach
 from shop.income.queries import reached_by_channel
 from shop.kit.errors import NotFoundError
 from shop.orders import queries as orders

@@ -402,7 +402,7 @@ def _stock(writer: _Writer, n: int, firm: Firm, product: Product, household: Hou
         Lot(code=f"LOT-{n}", firm_id=firm.id, product_id=product.id, harvested_on=TODAY,
             expires_on=date(2025, 9, 15), opened_at=NOW, received_g=100_000)
     )  # fmt: skip
-    writer.add(LotDelivery(delivery_id=delivery.id, lot_id=lot.id))
+    writer.add(LotDelivery(delivery_id=delivery.id, lot_id=lot.id, weight_g=delivery.weight_g))
     pool = writer.add(Pool(kind=PoolKind.OPEN, product_id=product.id, received_g=100_000, available_g=100_000))
     writer.add(Movement(pool_id=pool.id, lot_id=lot.id, kind=MovementKind.RECEIVE, weight_g=100_000, at=NOW))
     return lot, delivery

@@ -10,9 +10,11 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from shop.farmers.models import Delivery
+from shop.income.corrections import correct_slip
 from shop.income.models import IncomeEntry, SalesReach
 from shop.kit.money import split
 from shop.orders.models import Order, OrderLine, Pick
+from shop.reports.books import CHECKS, run_checks
 from shop.settlement.models import Settlement
 from shop.stock.models import Lot, LotDelivery
 from tests.conftest import A_DAY_IN_JULY
@@ -139,3 +141,70 @@ def test_what_was_given_back_before_settlement_reaches_nobody(season: Season) ->
     season.settled(order, refused_g=2_500)
     # One of two boxes refused: 3980 owed; 960 given back before count towards it.
     assert reached(season, order) == by_value(season, 3_980)
+
+
+def slips_of_lot(season: Season) -> list[Delivery]:
+    rows = season.session.scalars(
+        select(Delivery)
+        .join(LotDelivery, LotDelivery.delivery_id == Delivery.id)
+        .where(Delivery.product_id == season.product.id)
+        .order_by(Delivery.id)
+    )
+    return list(rows)
+
+
+def corrected(season: Season, slip: Delivery, weight_g: int) -> None:
+    season.now += timedelta(minutes=2)
+    price = slip.price_fen_per_kg
+    correct_slip(season.session, slip, weight_g, price, "过磅误读", actor_id=None, now=season.now)
+    season.now += timedelta(minutes=2)
+
+
+def faults(season: Season) -> list[str]:
+    """What the checks of lots and of sales reached find."""
+    checks = [check for check in CHECKS if check.code in ("I03-made", "S1", "S2", "S2-corrected")]
+    return [str(found) for found in run_checks(season.session.connection(), checks, now=season.now)]
+
+
+def test_a_sale_is_shared_by_the_slips_as_they_were_corrected_by_then(season: Season) -> None:
+    before = season.settled(season.paid())
+    then = reached(season, before)
+    void, halved, *_ = slips = slips_of_lot(season)
+    assert len({slip.household_id for slip in (void, halved)}) == 2
+    for slip in slips:
+        if slip.household_id == void.household_id:
+            corrected(season, slip, 0)
+    corrected(season, halved, halved.weight_g // 2)
+    worth = dict(grown(season))
+    del worth[void.household_id]
+    worth[halved.household_id] -= halved.amount_fen
+    worth[halved.household_id] += (halved.weight_g // 2 * halved.price_fen_per_kg * 2 + 1_000) // 2_000
+    order = season.settled(season.paid())
+    assert reached(season, order) == dict(zip(worth, split(7_960, list(worth.values())), strict=True))
+    assert reached(season, before) == then
+    assert faults(season) == []
+
+
+def test_a_refund_takes_back_what_a_sale_reached_before_the_slip_was_corrected(season: Season) -> None:
+    order = season.settled(season.paid())
+    corrected(season, slips_of_lot(season)[0], 0)
+    season.refunded(order, 1_000)
+    assert reached(season, order) == by_value(season, 6_960)
+    season.refunded(order, 6_960)
+    assert set(reached(season, order).values()) == {0}
+    assert faults(season) == []
+
+
+def test_what_is_sold_of_a_lot_whose_slips_are_all_void_reaches_nobody(season: Season) -> None:
+    before = season.settled(season.paid())
+    slips = slips_of_lot(season)
+    for slip in slips:
+        corrected(season, slip, 0)
+    order = season.settled(season.paid())
+    assert reached(season, order) == {}
+    season.refunded(order, 1_000)
+    assert reached(season, order) == {}
+    assert reached(season, before) == by_value(season, 7_960)
+    corrected(season, slips[0], 1_000)
+    assert reached(season, season.settled(season.paid())) == {slips[0].household_id: 7_960}
+    assert faults(season) == []

@@ -145,6 +145,14 @@ def ends(position: int, last: int) -> str:
     return f"INSERT INTO guarantee_endings SELECT id, {position}, {last}, '', '', true, NULL, now() FROM made"
 
 
+#: A slip of a lot that sold was void long before, and filled the lot and shared in the sales all the same.
+VOID_BEFORE = (
+    "INSERT INTO delivery_corrections (delivery_id, position, weight_g, price_fen_per_kg, amount_fen, change_g,"
+    " change_fen, reason, recorded_at) SELECT id, 1, 0, price_fen_per_kg, 0, -weight_g, -amount_fen, '', '2025-01-01'"
+    " FROM deliveries WHERE id = (SELECT min(delivery_id) FROM lot_deliveries WHERE lot_id IN"
+    " (SELECT lot_id FROM sales_reach))"
+)
+
 FAULTS: dict[str, str] = {
     "I01": spoil("pools", "available_g = -1"),
     "I02": spoil("pools", "received_g = received_g + 1"),
@@ -273,6 +281,7 @@ FAULTS: dict[str, str] = {
     "Q2": spoil("claims", "granted_g = granted_g + 9999", "status = 'accepted'"),
     "S1": "UPDATE sales_reach SET amount_fen = amount_fen * 2",
     "S2": spoil("sales_reach", "amount_fen = amount_fen - 1"),
+    "S2-corrected": VOID_BEFORE,
     "S3": "DELETE FROM settlements WHERE refund_id IS NOT NULL",
 }
 
@@ -293,6 +302,8 @@ def test_a_planted_fault_is_found(tampering: Connection, code: str) -> None:
     ("code", "fault"),
     [
         ("I03-remade", "INSERT INTO lot_parts SELECT max(id), min(id), 'repacked', 1 FROM lots"),
+        ("I03-made", VOID_BEFORE),
+        ("I03-made", spoil("lot_deliveries", "weight_g = weight_g + 1", key="delivery_id")),
         ("I03-left", spoil("pools", "reserved_g = reserved_g + 1")),
         ("I16", "DELETE FROM journals WHERE source_type = 'refunds' AND kind = 'paid_back'"),
         ("I19-terms", spoil("agreements", "starts_on = starts_on - 1")),

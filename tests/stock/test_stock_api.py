@@ -8,7 +8,9 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from shop.kit.db import db
+from shop.reports.books import CHECKS, run_checks
 from shop.stock.models import Pool, PoolKind
+from tests.conftest import A_DAY_IN_JULY
 from tests.factories.tables import contents
 from tests.factories.world import World, build
 
@@ -46,6 +48,44 @@ def test_a_lot_is_made_of_deliveries_once_and_shows_households_by_code(world: Wo
     before = contents(world.app)
     again = post(world, "firm_staff", LOTS, LOT, key="another")
     assert (again.status_code, again.get_json()["codes"]) == (409, "D90001")
+    assert contents(world.app) == before
+
+
+def corrected(world: World, slip: str, weight_g: int) -> None:
+    body = {"weight_g": weight_g, "price_fen_per_kg": 480, "reason": "过磅误读"}
+    assert post(world, "firm_staff", f"/api/v1/deliveries/{slip}/corrections", body).status_code == 201
+
+
+def test_a_slip_fills_a_lot_with_what_it_weighs_after_its_corrections(world: World) -> None:
+    for code in ("D90001", "D90002"):
+        assert post(world, "firm_staff", "/api/v1/deliveries", SLIP | {"code": code}, key=code).status_code == 201
+    corrected(world, "D90001", 10_000)
+    made = post(world, "firm_staff", LOTS, LOT | {"deliveries": ["D90001", "D90002"]}).get_json()
+    assert (made["received_g"], [slip["weight_g"] for slip in made["deliveries"]]) == (62_500, [10_000, 52_500])
+    assert available() == 162_500
+
+
+def test_a_correction_leaves_the_weight_of_the_lot_to_which_the_slip_went(world: World) -> None:
+    assert post(world, "firm_staff", "/api/v1/deliveries", SLIP).status_code == 201
+    made = post(world, "firm_staff", LOTS, LOT).get_json()
+    corrected(world, "D90001", 0)
+    lot = world.app.test_client().get(f"{LOTS}/{made['code']}", headers=world.headers["firm_staff"]).get_json()
+    assert (lot["received_g"], lot["left_g"], lot["deliveries"][0]["weight_g"]) == (52_500, 52_500, 52_500)
+    made_of_slips = [check for check in CHECKS if check.code == "I03-made"]
+    assert list(run_checks(db.session.connection(), made_of_slips, now=A_DAY_IN_JULY)) == []
+
+
+def test_a_void_slip_is_not_offered_for_a_lot_and_refused(world: World) -> None:
+    client, headers = world.app.test_client(), world.headers["firm_staff"]
+    for code in ("D90001", "D90002"):
+        assert post(world, "firm_staff", "/api/v1/deliveries", SLIP | {"code": code}, key=code).status_code == 201
+    corrected(world, "D90001", 0)
+    free = client.get("/api/v1/deliveries?unlotted=true", headers=headers).get_json()["items"]
+    assert [slip["code"] for slip in free] == ["D90002"]
+    before = contents(world.app)
+    refused = post(world, "firm_staff", LOTS, LOT | {"deliveries": ["D90001", "D90002"]})
+    assert (refused.status_code, refused.get_json()["codes"]) == (409, "D90001")
+    assert refused.get_json()["type"].endswith("delivery-void")
     assert contents(world.app) == before
 
 
