@@ -119,6 +119,18 @@ def worth_of(slip: str, weight_g: int, price_fen_per_kg: int) -> int:
     return amount_fen
 
 
+def hold_relation(session: Session, household: Household, firm_id: int, day: date) -> None:
+    """Who delivers on a day is of the firm then. Raises NotOfThisFirm."""
+    related = session.scalar(
+        select(Membership.id).where(
+            Membership.household_id == household.id, Membership.firm_id == firm_id,
+            stood_on(Membership.household_id.expression, Membership.firm_id.expression, day),
+        )
+    )  # fmt: skip
+    if related is None:
+        raise NotOfThisFirm(household=household.code)
+
+
 def record_delivery(
     session: Session, firm: Firm, household: Household, product: Product, slip: Slip, *, actor_id: int | None,
     now: datetime,
@@ -131,14 +143,7 @@ def record_delivery(
     code = normal_slip(slip.code)
     if slip.delivered_on > beijing_day(now):
         raise DeliveredInTheFuture(day=str(slip.delivered_on))
-    related = session.scalar(
-        select(Membership.id).where(
-            Membership.household_id == household.id, Membership.firm_id == firm.id,
-            stood_on(Membership.household_id.expression, Membership.firm_id.expression, slip.delivered_on),
-        )
-    )  # fmt: skip
-    if related is None:
-        raise NotOfThisFirm(household=household.code)
+    hold_relation(session, household, firm.id, slip.delivered_on)
     harvested = in_harvest(product.harvest_start_month, product.harvest_end_month, slip.delivered_on)
     if product.firm_id != firm.id or product.farm_gate_fen_per_kg is None or not harvested:
         raise NotADeliveredProduct(sku=product.sku, day=str(slip.delivered_on))

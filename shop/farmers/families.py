@@ -18,6 +18,7 @@ from shop.farmers.errors import (
 )
 from shop.farmers.jobs import COUNT_FAMILY_COSTS
 from shop.farmers.models import Delivery, Household, HouseholdAlias, Membership, MembershipSpell, Relation
+from shop.farmers.slips import STANDING_G
 from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
 from shop.kit.jobs import enqueue
@@ -152,7 +153,7 @@ def leave(
     """Let a household leave a firm; `left_on` is its last day. Its capital shares are paid back.
 
     It still shares by transactions in the surplus of the years in which it was a member. The caller holds the
-    household's lock. Raises NotOfThisFirm, TooEarly, DeliveredAfterwards (also by a slip that was voided since).
+    household's lock. Raises NotOfThisFirm, TooEarly, DeliveredAfterwards (by a slip that is not void).
     """
     _not_ahead(left_on, now)
     membership = _membership(session, firm, household)
@@ -163,7 +164,7 @@ def leave(
         raise TooEarly(earliest=str(spells[-1].joined_on))
     last = session.scalar(
         select(func.max(Delivery.delivered_on)).where(
-            Delivery.household_id == household.id, Delivery.firm_id == firm.id
+            Delivery.household_id == household.id, Delivery.firm_id == firm.id, STANDING_G > 0
         )
     )
     if last is not None and last > left_on:

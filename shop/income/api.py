@@ -122,7 +122,14 @@ def list_deliveries(query: dict[str, Any]) -> dict[str, object]:
 @blueprint.arguments(schemas.CorrectionAsked)
 @blueprint.response(201, schemas.CorrectionOut)
 @documented(
-    errors=[NotFoundError, errors.NothingToCorrect, SlipWorthNothing, SlipTooLarge, BelowFarmGateFloor],
+    errors=[
+        NotFoundError,
+        errors.NothingToCorrect,
+        SlipWorthNothing,
+        SlipTooLarge,
+        NotOfThisFirm,
+        BelowFarmGateFloor,
+    ],
     example={"weight_g": 50_000, "price_fen_per_kg": 480, "reason": "过磅时误读"},
 )
 def correct(body: dict[str, Any], code: str) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from sqlalchemy import ARRAY, BigInteger, any_, literal, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.grades import hold_farm_gate_floor
-from shop.farmers.actions import worth_of
-from shop.farmers.models import Delivery, DeliveryCorrection
+from shop.farmers.actions import hold_relation, worth_of
+from shop.farmers.models import Delivery, DeliveryCorrection, Household
 from shop.farmers.slips import STANDING_G
 from shop.income.actions import book_events
 from shop.income.errors import NothingToCorrect
@@ -38,8 +38,9 @@ def correct_slip(
     No entry is of nothing: where the weight changes and the amount does not, two are made, of which the first takes the
     slip back. It lands in the slip's month while that is open, else in the open one. The caller holds the slip's lock.
     The weight of the slip's lot and what it already reached by sales stay; later sales are shared by what it says now.
-    What is priced anew keeps the farm-gate floor of the slip's day, a void slip that counts again too. Raises
-    NothingToCorrect, SlipWorthNothing, SlipTooLarge, BelowFarmGateFloor; then nothing is changed.
+    What is priced anew keeps the farm-gate floor of the slip's day, a void slip that counts again too; of that one the
+    household is still of the firm on its day. Raises NothingToCorrect, SlipWorthNothing, SlipTooLarge, NotOfThisFirm,
+    BelowFarmGateFloor; then nothing is changed.
     """
     before = session.scalar(
         select(DeliveryCorrection)
@@ -51,6 +52,8 @@ def correct_slip(
     amount_fen = worth_of(slip.code, weight_g, price_fen_per_kg) if weight_g else 0
     if amount_fen == held.amount_fen and (weight_g == held.weight_g or not amount_fen):
         raise NothingToCorrect(slip=slip.code, weight_g=weight_g, amount_fen=amount_fen)
+    if weight_g and not held.weight_g:
+        hold_relation(session, session.get_one(Household, slip.household_id), slip.firm_id, slip.delivered_on)
     if weight_g and (price_fen_per_kg != held.price_fen_per_kg or not held.weight_g):
         hold_farm_gate_floor(session, slip.product_id, slip.delivered_on, slip.grade, price_fen_per_kg)
     said = [(weight_g, price_fen_per_kg, amount_fen)]

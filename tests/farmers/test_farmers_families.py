@@ -270,6 +270,23 @@ def test_nobody_leaves_before_his_last_slip_and_contract_growers_hold_no_shares(
     assert office.post(path, joining | {"share_units": 0})["relation"] == "contract"
 
 
+def test_a_void_slip_holds_up_no_departure_and_counts_again_for_nobody_who_left(office: Office) -> None:
+    [(household,)] = scalars(
+        "SELECT households.code FROM memberships JOIN households ON households.id = household_id"
+        " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F01' ORDER BY 1 LIMIT 1"
+    )
+    office.go(date(2026, 7, 20))
+    slip(office, household, "2026-07-15", "D97001")
+    path, leaving = f"/households/{household}/departures", {"firm": "F01", "left_on": "2026-07-10", "reason": "迁居"}
+    assert office.post(path, leaving, status=409)["last"] == "2026-07-15"
+    correction = {"weight_g": 0, "price_fen_per_kg": 500, "reason": "登记错户"}
+    office.post("/deliveries/D97001/corrections", correction, office.firms["F01"])
+    assert office.post(path, leaving)["left_on"] == "2026-07-10"
+    again = office.post("/deliveries/D97001/corrections", correction | {"weight_g": 900}, office.firms["F01"], 409)
+    assert again["type"].endswith("household-not-of-firm")
+    assert scalars("SELECT count(*) FROM delivery_corrections") == [(1,)]
+
+
 def test_who_left_shares_in_the_surplus_of_the_year_he_was_there_by_what_he_delivered(office: Office) -> None:
     members = [row[0] for row in scalars(
         "SELECT households.code FROM memberships JOIN households ON households.id = household_id"
