@@ -24,3 +24,5 @@ def standing_fen(by: datetime | None = None) -> ColumnElement[int]:
 
 #: Net grams of a slip after its corrections; zero = it is void.
 STANDING_G: ColumnElement[int] = func.coalesce(_last(DeliveryCorrection.weight_g), Delivery.weight_g)
+#: Why a slip was corrected, the last time that it was.
+CORRECTED_BECAUSE: ScalarSelect[str | None] = _last(DeliveryCorrection.reason)

@@ -13,7 +13,7 @@ from shop.channels.models import Channel
 from shop.channels.policies import POLICIES
 from shop.farmers.families import counts_for
 from shop.farmers.models import Delivery, DeliveryCorrection, Household
-from shop.farmers.slips import STANDING_G
+from shop.farmers.slips import CORRECTED_BECAUSE, STANDING_G, standing_fen
 from shop.income.costs import net_business
 from shop.income.guarantees import IS_VOID
 from shop.income.models import (
@@ -202,9 +202,12 @@ def deliveries(
     session: Session, actor: Actor, *, limit: int, before_id: int | None = None, household: str | None = None,
     sku: str | None = None, unlotted: bool = False,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Slips that `actor` sees, newest first; `unlotted`: only those of which a lot can be made yet."""
+    """Slips that `actor` sees, newest first, as they were written and as they stand; `unlotted`: only those of which a
+    lot can be made yet."""
     query = (
-        select(Delivery, Household.code, Firm.code, Product.sku, Lot.code)
+        select(
+            Delivery, Household.code, Firm.code, Product.sku, Lot.code, STANDING_G, standing_fen(), CORRECTED_BECAUSE
+        )
         .join(Household, Household.id == Delivery.household_id)
         .join(Firm, Firm.id == Delivery.firm_id)
         .join(Product, Product.id == Delivery.product_id)
@@ -228,9 +231,10 @@ def deliveries(
             "sku": sold, "weight_g": slip.weight_g, "grade": slip.grade.value,
             "price_fen_per_kg": slip.price_fen_per_kg, "amount_fen": slip.amount_fen, "lot": lot,
             "deduction_g": slip.deduction_g, "base_price_fen_per_kg": slip.base_price_fen_per_kg,
-            "factor_bp": slip.factor_bp, "signer": slip.signer,
+            "factor_bp": slip.factor_bp, "signer": slip.signer, "standing_weight_g": standing_g,
+            "standing_amount_fen": fen, "void": not standing_g, "corrected_because": reason,
         }
-        for slip, owner, firm, sold, lot in session.execute(query)
+        for slip, owner, firm, sold, lot, standing_g, fen, reason in session.execute(query)
     ]  # fmt: skip
 
 

@@ -113,7 +113,10 @@ class DeliveryFilter(PageQuery):
 
 
 class DeliveryOut(Schema):
-    """A slip. amount = weight x price per kg, half up."""
+    """A slip as it was written: amount = weight x price per kg, half up. And what it stands for after corrections.
+
+    `void`: it stands for nothing. `corrected_because`: the reason of the last correction; none where it has none.
+    """
 
     code = fields.String()
     delivered_on = fields.Date()
@@ -128,6 +131,10 @@ class DeliveryOut(Schema):
     price_fen_per_kg = fields.Integer()
     signer = fields.String(allow_none=True)
     amount_fen = fields.Integer()
+    standing_weight_g = fields.Integer()
+    standing_amount_fen = fields.Integer()
+    void = fields.Boolean()
+    corrected_because = fields.String(allow_none=True)
     lot = fields.String(allow_none=True)
 
 

@@ -14,6 +14,7 @@ from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
 from shop.channels.policies import POLICIES, Payer
 from shop.farmers.models import Delivery, DeliveryCorrection, Household
+from shop.farmers.slips import STANDING_G, standing_fen
 from shop.income.models import SalesReach
 from shop.income.queries import reached_by_channel
 from shop.kit.errors import NotFoundError
@@ -96,8 +97,9 @@ def slips_of(session: Session, actor: Actor, lot_ids: Sequence[int]) -> list[dic
         select(
             Lot.code.label("lot"), Delivery.code.label("slip"),
             case((scope(actor, _SEES_CODE), Household.code)).label("household"), Village.short_zh.label("village_zh"),
-            Township.name_zh.label("township_zh"), Delivery.delivered_on, Delivery.grade, Delivery.weight_g,
-            Delivery.amount_fen,
+            Township.name_zh.label("township_zh"), Delivery.delivered_on, Delivery.grade,
+            LotDelivery.weight_g, Delivery.amount_fen, STANDING_G.label("standing_weight_g"),
+            standing_fen().label("standing_amount_fen"),
         )
         .join(LotDelivery, LotDelivery.delivery_id == Delivery.id)
         .join(Lot, Lot.id == LotDelivery.lot_id)

@@ -15,7 +15,10 @@ class LotOrdersFilter(PageQuery):
 
 
 class SlipOf(Schema):
-    """A slip that a lot consists of; the household by code, for who may see it."""
+    """A slip that a lot consists of; the household by code, for who may see it.
+
+    `weight_g`: what it filled the lot with. `amount_fen`: as it was written. `standing_…`: after its corrections.
+    """
 
     lot = fields.String()
     slip = fields.String()
@@ -26,6 +29,8 @@ class SlipOf(Schema):
     grade = fields.Enum(Grade, by_value=True)
     weight_g = fields.Integer()
     amount_fen = fields.Integer()
+    standing_weight_g = fields.Integer()
+    standing_amount_fen = fields.Integer()
 
 
 class Loss(Schema):

@@ -167,6 +167,23 @@ def test_slips_are_listed_newest_first_and_only_to_whom_they_concern(season: Sea
     assert len(deliveries(season.session, OPERATOR, limit=3_000, unlotted=True)) == 2_000 - in_lots
 
 
+def test_the_list_shows_a_corrected_slip_as_written_and_as_it_stands(season: Season) -> None:
+    slip = a_slip(season)
+    code = season.session.get_one(Household, slip.household_id).code
+    own = Actor(1, (Grant(Role.HOUSEHOLD, party_of(season, code), PartyKind.HOUSEHOLD),))
+
+    def told() -> tuple[object, ...]:
+        [row] = [row for row in deliveries(season.session, own, limit=1_000) if row["code"] == slip.code]
+        assert (row["weight_g"], row["amount_fen"]) == (slip.weight_g, slip.amount_fen)
+        return row["standing_weight_g"], row["standing_amount_fen"], row["void"], row["corrected_because"]
+
+    assert told() == (slip.weight_g, slip.amount_fen, False, None)
+    for weight_g, why in ((10_000, "多记一位"), (0, "重复登记")):
+        price = slip.price_fen_per_kg
+        correct_slip(season.session, slip, weight_g, price, why, actor_id=None, now=season.now)
+        assert told() == (weight_g, weight_g // 1_000 * price, not weight_g, why)
+
+
 def test_the_year_before_is_kept_by_category_and_adds_up(season: Season) -> None:
     total, parts = season.session.execute(
         select(

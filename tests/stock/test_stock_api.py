@@ -63,6 +63,10 @@ def test_a_slip_fills_a_lot_with_what_it_weighs_after_its_corrections(world: Wor
     made = post(world, "firm_staff", LOTS, LOT | {"deliveries": ["D90001", "D90002"]}).get_json()
     assert (made["received_g"], [slip["weight_g"] for slip in made["deliveries"]]) == (62_500, [10_000, 52_500])
     assert available() == 162_500
+    corrected(world, "D90002", 1_000)
+    trace = world.app.test_client().get(f"{LOTS}/{made['code']}/trace", headers=world.headers["firm_staff"]).get_json()
+    told = [(slip["weight_g"], slip["standing_weight_g"], slip["standing_amount_fen"]) for slip in trace["slips"]]
+    assert told == [(10_000, 10_000, 4_800), (52_500, 1_000, 480)]
 
 
 def test_a_correction_leaves_the_weight_of_the_lot_to_which_the_slip_went(world: World) -> None:
