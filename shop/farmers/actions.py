@@ -22,7 +22,9 @@ from shop.farmers.errors import (
 )
 from shop.farmers.families import stood_on
 from shop.farmers.models import Delivery, Grade, GradeFactor, Household, Membership
+from shop.farmers.slips import STANDING_G
 from shop.kit.clock import beijing_day
+from shop.kit.codes import way_out
 from shop.kit.money import part, price_of
 from shop.kit.schemas import MAX_FEN
 from shop.kit.states import record
@@ -147,8 +149,11 @@ def record_delivery(
     harvested = in_harvest(product.harvest_start_month, product.harvest_end_month, slip.delivered_on)
     if product.firm_id != firm.id or product.farm_gate_fen_per_kg is None or not harvested:
         raise NotADeliveredProduct(sku=product.sku, day=str(slip.delivered_on))
-    if session.scalar(select(Delivery.id).where(Delivery.code == code)):
-        raise DeliveryCodeTaken(slip=code)
+    taken = session.execute(select(Delivery.firm_id, STANDING_G).where(Delivery.code == code)).one_or_none()
+    if taken is not None:
+        void = tuple(taken) == (firm.id, 0)
+        way = way_out(session, Delivery.code, code, void=void, of_zh="张交售单", of_en="slip")
+        raise DeliveryCodeTaken(slip=code, **way)
     price_fen_per_kg, factor_bp = price_of_grade(slip, GradeFactors(session, firm.id))
     amount_fen = worth_of(code, slip.weight_g, price_fen_per_kg)
     delivery = Delivery(

@@ -43,8 +43,8 @@ class DeliveryCodeTaken(DomainError):
 
     code = "delivery-code-taken"
     title_zh, title_en = "交售单已登记", "Delivery slip recorded before"
-    zh = "交售单 {slip} 已登记过。"
-    en = "Slip {slip} was recorded before."
+    zh = "交售单 {slip} 已登记过，{way_zh}。"
+    en = "Slip {slip} was recorded before: {way_en}."
 
 
 class NoGradeFactor(DomainError):

@@ -23,6 +23,7 @@ from shop.imports.table import Problem, Read, Row, RowError, Sheet, column, read
 from shop.income.actions import book_events
 from shop.income.corrections import voided
 from shop.kit.clock import beijing_day
+from shop.kit.codes import next_free
 from shop.kit.money import part, price_of, yuan
 from shop.kit.schemas import MAX_FEN
 from shop.places.gazetteer import Gazetteer
@@ -80,12 +81,17 @@ class BatchResult:
 
 @dataclass(frozen=True)
 class _Known:
-    """What the rows name: households and products of the firm, when who was its own, slips recorded before."""
+    """What the rows name: households and products of the firm, when who was its own, slips recorded before.
+
+    `void`: those of the slips that were voided since. `codes`: all that the file names.
+    """
 
     households: dict[str, int]
     spells: dict[int, list[MembershipSpell]]
     products: dict[str, Product]
     slips: dict[str, Delivery]
+    void: set[int]
+    codes: set[str]
     factors: GradeFactors
 
 
@@ -108,19 +114,21 @@ def take_batch(
         slip = known.slips.get(row.code)
         if slip is not None and _same(row, slip, known):
             continue  # what held when it was recorded is not asked again
-        wrong = list(_wrong(row, firm, known, beijing_day(now))) or list(_below_floor(session, row, known, floors))
+        wrong = list(_wrong(session, row, firm, known, beijing_day(now))) or list(
+            _below_floor(session, row, known, floors)
+        )
         errors += [RowError(file_name, got.lines[key], *problem) for problem in wrong]
         if not wrong:
             fresh.append(_written(row, firm, known))
     errors = [RowError(file_name, row.line, row.column, row.zh, row.en) for row in sorted(errors)]
     if errors:
         return BatchResult(0, 0, 0, 0, errors, [])
-    void = voided(session, [slip.id for slip in known.slips.values()])
     if not dry_run and fresh:
         _write(session, firm, file_name, data, fresh, len(got.rows) - len(fresh), actor_id, now)
     return BatchResult(
         len(fresh), len(got.rows) - len(fresh), sum(row["weight_g"] for row in fresh),
-        sum(row["amount_fen"] for row in fresh), [], [code for code, slip in known.slips.items() if slip.id in void],
+        sum(row["amount_fen"] for row in fresh), [],
+        [code for code, slip in known.slips.items() if slip.id in known.void],
     )  # fmt: skip
 
 
@@ -138,7 +146,8 @@ def _known(session: Session, firm: Firm, got: Read[SlipRow]) -> _Known:
     products = session.scalars(
         select(Product).where(Product.firm_id == firm.id, Product.sku == among({row.sku for row in rows}))
     )
-    slips = session.scalars(select(Delivery).where(Delivery.code == among({row.code for row in rows})))
+    codes = {row.code for row in rows}
+    slips = {slip.code: slip for slip in session.scalars(select(Delivery).where(Delivery.code == among(codes)))}
     ids = dict(households.all())
     spells: dict[int, list[MembershipSpell]] = {}
     for spell in session.scalars(
@@ -148,15 +157,15 @@ def _known(session: Session, firm: Firm, got: Read[SlipRow]) -> _Known:
     ):
         spells.setdefault(spell.household_id, []).append(spell)
     return _Known(
-        ids, spells, {product.sku: product for product in products}, {slip.code: slip for slip in slips},
-        GradeFactors(session, firm.id),
+        ids, spells, {product.sku: product for product in products}, slips,
+        voided(session, [slip.id for slip in slips.values()]), codes, GradeFactors(session, firm.id),
     )  # fmt: skip
 
 
-def _wrong(row: SlipRow, firm: Firm, known: _Known, today: date) -> Iterator[Problem]:
+def _wrong(session: Session, row: SlipRow, firm: Firm, known: _Known, today: date) -> Iterator[Problem]:
     """What the business does not allow of a row that is not recorded as it stands.
 
-    Another firm's slip tells nothing but that its number is taken.
+    Another firm's slip tells nothing but that its number is taken; the firm's own that is void a number that is free.
     """
     if row.delivered_on > today:
         yield "日期", "日期还没有到", "is still to come"
@@ -180,7 +189,15 @@ def _wrong(row: SlipRow, firm: Firm, known: _Known, today: date) -> Iterator[Pro
         except SlipTooLarge:
             most = yuan(MAX_FEN)
             yield "基价分每kg", f"重量乘单价超过上限 {most} 元", f"times the weight is more than {most} yuan"
-    if row.code in known.slips:
+    slip = known.slips.get(row.code)
+    if slip is not None and slip.firm_id == firm.id and slip.id in known.void:
+        free = next_free(session, Delivery.code, row.code, known.codes)
+        yield (
+            "单号",
+            f"该单号已登记，但已作废，重新登记请用 {free}",
+            f"is that of a void slip, record it anew as {free}",
+        )
+    elif slip is not None:
         yield "单号", "该单号已登记，内容不同", "is the number of another slip"
 
 

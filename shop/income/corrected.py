@@ -20,7 +20,7 @@ def correct(
 
     What it changes is for the caller to count, who holds the lock. Raises RecordStands.
     """
-    before = session.scalar(select(kind).where(of == record.id).order_by(kind.position.desc()).limit(1))
+    before = _last(session, kind, of, record)
     held_fen = before.amount_fen if before else record.amount_fen
     if amount_fen == held_fen:
         raise RecordStands(record=record.code, amount_fen=amount_fen)
@@ -32,3 +32,17 @@ def correct(
     session.add(made)
     session.flush()
     return made
+
+
+def _last(
+    session: Session, kind: type[C], of: InstrumentedAttribute[int], record: HouseholdPayment | CostRecord
+) -> C | None:
+    return session.scalar(select(kind).where(of == record.id).order_by(kind.position.desc()).limit(1))
+
+
+def is_void(
+    session: Session, kind: type[C], of: InstrumentedAttribute[int], record: HouseholdPayment | CostRecord
+) -> bool:
+    """Whether the last correction of a record, in `of` of its kind, says zero."""
+    last = _last(session, kind, of, record)
+    return last is not None and not last.amount_fen

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from shop.catalog.models import Product
 from shop.farmers.models import Household, HouseholdAlias
-from shop.income.corrected import correct
+from shop.income.corrected import correct, is_void
 from shop.income.errors import (
     AreaRecordedAnew,
     CostCodeTaken,
@@ -29,6 +29,7 @@ from shop.income.jobs import COUNT_COSTS
 from shop.income.models import CostBasis, CostCorrection, CostKind, CostLine, CostRate, CostRecord
 from shop.income.months import open_from
 from shop.kit.clock import beijing_day, month_of
+from shop.kit.codes import way_out
 from shop.kit.errors import NotFoundError
 from shop.kit.jobs import enqueue
 from shop.kit.money import divide_half_up
@@ -200,8 +201,11 @@ def record_cost(
     session.execute(select(func.pg_advisory_xact_lock(LOCK)))
     if spent.incurred_on > beijing_day(now):
         raise CostInTheFuture(day=str(spent.incurred_on))
-    if session.scalar(select(CostRecord.id).where(CostRecord.code == spent.code)):
-        raise CostCodeTaken(record=spent.code)
+    taken = session.scalar(select(CostRecord).where(CostRecord.code == spent.code))
+    if taken is not None:
+        void = is_void(session, CostCorrection, CostCorrection.record_id, taken)
+        way = way_out(session, CostRecord.code, spent.code, void=void, of_zh="条成本记录", of_en="cost record")
+        raise CostCodeTaken(record=spent.code, **way)
     year, rate, amount_fen = spent.incurred_on.year, None, spent.amount_fen
     if spent.kind is CostKind.AREA and product is not None:
         rate, amount_fen = _by_area(session, household, product, spent)

@@ -304,8 +304,8 @@ class CostCodeTaken(DomainError):
 
     code = "cost-record-taken"
     title_zh, title_en = "成本记录已登记", "Cost recorded before"
-    zh = "成本记录 {record} 已登记过。"
-    en = "Cost record {record} was recorded before."
+    zh = "成本记录 {record} 已登记过，{way_zh}。"
+    en = "Cost record {record} was recorded before: {way_en}."
 
 
 class CostInTheFuture(DomainError):
@@ -370,5 +370,5 @@ class PaymentCodeTaken(DomainError):
 
     code = "payment-code-taken"
     title_zh, title_en = "支付单已登记", "Payment recorded before"
-    zh = "支付单 {payment} 已登记过。"
-    en = "Payment {payment} was recorded before."
+    zh = "支付单 {payment} 已登记过，{way_zh}。"
+    en = "Payment {payment} was recorded before: {way_en}."

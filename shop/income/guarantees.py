@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import count
 
 from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session
@@ -33,10 +32,10 @@ from shop.income.models import (
     GuaranteeVoid,
 )
 from shop.kit.clock import beijing_day
+from shop.kit.codes import way_out
 from shop.kit.errors import NotFoundError
 from shop.kit.money import divide_half_up, part, split
 from shop.kit.states import record
-from shop.kit.types import MAX_CODE
 
 MU_TENTHS = 10
 
@@ -85,7 +84,9 @@ def sign_contract(
         select(GuaranteeContract.firm_id, LAST_YEAR).where(GuaranteeContract.code == code)
     ).one_or_none()
     if taken is not None:
-        raise _code_taken(session, code, anew=tuple(taken) == (firm.id, 0))
+        void = tuple(taken) == (firm.id, 0)
+        way = way_out(session, GuaranteeContract.code, code, void=void, of_zh="份合同", of_en="contract")
+        raise ContractCodeTaken(contract=code, **way)
     found = session.scalars(
         select(Household)
         .join(Membership, Membership.household_id == Household.id)
@@ -111,19 +112,6 @@ def sign_contract(
     session.flush()
     record(session, contract, "sign", person_id=actor_id, now=now)
     return contract
-
-
-def _code_taken(session: Session, code: str, *, anew: bool) -> ContractCodeTaken:
-    """The refusal; `anew`: the firm's own contract of this code is void, so that it tells a code that is free."""
-    if not anew:
-        way_zh, way_en = "另一份合同请用它自己的编号", "another contract has a code of its own"
-        return ContractCodeTaken(contract=code, way_zh=way_zh, way_en=way_en)
-    for number in count(2):
-        free = f"{code[-(MAX_CODE - len(f'-{number}')) :]}-{number}"
-        if not session.scalar(select(GuaranteeContract.id).where(GuaranteeContract.code == free)):
-            break
-    way_zh, way_en = f"但已作废，重新登记请用 {free}", f"it is void, record it anew as {free}"
-    return ContractCodeTaken(contract=code, way_zh=way_zh, way_en=way_en)
 
 
 def hold_the_land(

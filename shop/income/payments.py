@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 from shop.catalog.models import Firm
 from shop.farmers.models import Household
 from shop.income.actions import book_events
-from shop.income.corrected import correct
+from shop.income.corrected import correct, is_void
 from shop.income.errors import PaidInTheFuture, PaymentCodeTaken
 from shop.income.models import HouseholdPayment, PaymentCorrection, PaymentKind
 from shop.kit.clock import beijing_day
+from shop.kit.codes import way_out
 from shop.kit.errors import NotFoundError
 from shop.kit.states import record
 
@@ -34,8 +35,12 @@ def record_payment(
     """Record a payment and book it as income; `firm` None = public money. Raises PaidInTheFuture, PaymentCodeTaken."""
     if paid.paid_on > beijing_day(now):
         raise PaidInTheFuture(day=str(paid.paid_on))
-    if session.scalar(select(HouseholdPayment.id).where(HouseholdPayment.code == paid.code)):
-        raise PaymentCodeTaken(payment=paid.code)
+    taken = session.scalar(select(HouseholdPayment).where(HouseholdPayment.code == paid.code))
+    if taken is not None:
+        own = taken.firm_id == (firm.id if firm else None)
+        void = own and is_void(session, PaymentCorrection, PaymentCorrection.payment_id, taken)
+        way = way_out(session, HouseholdPayment.code, paid.code, void=void, of_zh="笔支付", of_en="payment")
+        raise PaymentCodeTaken(payment=paid.code, **way)
     payment = HouseholdPayment(
         code=paid.code, household_id=household.id, firm_id=firm.id if firm else None, kind=paid.kind,
         paid_on=paid.paid_on, amount_fen=paid.amount_fen, source=paid.source, recorded_at=now,

@@ -192,6 +192,44 @@ def test_a_slip_of_a_file_is_worth_no_more_than_is_ever_paid_at_once(office: Off
     assert scalars("SELECT count(*) FROM delivery_batches") == [(0,)]
 
 
+def test_the_number_of_a_void_slip_is_refused_with_the_next_one_that_is_free(office: Office) -> None:
+    rows = slips()
+    assert send(office, csv_of(rows)).json["new"] == 2
+    void = {"weight_g": 0, "price_fen_per_kg": 553, "reason": "登记错户"}
+    office.post("/deliveries/D95001/corrections", void, office.firms["F01"])
+    other = [rows[0][0], *rows[1][1:]]
+    refused = send(office, csv_of([other, ["D95001-2", *rows[0][1:]]]))
+    [told] = refused.json["rows"]
+    assert (told["line"], told["column"]) == (2, "单号")
+    assert "该单号已登记，但已作废，重新登记请用 D95001-3" in str(told)
+    assert send(office, csv_of([["D95001-2", *other[1:]]])).json["new"] == 1
+    slip = {"code": "D95001", "household": growers()[0], "sku": "PL001", "delivered_on": str(DAY), "weight_g": 1_000,
+            "grade": "特级", "base_price_fen_per_kg": 500}  # fmt: skip
+    single = office.post("/deliveries", slip, office.firms["F01"], 409)
+    assert single["detail"] == "交售单 D95001 已登记过，但已作废，重新登记请用 D95001-3。"
+    office.post("/deliveries", slip | {"code": "D95001-3"}, office.firms["F01"])
+    stands = office.post("/deliveries", slip | {"code": "D95002"}, office.firms["F01"], 409)
+    assert stands["detail"] == "交售单 D95002 已登记过，另一张交售单请用它自己的编号。"
+
+
+def test_another_firm_is_not_told_that_a_slip_is_void(office: Office) -> None:
+    assert send(office, csv_of(slips())).json["new"] == 2
+    void = {"weight_g": 0, "price_fen_per_kg": 553, "reason": "登记错户"}
+    office.post("/deliveries/D95001/corrections", void, office.firms["F01"])
+    [(sku, household, day)] = scalars(
+        "SELECT sku, households.code, delivered_on FROM deliveries JOIN products ON products.id = product_id"
+        " JOIN households ON households.id = household_id JOIN firms ON firms.id = deliveries.firm_id"
+        " WHERE firms.code = 'F02' ORDER BY deliveries.id LIMIT 1"
+    )
+    slip = {"code": "D95001", "household": household, "sku": sku, "delivered_on": str(day), "weight_g": 1_000,
+            "grade": "一级", "price_fen_per_kg": 5_000}  # fmt: skip
+    refused = office.post("/deliveries", slip, office.firms["F02"], 409)
+    assert refused["detail"] == "交售单 D95001 已登记过，另一张交售单请用它自己的编号。"
+    row = ["D95001", day, household, sku, 10, "", "一级", 5_000, "户主（示例）"]
+    told = send(office, csv_of([row]), query="firm=F02", firm="F02").json["rows"]
+    assert "该单号已登记，内容不同" in str(told)
+
+
 def test_a_file_that_is_none_and_another_firm_s_are_refused(office: Office) -> None:
     assert send(office, b"x", "slips.txt").status_code == 422
     assert send(office, b"PK\x03\x04", "slips.xlsx").json["rows"][0]["line"] == 0
@@ -219,6 +257,22 @@ def test_a_firm_s_own_factor_goes_before_the_county_s_from_its_day_on(office: Of
     assert len(office.get("/grade-factors", ours)["items"]) == 4
     assert office.get("/grade-factors?firm=F01", ours)["items"] == [body]
     assert office.get("/grade-factors?firm=F01", office.firms["F02"])["items"] == []
+
+
+def test_the_code_of_a_void_payment_is_refused_with_the_next_one_that_is_free(office: Office) -> None:
+    ours, void = office.firms["F01"], {"amount_fen": 0, "reason": "登记错户"}
+    body = {"code": "W-1", "household": growers()[0], "kind": "wage", "paid_on": "2026-07-10", "amount_fen": 26_000,
+            "firm": "F01", "source": None}  # fmt: skip
+    office.post("/household-payments", body, ours)
+    stands = office.post("/household-payments", body, ours, 409)
+    assert stands["detail"] == "支付单 W-1 已登记过，另一笔支付请用它自己的编号。"
+    office.post("/household-payments/W-1/corrections", void, ours)
+    again = office.post("/household-payments", body, ours, 409)
+    assert again["detail"] == "支付单 W-1 已登记过，但已作废，重新登记请用 W-1-2。"
+    office.post("/household-payments", body | {"code": "W-1-2"}, ours)
+    assert office.post("/household-payments", body, ours, 409)["detail"].endswith("重新登记请用 W-1-3。")
+    subsidy = body | {"kind": "subsidy", "firm": None, "source": "补贴（示例）"}
+    assert office.post("/household-payments", subsidy, status=409)["detail"].endswith("请用它自己的编号。")
 
 
 def test_a_subsidy_is_transfer_income_out_of_public_money_and_stands_in_no_firm_s_figures(office: Office) -> None:

@@ -541,7 +541,11 @@ def test_a_wrong_area_is_voided_and_recorded_anew_and_one_taken_over_takes_no_co
     corrected(office, "CB-001", 0)
     assert business(office, household) == by_rate
     assert by_rate["cost_fen"] == by_hand(own, 151)
+    again = spent(office, household, 409, sku="PL001", kind="area", mu_tenths=35)
+    assert again["detail"] == "成本记录 CB-001 已登记过，但已作废，重新登记请用 CB-001-2。"
     spent(office, household, code="CB-002", sku="PL001", kind="area", mu_tenths=35)
+    again = spent(office, household, 409, code="CB-002", sku="PL001", kind="area", mu_tenths=35)
+    assert again["detail"] == "成本记录 CB-002 已登记过，另一条成本记录请用它自己的编号。"
     assert business(office, household)["cost_fen"] == 350_000
     spent(office, household, code="CB-003", sku="PL001", amount_fen=9_000)
     assert business(office, household)["cost_fen"] == 9_000
