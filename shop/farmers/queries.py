@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, false, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shop.access.guard import ALL, Actor, Role, scope
 from shop.catalog.models import Firm
 from shop.farmers.families import counts_for
-from shop.farmers.models import Household, Membership, Relation
+from shop.farmers.models import Household, HouseholdAlias, Membership, Relation
 from shop.places.models import Township, Village
 
 
@@ -51,6 +51,20 @@ def visible_to(actor: Actor) -> ColumnElement[bool]:
             Role.HOUSEHOLD: Household.party_id,
         },
     )
+
+
+def of_family(actor: Actor, household_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Whether a record is the reading household's own, or counts for it as records are merged now."""
+    if not actor.has(Role.HOUSEHOLD):
+        return false()
+    own = {Role.HOUSEHOLD: Household.party_id}
+    merged = (
+        select(HouseholdAlias.household_id)
+        .join(Household, Household.id == HouseholdAlias.counts_for_id)
+        .where(scope(actor, own))
+    )
+    every = union_all(select(Household.id).where(scope(actor, own)), merged).subquery()
+    return household_id.in_(select(every.c[0]))
 
 
 def _joined(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Owned, Owner, Role, may_see, scope
@@ -13,6 +13,7 @@ from shop.channels.models import Channel
 from shop.channels.policies import POLICIES
 from shop.farmers.families import counts_for
 from shop.farmers.models import Delivery, DeliveryCorrection, Household
+from shop.farmers.queries import of_family
 from shop.farmers.slips import CORRECTED_BECAUSE, STANDING_G, standing_fen
 from shop.income.costs import net_business
 from shop.income.guarantees import IS_VOID
@@ -50,7 +51,8 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
 
     Two measures that are never added: cash received, and sales of what it had delivered. Of a family with several
     records, the statement of the one they count for holds them all, and the others' hold nothing; closed months stay as
-    they were told. The household itself, managers of its area and the operator see it. Raises NotFoundError for a
+    they were told; `of_family` says whether the reader is the family of an entry as records are merged now, and may
+    open its slip. The household itself, managers of its area and the operator see it. Raises NotFoundError for a
     missing and for a foreign one.
     """
     found = session.execute(
@@ -70,6 +72,7 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
             Firm.name_zh, Product.name_zh, Delivery.code,
             func.coalesce(HouseholdPayment.code, GuaranteeContract.code),
             func.coalesce(DeliveryCorrection.reason, PaymentCorrection.reason, GuaranteeVoid.reason),
+            of_family(actor, IncomeEntry.household_id),
         )
         .outerjoin(Firm, Firm.id == IncomeEntry.firm_id)
         .outerjoin(Product, Product.id == IncomeEntry.product_id)
@@ -122,9 +125,9 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
             {
                 "day": day, "month": month, "kind": kind.value, "amount_fen": fen, "weight_g": grams,
                 "firm_name_zh": firm, "product_name_zh": product, "slip": slip, "payment": payment,
-                "corrected_because": reason,
+                "corrected_because": reason, "of_family": own,
             }
-            for day, month, kind, fen, grams, firm, product, slip, payment, reason in entries
+            for day, month, kind, fen, grams, firm, product, slip, payment, reason, own in entries
         ],
         "business": net_business(
             by_kind.get(IncomeKind.SALE, 0) + by_kind.get(IncomeKind.PATRONAGE, 0),
@@ -190,12 +193,8 @@ def reached_by_channel(session: Session, *which: ColumnElement[bool]) -> list[di
     ]
 
 
-#: Whose deliveries are whose.
-DELIVERY_OWNERS: dict[Role, Owner] = {
-    Role.OPERATOR: ALL,
-    Role.FIRM_STAFF: Firm.party_id,
-    Role.HOUSEHOLD: Household.party_id,
-}
+#: Whose deliveries are whose; a household reads those of its family.
+DELIVERY_OWNERS: dict[Role, Owner] = {Role.OPERATOR: ALL, Role.FIRM_STAFF: Firm.party_id}
 
 
 def deliveries(
@@ -213,7 +212,7 @@ def deliveries(
         .join(Product, Product.id == Delivery.product_id)
         .outerjoin(LotDelivery, LotDelivery.delivery_id == Delivery.id)
         .outerjoin(Lot, Lot.id == LotDelivery.lot_id)
-        .where(scope(actor, DELIVERY_OWNERS))
+        .where(or_(scope(actor, DELIVERY_OWNERS), of_family(actor, Household.id)))
         .order_by(Delivery.id.desc())
         .limit(limit)
     )

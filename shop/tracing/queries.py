@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, Select, case, cast, func, select
+from sqlalchemy import CTE, BigInteger, ColumnElement, Select, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from shop.access.actions import masked_name, masked_phone
@@ -14,6 +14,7 @@ from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
 from shop.channels.policies import POLICIES, Payer
 from shop.farmers.models import Delivery, DeliveryCorrection, Household
+from shop.farmers.queries import of_family
 from shop.farmers.slips import STANDING_G, standing_fen
 from shop.income.models import SalesReach
 from shop.income.queries import reached_by_channel
@@ -83,11 +84,14 @@ def _losses(session: Session, lot_id: int) -> list[dict[str, Any]]:
     return [{"reason": reason, "weight_g": int(grams)} for reason, grams in rows]
 
 
-#: Who sees a household's code beside its slip.
+#: Who sees a household's code beside its slip, besides its family.
 _SEES_CODE: dict[Role, Owner] = {
     Role.OPERATOR: ALL, Role.MANAGER: Township.party_id, Role.FIRM_STAFF: Firm.party_id,
-    Role.HOUSEHOLD: Household.party_id,
 }  # fmt: skip
+
+
+def _sees_code(actor: Actor) -> ColumnElement[bool]:
+    return or_(scope(actor, _SEES_CODE), of_family(actor, Household.id))
 
 
 def slips_of(session: Session, actor: Actor, lot_ids: Sequence[int]) -> list[dict[str, Any]]:
@@ -96,7 +100,7 @@ def slips_of(session: Session, actor: Actor, lot_ids: Sequence[int]) -> list[dic
     rows = session.execute(
         select(
             Lot.code.label("lot"), Delivery.code.label("slip"),
-            case((scope(actor, _SEES_CODE), Household.code)).label("household"), Village.short_zh.label("village_zh"),
+            case((_sees_code(actor), Household.code)).label("household"), Village.short_zh.label("village_zh"),
             Township.name_zh.label("township_zh"), Delivery.delivered_on, Delivery.grade,
             LotDelivery.weight_g, Delivery.amount_fen, STANDING_G.label("standing_weight_g"),
             standing_fen().label("standing_amount_fen"),
@@ -269,7 +273,7 @@ def slip_trace(session: Session, actor: Actor, code: str) -> dict[str, Any]:
         .join(Firm, Firm.id == Delivery.firm_id)
         .join(Product, Product.id == Delivery.product_id)
         .outerjoin(LotDelivery, LotDelivery.delivery_id == Delivery.id)
-        .where(Delivery.code == code, scope(actor, _SEES_CODE))
+        .where(Delivery.code == code, _sees_code(actor))
     ).first()
     if found is None:
         raise NotFoundError(what=code)

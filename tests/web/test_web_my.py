@@ -1,7 +1,7 @@
 """A household reads its statement on a phone: net apart from gross, corrections with their origin, back to slips."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from flask import Flask
@@ -10,6 +10,7 @@ from werkzeug.test import Client, TestResponse
 
 from shop.access.models import Role
 from shop.catalog.models import Firm
+from shop.farmers.families import locked_households, merge, unmerge
 from shop.farmers.models import Delivery, Household
 from shop.income.corrections import correct_slip, locked_slip
 from shop.income.models import IncomeEntry
@@ -129,6 +130,39 @@ def test_without_a_month_the_last_one_with_anything_is_shown_and_nonsense_is_not
     browser = home.browser()
     assert "2025年12月" in words(browser.get("/my"))
     assert "2025年12月" in words(browser.get("/my?month=2025-13"))
+
+
+def test_the_head_of_a_family_opens_the_slips_of_the_records_that_count_for_it_as_long_as_they_do(home: Home) -> None:
+    now = home.app.extensions["clock"].now()
+    with transaction() as session:
+        head = session.execute(select(Household.code).where(Household.code != home.code).limit(1)).scalar_one()
+        merge(session, *locked_households(session, home.code, head), "同一户", actor_id=None, now=now)
+    browser, address = home.browser(head), f"/my/slips/{home.slip}"
+    assert address in Reader(browser.get("/my?month=2025-07").text).links
+    assert f"单号 {home.slip}" in words(browser.get(address))
+    party = db.session.execute(select(Household.party_id).where(Household.code == head)).scalar_one()
+    release()
+    token = headers_of(home.app, person(home.app, (Role.HOUSEHOLD, party)))
+    client = home.app.test_client()
+
+    def listed() -> set[str]:
+        found = client.get("/api/v1/deliveries?limit=100", headers=token).get_json()["items"]
+        return {slip["household"] for slip in found}
+
+    def traced() -> int:
+        return client.get(f"/api/v1/deliveries/{home.slip}/trace", headers=token).status_code
+
+    assert (listed(), traced()) == ({head, home.code}, 200)
+    with transaction() as session:
+        close_month(session, date(2025, 7, 1), actor_id=None, now=now + timedelta(days=31))
+        unmerge(session, *locked_households(session, home.code), "核实为两户", actor_id=None, now=now)
+    # The closed month tells what it told; the slip is no longer of this family, and no link leads to it.
+    july = browser.get("/my?month=2025-07")
+    assert f"单号 {home.slip}" in july.text
+    assert address not in Reader(july.text).links
+    assert browser.get(address).status_code == 404
+    assert (listed(), traced()) == ({head}, 404)
+    assert home.browser().get(address).status_code == 200
 
 
 def test_nobody_reads_another_households_slips_and_no_other_role_the_page(home: Home) -> None:
