@@ -7,7 +7,7 @@ from sqlalchemy import ARRAY, BigInteger, any_, literal, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.grades import hold_farm_gate_floor
-from shop.farmers.actions import hold_relation, worth_of
+from shop.farmers.actions import hold_relation, normal_slip, worth_of
 from shop.farmers.models import Delivery, DeliveryCorrection, Household
 from shop.farmers.slips import STANDING_G
 from shop.income.actions import book_events
@@ -16,8 +16,11 @@ from shop.kit.errors import NotFoundError
 
 
 def locked_slip(session: Session, code: str) -> Delivery:
-    """The slip, locked: two corrections of it come one after the other. Raises NotFoundError."""
-    slip = session.scalar(select(Delivery).where(Delivery.code == code).with_for_update())
+    """The slip, locked: two corrections of it come one after the other; its number as people write it.
+
+    Raises NotFoundError.
+    """
+    slip = session.scalar(select(Delivery).where(Delivery.code == normal_slip(code)).with_for_update())
     if slip is None:
         raise NotFoundError(what=code)
     return slip

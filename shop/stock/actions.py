@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from shop.catalog.models import BATCH_PAPERS, Firm, Product, RequiredPaper
 from shop.channels.models import Occasion, OccasionStatus
+from shop.farmers.actions import normal_slip
 from shop.farmers.models import Delivery, Grade
 from shop.farmers.slips import STANDING_G
 from shop.kit.clock import beijing_day
@@ -58,7 +59,7 @@ def open_lot(
         raise NotFresh(harvested_on=str(harvested_on), expires_on=str(expires_on))
     if needs_batch_paper(session, product) and not certificate_number:
         raise BatchPaperMissing(sku=product.sku)
-    deliveries = _free_deliveries(session, firm, product, delivery_codes)
+    deliveries = _free_deliveries(session, firm, product, [normal_slip(code) for code in delivery_codes])
     weights = _weights(session, deliveries)
     grades = {slip.grade for slip in deliveries}
     lot = receive_lot(

@@ -13,6 +13,7 @@ from shop.access.guard import ALL, Actor, Owner, Role, may_see, scope
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
 from shop.channels.policies import POLICIES, Payer
+from shop.farmers.actions import normal_slip
 from shop.farmers.models import Delivery, DeliveryCorrection, Household
 from shop.farmers.queries import of_family
 from shop.farmers.slips import STANDING_G, standing_fen
@@ -273,7 +274,7 @@ def slip_trace(session: Session, actor: Actor, code: str) -> dict[str, Any]:
         .join(Firm, Firm.id == Delivery.firm_id)
         .join(Product, Product.id == Delivery.product_id)
         .outerjoin(LotDelivery, LotDelivery.delivery_id == Delivery.id)
-        .where(Delivery.code == code, _sees_code(actor))
+        .where(Delivery.code == normal_slip(code), _sees_code(actor))
     ).first()
     if found is None:
         raise NotFoundError(what=code)

@@ -1,6 +1,7 @@
 """Lots over HTTP."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -53,7 +54,7 @@ def test_a_lot_is_made_of_deliveries_once_and_shows_households_by_code(world: Wo
 
 def corrected(world: World, slip: str, weight_g: int) -> None:
     body = {"weight_g": weight_g, "price_fen_per_kg": 480, "reason": "过磅误读"}
-    assert post(world, "firm_staff", f"/api/v1/deliveries/{slip}/corrections", body).status_code == 201
+    assert post(world, "firm_staff", f"/api/v1/deliveries/{quote(slip)}/corrections", body).status_code == 201
 
 
 def test_a_slip_fills_a_lot_with_what_it_weighs_after_its_corrections(world: World) -> None:
@@ -77,6 +78,18 @@ def test_a_correction_leaves_the_weight_of_the_lot_to_which_the_slip_went(world:
     assert (lot["received_g"], lot["left_g"], lot["deliveries"][0]["weight_g"]) == (52_500, 52_500, 52_500)
     made_of_slips = [check for check in CHECKS if check.code == "I03-made"]
     assert list(run_checks(db.session.connection(), made_of_slips, now=A_DAY_IN_JULY)) == []
+
+
+def test_a_slip_is_found_by_its_number_however_it_is_written(world: World) -> None:
+    client, headers = world.app.test_client(), world.headers["firm_staff"]
+    assert post(world, "firm_staff", "/api/v1/deliveries", SLIP | {"code": "b3"}).get_json()["code"] == "B3"
+    corrected(world, "b3", 10_000)
+    corrected(world, "ｂ３", 20_000)
+    traces = [client.get(f"/api/v1/deliveries/{code}/trace", headers=headers) for code in ("b3", "ｂ３", "B3")]
+    assert [trace.get_json()["slip"] for trace in traces] == ["B3"] * 3
+    assert client.get("/api/v1/deliveries/b4/trace", headers=headers).status_code == 404
+    made = post(world, "firm_staff", LOTS, LOT | {"deliveries": ["b3"]}).get_json()
+    assert (made["received_g"], [slip["code"] for slip in made["deliveries"]]) == (20_000, ["B3"])
 
 
 def test_a_void_slip_is_not_offered_for_a_lot_and_refused(world: World) -> None:
