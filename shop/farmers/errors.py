@@ -4,9 +4,9 @@ from shop.kit.errors import DomainError, NotFoundError
 
 __all__ = [
     "AlreadyRelated", "DeliveredAfterwards", "DeliveredInTheFuture", "DeliveryCodeTaken", "FactorTaken",
-    "GroupCodeTaken", "HasMergedRecords", "MergedAlready", "NoGradeFactor", "NoSharesHere", "NotADeliveredProduct",
-    "NotFoundError", "NotMerged", "NotOfThisFirm", "NotTied", "SlipTooLarge", "SlipWorthNothing", "TiedAlready",
-    "TooEarly",
+    "GroupCodeTaken", "HasMergedRecords", "JoiningStands", "LeftSince", "MergedAlready", "NoDeparture", "NoGradeFactor",
+    "NoJoining", "NoSharesHere", "NotADeliveredProduct", "NotFoundError", "NotMerged", "NotOfThisFirm", "NotTied",
+    "SlipTooLarge", "SlipWorthNothing", "TiedAlready", "TooEarly",
 ]  # fmt: skip
 
 
@@ -118,6 +118,43 @@ class DeliveredAfterwards(DomainError):
     title_zh, title_en = "退出日之后还有交售", "Slips later than the last day"
     zh = "{household} 在 {last} 还向该企业交售过，退出日期不能早于这一天。"
     en = "{household} delivered to this firm on {last}: its last day is not earlier than that."
+
+
+class NoDeparture(DomainError):
+    """Only a departure that was recorded is void."""
+
+    code = "no-departure"
+    title_zh, title_en = "没有退出记录", "No departure"
+    zh = "{household} 没有退出过 {firm}，无可作废。"
+    en = "{household} never left {firm}: there is nothing to make void."
+
+
+class NoJoining(DomainError):
+    """Only a joining that was recorded is void; who was there since before any record leaves instead."""
+
+    code = "no-joining"
+    title_zh, title_en = "没有加入记录", "No joining"
+    zh = "{household} 没有加入 {firm} 的记录，无可作废；不再是该企业农户的，请登记退出。"
+    en = "No joining of {household} at {firm} is recorded, so none is made void; who is there no more leaves."
+
+
+class LeftSince(DomainError):
+    """What came last is undone first."""
+
+    code = "left-since"
+    title_zh, title_en = "此后已退出", "It left since"
+    zh = "{household} 已于 {left_on} 退出 {firm}：请先作废退出，再作废或更正加入。"
+    en = "{household} left {firm} on {left_on}: make the departure void first, then its joining is void or corrected."
+
+
+class JoiningStands(DomainError):
+    """The corrected joining would be what it is now."""
+
+    code = "joining-stands"
+    status = 422
+    title_zh, title_en = "没有需要更正的", "Nothing to correct"
+    zh = "{household} 在 {firm} 的加入日期和股份现在就是这样。"
+    en = "{household} joined {firm} on that day with those shares already."
 
 
 class NoSharesHere(DomainError):

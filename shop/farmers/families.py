@@ -1,5 +1,6 @@
 """Two records of one family, and who belongs to which firm from when to when."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, not_, or_, select
@@ -10,7 +11,11 @@ from shop.farmers.errors import (
     AlreadyRelated,
     DeliveredAfterwards,
     HasMergedRecords,
+    JoiningStands,
+    LeftSince,
     MergedAlready,
+    NoDeparture,
+    NoJoining,
     NoSharesHere,
     NotMerged,
     NotOfThisFirm,
@@ -100,14 +105,21 @@ def stood_within(
     then = and_(
         func.coalesce(MembershipSpell.joined_on, literal(date.min)) <= last,
         func.coalesce(MembershipSpell.left_on, literal(date.max)) >= first,
+        ~MembershipSpell.void,
     )
-    return or_(not_(exists().where(own)), exists().where(own, then).correlate_except(MembershipSpell))
+    any_at_all, one = (exists().where(own, *more).correlate_except(MembershipSpell) for more in ((), (then,)))
+    return or_(not_(any_at_all), one)
+
+
+def ever(household_id: ColumnElement[int], firm_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a relation stands or ever stood. The columns name a membership."""
+    return stood_within(household_id, firm_id, date.min, date.max)
 
 
 def stands(household_id: ColumnElement[int], firm_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Whether a relation stands now: nobody leaves on a day to come. The columns name a membership."""
     own = and_(MembershipSpell.household_id == household_id, MembershipSpell.firm_id == firm_id)
-    return or_(not_(exists().where(own)), exists().where(own, MembershipSpell.left_on.is_(None)))
+    return or_(not_(exists().where(own)), exists().where(own, MembershipSpell.left_on.is_(None), ~MembershipSpell.void))
 
 
 def join(
@@ -123,14 +135,12 @@ def join(
     member = firm.kind in CO_OPERATIVES
     if share_units and not member:
         raise NoSharesHere(firm=firm.code)
-    membership = _membership(session, firm, household)
-    spells = _spells(session, firm, household)
+    membership, spells = membership_of(session, firm, household), _spells(session, firm, household)
     if membership is not None and (not spells or spells[-1].left_on is None):
         raise AlreadyRelated(household=household.code, firm=firm.code)
-    if spells and spells[-1].left_on is not None and joined_on <= spells[-1].left_on:
-        raise TooEarly(earliest=str(spells[-1].left_on))
-    if membership is None:
-        membership = Membership(
+    _after_leaving(joined_on, spells)
+    if membership is None:  # a row is there of a joining that never was
+        membership = session.scalar(_rows(firm, household)) or Membership(
             household_id=household.id, firm_id=firm.id, relation=Relation.MEMBER if member else Relation.CONTRACT,
             share_units=0,
         )  # fmt: skip
@@ -156,7 +166,7 @@ def leave(
     household's lock. Raises NotOfThisFirm, TooEarly, DeliveredAfterwards (by a slip that is not void).
     """
     _not_ahead(left_on, now)
-    membership = _membership(session, firm, household)
+    membership = membership_of(session, firm, household)
     spells = _spells(session, firm, household)
     if membership is None or (spells and spells[-1].left_on is not None):
         raise NotOfThisFirm(household=household.code)
@@ -179,14 +189,118 @@ def leave(
     return spell
 
 
+def void_departure(
+    session: Session, firm: Firm, household: Household, reason: str, *, actor_id: int | None, now: datetime
+) -> MembershipSpell:
+    """Say that the household's last departure from the firm never was: it has the shares of before it.
+
+    Who came back since never was away: that joining goes with it. The caller holds the household's lock and looks at
+    what was built on it (room income). Raises NoDeparture.
+    """
+    membership, spells = membership_of(session, firm, household), _spells(session, firm, household)
+    left = [spell for spell in spells if spell.left_on is not None]
+    if membership is None or not left:
+        raise NoDeparture(household=household.code, firm=firm.code)
+    spell = left[-1]
+    facts: dict[str, object] = {
+        "firm": firm.code, "on": str(spell.left_on), "returned_units": spell.returned_units
+    }  # fmt: skip
+    for back in spells[spells.index(spell) + 1 :]:
+        facts |= {"back_on": str(back.joined_on), "share_units": membership.share_units}
+        back.void = True
+    session.flush()
+    membership.share_units, spell.returned_units, spell.left_on = spell.returned_units, 0, None
+    session.flush()
+    record(session, household, "void_leave", person_id=actor_id, now=now, reason=reason, facts=facts)
+    return spell
+
+
+def void_joining(
+    session: Session, firm: Firm, household: Household, reason: str, *, actor_id: int | None, now: datetime
+) -> MembershipSpell | None:
+    """Say that the household's last joining never was; returns the spell before it, None = it never was of the firm.
+
+    The caller holds the household's lock and looks at what was built on it (room income). Raises NoJoining, LeftSince.
+    """
+    membership, spells = membership_of(session, firm, household), _spells(session, firm, household)
+    if membership is None or not spells or spells[-1].joined_on is None:
+        raise NoJoining(household=household.code, firm=firm.code)
+    _not_left(firm, household, spells[-1])
+    facts: dict[str, object] = {
+        "firm": firm.code, "on": str(spells[-1].joined_on), "share_units": membership.share_units
+    }  # fmt: skip
+    spells[-1].void, membership.share_units = True, 0
+    session.flush()
+    record(session, household, "void_join", person_id=actor_id, now=now, reason=reason, facts=facts)
+    return spells[-2] if len(spells) > 1 else None
+
+
+def correct_joining(
+    session: Session, firm: Firm, household: Household, joined_on: date | None, share_units: int | None, reason: str, *,
+    actor_id: int | None, now: datetime,
+) -> Membership:  # fmt: skip
+    """Say when the household really joined, and with how many capital shares; None leaves it as it is.
+
+    The caller holds the household's lock and looks at what was built on it (room income). Raises NotOfThisFirm,
+    LeftSince, TooEarly, NoSharesHere, JoiningStands.
+    """
+    membership, spells = membership_of(session, firm, household), _spells(session, firm, household)
+    if membership is None:
+        raise NotOfThisFirm(household=household.code)
+    spell = spells[-1] if spells else MembershipSpell(household_id=household.id, firm_id=firm.id, returned_units=0)
+    _not_left(firm, household, spell)
+    was, units = spell.joined_on, membership.share_units
+    day = was if joined_on is None else joined_on
+    held = units if share_units is None else share_units
+    if (day, held) == (was, units):
+        raise JoiningStands(household=household.code, firm=firm.code)
+    if joined_on is not None:
+        _not_ahead(joined_on, now)
+        _after_leaving(joined_on, spells[:-1])
+    if held and membership.relation is not Relation.MEMBER:
+        raise NoSharesHere(firm=firm.code)
+    membership.share_units = held
+    if day != was:
+        spell.joined_on = day
+        session.add(spell)
+    session.flush()
+    facts: dict[str, object] = {
+        "firm": firm.code, "on": day and str(day), "share_units": held, "was_on": was and str(was), "was_units": units
+    }  # fmt: skip
+    record(session, household, "correct_join", person_id=actor_id, now=now, reason=reason, facts=facts)
+    return membership
+
+
+def last_spell(session: Session, firm: Firm, household: Household) -> MembershipSpell | None:
+    """The last time that the household was of the firm; None: since ever, or never."""
+    spells = _spells(session, firm, household)
+    return spells[-1] if spells else None
+
+
+def _not_left(firm: Firm, household: Household, spell: MembershipSpell) -> None:
+    if spell.left_on is not None:
+        raise LeftSince(household=household.code, firm=firm.code, left_on=str(spell.left_on))
+
+
+def _after_leaving(joined_on: date, spells: Sequence[MembershipSpell]) -> None:
+    """Who comes back has left before. Raises TooEarly."""
+    if spells and spells[-1].left_on is not None and joined_on <= spells[-1].left_on:
+        raise TooEarly(earliest=str(spells[-1].left_on))
+
+
 def _not_ahead(day: date, now: datetime) -> None:
     if day > beijing_day(now):
         raise TooEarly(earliest=str(day))
 
 
-def _membership(session: Session, firm: Firm, household: Household) -> Membership | None:
+def _rows(firm: Firm, household: Household) -> Select[Membership]:
+    return select(Membership).where(Membership.household_id == household.id, Membership.firm_id == firm.id)
+
+
+def membership_of(session: Session, firm: Firm, household: Household) -> Membership | None:
+    """The household's relation to the firm, now or before; None where it never was of it."""
     return session.scalar(
-        select(Membership).where(Membership.household_id == household.id, Membership.firm_id == firm.id)
+        _rows(firm, household).where(ever(Membership.household_id.expression, Membership.firm_id.expression))
     )
 
 
@@ -194,7 +308,7 @@ def _spells(session: Session, firm: Firm, household: Household) -> list[Membersh
     """By their days, the last one last."""
     rows = session.scalars(
         select(MembershipSpell)
-        .where(MembershipSpell.household_id == household.id, MembershipSpell.firm_id == firm.id)
+        .where(MembershipSpell.household_id == household.id, MembershipSpell.firm_id == firm.id, ~MembershipSpell.void)
         .order_by(MembershipSpell.id)
     )
     return list(rows)

@@ -158,7 +158,8 @@ class Pairing(Model):
 class MembershipSpell(Model):
     """From which to which day a relation to a firm stood, both included; null = since before, or still.
 
-    A relation without spells has always stood. `returned_units`: capital shares paid back on leaving.
+    A relation without spells has always stood; where all of them are void, it never did. `returned_units`: capital
+    shares paid back on leaving. `void`: the joining was keyed wrong and never was, or never was left before it.
     """
 
     __tablename__ = "membership_spells"
@@ -171,8 +172,9 @@ class MembershipSpell(Model):
             "household_id",
             "firm_id",
             unique=True,
-            postgresql_where=text("left_on IS NULL"),
+            postgresql_where=text("left_on IS NULL AND NOT void"),
         ),
+        Index(None, "household_id", "firm_id"),
     )
 
     id: Mapped[Id]
@@ -181,6 +183,7 @@ class MembershipSpell(Model):
     joined_on: Mapped[date | None]
     left_on: Mapped[date | None]
     returned_units: Mapped[int]
+    void: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class GradeFactor(Model):

@@ -2,27 +2,31 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, false, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, false, func, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shop.access.guard import ALL, Actor, Role, scope
 from shop.catalog.models import Firm
-from shop.farmers.families import counts_for
-from shop.farmers.models import Household, HouseholdAlias, Membership, Relation
+from shop.farmers.families import counts_for, ever
+from shop.farmers.models import Household, HouseholdAlias, Membership, MembershipSpell, Relation
 from shop.places.models import Township, Village
 
 
 @dataclass(frozen=True)
 class MembershipSeen:
-    """A household's relation to a firm."""
+    """A household's relation to a firm; its first day and its last one, when it `left`; null = none was recorded."""
 
     firm: str
     firm_name_zh: str
     relation: Relation
     share_units: int
+    joined_on: date | None
+    left_on: date | None
+    left: bool
 
 
 @dataclass(frozen=True)
@@ -67,24 +71,41 @@ def of_family(actor: Actor, household_id: ColumnElement[int] | InstrumentedAttri
     return household_id.in_(select(every.c[0]))
 
 
+_EVER = ever(Membership.household_id.expression, Membership.firm_id.expression)
+
+
 def _joined(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     return (
         query.select_from(Household)
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
-        .join(Membership, Membership.household_id == Household.id)
+        .join(Membership, and_(Membership.household_id == Household.id, _EVER))
         .join(Firm, Firm.id == Membership.firm_id)
     )
 
 
 _MERGED = counts_for(Household.id.expression).correlate(Household).scalar_subquery()
+#: The last time that a household was of a firm, by membership.
+_LAST_SPELL = and_(
+    MembershipSpell.household_id == Membership.household_id, MembershipSpell.firm_id == Membership.firm_id,
+    MembershipSpell.id.in_(
+        select(func.max(MembershipSpell.id))
+        .where(~MembershipSpell.void)
+        .group_by(MembershipSpell.household_id, MembershipSpell.firm_id)
+    ),
+)  # fmt: skip
 
 
 def households(session: Session, *wanted: ColumnElement[bool], limit: int) -> list[HouseholdSeen]:
     """Up to `limit` households by id, each with those of its memberships that `wanted` lets through. One statement."""
     ids = _joined(select(Household.id)).where(*wanted).distinct().order_by(Household.id).limit(limit)
+    told = select(
+        Household, Village.short_zh, Township.name_zh, Membership, Firm.code, Firm.name_zh, _MERGED,
+        MembershipSpell.joined_on, MembershipSpell.left_on,
+    )  # fmt: skip
     rows = session.execute(
-        _joined(select(Household, Village.short_zh, Township.name_zh, Membership, Firm.code, Firm.name_zh, _MERGED))
+        _joined(told)
+        .outerjoin(MembershipSpell, _LAST_SPELL)
         .where(Household.id.in_(ids), *wanted)
         .order_by(Household.id, Membership.id)
     )
@@ -105,7 +126,7 @@ def _seen(rows: Any) -> Iterator[HouseholdSeen]:
             household.land_mu_tenths,
             household.leased_out_mu_tenths,
             tuple(
-                MembershipSeen(firm, firm_name, membership.relation, membership.share_units)
-                for _, _, _, membership, firm, firm_name, _ in own
+                MembershipSeen(firm, name, its.relation, its.share_units, joined_on, left_on, left_on is not None)
+                for _, _, _, its, firm, name, _, joined_on, left_on in own
             ),
         )

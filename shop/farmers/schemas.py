@@ -22,12 +22,18 @@ class HouseholdNeed(StrictSchema):
 
 
 class MembershipOut(Schema):
-    """A member shares in the surplus by its capital shares, a contract grower gets a price only."""
+    """A member shares in the surplus by its capital shares, a contract grower gets a price only.
+
+    `joined_on` null: since before the records; `left`: it belongs to the firm no more, since after `left_on`.
+    """
 
     firm = fields.String()
     firm_name_zh = fields.String()
     relation = fields.String()
     share_units = fields.Integer()
+    joined_on = fields.Date(allow_none=True)
+    left_on = fields.Date(allow_none=True)
+    left = fields.Boolean()
 
 
 class HouseholdOut(Schema):
@@ -121,12 +127,26 @@ class LeaveAsked(StrictSchema):
     reason = Text(high=200, required=True)
 
 
+class MembershipReason(StrictSchema):
+    """The firm of which a household's last joining or departure never was, and why."""
+
+    firm = Code(required=True)
+    reason = Text(high=200, required=True)
+
+
+class JoiningCorrected(MembershipReason):
+    """When a household really joined a firm, with how many capital shares; what is left out stays as it is."""
+
+    joined_on = Day(load_default=None)
+    share_units = Whole(high=10_000_000, load_default=None)
+
+
 class RelationOut(Schema):
-    """How a household stands to a firm now; `left_on`: its last day, when it left."""
+    """How a household stands to a firm now; `left_on`: its last day, when it left; `relation` null: never of it."""
 
     household = fields.String()
     firm = fields.String()
-    relation = fields.String()
+    relation = fields.String(allow_none=True)
     share_units = fields.Integer()
     joined_on = fields.Date(allow_none=True)
     left_on = fields.Date(allow_none=True)

@@ -224,7 +224,11 @@ def _related(row: SlipRow, known: _Known) -> bool:
     spells = known.spells.get(household_id or 0)
     return household_id is not None and (
         spells is None
-        or any((spell.joined_on or date.min) <= row.delivered_on <= (spell.left_on or date.max) for spell in spells)
+        or any(
+            (spell.joined_on or date.min) <= row.delivered_on <= (spell.left_on or date.max)
+            for spell in spells
+            if not spell.void
+        )
     )
 
 

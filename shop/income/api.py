@@ -14,13 +14,21 @@ from shop.catalog.models import Firm, Product
 from shop.farmers.actions import Slip, household_by_code, record_delivery
 from shop.farmers.errors import (
     DeliveryCodeTaken,
+    JoiningStands,
+    LeftSince,
+    NoDeparture,
     NoGradeFactor,
+    NoJoining,
+    NoSharesHere,
     NotADeliveredProduct,
     NotOfThisFirm,
     SlipTooLarge,
     SlipWorthNothing,
+    TooEarly,
 )
+from shop.farmers.families import ever, last_spell, locked_households, membership_of
 from shop.farmers.models import Household, Membership
+from shop.farmers.schemas import JoiningCorrected, MembershipReason, RelationOut
 from shop.income import (
     actions,
     contracts,
@@ -28,6 +36,7 @@ from shop.income import (
     endings,
     errors,
     guarantees,
+    memberships,
     payments,
     plans,
     queries,
@@ -92,7 +101,8 @@ def deliver(body: dict[str, Any]) -> dict[str, Any]:
 def _related(session: Session, firm: Firm, code: str) -> Household | None:
     """A household of `firm`, now or before; None for a missing one and another firm's: who grows there is theirs."""
     query = select(Household).join(Membership, Membership.household_id == Household.id)
-    return session.scalar(query.where(Household.code == code, Membership.firm_id == firm.id))
+    own = ever(Membership.household_id.expression, Membership.firm_id.expression)
+    return session.scalar(query.where(Household.code == code, Membership.firm_id == firm.id, own))
 
 
 def _grower(session: Session, firm: Firm, code: str) -> Household:
@@ -259,6 +269,84 @@ def correct_payment(body: dict[str, Any], code: str) -> dict[str, Any]:
     must_own(actor, owners | ({Role.FIRM_STAFF: firm_party} if firm_party else {}), what=code)
     made = payments.correct_payment(session, payment, **body, actor_id=actor.person_id, now=now())
     return queries.payment_correction(session, payment, made)
+
+
+# -- joinings and departures keyed wrong -------------------------------------------------------------------------------
+
+
+def _at_firm(session: Session, code: str, firm_code: str) -> tuple[Household, Firm]:
+    """The household, locked, and the firm. Raises NotFoundError."""
+    [household] = locked_households(session, code)
+    return household, firm_by_code(session, firm_code)
+
+
+def _relation(session: Session, household: Household, firm: Firm) -> dict[str, Any]:
+    """How the household stands to the firm now; no `relation`: it never was of it."""
+    membership = membership_of(session, firm, household)
+    spell = last_spell(session, firm, household)
+    return {
+        "household": household.code, "firm": firm.code, "relation": membership and membership.relation.value,
+        "share_units": membership.share_units if membership else 0,
+        "joined_on": spell and spell.joined_on, "left_on": spell and spell.left_on,
+        "returned_units": spell.returned_units if spell else 0,
+    }  # fmt: skip
+
+
+@blueprint.route("/households/<string:code>/departure-voids", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(MembershipReason)
+@blueprint.response(200, RelationOut)
+@documented(
+    errors=[NotFoundError, NoDeparture, errors.MembershipCounted], example={"firm": "F01", "reason": "户号录错"}
+)
+def void_departure(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """作废退出 · Say that a household never left a firm: its days, shares and reserves there are what they were.
+
+    Who came back since never was away. Nothing may have been built on the departure.
+    """
+    with transaction() as session:
+        household, firm = _at_firm(session, code, body["firm"])
+        memberships.void_departure(
+            session, firm, household, body["reason"], actor_id=current_actor().person_id, now=now()
+        )
+        return _relation(session, household, firm)
+
+
+@blueprint.route("/households/<string:code>/membership-voids", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(MembershipReason)
+@blueprint.response(200, RelationOut)
+@documented(
+    errors=[NotFoundError, NoJoining, LeftSince, errors.MembershipUsed, errors.MembershipCounted],
+    example={"firm": "F01", "reason": "户号录错"},
+)
+def void_joining(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """作废加入 · Say that a household never joined a firm, or never came back to it."""
+    with transaction() as session:
+        household, firm = _at_firm(session, code, body["firm"])
+        memberships.void_joining(
+            session, firm, household, body["reason"], actor_id=current_actor().person_id, now=now()
+        )
+        return _relation(session, household, firm)
+
+
+@blueprint.route("/households/<string:code>/membership-corrections", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(JoiningCorrected)
+@blueprint.response(200, RelationOut)
+@documented(
+    errors=[
+        NotFoundError, NotOfThisFirm, LeftSince, TooEarly, NoSharesHere, JoiningStands, errors.MembershipUsed,
+        errors.MembershipCounted,
+    ],
+    example={"firm": "F01", "share_units": 5, "reason": "股份多写两个零"},
+)  # fmt: skip
+def correct_joining(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """更正加入 · Say on which day a household really joined a firm, and with how many capital shares."""
+    with transaction() as session:
+        household, firm = _at_firm(session, code, body.pop("firm"))
+        memberships.correct_joining(session, firm, household, **body, actor_id=current_actor().person_id, now=now())
+        return _relation(session, household, firm)
 
 
 # -- sharing a surplus -------------------------------------------------------------------------------------------------

@@ -5,11 +5,12 @@ from shop.kit.errors import DomainError
 __all__ = [
     "AreaRecordedAnew", "ContractCodeTaken", "ContractVoid", "CostCodeTaken", "CostInTheFuture", "CostTakenOver",
     "CostsEntered", "EarlierMonthOpen", "EndingStands", "GuaranteePaid", "GuaranteeUnpaid", "GuaranteedFirst",
-    "LandBeyondHolding", "LastYearOutside", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NoTransactions",
-    "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate",
-    "ObjectionsUnanswered", "PaidAfterwards", "PaidInTheFuture", "PaymentCodeTaken", "PaymentsStand", "PlanExists",
-    "RateTaken", "RecordStands", "SecondShareStands", "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove",
-    "YearNotBegun", "YearNotOver",
+    "LandBeyondHolding", "LastYearOutside", "MembershipCounted", "MembershipUsed", "MonthClosed", "MonthNotOver",
+    "NoCostRate", "NoProfit", "NoTransactions", "NotACooperative", "NotAMember", "NotInContract",
+    "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate", "ObjectionsUnanswered", "PaidAfterwards",
+    "PaidInTheFuture", "PaymentCodeTaken", "PaymentsStand", "PlanExists", "RateTaken", "RecordStands",
+    "SecondShareStands", "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove", "YearNotBegun",
+    "YearNotOver",
 ]  # fmt: skip
 
 
@@ -132,6 +133,24 @@ class ObjectionTooLate(DomainError):
     title_zh, title_en = "方案不在公示期", "The plan is not laid open"
     zh = "方案 {plan} 当前是“{state_zh}”，不在公示期。"
     en = "Plan {plan} is in state {state}, not laid open."
+
+
+class MembershipUsed(DomainError):
+    """Papers stand on days that would no longer be of the membership: they are void first."""
+
+    code = "membership-in-use"
+    title_zh, title_en = "还有有效的单据", "Papers stand"
+    zh = "{household} 共有 {count} 份有效单据将不在社员或订单关系之内：{papers}；请先作废这些单据。"
+    en = "{count} papers of {household} would be of no membership any more: {papers}. Make them void first."
+
+
+class MembershipCounted(DomainError):
+    """What was shown to the members, or shared, counted the membership as it is."""
+
+    code = "membership-counted"
+    title_zh, title_en = "盈余分配方案已计入", "Counted by a surplus plan"
+    zh = "盈余分配方案 {plans} 已按 {household} 现在的社员关系计算：请先撤回方案，改正后另拟。"
+    en = "Surplus plans count {household} as it stands now ({plans}): withdraw them first, and draw up others after it."
 
 
 class NotAMember(DomainError):

@@ -9,6 +9,7 @@ from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from shop.catalog.models import Firm
+from shop.farmers.families import ever
 from shop.farmers.models import Household, Membership
 from shop.income.actions import book_events
 from shop.income.errors import (
@@ -90,7 +91,11 @@ def sign_contract(
     found = session.scalars(
         select(Household)
         .join(Membership, Membership.household_id == Household.id)
-        .where(Household.code.in_(lands), Membership.firm_id == firm.id)
+        .where(
+            Household.code.in_(lands),
+            Membership.firm_id == firm.id,
+            ever(Membership.household_id.expression, Membership.firm_id.expression),
+        )
         .order_by(Household.id)
         .with_for_update(of=Household)
     ).all()

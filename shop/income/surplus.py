@@ -4,7 +4,7 @@ A plan is drafted, laid open to the members for 15 days at least, approved by th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select, text
@@ -122,7 +122,7 @@ _MEMBERS = text(
         ON traded.household_id = memberships.household_id
     LEFT JOIN membership_spells AS spell
         ON spell.household_id = memberships.household_id AND spell.firm_id = memberships.firm_id
-        AND coalesce(spell.joined_on, '0001-01-01') <= make_date(:year, 12, 31)
+        AND NOT spell.void AND coalesce(spell.joined_on, '0001-01-01') <= make_date(:year, 12, 31)
         AND coalesce(spell.left_on, '9999-12-31') >= make_date(:year, 12, 31)
     CROSS JOIN LATERAL (SELECT spell.id IS NOT NULL OR NOT EXISTS (
         SELECT FROM membership_spells AS spells WHERE spells.household_id = memberships.household_id
@@ -136,7 +136,7 @@ _MEMBERS = text(
         stood.on_last_day
         OR EXISTS (SELECT FROM membership_spells AS spells
                    WHERE spells.household_id = memberships.household_id AND spells.firm_id = memberships.firm_id
-                     AND extract(year FROM coalesce(joined_on, '0001-01-01')) <= :year
+                     AND NOT void AND extract(year FROM coalesce(joined_on, '0001-01-01')) <= :year
                      AND extract(year FROM coalesce(left_on, '9999-12-31')) >= :year))
     ORDER BY households.code
     """
@@ -165,6 +165,33 @@ def _members(session: Session, plan: SurplusPlan) -> list[Member]:
         )
         for row, of_aid in zip(rows, aid, strict=True)
     ]
+
+
+def drifted(session: Session, plan: SurplusPlan) -> set[int]:
+    """Of a plan that was laid open: the households whose membership or account is another one than it counted.
+
+    Deliveries count as they did then: a slip that was corrected afterwards changes nobody's part.
+    """
+    counted = {
+        share.household_id: share
+        for share in session.scalars(select(SurplusShare).where(SurplusShare.plan_id == plan.id))
+    }
+    if not counted:
+        return set()
+    members = [
+        replace(member, delivered_fen=counted[member.household_id].delivered_fen) if member.household_id in counted
+        else member
+        for member in _members(session, plan)
+    ]  # fmt: skip
+    then = {(share.household_id, share.account_fen) for share in counted.values()}
+    others = {household_id for household_id, _ in then ^ {(of.household_id, of.account_fen) for of in members}}
+    if others:
+        return others
+    # The same households and accounts: who stays until the year's end is told by the reserve alone.
+    return {
+        part.household_id for part in parts(_pools(plan), members)
+        if bool(part.reserve_fen) != bool(counted[part.household_id].reserve_fen)
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -197,9 +224,13 @@ def _add_plan(
     return plan
 
 
-def _write_shares(session: Session, plan: SurplusPlan, members: Sequence[Member]) -> None:
+def _pools(plan: SurplusPlan) -> Pools:
+    """What the plan shares; the reserve of one that came with the county's files is credited to nobody."""
     reserve_fen = 0 if plan.historical else plan.reserve_fen
-    shared = Pools(reserve_fen, plan.distributable_fen, plan.patronage_fen, plan.dividend_fen)
+    return Pools(reserve_fen, plan.distributable_fen, plan.patronage_fen, plan.dividend_fen)
+
+
+def _write_shares(session: Session, plan: SurplusPlan, members: Sequence[Member]) -> None:
     by_id = {member.household_id: member for member in members}
     session.add_all(
         SurplusShare(
@@ -207,7 +238,7 @@ def _write_shares(session: Session, plan: SurplusPlan, members: Sequence[Member]
             account_fen=by_id[part.household_id].account_fen, patronage_fen=part.patronage_fen,
             dividend_fen=part.dividend_fen, reserve_fen=part.reserve_fen,
         )
-        for part in parts(shared, members)
+        for part in parts(_pools(plan), members)
     )  # fmt: skip
     session.flush()
 

@@ -11,7 +11,12 @@ from shop.kit.money import kilograms, percent, yuan
 
 
 def _as_said(name: str, fact: object, language: str) -> object:
-    """A fact in a sentence with its unit: `left_g` in kg, `paid_fen` in yuan, `rate_bp` in %, `mu_tenths` in mu."""
+    """A fact in a sentence with its unit: `left_g` in kg, `paid_fen` in yuan, `rate_bp` in %, `mu_tenths` in mu.
+
+    Several are told one after the other.
+    """
+    if isinstance(fact, list):
+        return ("、" if language == "zh" else ", ").join(str(_as_said(name, each, language)) for each in fact)
     if not isinstance(fact, int):
         return fact
     if name.endswith("_g"):

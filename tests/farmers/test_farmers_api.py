@@ -74,7 +74,7 @@ def test_a_household_sees_itself_alone(county: Flask) -> None:
         "memberships": [
             {
                 "firm": "F01", "firm_name_zh": "部官镇西太村果业专业合作社（示例）", "relation": "member",
-                "share_units": 5,
+                "share_units": 5, "joined_on": None, "left_on": None, "left": False,
             }
         ],
     }  # fmt: skip

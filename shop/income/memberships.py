@@ -1,0 +1,130 @@
+"""Joinings and departures that were keyed wrong, put right while nothing was built on them. Rules: docs/income.md."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.catalog.models import Firm
+from shop.farmers import families
+from shop.farmers.families import stood_within
+from shop.farmers.models import Delivery, Household, Membership, MembershipSpell
+from shop.income.corrections import voided
+from shop.income.errors import MembershipCounted, MembershipUsed
+from shop.income.guarantees import LAST_YEAR
+from shop.income.models import (
+    GuaranteeContract,
+    GuaranteeLand,
+    HouseholdPayment,
+    PaymentCorrection,
+    PlanStatus,
+    SurplusPlan,
+)
+from shop.income.surplus import drifted
+
+#: Plans whose members and accounts are fixed and stand.
+COUNTED = (PlanStatus.OPEN, PlanStatus.APPROVED, PlanStatus.BOOKED)
+#: So many papers are named in a refusal.
+NAMED = 10
+
+
+def void_departure(
+    session: Session, firm: Firm, household: Household, reason: str, *, actor_id: int | None, now: datetime
+) -> MembershipSpell:
+    """Say that the household's last departure never was. The caller holds the household's lock.
+
+    Raises NoDeparture, MembershipCounted.
+    """
+    with _nothing_built(session, firm, household):
+        return families.void_departure(session, firm, household, reason, actor_id=actor_id, now=now)
+
+
+def void_joining(
+    session: Session, firm: Firm, household: Household, reason: str, *, actor_id: int | None, now: datetime
+) -> MembershipSpell | None:
+    """Say that the household's last joining never was; None = it never was of the firm. Holds the household's lock.
+
+    Raises NoJoining, LeftSince, MembershipUsed, MembershipCounted.
+    """
+    with _nothing_built(session, firm, household):
+        return families.void_joining(session, firm, household, reason, actor_id=actor_id, now=now)
+
+
+def correct_joining(
+    session: Session, firm: Firm, household: Household, joined_on: date | None, share_units: int | None, reason: str, *,
+    actor_id: int | None, now: datetime,
+) -> Membership:  # fmt: skip
+    """Say on which day, with how many shares the household joined; None = as it is. Holds the household's lock.
+
+    Raises NotOfThisFirm, LeftSince, TooEarly, NoSharesHere, JoiningStands, MembershipUsed, MembershipCounted.
+    """
+    with _nothing_built(session, firm, household):
+        return families.correct_joining(
+            session, firm, household, joined_on, share_units, reason, actor_id=actor_id, now=now
+        )
+
+
+@contextmanager
+def _nothing_built(session: Session, firm: Firm, household: Household) -> Iterator[None]:
+    """Around what is put right: no paper loses its membership, no plan the member or account that it counted.
+
+    Raises MembershipUsed, MembershipCounted; the caller undoes all.
+    """
+    held = {plan.id for plan in _plans(session, firm) if household.id not in drifted(session, plan)}
+    yield
+    papers = _papers_outside(session, firm, household)
+    if papers:
+        raise MembershipUsed(household=household.code, papers=papers[:NAMED], count=len(papers))
+    lost = [
+        plan.code for plan in _plans(session, firm) if plan.id in held and household.id in drifted(session, plan)
+    ]  # fmt: skip
+    if lost:
+        raise MembershipCounted(household=household.code, plans=lost)
+
+
+def _plans(session: Session, firm: Firm) -> list[SurplusPlan]:
+    """Plans of the firm whose parts are fixed and stand; the county's files counted other books."""
+    query = select(SurplusPlan).where(
+        SurplusPlan.firm_id == firm.id, SurplusPlan.status.in_(COUNTED), ~SurplusPlan.historical
+    )
+    return list(session.scalars(query.order_by(SurplusPlan.id)))
+
+
+def _papers_outside(session: Session, firm: Firm, household: Household) -> list[str]:
+    """Codes of what stands and is of no membership.
+
+    Slips are asked by their day, payments and contracts where the household never was of the firm.
+    """
+    stood = stood_within(
+        Delivery.household_id.expression, Delivery.firm_id.expression, Delivery.delivered_on.expression,
+        Delivery.delivered_on.expression,
+    )  # fmt: skip
+    slips = session.execute(
+        select(Delivery.id, Delivery.code)
+        .where(Delivery.household_id == household.id, Delivery.firm_id == firm.id, ~stood)
+        .order_by(Delivery.delivered_on, Delivery.id)
+    ).all()
+    void = voided(session, [slip_id for slip_id, _ in slips])
+    found = [code for slip_id, code in slips if slip_id not in void]
+    if families.membership_of(session, firm, household) is not None:
+        return found
+    paid_fen = (
+        select(PaymentCorrection.amount_fen)
+        .where(PaymentCorrection.payment_id == HouseholdPayment.id)
+        .order_by(PaymentCorrection.position.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    payments = select(HouseholdPayment.code).where(
+        HouseholdPayment.household_id == household.id, HouseholdPayment.firm_id == firm.id, paid_fen.is_distinct_from(0)
+    )
+    contracts = (
+        select(GuaranteeContract.code)
+        .join(GuaranteeLand, GuaranteeLand.contract_id == GuaranteeContract.id)
+        .where(GuaranteeLand.household_id == household.id, GuaranteeContract.firm_id == firm.id, LAST_YEAR != 0)
+    )
+    for query in (payments.order_by(HouseholdPayment.code), contracts.order_by(GuaranteeContract.code)):
+        found += session.scalars(query)
+    return found

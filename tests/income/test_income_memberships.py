@@ -1,0 +1,282 @@
+"""A joining or a departure keyed wrong: put right while nothing was built on it, openly, without loss of an account."""
+
+from datetime import date
+from io import BytesIO
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from shop.farmers.jobs import COUNT_FAMILY_COSTS
+from shop.kit.clock import WalkingClock
+from shop.kit.db import db, release, transaction
+from shop.reports import rollups
+from shop.reports.books import check_books
+from shop.reports.models import Rollup
+from tests.factories.office import Office, scalars
+
+JULY = date(2026, 7, 25)
+TERMS = {
+    "firm": "F01", "surplus_fen": 1_000_000, "prior_loss_fen": 0, "reserve_bp": 2_000, "return_bp": 7_000,
+    "share_value_fen": 1_000,
+}  # fmt: skip
+
+
+@pytest.fixture
+def office(county: Flask, clock: WalkingClock) -> Any:
+    office = Office(county, clock)
+    office.go(JULY)
+    yield office
+    office.do_jobs(COUNT_FAMILY_COSTS)
+    for rollup in Rollup:
+        with transaction() as session:
+            while rollups.refresh(session, rollup).keys:
+                pass
+    assert check_books(db.session(), now=office.clock.now()) == []
+    release()
+
+
+def a_member() -> tuple[str, int]:
+    """A member of F01 that was there before any record, and its capital shares."""
+    code, units = scalars(
+        "SELECT households.code, share_units FROM memberships JOIN households ON households.id = household_id"
+        " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F01' AND share_units > 0 ORDER BY 1 LIMIT 1"
+    )[0]
+    return code, units
+
+
+def a_stranger() -> str:
+    """A household that was never of F01."""
+    return str(
+        scalars(
+            "SELECT min(code) FROM households WHERE NOT EXISTS (SELECT FROM memberships JOIN firms ON firms.id ="
+            " firm_id WHERE household_id = households.id AND firms.code = 'F01')"
+        )[0][0]
+    )
+
+
+def at_firm(office: Office, household: str, move: str, status: int = 200, **body: Any) -> Any:
+    return office.post(f"/households/{household}/{move}", {"firm": "F01"} | body, status=status)
+
+
+def left(office: Office, household: str, day: str) -> None:
+    at_firm(office, household, "departures", 201, left_on=day, reason="户号录错")
+
+
+def joined(office: Office, household: str, day: str, units: int) -> None:
+    at_firm(office, household, "memberships", 201, joined_on=day, share_units=units)
+
+
+def slip(office: Office, household: str, day: str, code: str, status: int = 201) -> Any:
+    body = {"code": code, "household": household, "sku": "PL001", "delivered_on": day, "weight_g": 100_000,
+            "grade": "一级", "price_fen_per_kg": 500}  # fmt: skip
+    return office.post("/deliveries", body, office.firms["F01"], status)
+
+
+def voided(office: Office, code: str) -> None:
+    body = {"weight_g": 0, "price_fen_per_kg": 500, "reason": "重复"}
+    office.post(f"/deliveries/{code}/corrections", body, office.firms["F01"])
+
+
+def plan(office: Office, year: int) -> str:
+    """The code of a plan that is laid open."""
+    made = office.post("/surplus-plans", TERMS | {"year": year}, office.firms["F01"])["code"]
+    office.post(f"/surplus-plans/{made}/laying-open", {}, office.firms["F01"], 200)
+    return str(made)
+
+
+def book(office: Office, code: str, met_on: date) -> None:
+    office.go(met_on)
+    body = {"met_on": str(met_on), "minutes": "纪要（示例）"}
+    office.post(f"/surplus-plans/{code}/approval", body, office.firms["F01"], 200)
+    office.post(f"/surplus-plans/{code}/booking", {}, office.firms["F01"])
+
+
+def account(office: Office, code: str, household: str) -> int:
+    parts = office.get(f"/surplus-plans/{code}", office.firms["F01"])["parts"]
+    return int(next(part["account_fen"] for part in parts if part["household"] == household))
+
+
+def sent(office: Office, sheet: str) -> str:
+    """What a file of slips is told."""
+    answer = office.app.test_client().post(
+        "/api/v1/delivery-batches?firm=F01&dry_run=true",
+        data={"slips": (BytesIO(sheet.encode()), "slips.csv")},
+        headers=office.firms["F01"] | {"Idempotency-Key": "sheet"},
+    )
+    return answer.get_data().decode()
+
+
+def relation(office: Office, household: str) -> Any:
+    """What the co-operative reads of a household of its own."""
+    [seen] = office.get(f"/households/{household}", office.firms["F01"])["memberships"]
+    return seen["share_units"], seen["joined_on"], seen["left_on"], seen["left"]
+
+
+def events(household: str) -> list[tuple[str, Any]]:
+    return [
+        tuple(row)
+        for row in scalars(
+            "SELECT event, reason FROM history JOIN households ON entity_type = 'households' AND entity_id ="
+            " households.id WHERE code = :code ORDER BY history.id",
+            code=household,
+        )
+    ]
+
+
+def kept(household: str) -> list[Any]:
+    return scalars(
+        "SELECT share_units, joined_on, left_on, returned_units FROM memberships JOIN households ON households.id ="
+        " household_id LEFT JOIN membership_spells USING (household_id, firm_id) WHERE code = :code"
+        " AND firm_id = (SELECT id FROM firms WHERE code = 'F01') AND void IS NOT TRUE ORDER BY membership_spells.id",
+        code=household,
+    )
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_departure_that_never_was_costs_nobody_his_capital_account(office: Office, back: bool) -> None:
+    household, units = a_member()
+    slip(office, household, "2026-07-10", "D98001")
+    office.go(date(2027, 1, 10))
+    book(office, plan(office, 2026), date(2027, 1, 25))
+    office.go(date(2027, 7, 20))
+    left(office, household, "2027-03-01")
+    assert relation(office, household) == (0, None, "2027-03-01", True)
+    if back:  # he came back, and delivered, before anybody saw it
+        joined(office, household, "2027-07-01", units)
+        slip(office, household, "2027-07-02", "D98002")
+    told = at_firm(office, household, "departure-voids", reason="户号录错")
+    assert (told["share_units"], told["left_on"], told["returned_units"]) == (units, None, 0)
+    assert relation(office, household) == (units, None, None, False)
+    assert [event for event, _ in events(household)] == ["leave", *(["join"] if back else []), "void_leave"]
+    assert events(household)[-1] == ("void_leave", "户号录错")
+    slip(office, household, "2027-07-03", "D98003")
+    office.go(date(2028, 1, 10))
+    assert account(office, plan(office, 2027), household) == units * 1_000 + 200_000
+
+
+def test_a_void_is_of_what_was_recorded_last(office: Office) -> None:
+    household, units = a_member()
+    assert at_firm(office, household, "departure-voids", 409, reason="无")["type"].endswith("no-departure")
+    assert at_firm(office, household, "membership-voids", 409, reason="无")["type"].endswith("no-joining")
+    left(office, household, "2026-07-10")
+    refused = at_firm(office, household, "membership-corrections", 409, share_units=1, reason="更正")
+    assert refused["detail"] == f"{household} 已于 2026-07-10 退出 F01：请先作废退出，再作废或更正加入。"
+    joined(office, household, "2026-07-15", 3)
+    at_firm(office, household, "membership-voids", reason="没有回来")
+    assert [tuple(row) for row in kept(household)] == [(0, None, date(2026, 7, 10), units)]
+    at_firm(office, household, "departure-voids", reason="户号录错")
+    assert [tuple(row) for row in kept(household)] == [(units, None, None, 0)]
+    assert at_firm(office, household, "departure-voids", 409, reason="无")["type"].endswith("no-departure")
+
+
+def test_a_joining_says_its_right_day_and_shares(office: Office) -> None:
+    household = a_stranger()
+    assert at_firm(office, household, "membership-corrections", 409, share_units=1, reason="更正")["type"].endswith(
+        "household-not-of-firm"
+    )
+    joined(office, household, "2026-07-20", 500)
+    slip(office, household, "2026-07-21", "D98001")
+    slip(office, household, "2026-07-10", "D98002", 409)
+    told = at_firm(office, household, "membership-corrections", joined_on="2026-07-01", share_units=5, reason="录错")
+    assert (told["joined_on"], told["share_units"], told["left_on"]) == ("2026-07-01", 5, None)
+    assert relation(office, household) == (5, "2026-07-01", None, False)
+    slip(office, household, "2026-07-10", "D98002")
+    same = at_firm(office, household, "membership-corrections", 422, share_units=5, reason="录错")
+    assert same["type"].endswith("joining-stands")
+    for day in ("2026-07-26", "2030-01-01"):
+        at_firm(office, household, "membership-corrections", 422, joined_on=day, reason="还没有到")
+    assert events(household) == [("join", None), ("correct_join", "录错")]
+
+
+def test_who_came_back_did_so_after_he_left(office: Office) -> None:
+    household, _ = a_member()
+    left(office, household, "2026-07-10")
+    joined(office, household, "2026-07-15", 3)
+    refused = at_firm(office, household, "membership-corrections", 422, joined_on="2026-07-10", reason="更正")
+    assert (refused["type"].rpartition("#")[2], refused["earliest"]) == ("membership-day-impossible", "2026-07-10")
+    at_firm(office, household, "membership-corrections", joined_on="2026-07-11", reason="更正")
+
+
+def test_slips_that_would_be_of_no_membership_are_named_and_void_first(office: Office) -> None:
+    household = a_stranger()
+    joined(office, household, "2026-07-01", 5)
+    for day, code in (("2026-07-02", "D98001"), ("2026-07-03", "D98002"), ("2026-07-20", "D98003")):
+        slip(office, household, day, code)
+    before = kept(household)
+    late = at_firm(office, household, "membership-corrections", 409, joined_on="2026-07-10", reason="录错")
+    assert (late["type"].rpartition("#")[2], late["papers"]) == ("membership-in-use", ["D98001", "D98002"])
+    assert "2 份有效单据将不在社员或订单关系之内：D98001、D98002；" in late["detail"]
+    assert at_firm(office, household, "membership-voids", 409, reason="录错")["count"] == 3
+    assert (kept(household), events(household)) == (before, [("join", None)])
+    voided(office, "D98001")
+    voided(office, "D98002")
+    at_firm(office, household, "membership-corrections", joined_on="2026-07-10", reason="录错")
+    voided(office, "D98003")
+    told = at_firm(office, household, "membership-voids", reason="户号录错")
+    assert (told["relation"], told["share_units"], told["joined_on"]) == (None, 0, None)
+    assert kept(household) == []
+    assert scalars("SELECT joined_on, left_on FROM membership_spells WHERE void") == [(date(2026, 7, 10), None)]
+    office.get(f"/households/{household}", office.firms["F01"], 404)
+    slip(office, household, "2026-07-20", "D98004", 409)
+    sheet = "单号,日期,农户,商品,毛重kg,扣重kg,等级,基价分每kg,签字人\n"
+    sheet += f"D98004,2026-07-20,{household},PL001,100,0,一级,500,户主\n"
+    assert "当日与该企业没有社员或订单关系" in sent(office, sheet)
+    assert at_firm(office, household, "departures", 409, left_on="2026-07-20", reason="迁居")["type"].endswith(
+        "household-not-of-firm"
+    )
+    joined(office, household, "2026-07-01", 2)
+    assert relation(office, household) == (2, "2026-07-01", None, False)
+    slip(office, household, "2026-07-20", "D98004")
+
+
+def test_a_household_that_was_never_of_a_firm_has_no_wage_and_no_contract_of_it(office: Office) -> None:
+    household = a_stranger()
+    joined(office, household, "2026-07-01", 5)
+    wage = {"code": "W98001", "household": household, "firm": "F01", "kind": "wage", "paid_on": "2026-07-05",
+            "amount_fen": 10_000}  # fmt: skip
+    office.post("/household-payments", wage, office.firms["F01"])
+    contract = {
+        "code": "BD-901", "firm": "F01", "guaranteed_fen_per_mu": 90_000, "second_bp": 0, "from_year": 2026,
+        "to_year": 2027, "signed_on": "2026-07-05", "document": "合同",
+        "lands": [{"household": household, "mu_tenths": 1}],
+    }  # fmt: skip
+    office.post("/guarantees", contract, office.firms["F01"])
+    assert at_firm(office, household, "membership-voids", 409, reason="录错")["papers"] == ["W98001", "BD-901"]
+    office.post("/household-payments/W98001/corrections", {"amount_fen": 0, "reason": "录错"}, office.firms["F01"])
+    office.post("/guarantees/BD-901/voiding", {"reason": "录错"}, office.firms["F01"], 200)
+    assert at_firm(office, household, "membership-voids", reason="录错")["relation"] is None
+
+
+def test_what_a_plan_counted_is_put_right_after_the_plan_is_withdrawn(office: Office) -> None:
+    household = a_stranger()
+    joined(office, household, "2026-07-01", 500)
+    slip(office, household, "2026-07-02", "D98001")
+    member, _ = a_member()
+    left(office, member, "2026-07-20")
+    office.go(date(2027, 1, 10))
+    code = plan(office, 2026)
+    for who, move, body in (
+        (household, "membership-corrections", {"share_units": 5}), (member, "departure-voids", {}),
+    ):  # fmt: skip
+        before = kept(who)
+        refused = at_firm(office, who, move, 409, reason="录错", **body)
+        assert (refused["type"].rpartition("#")[2], refused["plans"]) == ("membership-counted", [code])
+        assert f"盈余分配方案 {code} 已按 {who} 现在的社员关系计算" in refused["detail"]
+        assert kept(who) == before
+    # The day moves within the year: the same members, the same accounts.
+    at_firm(office, household, "membership-corrections", joined_on="2026-06-01", reason="录错")
+    office.post(f"/surplus-plans/{code}/withdrawal", {"reason": "社员录错"}, office.firms["F01"], 200)
+    at_firm(office, household, "membership-corrections", share_units=5, reason="录错")
+    at_firm(office, member, "departure-voids", reason="录错")
+    assert account(office, plan(office, 2026), household) == 5_000
+
+
+def test_a_departure_recorded_after_a_plan_was_laid_open_is_void_and_the_plan_holds_again(office: Office) -> None:
+    household, units = a_member()
+    slip(office, household, "2026-07-02", "D98001")
+    office.go(date(2027, 1, 10))
+    code = plan(office, 2026)
+    left(office, household, "2026-12-01")
+    assert at_firm(office, household, "departure-voids", reason="户号录错")["share_units"] == units
+    assert account(office, code, household) == units * 1_000
