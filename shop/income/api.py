@@ -463,9 +463,12 @@ def answer_objection(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.PlanApproval)
 @blueprint.response(200, schemas.PlanDetail)
 @documented(
-    errors=[NotFoundError, MoveRefusedError, errors.TooEarlyToApprove, errors.ObjectionsUnanswered],
+    errors=[
+        NotFoundError, MoveRefusedError, errors.TooEarlyToApprove, errors.ObjectionsUnanswered,
+        errors.AnsweredAfterMeeting,
+    ],
     example={"met_on": "2025-07-15", "minutes": "成员大会纪要 2025 年第 1 号"},
-)
+)  # fmt: skip
 def approve_plan(body: dict[str, Any], code: str) -> dict[str, Any]:
     """成员大会通过 · Record that the members' meeting approved the plan, 15 days after it was laid open or later."""
     actor = current_actor()

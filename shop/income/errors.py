@@ -3,14 +3,14 @@
 from shop.kit.errors import DomainError
 
 __all__ = [
-    "AreaRecordedAnew", "ContractCodeTaken", "ContractVoid", "CostCodeTaken", "CostInTheFuture", "CostTakenOver",
-    "CostsEntered", "EarlierMonthOpen", "EndingStands", "GuaranteePaid", "GuaranteeUnpaid", "GuaranteedFirst",
-    "LandBeyondHolding", "LastYearOutside", "MembershipCounted", "MembershipUsed", "MonthClosed", "MonthNotOver",
-    "NoCostRate", "NoProfit", "NoTransactions", "NotACooperative", "NotAMember", "NotInContract",
-    "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate", "ObjectionsUnanswered", "PaidAfterwards",
-    "PaidInTheFuture", "PaymentCodeTaken", "PaymentsStand", "PlanExists", "RateTaken", "RecordStands",
-    "SecondShareStands", "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove", "YearNotBegun",
-    "YearNotOver",
+    "AnsweredAfterMeeting", "AreaRecordedAnew", "ContractCodeTaken", "ContractVoid", "CostCodeTaken",
+    "CostInTheFuture", "CostTakenOver", "CostsEntered", "EarlierMonthOpen", "EndingStands", "GuaranteePaid",
+    "GuaranteeUnpaid", "GuaranteedFirst", "LandBeyondHolding", "LastYearOutside", "MembershipCounted",
+    "MembershipUsed", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NoTransactions", "NotACooperative",
+    "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate",
+    "ObjectionsUnanswered", "PaidAfterwards", "PaidInTheFuture", "PaymentCodeTaken", "PaymentsStand", "PlanExists",
+    "RateTaken", "RecordStands", "SecondShareStands", "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove",
+    "YearNotBegun", "YearNotOver",
 ]  # fmt: skip
 
 
@@ -178,6 +178,16 @@ class ObjectionsUnanswered(DomainError):
     title_zh, title_en = "异议未答复", "Objections unanswered"
     zh = "方案 {plan} 还有未答复的异议：{positions}。"
     en = "Plan {plan} has objections without an answer: {positions}."
+
+
+class AnsweredAfterMeeting(DomainError):
+    """A meeting decides on what was answered by its day; later answers, also to later objections, want another one."""
+
+    code = "answered-after-meeting"
+    title_zh, title_en = "会议之后才答复异议", "Answered after the meeting"
+    zh = "方案 {plan} 的异议 {positions} 在 {met_on} 的社员大会之后才答复：请在 {earliest} 或以后再开会表决。"
+    en = "Objections {positions} to plan {plan} were answered after the meeting of {met_on}: a meeting decides on"
+    en += " {earliest} or later."
 
 
 class ContractCodeTaken(DomainError):

@@ -14,6 +14,7 @@ from shop.catalog.models import CO_OPERATIVES, Firm
 from shop.farmers.models import Household
 from shop.income.actions import book_events, book_reserves
 from shop.income.errors import (
+    AnsweredAfterMeeting,
     NotACooperative,
     NotAMember,
     NoTransactions,
@@ -357,20 +358,26 @@ def approve_plan(
 ) -> None:
     """Record that the members' meeting of `met_on` approved the plan. The caller holds the plan's lock.
 
-    Raises MoveRefusedError, TooEarlyToApprove, ObjectionsUnanswered; then nothing is changed.
+    Raises MoveRefusedError, TooEarlyToApprove, ObjectionsUnanswered, AnsweredAfterMeeting; then nothing is changed.
     """
     PLAN_LIFE.next(plan.status, "approve")
     earliest = (plan.laid_open_on or date.max - timedelta(LAID_OPEN_DAYS)) + timedelta(LAID_OPEN_DAYS)
     if not earliest <= met_on <= beijing_day(now):
         raise TooEarlyToApprove(plan=plan.code, earliest=str(earliest), today=str(beijing_day(now)))
-    unanswered = session.scalars(
-        select(SurplusObjection.position)
+    answered = session.execute(
+        select(SurplusObjection.position, SurplusAnswer.recorded_at)
         .outerjoin(SurplusAnswer, SurplusAnswer.objection_id == SurplusObjection.id)
-        .where(SurplusObjection.plan_id == plan.id, SurplusAnswer.objection_id.is_(None))
+        .where(SurplusObjection.plan_id == plan.id)
         .order_by(SurplusObjection.position)
     ).all()
+    unanswered = [position for position, at in answered if at is None]
     if unanswered:
-        raise ObjectionsUnanswered(plan=plan.code, positions=list(unanswered))
+        raise ObjectionsUnanswered(plan=plan.code, positions=unanswered)
+    late = {position: beijing_day(at) for position, at in answered if beijing_day(at) > met_on}
+    if late:
+        raise AnsweredAfterMeeting(
+            plan=plan.code, positions=list(late), met_on=str(met_on), earliest=str(max(late.values()))
+        )
     plan.met_on, plan.minutes = met_on, minutes
     advance(session, plan, PLAN_LIFE, "approve", person_id=actor_id, now=now, facts={"met_on": str(met_on)})
 

@@ -251,6 +251,7 @@ def test_objections_are_recorded_and_answered_before_the_meeting_decides(office:
     office.go(date(2027, 1, 25))
     refused = moved(office, code, "approval", 409, met_on="2027-01-25", minutes="纪要（示例）")
     assert (refused["type"].rpartition("#")[2], refused["positions"]) == ("objections-unanswered", [1, 2])
+    assert refused["detail"] == f"方案 {code} 还有未答复的异议：1、2。"
     for position in (1, 2):
         moved(office, code, "answers", 201, position=position, words="已核对")
     assert moved(office, code, "answers", 409, position=1, words="改口")["type"].endswith("objection-answered")
@@ -261,6 +262,22 @@ def test_objections_are_recorded_and_answered_before_the_meeting_decides(office:
         f"/surplus-plans/{code}/objections", {"household": member, "words": "迟了"}, office.household(member), 409
     )
     assert late["type"].endswith("plan-not-laid-open")
+
+
+def test_a_meeting_decides_on_what_was_answered_by_its_day(office: Office) -> None:
+    code = laid_open(office)
+    member = members()[0][0]
+    body = {"household": member, "words": "少记一次"}
+    office.post(f"/surplus-plans/{code}/objections", body, office.household(member))
+    office.go(date(2027, 1, 25))
+    moved(office, code, "answers", 201, position=1, words="已核对")
+    office.go(date(2027, 1, 28))
+    office.post(f"/surplus-plans/{code}/objections", body, office.household(member))
+    moved(office, code, "answers", 201, position=2, words="已核对")
+    refused = moved(office, code, "approval", 409, met_on="2027-01-25", minutes="纪要（示例）")
+    assert (refused["type"].rpartition("#")[2], refused["positions"]) == ("answered-after-meeting", [2])
+    assert (refused["earliest"], office.get(f"/surplus-plans/{code}")["status"]) == ("2027-01-28", "open")
+    assert moved(office, code, "approval", met_on="2027-01-28", minutes="纪要（示例）")["status"] == "approved"
 
 
 def test_a_member_reads_and_objects_on_its_phone(office: Office) -> None:
