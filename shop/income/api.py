@@ -465,7 +465,7 @@ def answer_objection(body: dict[str, Any], code: str) -> dict[str, Any]:
 @documented(
     errors=[
         NotFoundError, MoveRefusedError, errors.TooEarlyToApprove, errors.ObjectionsUnanswered,
-        errors.AnsweredAfterMeeting,
+        errors.AnsweredAfterMeeting, errors.PlanOutdated,
     ],
     example={"met_on": "2025-07-15", "minutes": "成员大会纪要 2025 年第 1 号"},
 )  # fmt: skip
@@ -494,7 +494,7 @@ def withdraw_plan(body: dict[str, Any], code: str) -> dict[str, Any]:
 @allow(Role.FIRM_STAFF)
 @idempotent
 @blueprint.response(201, schemas.PlanDetail)
-@documented(errors=[NotFoundError, MoveRefusedError])
+@documented(errors=[NotFoundError, MoveRefusedError, errors.PlanOutdated])
 def book_plan(code: str) -> dict[str, Any]:
     """入账 · Book an approved plan: every member's parts become income, the reserve is set aside."""
     session, actor = db.session(), current_actor()

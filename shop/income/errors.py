@@ -9,8 +9,8 @@ __all__ = [
     "MembershipUsed", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NoTransactions", "NotACooperative",
     "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate",
     "ObjectionsUnanswered", "PaidAfterwards", "PaidInTheFuture", "PaymentCodeTaken", "PaymentsStand", "PlanExists",
-    "RateTaken", "RecordStands", "SecondShareStands", "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove",
-    "YearNotBegun", "YearNotOver",
+    "PlanOutdated", "RateTaken", "RecordStands", "SecondShareStands", "SignedInTheFuture", "SurplusBelowFloor",
+    "TooEarlyToApprove", "YearNotBegun", "YearNotOver",
 ]  # fmt: skip
 
 
@@ -178,6 +178,16 @@ class ObjectionsUnanswered(DomainError):
     title_zh, title_en = "异议未答复", "Objections unanswered"
     zh = "方案 {plan} 还有未答复的异议：{positions}。"
     en = "Plan {plan} has objections without an answer: {positions}."
+
+
+class PlanOutdated(DomainError):
+    """The meeting decides on, and what is booked follows, the members and accounts as they are."""
+
+    code = "surplus-plan-outdated"
+    title_zh, title_en = "社员或账户已变动", "Members or accounts changed"
+    zh = "方案 {plan} 公示之后，{households} 等 {count} 户的社员关系或成员账户有变动：请撤回方案，重新拟定。"
+    en = "Since plan {plan} was laid open, membership or account of {count} households changed ({households}): withdraw"
+    en += " it, the plan must be drawn up anew."
 
 
 class AnsweredAfterMeeting(DomainError):

@@ -22,12 +22,10 @@ from shop.income.models import (
     PlanStatus,
     SurplusPlan,
 )
-from shop.income.surplus import drifted
+from shop.income.surplus import NAMED, drifted
 
 #: Plans whose members and accounts are fixed and stand.
 COUNTED = (PlanStatus.OPEN, PlanStatus.APPROVED, PlanStatus.BOOKED)
-#: So many papers are named in a refusal.
-NAMED = 10
 
 
 def void_departure(

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from shop.catalog.models import CO_OPERATIVES, Firm
-from shop.farmers.models import Household
+from shop.farmers.models import Household, Membership
 from shop.income.actions import book_events, book_reserves
 from shop.income.errors import (
     AnsweredAfterMeeting,
@@ -22,6 +22,7 @@ from shop.income.errors import (
     ObjectionsUnanswered,
     ObjectionTooLate,
     PlanExists,
+    PlanOutdated,
     SurplusBelowFloor,
     TooEarlyToApprove,
     YearNotOver,
@@ -35,6 +36,8 @@ from shop.kit.states import advance, record
 
 #: Art. 44: of what may be shared, at least so much by members' transactions.
 RETURN_FLOOR_BP = 6_000
+#: So many papers or households are named in a refusal.
+NAMED = 10
 #: A plan is laid open so many days before the members' meeting.
 LAID_OPEN_DAYS = 15
 
@@ -193,6 +196,23 @@ def drifted(session: Session, plan: SurplusPlan) -> set[int]:
         part.household_id for part in parts(_pools(plan), members)
         if bool(part.reserve_fen) != bool(counted[part.household_id].reserve_fen)
     }  # fmt: skip
+
+
+def hold_members(session: Session, plan: SurplusPlan) -> None:
+    """The members and accounts that the plan counted are still so, until this transaction ends: nobody joins or leaves.
+
+    Holds the members' households by rising id. Raises PlanOutdated.
+    """
+    session.execute(
+        select(Household.id)
+        .where(Household.id.in_(select(Membership.household_id).where(Membership.firm_id == plan.firm_id)))
+        .order_by(Household.id)
+        .with_for_update(read=True)
+    )
+    ids = drifted(session, plan)
+    if ids:
+        codes = session.scalars(select(Household.code).where(Household.id.in_(ids)).order_by(Household.code)).all()
+        raise PlanOutdated(plan=plan.code, households=list(codes[:NAMED]), count=len(codes))
 
 
 @dataclass(frozen=True)
@@ -358,7 +378,8 @@ def approve_plan(
 ) -> None:
     """Record that the members' meeting of `met_on` approved the plan. The caller holds the plan's lock.
 
-    Raises MoveRefusedError, TooEarlyToApprove, ObjectionsUnanswered, AnsweredAfterMeeting; then nothing is changed.
+    Raises MoveRefusedError, TooEarlyToApprove, ObjectionsUnanswered, AnsweredAfterMeeting, PlanOutdated; then
+    nothing is changed.
     """
     PLAN_LIFE.next(plan.status, "approve")
     earliest = (plan.laid_open_on or date.max - timedelta(LAID_OPEN_DAYS)) + timedelta(LAID_OPEN_DAYS)
@@ -378,6 +399,7 @@ def approve_plan(
         raise AnsweredAfterMeeting(
             plan=plan.code, positions=list(late), met_on=str(met_on), earliest=str(max(late.values()))
         )
+    hold_members(session, plan)
     plan.met_on, plan.minutes = met_on, minutes
     advance(session, plan, PLAN_LIFE, "approve", person_id=actor_id, now=now, facts={"met_on": str(met_on)})
 
@@ -390,8 +412,11 @@ def withdraw_plan(session: Session, plan: SurplusPlan, reason: str, *, actor_id:
 def book_approved(session: Session, plan: SurplusPlan, *, actor_id: int | None, now: datetime) -> int:
     """Book an approved plan: entries for every member's parts, the reserve set aside; returns the entries.
 
-    The caller holds the plan's lock; booking income takes its own after it. Raises MoveRefusedError.
+    The caller holds the plan's lock; the members' households and booking income take theirs after it. Raises
+    MoveRefusedError, PlanOutdated.
     """
+    PLAN_LIFE.next(plan.status, "book")
+    hold_members(session, plan)
     plan.booked_on = beijing_day(now)
     advance(session, plan, PLAN_LIFE, "book", person_id=actor_id, now=now)
     session.flush()

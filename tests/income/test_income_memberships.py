@@ -1,13 +1,17 @@
 """A joining or a departure keyed wrong: put right while nothing was built on it, openly, without loss of an account."""
 
+from collections.abc import Callable
 from datetime import date
 from io import BytesIO
+from threading import Thread
 from typing import Any
 
 import pytest
 from flask import Flask
 
 from shop.farmers.jobs import COUNT_FAMILY_COSTS
+from shop.income.models import SurplusPlan
+from shop.income.surplus import drifted, hold_members, locked_plan
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
 from shop.reports import rollups
@@ -280,3 +284,86 @@ def test_a_departure_recorded_after_a_plan_was_laid_open_is_void_and_the_plan_ho
     left(office, household, "2026-12-01")
     assert at_firm(office, household, "departure-voids", reason="户号录错")["share_units"] == units
     assert account(office, code, household) == units * 1_000
+
+
+@pytest.mark.parametrize("approved", [False, True])
+def test_who_left_before_the_years_end_takes_no_account_from_a_plan_that_was_laid_open_before(
+    office: Office, approved: bool
+) -> None:
+    household, _ = a_member()
+    slip(office, household, "2026-07-02", "D98001")
+    office.go(date(2027, 1, 10))
+    code = plan(office, 2026)
+    office.go(date(2027, 1, 25))
+    meeting = {"met_on": "2027-01-25", "minutes": "纪要（示例）"}
+    if approved:
+        office.post(f"/surplus-plans/{code}/approval", meeting, office.firms["F01"], 200)
+    left(office, household, "2026-12-01")
+    move, body = ("booking", {}) if approved else ("approval", meeting)
+    refused = office.post(f"/surplus-plans/{code}/{move}", body, office.firms["F01"], 409)
+    assert (refused["type"].rpartition("#")[2], refused["households"]) == ("surplus-plan-outdated", [household])
+    assert f"{household} 等 1 户的社员关系或成员账户有变动：请撤回方案，重新拟定" in refused["detail"]
+    assert office.get(f"/surplus-plans/{code}")["status"] == ("approved" if approved else "open")
+    assert scalars("SELECT FROM income_entries WHERE source_type = 'surplus_shares' AND month > '2026-12-01'") == []
+    office.post(f"/surplus-plans/{code}/withdrawal", {"reason": "社员已退出"}, office.firms["F01"], 200)
+    again = plan(office, 2026)
+    assert account(office, again, household) == 0
+    book(office, again, date(2027, 2, 9))
+
+
+def test_who_left_with_an_empty_account_is_told_by_the_reserve_and_who_joined_late_in_the_records_by_name(
+    office: Office,
+) -> None:
+    household, newcomer = a_member()[0], a_stranger()
+    slip(office, household, "2026-07-02", "D98001")
+    at_firm(office, household, "membership-corrections", share_units=0, reason="股金已退")
+    office.go(date(2027, 1, 10))
+    code = plan(office, 2026)
+    assert account(office, code, household) == 0
+    office.go(date(2027, 1, 25))
+
+    def outdated() -> Any:
+        meeting = {"met_on": "2027-01-25", "minutes": "纪要（示例）"}
+        return office.post(f"/surplus-plans/{code}/approval", meeting, office.firms["F01"], 409)["households"]
+
+    left(office, household, "2026-12-01")
+    assert household in outdated()
+    at_firm(office, household, "departure-voids", reason="录错")
+    joined(office, newcomer, "2026-11-01", 5)
+    assert outdated() == [newcomer]
+    at_firm(office, newcomer, "membership-voids", reason="录错")
+    # A slip corrected since, and who leaves after the year's end, change nothing of what was laid open.
+    voided(office, "D98001")
+    left(office, household, "2027-01-20")
+    book(office, code, date(2027, 1, 25))
+
+
+def leaves_while_the_plan_is_booked(office: Office, hold: Callable[[Any, SurplusPlan], None]) -> list[str]:
+    """What comes of a departure that is recorded after the plan was looked at and before it is committed."""
+    household, _ = a_member()
+    slip(office, household, "2026-07-02", "D98001")
+    office.go(date(2027, 1, 10))
+    code = plan(office, 2026)
+    outcome: list[str] = []
+
+    def leave_now() -> None:
+        with office.app.app_context():
+            left(office, household, "2026-12-01")
+            outcome.append("left")
+
+    second = Thread(target=leave_now)
+    with transaction() as session:
+        hold(session, locked_plan(session, code))
+        second.start()
+        second.join(0.7)
+        outcome.append("decided")
+    second.join()
+    return outcome
+
+
+def test_nobody_leaves_between_the_look_at_the_members_and_the_decision(office: Office) -> None:
+    assert leaves_while_the_plan_is_booked(office, hold_members) == ["decided", "left"]
+
+
+def test_control_without_the_lock_a_member_leaves_in_between(office: Office) -> None:
+    assert leaves_while_the_plan_is_booked(office, lambda session, plan: drifted(session, plan)) == ["left", "decided"]
