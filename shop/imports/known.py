@@ -16,7 +16,7 @@ from shop.farmers.models import Delivery, Household, Membership
 from shop.imports import sheets
 from shop.imports.cells import GI_CLAIMED
 from shop.imports.table import Key, Row, Sheet
-from shop.income.models import BaselineIncome, HouseholdPayment, PlanStatus, SurplusPlan
+from shop.income.models import UNDONE, BaselineIncome, HouseholdPayment, SurplusPlan
 from shop.kit.clock import beijing_day
 from shop.places.models import Township, Village
 
@@ -185,7 +185,7 @@ def _surplus(session: Session, keys: Iterable[Key]) -> Iterator[Row]:
     query = (
         select(Firm.code, plan.year, plan.surplus_fen, plan.prior_loss_fen, plan.reserve_bp, plan.return_bp)
         .join(Firm, Firm.id == plan.firm_id)
-        .where(_among(Firm.code, keys), plan.status != PlanStatus.WITHDRAWN)
+        .where(_among(Firm.code, keys), plan.status.not_in(UNDONE))
     )
     return _rows(session, query, sheets.SurplusRow)
 

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shop.income.costs import count_costs
-from shop.income.models import CATEGORY_OF, GUARANTEED_AS, IncomeKind
+from shop.income.models import CATEGORY_OF, GUARANTEED_AS, IncomeKind, PlanStatus
 from shop.income.months import open_from
 from shop.income.reach import write_reach
 from shop.orders.models import Order
@@ -68,18 +68,25 @@ _SOURCES: dict[tuple[str, IncomeKind], str] = {
         )
         for paid, kind in GUARANTEED_AS.items()
     },
-    ("surplus_shares", IncomeKind.PATRONAGE): (
-        "SELECT surplus_shares.id, household_id, firm_id, NULL::bigint, booked_on, 0, surplus_shares.patronage_fen,"
-        " NULL::bigint"
-        " FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id"
-        " WHERE surplus_plans.status = 'booked' AND surplus_shares.patronage_fen > 0"
-    ),
-    ("surplus_shares", IncomeKind.DIVIDEND): (
-        "SELECT surplus_shares.id, household_id, firm_id, NULL::bigint, booked_on, 0, surplus_shares.dividend_fen,"
-        " NULL::bigint"
-        " FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id"
-        " WHERE surplus_plans.status = 'booked' AND surplus_shares.dividend_fen > 0"
-    ),
+    **{
+        ("surplus_shares", kind): (
+            f"SELECT surplus_shares.id, household_id, firm_id, NULL::bigint, booked_on, 0, surplus_shares.{kind}_fen,"
+            " NULL::bigint"
+            " FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id"
+            f" WHERE surplus_plans.status = 'booked' AND surplus_shares.{kind}_fen > 0"
+        )
+        for kind in (IncomeKind.PATRONAGE, IncomeKind.DIVIDEND)
+    },
+    **{
+        ("surplus_reversals", kind): (
+            "SELECT surplus_shares.id, surplus_shares.household_id, surplus_plans.firm_id, NULL::bigint, booked_on, 0,"
+            f" -surplus_shares.{kind}_fen, income_entries.id"
+            " FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id"
+            " JOIN income_entries ON source_type = 'surplus_shares' AND source_id = surplus_shares.id"
+            f" AND income_entries.kind = '{kind}' WHERE surplus_plans.status = 'reversed'"
+        )
+        for kind in (IncomeKind.PATRONAGE, IncomeKind.DIVIDEND)
+    },
 }
 
 _OPEN_ACCOUNTS = """
@@ -126,19 +133,21 @@ _RESERVES = text(
 _BOOK_RESERVES = text(
     """
     WITH pending AS (
-        SELECT surplus_plans.id, party_id, reserve_fen,
+        SELECT surplus_plans.id, party_id, :sign * reserve_fen AS fen,
+            (SELECT id FROM journals WHERE :sign < 0 AND source_type = 'surplus_plans'
+                 AND source_id = surplus_plans.id AND kind = 'reserve') AS reverses_id,
             greatest(date_trunc('month', booked_on)::date, CAST(:open_from AS date)) AS month
         FROM surplus_plans JOIN firms ON firms.id = firm_id
-        WHERE surplus_plans.status = 'booked' AND reserve_fen > 0 AND NOT EXISTS (
+        WHERE surplus_plans.status = :status AND reserve_fen > 0 AND NOT EXISTS (
             SELECT FROM journals
-            WHERE source_type = 'surplus_plans' AND source_id = surplus_plans.id AND kind = 'reserve')
+            WHERE source_type = 'surplus_plans' AND source_id = surplus_plans.id AND kind = :kind)
     ), booked AS (
-        INSERT INTO journals (source_type, source_id, kind, booked_at, month)
-        SELECT 'surplus_plans', id, 'reserve', :now, month FROM pending
+        INSERT INTO journals (source_type, source_id, kind, booked_at, month, reverses_id)
+        SELECT 'surplus_plans', id, :kind, :now, month, reverses_id FROM pending
         RETURNING id, source_id
     )
     INSERT INTO postings (journal_id, account_id, amount_fen)
-    SELECT booked.id, accounts.id, CASE accounts.kind WHEN 'reserve' THEN -reserve_fen ELSE reserve_fen END
+    SELECT booked.id, accounts.id, CASE accounts.kind WHEN 'reserve' THEN -fen ELSE fen END
     FROM booked JOIN pending ON pending.id = source_id
     JOIN accounts ON accounts.party_id = pending.party_id AND accounts.kind IN ('reserve', 'firm_costs')
     """
@@ -160,9 +169,13 @@ def book_pending(session: Session, *, now: datetime) -> dict[str, int]:
 
 
 def book_reserves(session: Session, *, now: datetime) -> None:
-    """Set aside the reserve of every booked plan that has no journal of it yet."""
+    """Set aside the reserve of every booked plan that has no journal of it yet, and give back that of reversed ones."""
     session.execute(_RESERVES)
-    session.execute(_BOOK_RESERVES, {"now": now, "open_from": open_from(session)})
+    first = open_from(session)
+    for status, kind, sign in ((PlanStatus.BOOKED, "reserve", 1), (PlanStatus.REVERSED, "reserve_reversal", -1)):
+        session.execute(
+            _BOOK_RESERVES, {"now": now, "open_from": first, "status": status.value, "kind": kind, "sign": sign}
+        )
 
 
 def book_events(session: Session, source: str, ids: Sequence[int], *, now: datetime) -> int:

@@ -398,12 +398,18 @@ def show_plan(code: str) -> dict[str, Any]:
     return plans.plan_detail(db.session(), current_actor(), code)
 
 
-def _own_plan(session: Session, code: str) -> SurplusPlan:
-    """The plan, locked, if it is of the actor's firm. Raises NotFoundError."""
+def _own_plan(session: Session, code: str, *, county: bool = False) -> SurplusPlan:
+    """The plan, locked, if it is of the actor's firm, or with `county` the operator's too. Raises NotFoundError."""
     plan = surplus.locked_plan(session, code)
-    party_id = session.execute(select(Firm.party_id).where(Firm.id == plan.firm_id)).scalar_one()
-    must_own(current_actor(), {Role.FIRM_STAFF: party_id}, what=code)
+    _own_paper(session, plan.firm_id, code, county=county)
     return plan
+
+
+def _own_paper(session: Session, firm_id: int, code: str, *, county: bool) -> None:
+    """A plan or contract is of the actor's firm, or with `county` the operator's too. Raises NotFoundError."""
+    party_id = session.execute(select(Firm.party_id).where(Firm.id == firm_id)).scalar_one()
+    owners: dict[Role, Owned] = {Role.FIRM_STAFF: party_id}
+    must_own(current_actor(), owners | ({Role.OPERATOR: ALL} if county else {}), what=code)
 
 
 @blueprint.route("/surplus-plans/<string:code>/laying-open", methods=["POST"])
@@ -502,6 +508,25 @@ def book_plan(code: str) -> dict[str, Any]:
     return plans.plan_detail(session, actor, code)
 
 
+@blueprint.route("/surplus-plans/<string:code>/reversal", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.PlanReason)
+@blueprint.response(201, schemas.PlanDetail)
+@documented(
+    errors=[NotFoundError, MoveRefusedError, errors.SharedElsewhere, errors.LaterPlanStands],
+    example={"reason": "盈余多写一个零（示例）"},
+)
+def reverse_plan(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """冲销方案 · Take back a booked plan, by entries of its own; then another one of the year may be drawn up.
+
+    They land in the month of booking, or, when that is closed, in the open one. Reserves credited go back with it.
+    """
+    session = db.session()
+    surplus.reverse_plan(session, _own_plan(session, code, county=True), body["reason"], **_by())
+    return plans.plan_detail(session, current_actor(), code)
+
+
 # -- 保底收益+二次分红 -------------------------------------------------------------------------------------------------
 
 
@@ -555,9 +580,7 @@ def _guarantee(session: Session, code: str) -> dict[str, Any]:
 def _own_contract(session: Session, code: str, *, county: bool = False) -> GuaranteeContract:
     """The contract, locked, if it is of the actor's firm, or with `county` the operator's too. Raises NotFoundError."""
     contract = guarantees.locked_contract(session, code)
-    firm = session.get_one(Firm, contract.firm_id)
-    owners: dict[Role, Owned] = {Role.FIRM_STAFF: firm.party_id}
-    must_own(current_actor(), owners | ({Role.OPERATOR: ALL} if county else {}), what=code)
+    _own_paper(session, contract.firm_id, code, county=county)
     return contract
 
 

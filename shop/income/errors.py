@@ -5,12 +5,12 @@ from shop.kit.errors import DomainError
 __all__ = [
     "AnsweredAfterMeeting", "AreaRecordedAnew", "ContractCodeTaken", "ContractVoid", "CostCodeTaken",
     "CostInTheFuture", "CostTakenOver", "CostsEntered", "EarlierMonthOpen", "EndingStands", "GuaranteePaid",
-    "GuaranteeUnpaid", "GuaranteedFirst", "LandBeyondHolding", "LastYearOutside", "MembershipCounted",
-    "MembershipUsed", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NoTransactions", "NotACooperative",
-    "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate",
-    "ObjectionsUnanswered", "PaidAfterwards", "PaidInTheFuture", "PaymentCodeTaken", "PaymentsStand", "PlanExists",
-    "PlanOutdated", "RateTaken", "RecordStands", "SecondShareStands", "SignedInTheFuture", "SurplusBelowFloor",
-    "TooEarlyToApprove", "YearNotBegun", "YearNotOver",
+    "GuaranteeUnpaid", "GuaranteedFirst", "LandBeyondHolding", "LastYearOutside", "LaterPlanStands",
+    "MembershipCounted", "MembershipUsed", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit",
+    "NoTransactions", "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered",
+    "ObjectionTooLate", "ObjectionsUnanswered", "PaidAfterwards", "PaidInTheFuture", "PaymentCodeTaken",
+    "PaymentsStand", "PlanExists", "PlanOutdated", "RateTaken", "RecordStands", "SecondShareStands",
+    "SharedElsewhere", "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove", "YearNotBegun", "YearNotOver",
 ]  # fmt: skip
 
 
@@ -109,7 +109,7 @@ class NoTransactions(DomainError):
 
 
 class PlanExists(DomainError):
-    """A year has one plan that is not withdrawn."""
+    """A year has one plan that is neither withdrawn nor reversed."""
 
     code = "surplus-plan-exists"
     title_zh, title_en = "该年度已有方案", "The year has a plan"
@@ -149,8 +149,9 @@ class MembershipCounted(DomainError):
 
     code = "membership-counted"
     title_zh, title_en = "盈余分配方案已计入", "Counted by a surplus plan"
-    zh = "盈余分配方案 {plans} 已按 {household} 现在的社员关系计算：请先撤回方案，改正后另拟。"
-    en = "Surplus plans count {household} as it stands now ({plans}): withdraw them first, and draw up others after it."
+    zh = "盈余分配方案 {plans} 已按 {household} 现在的社员关系计算：请先撤回方案（已入账的先冲销），改正后另拟。"
+    en = "Surplus plans count {household} as it stands now ({plans}): withdraw them first, reverse booked ones, and"
+    en += " draw up others after it."
 
 
 class NotAMember(DomainError):
@@ -178,6 +179,24 @@ class ObjectionsUnanswered(DomainError):
     title_zh, title_en = "异议未答复", "Objections unanswered"
     zh = "方案 {plan} 还有未答复的异议：{positions}。"
     en = "Plan {plan} has objections without an answer: {positions}."
+
+
+class LaterPlanStands(DomainError):
+    """The accounts of a later year stand on the reserve of this one: what came last is undone first."""
+
+    code = "later-plan-stands"
+    title_zh, title_en = "以后年度的方案以它为准", "A later plan stands on it"
+    zh = "以后年度的方案 {plans} 按方案 {plan} 之后的成员账户计算：请先撤回（已入账的先冲销）这些方案。"
+    en = "Plans of later years count the accounts that {plan} left ({plans}): withdraw them first, reverse booked ones."
+
+
+class SharedElsewhere(DomainError):
+    """What the county's files tell was shared before this system was there."""
+
+    code = "plan-shared-elsewhere"
+    title_zh, title_en = "以前年度已在系统外分配", "Shared elsewhere"
+    zh = "方案 {plan} 随县里资料导入，是在本系统之外分配的，不能在此冲销。"
+    en = "Plan {plan} came with the county's files and was shared elsewhere: it is not reversed here."
 
 
 class PlanOutdated(DomainError):

@@ -19,13 +19,8 @@ from shop.income.models import (
     GuaranteeLand,
     HouseholdPayment,
     PaymentCorrection,
-    PlanStatus,
-    SurplusPlan,
 )
-from shop.income.surplus import NAMED, drifted
-
-#: Plans whose members and accounts are fixed and stand.
-COUNTED = (PlanStatus.OPEN, PlanStatus.APPROVED, PlanStatus.BOOKED)
+from shop.income.surplus import NAMED, counting, drifted
 
 
 def void_departure(
@@ -70,24 +65,16 @@ def _nothing_built(session: Session, firm: Firm, household: Household) -> Iterat
 
     Raises MembershipUsed, MembershipCounted; the caller undoes all.
     """
-    held = {plan.id for plan in _plans(session, firm) if household.id not in drifted(session, plan)}
+    held = {plan.id for plan in counting(session, firm.id) if household.id not in drifted(session, plan)}
     yield
     papers = _papers_outside(session, firm, household)
     if papers:
         raise MembershipUsed(household=household.code, papers=papers[:NAMED], count=len(papers))
     lost = [
-        plan.code for plan in _plans(session, firm) if plan.id in held and household.id in drifted(session, plan)
+        plan.code for plan in counting(session, firm.id) if plan.id in held and household.id in drifted(session, plan)
     ]  # fmt: skip
     if lost:
         raise MembershipCounted(household=household.code, plans=lost)
-
-
-def _plans(session: Session, firm: Firm) -> list[SurplusPlan]:
-    """Plans of the firm whose parts are fixed and stand; the county's files counted other books."""
-    query = select(SurplusPlan).where(
-        SurplusPlan.firm_id == firm.id, SurplusPlan.status.in_(COUNTED), ~SurplusPlan.historical
-    )
-    return list(session.scalars(query.order_by(SurplusPlan.id)))
 
 
 def _papers_outside(session: Session, firm: Firm, household: Household) -> list[str]:

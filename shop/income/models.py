@@ -141,22 +141,31 @@ class PlanStatus(StrEnum):
     APPROVED = "approved"  # by the members' meeting
     BOOKED = "booked"
     WITHDRAWN = "withdrawn"
+    REVERSED = "reversed"  # booked, and taken back
+
+
+#: Beside a plan that is one of these its year has another one.
+UNDONE = (PlanStatus.WITHDRAWN, PlanStatus.REVERSED)
 
 
 class SurplusPlan(Model):
     """A co-operative's sharing of one year's surplus (Farmers' Professional Co-operatives Law, arts 42 to 44).
 
     Losses first, then the reserve, then at least 60 % by members' transactions, the rest by capital accounts. A year
-    has one plan that is not withdrawn. `historical`: came with the county's files, shared before this system was there.
-    `share_value_fen`: what one capital share was paid in with; zero = accounts are compared by shares alone.
-    `aid_fen`: state aid and gifts in the fund, which art. 44 counts to all members' accounts in equal parts.
+    has one plan that is neither withdrawn nor reversed. `historical`: came with the county's files, shared before this
+    system was there. `share_value_fen`: what one capital share was paid in with; zero = accounts are compared by shares
+    alone. `aid_fen`: state aid and gifts in the fund, which art. 44 counts to all members' accounts in equal parts.
     """
 
     __tablename__ = "surplus_plans"
     __table_args__ = (
         one_of("status", PlanStatus),
         Index(
-            "uq_surplus_plans_standing", "firm_id", "year", unique=True, postgresql_where=text("status <> 'withdrawn'")
+            "uq_surplus_plans_standing",
+            "firm_id",
+            "year",
+            unique=True,
+            postgresql_where=text("status NOT IN ('withdrawn', 'reversed')"),
         ),
         CheckConstraint("surplus_fen >= 0 AND prior_loss_fen >= 0", name="inputs_not_negative"),
         CheckConstraint("share_value_fen >= 0 AND aid_fen >= 0", name="accounts_not_negative"),
@@ -165,11 +174,11 @@ class SurplusPlan(Model):
         CheckConstraint("distributable_fen = patronage_fen + dividend_fen", name="pools_add_up"),
         CheckConstraint("patronage_fen * 10000 >= distributable_fen * 6000", name="patronage_floor"),
         CheckConstraint(
-            "historical OR status NOT IN ('approved', 'booked') OR (met_on >= laid_open_on + 15) IS TRUE",
+            "historical OR status NOT IN ('approved', 'booked', 'reversed') OR (met_on >= laid_open_on + 15) IS TRUE",
             name="laid_open_long_enough",
         ),
         CheckConstraint("status <> 'open' OR laid_open_on IS NOT NULL", name="open_since_a_day"),
-        CheckConstraint("(status = 'booked') = (booked_on IS NOT NULL)", name="booked_on_a_day"),
+        CheckConstraint("(status IN ('booked', 'reversed')) = (booked_on IS NOT NULL)", name="booked_on_a_day"),
     )
 
     id: Mapped[Id]

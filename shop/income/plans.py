@@ -113,20 +113,26 @@ def _detailed(session: Session, actor: Actor, found: Sequence[Any]) -> list[dict
 
 
 def _plans(actor: Actor) -> Any:
-    withdrawn = (
-        select(History.reason)
-        .where(History.entity_type == SurplusPlan.__tablename__, History.entity_id == SurplusPlan.id)
-        .where(History.to_state == PlanStatus.WITHDRAWN)
-        .scalar_subquery()
-    )
     return (
-        select(SurplusPlan, Firm.code, Firm.name_zh, withdrawn)
+        select(SurplusPlan, Firm.code, Firm.name_zh, _because(PlanStatus.WITHDRAWN), _because(PlanStatus.REVERSED))
         .join(Firm, Firm.id == SurplusPlan.firm_id)
         .where(_visible(actor))
     )
 
 
-def _told(plan: SurplusPlan, firm: str, firm_name_zh: str, withdrawn_because: str | None) -> dict[str, Any]:
+def _because(state: PlanStatus) -> Any:
+    """Why a plan came to be undone in this way; null = it was not."""
+    return (
+        select(History.reason)
+        .where(History.entity_type == SurplusPlan.__tablename__, History.entity_id == SurplusPlan.id)
+        .where(History.to_state == state)
+        .scalar_subquery()
+    )
+
+
+def _told(
+    plan: SurplusPlan, firm: str, firm_name_zh: str, withdrawn_because: str | None, reversed_because: str | None
+) -> dict[str, Any]:
     laid_open = plan.laid_open_on
     waits = plan.status is PlanStatus.OPEN and laid_open is not None
     return {name: getattr(plan, name) for name in _AS_WRITTEN} | {
@@ -135,5 +141,6 @@ def _told(plan: SurplusPlan, firm: str, firm_name_zh: str, withdrawn_because: st
         "firm_name_zh": firm_name_zh,
         "status": plan.status.value,
         "withdrawn_because": withdrawn_because,
+        "reversed_because": reversed_because,
         "approvable_from": laid_open + timedelta(LAID_OPEN_DAYS) if waits and laid_open else None,
     }

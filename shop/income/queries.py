@@ -29,10 +29,14 @@ from shop.income.models import (
     IncomeEntry,
     IncomeKind,
     PaymentCorrection,
+    PlanStatus,
     SalesReach,
+    SurplusPlan,
+    SurplusShare,
 )
 from shop.income.months import told_of
 from shop.kit.errors import NotFoundError
+from shop.kit.states import History
 from shop.places.models import Township, Village
 from shop.stock.models import Lot, LotDelivery
 
@@ -71,7 +75,7 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
             IncomeEntry.earned_on, IncomeEntry.month, IncomeEntry.kind, IncomeEntry.amount_fen, IncomeEntry.weight_g,
             Firm.name_zh, Product.name_zh, Delivery.code,
             func.coalesce(HouseholdPayment.code, GuaranteeContract.code),
-            func.coalesce(DeliveryCorrection.reason, PaymentCorrection.reason, GuaranteeVoid.reason),
+            func.coalesce(DeliveryCorrection.reason, PaymentCorrection.reason, GuaranteeVoid.reason, REVERSED_BECAUSE),
             of_family(actor, IncomeEntry.household_id),
         )
         .outerjoin(Firm, Firm.id == IncomeEntry.firm_id)
@@ -141,6 +145,19 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
         "note_en": "Received and sales reached are two measures, never added. What was received is gross; net business"
         " income stands apart and speaks of sales whose costs are known.",
     }  # fmt: skip
+
+
+#: Why the surplus plan was reversed of which an entry of income takes a part back.
+REVERSED_BECAUSE = (
+    select(History.reason)
+    .join(SurplusShare, SurplusShare.plan_id == History.entity_id)
+    .where(
+        History.entity_type == SurplusPlan.__tablename__, History.to_state == PlanStatus.REVERSED,
+        IncomeEntry.source_type == "surplus_reversals", SurplusShare.id == IncomeEntry.source_id,
+    )
+    .correlate(IncomeEntry)
+    .scalar_subquery()
+)  # fmt: skip
 
 
 def with_contracts(entries: Any) -> Any:

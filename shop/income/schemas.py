@@ -245,7 +245,7 @@ class PlanApproval(StrictSchema):
 
 
 class PlanReason(StrictSchema):
-    """Why the plan is withdrawn."""
+    """Why the plan is withdrawn or reversed."""
 
     reason = Text(high=200, required=True)
 
@@ -274,7 +274,8 @@ class PlanFilter(PageQuery):
 class PlanOut(Schema):
     """A plan: losses, then the reserve (rounded up), then by transactions (rounded up) and by capital accounts.
 
-    `withdrawn_because`: why it was withdrawn; nothing of it is shared then.
+    `withdrawn_because`, `reversed_because`: why it was withdrawn, or taken back after booking; nothing of it is shared
+    then.
     """
 
     code = fields.String()
@@ -299,6 +300,7 @@ class PlanOut(Schema):
     minutes = fields.String(allow_none=True)
     booked_on = fields.Date(allow_none=True)
     withdrawn_because = fields.String(allow_none=True)
+    reversed_because = fields.String(allow_none=True)
 
 
 class PlanPage(Schema):

@@ -15,6 +15,7 @@ from shop.farmers.models import Household, Membership
 from shop.income.actions import book_events, book_reserves
 from shop.income.errors import (
     AnsweredAfterMeeting,
+    LaterPlanStands,
     NotACooperative,
     NotAMember,
     NoTransactions,
@@ -23,11 +24,12 @@ from shop.income.errors import (
     ObjectionTooLate,
     PlanExists,
     PlanOutdated,
+    SharedElsewhere,
     SurplusBelowFloor,
     TooEarlyToApprove,
     YearNotOver,
 )
-from shop.income.models import PlanStatus, SurplusAnswer, SurplusObjection, SurplusPlan, SurplusShare
+from shop.income.models import UNDONE, PlanStatus, SurplusAnswer, SurplusObjection, SurplusPlan, SurplusShare
 from shop.income.states import PLAN_LIFE, STATE_ZH
 from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
@@ -36,6 +38,8 @@ from shop.kit.states import advance, record
 
 #: Art. 44: of what may be shared, at least so much by members' transactions.
 RETURN_FLOOR_BP = 6_000
+#: Plans whose members and accounts are fixed and stand.
+COUNTED = (PlanStatus.OPEN, PlanStatus.APPROVED, PlanStatus.BOOKED)
 #: So many papers or households are named in a refusal.
 NAMED = 10
 #: A plan is laid open so many days before the members' meeting.
@@ -171,6 +175,19 @@ def _members(session: Session, plan: SurplusPlan) -> list[Member]:
     ]
 
 
+def counting(session: Session, firm_id: int) -> list[SurplusPlan]:
+    """Plans of the firm whose parts are fixed and stand, by year; those of the county's files counted other books."""
+    query = select(SurplusPlan).where(
+        SurplusPlan.firm_id == firm_id, SurplusPlan.status.in_(COUNTED), ~SurplusPlan.historical
+    )
+    return list(session.scalars(query.order_by(SurplusPlan.year)))
+
+
+def _hold_plans(session: Session, plan: SurplusPlan) -> None:
+    """Until this transaction ends no other plan of the firm is laid open or reversed: each stands on the earlier."""
+    session.execute(select(Firm.id).where(Firm.id == plan.firm_id).with_for_update(key_share=True))
+
+
 def drifted(session: Session, plan: SurplusPlan) -> set[int]:
     """Of a plan that was laid open: the households whose membership or account is another one than it counted.
 
@@ -284,7 +301,7 @@ def book_plan(
 
 def _exists(code: str, status: PlanStatus) -> PlanExists:
     if status is PlanStatus.BOOKED:
-        way_zh, way_en = f"{STATE_ZH[status]}，不能另拟", "it is booked, and no other is drafted"
+        way_zh, way_en = f"{STATE_ZH[status]}，要另拟请先冲销", "it is booked, reverse it before drafting another"
     else:
         way_zh, way_en = "要改动请先撤回", "withdraw it before drafting another"
     return PlanExists(plan=code, way_zh=way_zh, way_en=way_en)
@@ -305,7 +322,7 @@ def draft_plan(
         raise SurplusBelowFloor(return_bp=terms.return_bp, floor_bp=RETURN_FLOOR_BP)
     standing = session.execute(
         select(SurplusPlan.code, SurplusPlan.status).where(
-            SurplusPlan.firm_id == firm.id, SurplusPlan.year == year, SurplusPlan.status != PlanStatus.WITHDRAWN
+            SurplusPlan.firm_id == firm.id, SurplusPlan.year == year, SurplusPlan.status.not_in(UNDONE)
         )
     ).one_or_none()
     if standing is not None:
@@ -324,11 +341,12 @@ def locked_plan(session: Session, code: str) -> SurplusPlan:
 
 
 def lay_open(session: Session, plan: SurplusPlan, *, actor_id: int | None, now: datetime) -> None:
-    """Fix every member's part and show it to the members. The caller holds the plan's lock.
+    """Fix every member's part and show it to the members. The caller holds the plan's lock, then the firm's is taken.
 
     Raises MoveRefusedError, NoTransactions (of the year: there is nothing to share by).
     """
     PLAN_LIFE.next(plan.status, "lay_open")
+    _hold_plans(session, plan)
     members = _members(session, plan)
     if plan.reserve_fen + plan.distributable_fen and not any(member.delivered_fen for member in members):
         raise NoTransactions(plan=plan.code, year=plan.year)
@@ -422,5 +440,30 @@ def book_approved(session: Session, plan: SurplusPlan, *, actor_id: int | None, 
     session.flush()
     ids = session.scalars(select(SurplusShare.id).where(SurplusShare.plan_id == plan.id)).all()
     entries = book_events(session, "surplus_shares", ids, now=now)
+    book_reserves(session, now=now)
+    return entries
+
+
+def reverse_plan(
+    session: Session, plan: SurplusPlan, reason: str, *, by_county: bool, actor_id: int | None, now: datetime
+) -> int:
+    """Take back a booked plan that should not have been; another one of its year may be drawn up. Returns the entries.
+
+    It stays as it was: each member's entry is taken back by one that names it, and the reserve by a journal, in the
+    month of booking while that is open, else in the open one. The caller holds the plan's lock, then the firm's is
+    taken. Raises MoveRefusedError, SharedElsewhere, LaterPlanStands.
+    """
+    PLAN_LIFE.next(plan.status, "reverse")
+    if plan.historical:
+        raise SharedElsewhere(plan=plan.code)
+    _hold_plans(session, plan)
+    later = [other.code for other in counting(session, plan.firm_id) if other.year > plan.year]
+    if later:
+        raise LaterPlanStands(plan=plan.code, plans=later)
+    facts: dict[str, object] = {"by_county": by_county}
+    advance(session, plan, PLAN_LIFE, "reverse", person_id=actor_id, now=now, reason=reason, facts=facts)
+    session.flush()
+    ids = session.scalars(select(SurplusShare.id).where(SurplusShare.plan_id == plan.id)).all()
+    entries = book_events(session, "surplus_reversals", ids, now=now)
     book_reserves(session, now=now)
     return entries

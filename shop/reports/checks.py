@@ -478,17 +478,19 @@ CHECKS: tuple[Check, ...] = (
                 paid_on FROM guarantee_voids JOIN guarantee_payments USING (contract_id, year, kind, position)
                 JOIN guarantee_contracts ON guarantee_contracts.id = contract_id
             UNION ALL
-            SELECT 'surplus_shares', surplus_shares.id, kinds.kind, household_id, firm_id,
-                CASE kinds.kind WHEN 'patronage' THEN surplus_shares.patronage_fen
-                                ELSE surplus_shares.dividend_fen END, booked_on
-            FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id AND status = 'booked'
+            SELECT steps.source, surplus_shares.id, kinds.kind, household_id, firm_id,
+                sign * CASE kinds.kind WHEN 'patronage' THEN surplus_shares.patronage_fen
+                                       ELSE surplus_shares.dividend_fen END, booked_on
+            FROM surplus_shares JOIN surplus_plans ON surplus_plans.id = plan_id
+            JOIN (VALUES ('surplus_shares', 1, 'booked'), ('surplus_shares', 1, 'reversed'),
+                         ('surplus_reversals', -1, 'reversed')) AS steps (source, sign, status) USING (status)
             CROSS JOIN (VALUES ('patronage'), ('dividend')) AS kinds (kind)
         )
         SELECT source_type, source_id, kind FROM (SELECT * FROM events WHERE amount_fen <> 0) AS events
         FULL JOIN (SELECT * FROM income_entries
                    WHERE source_type IN ('deliveries', 'delivery_corrections', 'household_payments',
                                          'payment_corrections', 'guarantee_payments', 'guarantee_voids',
-                                         'surplus_shares')) AS entries
+                                         'surplus_shares', 'surplus_reversals')) AS entries
             USING (source_type, source_id, kind)
         WHERE (events.household_id, events.firm_id, events.amount_fen, events.day)
            IS DISTINCT FROM (entries.household_id, entries.firm_id, entries.amount_fen, entries.earned_on)"""),
@@ -548,7 +550,7 @@ CHECKS: tuple[Check, ...] = (
                 AND sum(surplus_shares.reserve_fen) <> surplus_plans.reserve_fen)
             OR distributable_fen + surplus_plans.reserve_fen <> greatest(surplus_fen - prior_loss_fen, 0)
         UNION ALL
-        SELECT id FROM surplus_plans WHERE NOT historical AND status IN ('approved', 'booked')
+        SELECT id FROM surplus_plans WHERE NOT historical AND status IN ('approved', 'booked', 'reversed')
             AND (met_on >= laid_open_on + 15) IS NOT TRUE"""),
     Check("I22-collectives", "村集体收入各村之和等于该笔收入，冲销与原笔相抵",
         "villages' parts add up to their event, a reversal mirrors its event", """

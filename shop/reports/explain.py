@@ -29,7 +29,7 @@ from shop.income.models import (
     SurplusPlan,
     SurplusShare,
 )
-from shop.income.queries import with_contracts
+from shop.income.queries import REVERSED_BECAUSE, with_contracts
 from shop.orders.models import AcceptanceCorrection, AttributionChange, Order, OrderLine
 from shop.payments.models import Refund
 from shop.reports.gain import behind_gain
@@ -234,7 +234,7 @@ def entries_with_sources(actor: Actor, months: Months) -> Any:
             Delivery.code, HouseholdPayment.code, SurplusPlan.code, GuaranteeContract.code
         ).label("source_code"),
         func.coalesce(
-            DeliveryCorrection.reason, PaymentCorrection.reason, GuaranteeVoid.reason
+            DeliveryCorrection.reason, PaymentCorrection.reason, GuaranteeVoid.reason, REVERSED_BECAUSE
         ).label("corrected_because"),
     )  # fmt: skip
     return (
@@ -247,7 +247,10 @@ def entries_with_sources(actor: Actor, months: Months) -> Any:
             PaymentCorrection, (source == "payment_corrections") & (PaymentCorrection.id == IncomeEntry.source_id)
         )
         .outerjoin(HouseholdPayment, HouseholdPayment.id == paid)
-        .outerjoin(SurplusShare, (source == "surplus_shares") & (SurplusShare.id == IncomeEntry.source_id))
+        .outerjoin(
+            SurplusShare,
+            source.in_(("surplus_shares", "surplus_reversals")) & (SurplusShare.id == IncomeEntry.source_id),
+        )
         .outerjoin(SurplusPlan, SurplusPlan.id == SurplusShare.plan_id)
     )
 

@@ -214,6 +214,7 @@ MATRIX: dict[str, Access] = {
     "income.answer_objection": row("firm_staff", code="surplus_plan"),
     "income.approve_plan": row("firm_staff", code="surplus_plan"),
     "income.withdraw_plan": row("firm_staff", code="surplus_plan"),
+    "income.reverse_plan": row("firm_staff operator", code="surplus_plan", both="operator"),
     "income.book_plan": row("firm_staff", code="surplus_plan"),
     "income.list_months": row("operator county_manager township_manager"),
     "reports.publish_income": row("operator"),

@@ -367,3 +367,17 @@ def test_nobody_leaves_between_the_look_at_the_members_and_the_decision(office: 
 
 def test_control_without_the_lock_a_member_leaves_in_between(office: Office) -> None:
     assert leaves_while_the_plan_is_booked(office, lambda session, plan: drifted(session, plan)) == ["left", "decided"]
+
+
+def test_shares_that_a_booked_plan_counted_are_corrected_after_it_was_reversed(office: Office) -> None:
+    household = a_stranger()
+    joined(office, household, "2026-07-01", 500)
+    slip(office, household, "2026-07-02", "D98001")
+    office.go(date(2027, 1, 10))
+    code = plan(office, 2026)
+    book(office, code, date(2027, 1, 25))
+    correct = {"share_units": 5, "reason": "多写两个零"}
+    assert at_firm(office, household, "membership-corrections", 409, **correct)["plans"] == [code]
+    office.post(f"/surplus-plans/{code}/reversal", {"reason": "股份录错"}, office.firms["F01"])
+    at_firm(office, household, "membership-corrections", **correct)
+    assert account(office, plan(office, 2026), household) == 5_000

@@ -355,7 +355,135 @@ def test_a_withdrawn_plan_makes_room_for_another_and_a_booked_one_is_never_withd
     assert moved(office, again, "withdrawal", 409, reason="反悔")["type"].endswith("move-refused")
     assert moved(office, again, "booking", 409)["detail"] == "当前是“已分配入账”，不能分配入账。"
     booked = office.post("/surplus-plans", TERMS, office.firms["F01"], 409)
-    assert booked["detail"] == f"该年度已有方案 {again}，已分配入账，不能另拟。"
+    assert booked["detail"] == f"该年度已有方案 {again}，已分配入账，要另拟请先冲销。"
+
+
+def booked(office: Office) -> str:
+    """The code of a plan that was laid open on 10 January 2027 and booked on the 25th."""
+    code = laid_open(office)
+    office.go(date(2027, 1, 25))
+    moved(office, code, "approval", met_on="2027-01-25", minutes="纪要（示例）")
+    moved(office, code, "booking", 201)
+    return code
+
+
+def reserve_fen() -> int:
+    """What stands on the reserve account of F01."""
+    return int(
+        scalars(
+            "SELECT coalesce(-sum(amount_fen), 0) FROM postings JOIN accounts ON accounts.id = account_id JOIN firms"
+            " USING (party_id) WHERE accounts.kind = 'reserve' AND firms.code = 'F01'"
+        )[0][0]
+    )
+
+
+@pytest.mark.parametrize("by", ["firm", "county"])
+def test_a_booked_plan_is_reversed_to_the_fen_and_the_year_is_shared_anew(office: Office, by: str) -> None:
+    before = reserve_fen()
+    code = booked(office)
+    part = office.get(f"/surplus-plans/{code}")["parts"][0]
+    member, fen = part["household"], part["patronage_fen"] + part["dividend_fen"]
+    other, phone = members()[-1][0], office.app.test_client()
+    assert reserve_fen() == before + 4_000_000
+    again = office.post("/surplus-plans", TERMS, office.firms["F01"], 409)
+    assert again["detail"] == f"该年度已有方案 {code}，已分配入账，要另拟请先冲销。"
+    who = office.operator if by == "county" else office.firms["F01"]
+    told = office.post(f"/surplus-plans/{code}/reversal", {"reason": "盈余多写一个<零>"}, who)
+    assert (told["status"], told["reversed_because"], told["booked_on"]) == (
+        "reversed", "盈余多写一个<零>", "2027-01-25"
+    )  # fmt: skip
+    assert (told["parts"][0], reserve_fen()) == (part, before)
+    assert (
+        scalars(
+            "SELECT household_id, kind FROM income_entries WHERE month > '2026-12-01'"
+            " AND source_type LIKE 'surplus%' GROUP BY household_id, kind HAVING sum(amount_fen) <> 0 OR count(*) <> 2"
+        )
+        == []
+    )
+    assert scalars(
+        "SELECT DISTINCT back.kind = first.kind, back.household_id = first.household_id, back.amount_fen ="
+        " -first.amount_fen, back.month, back.earned_on FROM income_entries AS back JOIN income_entries AS first"
+        " ON first.id = back.corrects_id WHERE back.source_type = 'surplus_reversals'"
+    ) == [(True, True, True, date(2027, 1, 1), date(2027, 1, 25))]
+    assert scalars(
+        "SELECT first.kind FROM journals AS back JOIN journals AS first ON first.id = back.reverses_id"
+        " WHERE back.kind = 'reserve_reversal'"
+    ) == [("reserve",)]
+    statement = office.get(f"/households/{member}/statement?month=2027-01")
+    assert statement["received_fen"] == 0
+    assert [row["corrected_because"] for row in statement["entries"] if row["amount_fen"] < 0] == [
+        "盈余多写一个<零>"
+    ] * 2
+    why = office.get(f"/reports/income/explain?year=2027&by=household&key={member}&limit=100")
+    assert {(row["source"], row["source_code"], row["corrected_because"]) for row in why["items"]} == {
+        ("surplus_shares", code, None), ("surplus_reversals", code, "盈余多写一个<零>"),
+    }  # fmt: skip
+    phone.set_cookie("signed_in", office.household(member)["Authorization"].removeprefix("Bearer "))
+    page = phone.get("/my/surplus").text
+    own = page[page.index("2026 年") :].split("</section>")[0]
+    assert ["已冲销" in own, "盈余多写一个&lt;零&gt;" in own, "您家" in own] == [True, True, False]
+    assert moved(office, code, "withdrawal", 409, reason="反悔")["type"].endswith("move-refused")
+    assert office.post(f"/surplus-plans/{code}/reversal", {"reason": "再冲"}, who, 409)["detail"] == (
+        "当前是“已冲销”，不能冲销。"
+    )
+    second = drafted(office, surplus_fen=4_000_001)["code"]
+    assert second == "F01-2026-2"
+    moved(office, second, "laying-open")
+    office.go(date(2027, 2, 9))
+    moved(office, second, "approval", met_on="2027-02-09", minutes="纪要（示例）")
+    shared = next(
+        each for each in moved(office, second, "booking", 201)["parts"] if each["household"] == member
+    )  # fmt: skip
+    assert (reserve_fen(), income_of(member)) == (
+        before + 400_000, {"patronage": shared["patronage_fen"], "dividend": shared["dividend_fen"]}
+    )  # fmt: skip
+    assert 0 < sum(income_of(member).values()) < fen
+    assert income_of(other) != {}
+
+
+def test_a_plan_booked_in_a_closed_month_is_taken_back_in_the_open_one(office: Office) -> None:
+    code = booked(office)
+    member = members()[0][0]
+    office.go(date(2027, 2, 3))
+    for year, month in scalars(
+        "SELECT DISTINCT extract(year FROM month)::int, extract(month FROM month)::int FROM income_entries"
+        " WHERE month < '2027-02-01' ORDER BY 1, 2"
+    ):
+        office.post("/months", {"month": f"{year}-{month:02}"})
+    told = office.get(f"/households/{member}/statement?month=2027-01")
+    moved(office, code, "reversal", 201, reason="盈余算错")
+    assert office.get(f"/households/{member}/statement?month=2027-01") == told
+    later = office.get(f"/households/{member}/statement?month=2027-02")
+    assert later["received_fen"] == -told["received_fen"] < 0
+    assert {(row["day"], row["month"]) for row in later["entries"]} == {("2027-01-25", "2027-02")}
+    assert scalars("SELECT month FROM journals WHERE kind = 'reserve_reversal'") == [(date(2027, 2, 1),)]
+
+
+def test_a_plan_is_not_reversed_below_a_later_one_and_what_it_credited_goes_with_it(office: Office) -> None:
+    code = booked(office)
+    (member, units), *_ = members()
+    office.go(date(2027, 7, 15))
+    slip = {"code": "D90011", "household": member, "sku": "PL001", "delivered_on": "2027-07-15",
+            "weight_g": 1_000, "grade": "一级", "price_fen_per_kg": 500}  # fmt: skip
+    office.post("/deliveries", slip, office.firms["F01"])
+    office.go(date(2028, 1, 10))
+    following = drafted(office, year=2027)["code"]
+    assert accounts(office, following)[member] > units * 100_000
+    refused = moved(office, code, "reversal", 409, reason="盈余算错")
+    assert (refused["type"].rpartition("#")[2], refused["plans"]) == ("later-plan-stands", [following])
+    assert office.get(f"/surplus-plans/{code}")["status"] == "booked"
+    moved(office, following, "withdrawal", reason="上年算错")
+    moved(office, code, "reversal", 201, reason="盈余算错")
+    assert accounts(office, drafted(office, year=2027)["code"])[member] == units * 100_000
+
+
+def test_a_plan_that_is_not_booked_or_was_shared_elsewhere_is_not_reversed(office: Office) -> None:
+    code = laid_open(office)
+    before = scalars("SELECT count(*) FROM income_entries")
+    assert moved(office, code, "reversal", 409, reason="算错")["detail"] == "当前是“公示中”，不能冲销。"
+    office.post(f"/surplus-plans/{code}/reversal", {"reason": "算错"}, office.firms["F02"], 404)
+    assert moved(office, "F01-2025-1", "reversal", 409, reason="算错")["type"].endswith("plan-shared-elsewhere")
+    assert scalars("SELECT count(*) FROM income_entries") == before
 
 
 def test_a_withdrawn_plan_says_why_and_promises_nothing_any_more(office: Office) -> None:
