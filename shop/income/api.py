@@ -499,12 +499,16 @@ def withdraw_plan(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.route("/surplus-plans/<string:code>/booking", methods=["POST"])
 @allow(Role.FIRM_STAFF)
 @idempotent
+@blueprint.arguments(schemas.PaidOn)
 @blueprint.response(201, schemas.PlanDetail)
-@documented(errors=[NotFoundError, MoveRefusedError, errors.PlanOutdated])
-def book_plan(code: str) -> dict[str, Any]:
-    """入账 · Book an approved plan: every member's parts become income, the reserve is set aside."""
+@documented(
+    errors=[NotFoundError, MoveRefusedError, errors.PaidInTheFuture, errors.PaidTooEarly, errors.PlanOutdated],
+    example={"paid_on": "2025-07-16"},
+)
+def book_plan(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """入账 · Book an approved plan: every member's parts become income of the day said, the reserve is set aside."""
     session, actor = db.session(), current_actor()
-    surplus.book_approved(session, _own_plan(session, code), actor_id=actor.person_id, now=now())
+    surplus.book_approved(session, _own_plan(session, code), **body, actor_id=actor.person_id, now=now())
     return plans.plan_detail(session, actor, code)
 
 
@@ -606,16 +610,16 @@ def show_guarantee(code: str) -> dict[str, Any]:
 @blueprint.response(201, schemas.GuaranteeOut)
 @documented(
     errors=[
-        NotFoundError, errors.ContractVoid, errors.NotInContract, errors.YearNotBegun, errors.GuaranteePaid,
+        NotFoundError, errors.ContractVoid, errors.NotInContract, errors.PaidInTheFuture, errors.PaidTooEarly,
+        errors.YearNotBegun, errors.GuaranteePaid,
     ],
-    example={"year": 2024},
+    example={"year": 2024, "paid_on": "2025-01-31"},
 )  # fmt: skip
 def pay_guaranteed(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """付保底收益 · Pay a year's guarantee, whatever the year brought: it is income of that moment."""
+    """付保底收益 · Pay a year's guarantee, whatever the year brought: it is income of the day said, or of today."""
     session = db.session()
-    guarantees.pay_guaranteed(
-        session, _own_contract(session, code), body["year"], actor_id=current_actor().person_id, now=now()
-    )
+    contract, actor = _own_contract(session, code), current_actor()
+    guarantees.pay_guaranteed(session, contract, **body, actor_id=actor.person_id, now=now())
     return _guarantee(session, code)
 
 
@@ -626,8 +630,8 @@ def pay_guaranteed(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.response(201, schemas.GuaranteeOut)
 @documented(
     errors=[
-        NotFoundError, errors.ContractVoid, errors.NotInContract, errors.YearNotOver, errors.GuaranteedFirst,
-        errors.GuaranteePaid, errors.NoProfit,
+        NotFoundError, errors.ContractVoid, errors.NotInContract, errors.PaidInTheFuture, errors.PaidTooEarly,
+        errors.YearNotOver, errors.GuaranteedFirst, errors.GuaranteePaid, errors.NoProfit,
     ],
     example={"year": 2024, "distributable_fen": 16_000_000},
 )  # fmt: skip

@@ -8,9 +8,10 @@ __all__ = [
     "GuaranteeUnpaid", "GuaranteedFirst", "LandBeyondHolding", "LastYearOutside", "LaterPlanStands",
     "MembershipCounted", "MembershipUsed", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit",
     "NoTransactions", "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered",
-    "ObjectionTooLate", "ObjectionsUnanswered", "PaidAfterwards", "PaidInTheFuture", "PaymentCodeTaken",
-    "PaymentsStand", "PlanExists", "PlanOutdated", "RateTaken", "RecordStands", "SecondShareStands",
-    "SharedElsewhere", "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove", "YearNotBegun", "YearNotOver",
+    "ObjectionTooLate", "ObjectionsUnanswered", "PaidAfterwards", "PaidInTheFuture", "PaidTooEarly",
+    "PaymentCodeTaken", "PaymentsStand", "PlanExists", "PlanOutdated", "RateTaken", "RecordStands",
+    "SecondShareStands", "SharedElsewhere", "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove",
+    "YearNotBegun", "YearNotOver",
 ]  # fmt: skip
 
 
@@ -421,6 +422,16 @@ class PaidInTheFuture(DomainError):
     title_zh, title_en = "支付日期未到", "Paid in the future"
     zh = "支付日期 {day} 还没有到。"
     en = "{day} is still to come."
+
+
+class PaidTooEarly(DomainError):
+    """Nothing was paid before it was promised or decided."""
+
+    code = "paid-too-early"
+    status = 422
+    title_zh, title_en = "支付日期过早", "Paid too early"
+    zh = "支付日期 {day} 早于签订、表决或保底支付的日期 {earliest}。"
+    en = "{day} is before {earliest}, when it was signed, decided, or its guarantee was paid."
 
 
 class PaymentCodeTaken(DomainError):

@@ -32,6 +32,7 @@ from shop.income.models import (
     GuaranteePayment,
     GuaranteeVoid,
 )
+from shop.income.payments import day_paid
 from shop.kit.clock import beijing_day
 from shop.kit.codes import way_out
 from shop.kit.errors import NotFoundError
@@ -170,15 +171,17 @@ def standing(session: Session, contract: GuaranteeContract) -> dict[tuple[int, G
 
 
 def pay_guaranteed(
-    session: Session, contract: GuaranteeContract, year: int, *, actor_id: int | None, now: datetime
-) -> int:
+    session: Session, contract: GuaranteeContract, year: int, *, paid_on: date | None = None, actor_id: int | None,
+    now: datetime,
+) -> int:  # fmt: skip
     """Pay what is guaranteed for a year, whatever the year brought; returns fen. The caller holds the contract's lock.
 
-    Each household gets its land times the promise, half up. Raises ContractVoid, NotInContract, YearNotBegun,
-    GuaranteePaid.
+    Each household gets its land times the promise, half up, on `paid_on`; None = today. Raises ContractVoid,
+    NotInContract, PaidInTheFuture, PaidTooEarly, YearNotBegun, GuaranteePaid.
     """
     _must_run(session, contract, year)
-    if year > beijing_day(now).year:
+    day = day_paid(paid_on, contract.signed_on, now=now)
+    if year > day.year:
         raise YearNotBegun(year=year)
     if (year, GuaranteeKind.GUARANTEED) in standing(session, contract):
         raise GuaranteePaid(contract=contract.code, year=year)
@@ -186,32 +189,44 @@ def pay_guaranteed(
         household_id: divide_half_up(tenths * contract.guaranteed_fen_per_mu, MU_TENTHS)
         for household_id, tenths in _lands(session, contract)
     }
-    return _pay(session, contract, year, GuaranteeKind.GUARANTEED, 0, owed, actor_id, now)
+    return _pay(session, contract, year, GuaranteeKind.GUARANTEED, 0, owed, day, actor_id, now)
 
 
 def pay_second(
-    session: Session, contract: GuaranteeContract, year: int, distributable_fen: int, *, actor_id: int | None,
-    now: datetime,
+    session: Session, contract: GuaranteeContract, year: int, distributable_fen: int, *, paid_on: date | None = None,
+    actor_id: int | None, now: datetime,
 ) -> int:  # fmt: skip
     """Pay `second_bp` of a past year's distributable profit by land, on top; returns fen. Holds the contract's lock.
 
-    Raises ContractVoid, NotInContract, YearNotOver, GuaranteedFirst, NoProfit, GuaranteePaid.
+    On `paid_on`, None = today: not before the guarantee. Raises ContractVoid, NotInContract, PaidInTheFuture,
+    PaidTooEarly, YearNotOver, GuaranteedFirst, NoProfit, GuaranteePaid.
     """
     _must_run(session, contract, year)
-    if year >= beijing_day(now).year:
+    day = day_paid(paid_on, contract.signed_on, now=now)
+    if year >= day.year:
         raise YearNotOver(year=year)
     paid = standing(session, contract)
     if (year, GuaranteeKind.GUARANTEED) not in paid:
         raise GuaranteedFirst(contract=contract.code, year=year)
     if (year, GuaranteeKind.SECOND) in paid:
         raise GuaranteePaid(contract=contract.code, year=year)
+    day_paid(day, _guaranteed_on(session, contract, year), now=now)
     pool = part(distributable_fen, contract.second_bp)
     if pool <= 0:
         raise NoProfit(contract=contract.code, year=year)
     lands = _lands(session, contract)
     parts = split(pool, [tenths for _, tenths in lands])
     owed = {household_id: fen for (household_id, _), fen in zip(lands, parts, strict=True)}
-    return _pay(session, contract, year, GuaranteeKind.SECOND, distributable_fen, owed, actor_id, now)
+    return _pay(session, contract, year, GuaranteeKind.SECOND, distributable_fen, owed, day, actor_id, now)
+
+
+def _guaranteed_on(session: Session, contract: GuaranteeContract, year: int) -> date:
+    """The day on which the guarantee of a year was paid that stands."""
+    of = GuaranteePayment
+    paid = select(func.max(of.paid_on)).where(
+        of.contract_id == contract.id, of.year == year, of.kind == GuaranteeKind.GUARANTEED, ~exists().where(IS_VOID)
+    )
+    return session.execute(paid).scalar_one()
 
 
 def _must_run(session: Session, contract: GuaranteeContract, year: int) -> None:
@@ -232,7 +247,7 @@ def _lands(session: Session, contract: GuaranteeContract) -> list[tuple[int, int
 
 def _pay(
     session: Session, contract: GuaranteeContract, year: int, kind: GuaranteeKind, distributable_fen: int,
-    owed: Mapping[int, int], actor_id: int | None, now: datetime,
+    owed: Mapping[int, int], day: date, actor_id: int | None, now: datetime,
 ) -> int:  # fmt: skip
     voids = select(func.count()).where(
         GuaranteeVoid.contract_id == contract.id, GuaranteeVoid.year == year, GuaranteeVoid.kind == kind
@@ -241,7 +256,7 @@ def _pay(
     payments = [
         GuaranteePayment(
             contract_id=contract.id, household_id=household_id, year=year, kind=kind, position=position,
-            distributable_fen=distributable_fen, amount_fen=fen, paid_on=beijing_day(now), recorded_at=now,
+            distributable_fen=distributable_fen, amount_fen=fen, paid_on=day, recorded_at=now,
         )
         for household_id, fen in owed.items()
         if fen

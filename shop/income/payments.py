@@ -10,7 +10,7 @@ from shop.catalog.models import Firm
 from shop.farmers.models import Household
 from shop.income.actions import book_events
 from shop.income.corrected import correct, is_void
-from shop.income.errors import PaidInTheFuture, PaymentCodeTaken
+from shop.income.errors import PaidInTheFuture, PaidTooEarly, PaymentCodeTaken
 from shop.income.models import HouseholdPayment, PaymentCorrection, PaymentKind
 from shop.kit.clock import beijing_day
 from shop.kit.codes import way_out
@@ -29,12 +29,24 @@ class Paid:
     source: str | None
 
 
+def day_paid(paid_on: date | None, earliest: date, *, now: datetime) -> date:
+    """The Beijing day of a payment that is owed since `earliest`: the one that is said, else today.
+
+    Raises PaidInTheFuture, PaidTooEarly.
+    """
+    day = beijing_day(now) if paid_on is None else paid_on
+    if day > beijing_day(now):
+        raise PaidInTheFuture(day=str(day))
+    if day < earliest:
+        raise PaidTooEarly(day=str(day), earliest=str(earliest))
+    return day
+
+
 def record_payment(
     session: Session, firm: Firm | None, household: Household, paid: Paid, *, actor_id: int | None, now: datetime
 ) -> HouseholdPayment:
     """Record a payment and book it as income; `firm` None = public money. Raises PaidInTheFuture, PaymentCodeTaken."""
-    if paid.paid_on > beijing_day(now):
-        raise PaidInTheFuture(day=str(paid.paid_on))
+    day_paid(paid.paid_on, date.min, now=now)
     taken = session.scalar(select(HouseholdPayment).where(HouseholdPayment.code == paid.code))
     if taken is not None:
         own = taken.firm_id == (firm.id if firm else None)

@@ -367,19 +367,29 @@ class GuaranteeAsked(StrictSchema):
             raise ValidationError({"lands": ["Name each household once."]})
 
 
-class GuaranteedYear(StrictSchema):
-    """The year whose guarantee is paid."""
+class PaidOn(StrictSchema):
+    """The day on which households were paid; by default today."""
+
+    paid_on = Day(load_default=None)
+
+
+class _Year(StrictSchema):
+    """A year of a contract."""
 
     year = Whole(low=2000, high=2100, required=True)
 
 
+class GuaranteedYear(_Year, PaidOn):
+    """The year whose guarantee is paid, and on which day."""
+
+
 class SecondShare(GuaranteedYear):
-    """A year's distributable profit; zero or less where there was none."""
+    """A year's distributable profit, zero or less where there was none, and on which day its part is paid."""
 
     distributable_fen = Whole(low=-MAX_FEN, required=True)
 
 
-class GuaranteeVoidAsked(GuaranteedYear):
+class GuaranteeVoidAsked(_Year):
     """Which payment of a year should not have been, and why."""
 
     kind = fields.Enum(GuaranteeKind, by_value=True, required=True)

@@ -30,6 +30,7 @@ from shop.income.errors import (
     YearNotOver,
 )
 from shop.income.models import UNDONE, PlanStatus, SurplusAnswer, SurplusObjection, SurplusPlan, SurplusShare
+from shop.income.payments import day_paid
 from shop.income.states import PLAN_LIFE, STATE_ZH
 from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
@@ -427,15 +428,20 @@ def withdraw_plan(session: Session, plan: SurplusPlan, reason: str, *, actor_id:
     advance(session, plan, PLAN_LIFE, "withdraw", person_id=actor_id, now=now, reason=reason)
 
 
-def book_approved(session: Session, plan: SurplusPlan, *, actor_id: int | None, now: datetime) -> int:
+def book_approved(
+    session: Session, plan: SurplusPlan, *, paid_on: date | None = None, actor_id: int | None, now: datetime
+) -> int:
     """Book an approved plan: entries for every member's parts, the reserve set aside; returns the entries.
 
+    Of the day on which members were paid, None = today: not before their meeting.
+
     The caller holds the plan's lock; the members' households and booking income take theirs after it. Raises
-    MoveRefusedError, PlanOutdated.
+    MoveRefusedError, PaidInTheFuture, PaidTooEarly, PlanOutdated.
     """
     PLAN_LIFE.next(plan.status, "book")
+    day = day_paid(paid_on, plan.met_on or date.min, now=now)
     hold_members(session, plan)
-    plan.booked_on = beijing_day(now)
+    plan.booked_on = day
     advance(session, plan, PLAN_LIFE, "book", person_id=actor_id, now=now)
     session.flush()
     ids = session.scalars(select(SurplusShare.id).where(SurplusShare.plan_id == plan.id)).all()

@@ -1,6 +1,8 @@
 """保底收益+二次分红 over HTTP: the guarantee whatever the year brought, and a part of the profit on top, by land."""
 
 from collections.abc import Iterator
+from datetime import date
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -112,3 +114,43 @@ def test_a_contract_is_its_firm_s_and_a_household_sees_its_own_land_alone(office
     signed(office, 422, code="BD-002", lands=[{"household": first, "mu_tenths": 1}] * 2)
     signed(office, 422, code="BD-002", to_year=2023)
     assert scalars("SELECT count(*) FROM guarantee_contracts") == [(1,)]
+
+
+def entries(kind: str) -> list[Any]:
+    """The (day, month) of what guarantees paid."""
+    return scalars(
+        "SELECT DISTINCT earned_on, month FROM income_entries WHERE source_type LIKE 'guarantee%' AND kind = :kind"
+        " ORDER BY 1, 2",
+        kind=kind,
+    )
+
+
+def test_a_payment_entered_a_day_late_is_of_the_month_in_which_it_was_paid(office: Office) -> None:
+    signed(office, signed_on="2025-12-20")
+    for day, why in (("2026-03-11", "paid-in-the-future"), ("2025-12-19", "paid-too-early")):
+        assert told(paid(office, "guaranteed-payments", 422, year=2025, paid_on=day)) == why
+    assert told(paid(office, "guaranteed-payments", 409, year=2026, paid_on="2025-12-31")) == "year-not-begun"
+    paid(office, "guaranteed-payments", year=2025, paid_on="2026-02-10")
+    assert entries("land_rent") == [(date(2026, 2, 10), date(2026, 2, 1))]
+    second = {"year": 2025, "distributable_fen": 1_000_000}
+    assert told(paid(office, "second-shares", 409, **second, paid_on="2025-12-31")) == "year-not-over"
+    early = paid(office, "second-shares", 422, **second, paid_on="2026-02-09")
+    assert (told(early), early["earliest"]) == ("paid-too-early", "2026-02-10")
+    assert told(paid(office, "second-shares", 422, **second, paid_on="2026-03-11")) == "paid-in-the-future"
+    paid(office, "second-shares", **second, paid_on="2026-02-28")
+    assert entries("dividend") == [(date(2026, 2, 28), date(2026, 2, 1))]
+    paid(office, "guaranteed-payments", year=2026)
+    assert entries("land_rent")[-1] == (date(2026, 3, 10), date(2026, 3, 1))
+
+
+def test_a_payment_of_a_closed_month_lands_in_the_open_one_and_a_wrong_day_is_paid_anew(office: Office) -> None:
+    signed(office)
+    office.close_through(12)
+    paid(office, "guaranteed-payments", year=2025, paid_on="2025-11-30")
+    assert entries("land_rent") == [(date(2025, 11, 30), date(2026, 1, 1))]
+    void = {"year": 2025, "kind": "guaranteed", "reason": "日期录错"}
+    office.post("/guarantees/BD-001/payment-voids", void, office.firms["F01"])
+    paid(office, "guaranteed-payments", year=2025, paid_on="2026-02-28")
+    assert entries("land_rent") == [
+        (date(2025, 11, 30), date(2026, 1, 1)), (date(2026, 2, 28), date(2026, 2, 1)),
+    ]  # fmt: skip

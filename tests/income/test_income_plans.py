@@ -459,6 +459,18 @@ def test_a_plan_booked_in_a_closed_month_is_taken_back_in_the_open_one(office: O
     assert scalars("SELECT month FROM journals WHERE kind = 'reserve_reversal'") == [(date(2027, 2, 1),)]
 
 
+def test_a_plan_entered_a_day_late_is_income_of_the_day_on_which_it_was_paid(office: Office) -> None:
+    code = laid_open(office)
+    office.go(date(2027, 2, 1))
+    moved(office, code, "approval", met_on="2027-01-25", minutes="纪要（示例）")
+    for day, why in (("2027-02-02", "paid-in-the-future"), ("2027-01-24", "paid-too-early")):
+        assert moved(office, code, "booking", 422, paid_on=day)["type"].endswith(why)
+    assert moved(office, code, "booking", 201, paid_on="2027-01-31")["booked_on"] == "2027-01-31"
+    days = "SELECT DISTINCT earned_on, month FROM income_entries WHERE source_type = 'surplus_shares' AND month > :last"
+    assert scalars(days, last=date(2026, 12, 1)) == [(date(2027, 1, 31), date(2027, 1, 1))]
+    assert scalars("SELECT max(month) FROM journals WHERE kind = 'reserve'") == [(date(2027, 1, 1),)]
+
+
 def test_a_plan_is_not_reversed_below_a_later_one_and_what_it_credited_goes_with_it(office: Office) -> None:
     code = booked(office)
     (member, units), *_ = members()
