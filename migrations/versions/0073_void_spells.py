@@ -1,14 +1,14 @@
 """A joining that never was: its time at the firm is void, and says no more that the household was there.
 
 Revision ID: 0073
-Revises: 0071
+Revises: 0072
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0073"
-down_revision = "0071"
+down_revision = "0072"
 branch_labels = None
 depends_on = None
 
