@@ -45,7 +45,7 @@ from shop.income import (
     surplus,
 )
 from shop.income.corrections import correct_slip, locked_slip
-from shop.income.models import ClosedMonth, GuaranteeContract, SurplusPlan
+from shop.income.models import ClosedMonth, CostRateVoid, GuaranteeContract, SurplusPlan
 from shop.income.months import close_month
 from shop.kit.clock import beijing_day, beijing_month
 from shop.kit.db import db, transaction
@@ -750,6 +750,27 @@ def set_cost_rate(body: dict[str, Any]) -> dict[str, Any]:
         product = product_by_sku(session, body.pop("sku"))
         rate = costs.set_rate(session, product, **body, actor_id=current_actor().person_id, now=now())
         return costs.rate_told(rate, product.sku)
+
+
+@blueprint.route("/cost-rates/voiding", methods=["POST"])
+@allow(Role.OPERATOR)
+@idempotent
+@blueprint.arguments(schemas.RateVoidAsked)
+@blueprint.response(201, schemas.RateVoidOut)
+@documented(
+    errors=[NotFoundError, errors.NoRateOfDay],
+    example={"sku": "PL001", "basis": "kg", "valid_from": "2025-01-01", "reason": "多写两个零（示例）"},
+)
+def void_cost_rate(body: dict[str, Any]) -> dict[str, Any]:
+    """作废成本率 · Say that a rate was keyed wrong: it counts nothing any more, and its day may have the right one.
+
+    What it counted is taken back by a job, in the open month where its own is closed, and counted anew by the right
+    rate of the day, else by an earlier one, else its costs are unknown. Areas that it counted are void with it.
+    """
+    session = db.session()
+    product = product_by_sku(session, body.pop("sku"))
+    rate, areas = costs.void_rate(session, product, **body, actor_id=current_actor().person_id, now=now())
+    return costs.rate_told(rate, product.sku, session.get_one(CostRateVoid, rate.id)) | {"areas": areas}
 
 
 @blueprint.route("/costs", methods=["POST"])

@@ -2,7 +2,8 @@
 
 Entered costs of a family, product and year go before its area times a rate a mu, and that before rates a kg. What
 was counted by a rate before is taken back by a line of its own; in closed months nothing changes. When the last record
-of a product and year is void, or no more of the family, its sales are counted by rates again, or are uncovered.
+of a product and year is void, or no more of the family, its sales are counted by rates again, or are uncovered. So are
+those of a rate that is void.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Integer, cast, func, select, text
+from sqlalchemy import ColumnElement, Integer, and_, cast, exists, func, select, text
 from sqlalchemy.orm import Session
 
 from shop.catalog.models import Product
@@ -23,10 +24,11 @@ from shop.income.errors import (
     CostsEntered,
     CostTakenOver,
     NoCostRate,
+    NoRateOfDay,
     RateTaken,
 )
 from shop.income.jobs import COUNT_COSTS
-from shop.income.models import CostBasis, CostCorrection, CostKind, CostLine, CostRate, CostRecord
+from shop.income.models import CostBasis, CostCorrection, CostKind, CostLine, CostRate, CostRateVoid, CostRecord
 from shop.income.months import open_from
 from shop.kit.clock import beijing_day, month_of
 from shop.kit.codes import way_out
@@ -55,10 +57,32 @@ _FAMILY = """
     SELECT kin.household_id FROM household_aliases AS kin WHERE kin.counts_for_id = head.id UNION ALL SELECT head.id
 """
 
-#: A line for each sale (or correction of one) that is not covered: by the rate that its slip was counted by, else by
-#: that of its day; or none where a record of the family tells. With its corrections a slip costs what it weighs after
-#: them: a correction the difference. Each line of a sale but the first undoes or renews the one before: an odd number
-#: covers it.
+#: The rate of a sale `sold`: that by which its slip was first counted, or the one in its place if it is void; else the
+#: first that counted it and is not void; else that of its day. `before`: the slip without what came later.
+_RATE = """
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(slip.weight_g) FILTER (WHERE slip.id < sold.id), 0)::bigint AS grams,
+            array_agg(slip.id) AS ids
+        FROM (SELECT id, weight_g FROM income_entries WHERE id = coalesce(sold.corrects_id, sold.id) UNION ALL
+              SELECT id, weight_g FROM income_entries WHERE corrects_id = coalesce(sold.corrects_id, sold.id)) AS slip
+        ) AS before
+    LEFT JOIN LATERAL (
+        SELECT (array_agg(told.valid_from ORDER BY cost_lines.id))[1] AS since,
+            (array_agg(told.id ORDER BY cost_lines.id) FILTER (WHERE void.rate_id IS NULL))[1] AS rate_id
+        FROM cost_lines JOIN cost_rates AS told ON told.id = cost_lines.rate_id
+        LEFT JOIN cost_rate_voids AS void ON void.rate_id = told.id
+        WHERE cost_lines.income_entry_id = ANY(before.ids)) AS first ON true
+    LEFT JOIN LATERAL (
+        SELECT id, rate_fen FROM cost_rates
+        WHERE cost_rates.product_id = sold.product_id AND basis = 'kg' AND valid_from <= earned_on
+            AND NOT EXISTS (SELECT FROM cost_rate_voids WHERE cost_rate_voids.rate_id = cost_rates.id)
+        ORDER BY valid_from IS DISTINCT FROM first.since, id IS DISTINCT FROM first.rate_id, valid_from DESC
+        LIMIT 1) AS rate ON true
+"""
+
+#: A line for each sale (or correction of one) that is not covered, by its rate; or none where a record of the family
+#: tells. With its corrections a slip costs what it weighs after them: a correction the difference. Each line of a sale
+#: but the first undoes or renews the one before: an odd number covers it.
 _COUNT = f"""
     INSERT INTO cost_lines (household_id, firm_id, product_id, incurred_on, month, amount_fen, covers_fen,
                             income_entry_id, position, rate_id)
@@ -68,18 +92,7 @@ _COUNT = f"""
                                           - (before.grams * rate_fen * 2 + 1000) / 2000 END,
         amount_fen, sold.id, counted.lines, CASE WHEN NOT recorded.so THEN rate.id END
     FROM income_entries AS sold
-    CROSS JOIN LATERAL (
-        SELECT coalesce(sum(slip.weight_g) FILTER (WHERE slip.id < sold.id), 0)::bigint AS grams, (
-            SELECT cost_lines.rate_id FROM cost_lines
-            WHERE cost_lines.income_entry_id = ANY(array_agg(slip.id)) AND cost_lines.rate_id IS NOT NULL
-            ORDER BY cost_lines.id LIMIT 1) AS rate_id
-        FROM (SELECT id, weight_g FROM income_entries WHERE id = coalesce(sold.corrects_id, sold.id) UNION ALL
-              SELECT id, weight_g FROM income_entries WHERE corrects_id = coalesce(sold.corrects_id, sold.id)) AS slip
-        ) AS before
-    LEFT JOIN LATERAL (
-        SELECT id, rate_fen FROM cost_rates
-        WHERE cost_rates.product_id = sold.product_id AND basis = 'kg' AND valid_from <= earned_on
-        ORDER BY id IS DISTINCT FROM before.rate_id, valid_from DESC LIMIT 1) AS rate ON true
+    {_RATE}
     CROSS JOIN LATERAL (SELECT coalesce((
         SELECT counts_for_id FROM household_aliases WHERE household_aliases.household_id = sold.household_id
         ), sold.household_id) AS id) AS head
@@ -106,6 +119,32 @@ _TAKE_BACK = text(
       AND (lines.rate_id IS NOT NULL OR cost_records.kind = ANY(:kinds) AND NOT EXISTS (
                SELECT FROM cost_corrections WHERE cost_corrections.record_id = cost_records.id))
       AND NOT EXISTS (SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
+    """
+)
+
+#: Takes back what stands of a product's sales by another rate than is theirs now, and uncovers these.
+_TAKE_BACK_RATES = text(
+    f"""
+    WITH wrong AS (
+        SELECT lines.id, lines.household_id, lines.firm_id, lines.product_id, lines.incurred_on, lines.month,
+            lines.amount_fen, sold.id AS sale_id, sold.amount_fen AS covers_fen
+        FROM cost_lines AS lines JOIN income_entries AS sold ON sold.id = lines.income_entry_id
+        {_RATE}
+        WHERE sold.product_id = :product AND earned_on >= :since AND lines.rate_id <> coalesce(rate.id, 0)
+          AND NOT EXISTS (SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
+    ), taken_back AS (
+        INSERT INTO cost_lines (household_id, firm_id, product_id, incurred_on, month, amount_fen, covers_fen,
+                                corrects_id)
+        SELECT household_id, firm_id, product_id, incurred_on, greatest(month, CAST(:open_from AS date)), -amount_fen,
+            0, id
+        FROM wrong
+    )
+    INSERT INTO cost_lines (household_id, firm_id, product_id, incurred_on, month, amount_fen, covers_fen,
+                            income_entry_id, position)
+    SELECT household_id, firm_id, product_id, incurred_on, greatest(told.month, CAST(:open_from AS date)), 0,
+        -covers_fen, sale_id, told.lines
+    FROM wrong CROSS JOIN LATERAL (
+        SELECT max(month) AS month, count(*) AS lines FROM cost_lines WHERE income_entry_id = sale_id) AS told
     """
 )
 
@@ -138,11 +177,20 @@ def count_costs(session: Session, source: str, ids: Sequence[int] | None) -> int
 
 
 def count_by_rate(session: Session, rate_id: int) -> int:
-    """Count the costs of sales of a new rate's product that have none yet; returns lines. Run twice, it finds none."""
+    """Count the costs of sales of a rate's product that have none yet; returns lines. Run twice, it finds none.
+
+    What a rate counted that is void, or what another one counted in its place until the day had its right one, is taken
+    back before. Takes the lock of booking shared, then that of costs: shared, or exclusively where it takes back.
+    """
     rate = session.get_one(CostRate, rate_id)
-    open_from(session)
-    session.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
-    return _count(session, _OF_PRODUCT, {"product": rate.product_id, "since": rate.valid_from})
+    of = {"product": rate.product_id, "since": rate.valid_from}
+    first = open_from(session)
+    if rate.replaces_id is None and session.get(CostRateVoid, rate_id) is None:
+        session.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
+    else:
+        session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+        session.execute(_TAKE_BACK_RATES, of | {"open_from": first})
+    return _count(session, _OF_PRODUCT, of)
 
 
 def _count(session: Session, which: str, bound: dict[str, Any]) -> int:
@@ -156,24 +204,60 @@ def set_rate(
 ) -> CostRate:  # fmt: skip
     """Say what a product costs to grow from a day on: fen a kg, or a mu and year. Asks for the counting of past sales.
 
-    It counts what has no cost yet: what was counted by an earlier rate stays. Raises RateTaken.
+    It counts what has no cost yet: what was counted by an earlier rate stays. In the place of a void rate of its day it
+    also counts what that one did. Raises RateTaken.
     """
-    taken = session.scalar(
-        select(CostRate.id).where(
-            CostRate.product_id == product.id, CostRate.basis == basis, CostRate.valid_from == valid_from
-        )
-    )
-    if taken:
+    last = session.execute(
+        select(CostRate.id, CostRateVoid.rate_id)
+        .outerjoin(CostRateVoid, CostRateVoid.rate_id == CostRate.id)
+        .where(_of_day(product, basis, valid_from))
+        .order_by(CostRate.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if last is not None and last[1] is None:
         raise RateTaken(sku=product.sku, valid_from=str(valid_from))
     rate = CostRate(
         product_id=product.id, basis=basis, rate_fen=rate_fen, valid_from=valid_from, source=source,
-        recorded_by_id=actor_id, recorded_at=now,
+        replaces_id=last[1] if last else None, recorded_by_id=actor_id, recorded_at=now,
     )  # fmt: skip
     session.add(rate)
     session.flush()
     if basis is CostBasis.KG:
         enqueue(session, COUNT_COSTS, rate.id, now=now)
     return rate
+
+
+def void_rate(
+    session: Session, product: Product, basis: CostBasis, valid_from: date, reason: str, *, actor_id: int | None,
+    now: datetime,
+) -> tuple[CostRate, list[str]]:  # fmt: skip
+    """Say that the rate of a day was keyed wrong; the rate, and the codes of areas that are void with it.
+
+    It stays as it was and counts nothing any more: asks for the counting of what it counted. Areas that it counts are
+    corrected to nothing, to be recorded anew. Locks as `record_cost`. Raises NoRateOfDay.
+    """
+    open_from(session)
+    session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    rate = session.scalar(select(CostRate).where(_of_day(product, basis, valid_from), ~_IS_VOID))
+    if rate is None:
+        raise NoRateOfDay(sku=product.sku, valid_from=str(valid_from))
+    session.add(CostRateVoid(rate_id=rate.id, reason=reason, recorded_by_id=actor_id, recorded_at=now))
+    session.flush()
+    if basis is CostBasis.KG:
+        enqueue(session, COUNT_COSTS, rate.id, now=now)
+    areas = session.scalars(
+        select(CostRecord.code).where(CostRecord.rate_id == rate.id, text(_TELLS)).order_by(CostRecord.id)
+    ).all()
+    for code in areas:
+        correct_cost(session, code, 0, reason, actor_id=actor_id, now=now)
+    return rate, list(areas)
+
+
+_IS_VOID = exists().where(CostRateVoid.rate_id == CostRate.id)
+
+
+def _of_day(product: Product, basis: CostBasis, valid_from: date) -> ColumnElement[bool]:
+    return and_(CostRate.product_id == product.id, CostRate.basis == basis, CostRate.valid_from == valid_from)
 
 
 @dataclass(frozen=True)
@@ -314,7 +398,7 @@ def _by_area(session: Session, household: Household, product: Product, spent: Sp
         select(CostRate)
         .where(
             CostRate.product_id == product.id, CostRate.basis == CostBasis.MU,
-            CostRate.valid_from <= spent.incurred_on,
+            CostRate.valid_from <= spent.incurred_on, ~_IS_VOID,
         )
         .order_by(CostRate.valid_from.desc())
         .limit(1)
@@ -325,10 +409,11 @@ def _by_area(session: Session, household: Household, product: Product, spent: Sp
 
 
 def rates(session: Session, *, limit: int, before_id: int | None, sku: str | None) -> list[dict[str, Any]]:
-    """Rates, newest first. One statement."""
+    """Rates, newest first, void ones with why. One statement."""
     query = (
-        select(CostRate, Product.sku)
+        select(CostRate, Product.sku, CostRateVoid)
         .join(Product, Product.id == CostRate.product_id)
+        .outerjoin(CostRateVoid, CostRateVoid.rate_id == CostRate.id)
         .order_by(CostRate.id.desc())
         .limit(limit)
     )
@@ -336,14 +421,15 @@ def rates(session: Session, *, limit: int, before_id: int | None, sku: str | Non
         query = query.where(CostRate.id < before_id)
     if sku is not None:
         query = query.where(Product.sku == sku)
-    return [rate_told(rate, of) for rate, of in session.execute(query)]
+    return [rate_told(rate, of, void) for rate, of, void in session.execute(query)]
 
 
-def rate_told(rate: CostRate, sku: str) -> dict[str, Any]:
+def rate_told(rate: CostRate, sku: str, void: CostRateVoid | None = None) -> dict[str, Any]:
     """A rate as it is shown."""
     return {
         "id": rate.id, "sku": sku, "basis": rate.basis.value, "rate_fen": rate.rate_fen,
-        "valid_from": rate.valid_from, "source": rate.source,
+        "valid_from": rate.valid_from, "source": rate.source, "void_reason": void.reason if void else None,
+        "voided_at": void.recorded_at if void else None,
     }  # fmt: skip
 
 

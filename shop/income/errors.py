@@ -6,7 +6,7 @@ __all__ = [
     "AnsweredAfterMeeting", "AreaRecordedAnew", "ContractCodeTaken", "ContractVoid", "CostCodeTaken",
     "CostInTheFuture", "CostTakenOver", "CostsEntered", "EarlierMonthOpen", "EndingStands", "GuaranteePaid",
     "GuaranteeUnpaid", "GuaranteedFirst", "LandBeyondHolding", "LastYearOutside", "LaterPlanStands",
-    "MembershipCounted", "MembershipUsed", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit",
+    "MembershipCounted", "MembershipUsed", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NoRateOfDay",
     "NoTransactions", "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered",
     "ObjectionTooLate", "ObjectionsUnanswered", "PaidAfterwards", "PaidInTheFuture", "PaidTooEarly",
     "PaymentCodeTaken", "PaymentsStand", "PlanExists", "PlanOutdated", "RateTaken", "RecordStands",
@@ -350,12 +350,21 @@ class NoProfit(DomainError):
 
 
 class RateTaken(DomainError):
-    """A rate is never changed: a new one holds from a later day."""
+    """A rate is never changed: a new one holds from a later day, and one that was keyed wrong is void first."""
 
     code = "cost-rate-taken"
     title_zh, title_en = "该日已有成本率", "A rate of that day exists"
-    zh = "{sku} 自 {valid_from} 起的成本率已登记；改动请从以后的日期起。"
-    en = "{sku} has a rate from {valid_from} already; give a changed one a later day."
+    zh = "{sku} 自 {valid_from} 起的成本率已登记；改动请从以后的日期起，录错的请先作废。"
+    en = "{sku} has a rate from {valid_from} already; give a changed one a later day, void one that was keyed wrong."
+
+
+class NoRateOfDay(DomainError):
+    """No rate holds from exactly that day: it was never set, or is void."""
+
+    code = "no-cost-rate-of-day"
+    title_zh, title_en = "该日没有成本率", "No rate of that day"
+    zh = "{sku} 没有自 {valid_from} 起的成本率，或已作废。"
+    en = "{sku} has no rate from {valid_from}, or it is void."
 
 
 class CostCodeTaken(DomainError):

@@ -442,13 +442,14 @@ class CostBasis(StrEnum):
 class CostRate(Model):
     """What growing a product costs, from a day on: fen a kg delivered, or fen a mu and year. Append-only.
 
-    `source`: the survey or document that says so.
+    `source`: the survey or document that says so. `replaces_id`: the void rate of the same day in whose place it
+    stands: a day has one rate at a time.
     """
 
     __tablename__ = "cost_rates"
     __table_args__ = (
         one_of("basis", CostBasis),
-        UniqueConstraint("product_id", "basis", "valid_from"),
+        UniqueConstraint("product_id", "basis", "valid_from", "replaces_id", postgresql_nulls_not_distinct=True),
         CheckConstraint("rate_fen > 0", name="costs_something"),
     )
 
@@ -458,6 +459,18 @@ class CostRate(Model):
     rate_fen: Mapped[Fen]
     valid_from: Mapped[date]
     source: Mapped[Prose]
+    replaces_id: Mapped[Ref | None] = mapped_column(ForeignKey("cost_rate_voids.rate_id", use_alter=True))
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
+class CostRateVoid(Model):
+    """A cost rate that was keyed wrong, and why: it stays as it was and counts nothing, for good. Append-only."""
+
+    __tablename__ = "cost_rate_voids"
+
+    rate_id: Mapped[Ref] = mapped_column(ForeignKey("cost_rates.id"), primary_key=True)
+    reason: Mapped[Prose]
     recorded_by_id: Mapped[Ref | None]
     recorded_at: Mapped[Instant]
 

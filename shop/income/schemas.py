@@ -491,14 +491,31 @@ class RateFilter(PageQuery):
     sku = Code(load_default=None)
 
 
+class RateVoidAsked(StrictSchema):
+    """The rate that was keyed wrong, by its product, basis and first day, and why."""
+
+    sku = Code(required=True)
+    basis = fields.Enum(CostBasis, by_value=True, required=True)
+    valid_from = Day(required=True)
+    reason = Text(high=200, required=True)
+
+
 class RateOut(Schema):
-    """A rate."""
+    """A rate; `void_reason`: why it counts no more."""
 
     sku = fields.String()
     basis = fields.String()
     rate_fen = fields.Integer()
     valid_from = fields.Date()
     source = fields.String()
+    void_reason = fields.String(allow_none=True)
+    voided_at = fields.DateTime(allow_none=True)
+
+
+class RateVoidOut(RateOut):
+    """A void rate; `areas`: cost records that are void with it, to be recorded anew."""
+
+    areas = fields.List(fields.String())
 
 
 class RatePage(Schema):

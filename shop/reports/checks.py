@@ -606,7 +606,12 @@ CHECKS: tuple[Check, ...] = (
         SELECT 'rates', slip_id FROM cost_lines AS lines JOIN sold ON sold.id = income_entry_id
         WHERE lines.amount_fen <> 0 AND NOT EXISTS (
             SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
+          AND NOT EXISTS (SELECT FROM outbox WHERE job = 'income.count_costs' AND done_at IS NULL)
         GROUP BY slip_id HAVING count(DISTINCT rate_id) > 1
+        UNION ALL
+        SELECT 'void', lines.id FROM cost_lines AS lines JOIN cost_rate_voids USING (rate_id)
+        WHERE NOT EXISTS (SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
+          AND NOT EXISTS (SELECT FROM outbox WHERE job = 'income.count_costs' AND done_at IS NULL)
         UNION ALL
         SELECT 'record', id FROM cost_records WHERE NOT EXISTS (
             SELECT FROM cost_lines WHERE record_id = cost_records.id)

@@ -196,6 +196,7 @@ MATRIX: dict[str, Access] = {
     "income.correct_payment": row("firm_staff operator", code="household_payment", both="operator"),
     "income.list_cost_rates": row("operator county_manager township_manager firm_staff"),
     "income.set_cost_rate": row("operator"),
+    "income.void_cost_rate": row("operator", both="operator"),
     "income.record_cost": row("operator"),
     "income.correct_cost": row("operator", code="cost_record", both="operator"),
     "income.list_guarantees": row("operator firm_staff household"),

@@ -17,6 +17,7 @@ from shop.farmers.actions import household_by_code
 from shop.farmers.jobs import COUNT_FAMILY_COSTS
 from shop.income import costs
 from shop.income.costs import Spent, count_by_rate, record_cost
+from shop.income.jobs import COUNT_COSTS
 from shop.income.models import CostKind
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
@@ -58,6 +59,14 @@ def rate(office: Office, sku: str, fen: int, basis: str = "kg", since: str = "20
             [(rate_id,)] = session.execute(text("SELECT max(id) FROM cost_rates")).all()
             count_by_rate(session, rate_id)
     return made
+
+
+def unrated(office: Office, sku: str, basis: str = "kg", since: str = "2025-01-01", status: int = 201) -> Any:
+    """A rate is made void; what its job does is done at once."""
+    body = {"sku": sku, "basis": basis, "valid_from": since, "reason": "多写两个零"}
+    void = office.post("/cost-rates/voiding", body, status=status)
+    office.do_jobs(COUNT_COSTS)
+    return void
 
 
 def spent(office: Office, household: str, status: int = 201, **body: Any) -> Any:
@@ -220,6 +229,7 @@ def test_check_books_finds_a_correction_whose_cost_is_not_that_of_its_slip(offic
     rate(office, "PL001", 50, since="2026-07-13")
     slip(office, "Q1", min(sold("PL001")), "2026-07-12", 100_000, "PL001")
     weighs(office, "Q1", 50_000)
+    office.do_jobs(COUNT_COSTS)
     with db.engine.connect() as connection:
         connection.execute(text("ALTER TABLE cost_lines DISABLE TRIGGER USER"))
         assert connection.execute(text(fault)).rowcount == 1
@@ -558,8 +568,9 @@ def test_rates_and_records_say_where_they_come_from_and_never_change(office: Off
     rate(office, "PL001", 151)
     assert rate(office, "PL001", 152, status=409)["type"].endswith("cost-rate-taken")
     assert office.get("/cost-rates?sku=PL001", office.firms["F01"])["items"] == [
-        {"sku": "PL001", "basis": "kg", "rate_fen": 151, "valid_from": "2025-01-01", "source": "成本收益调查（示例）"}
-    ]
+        {"sku": "PL001", "basis": "kg", "rate_fen": 151, "valid_from": "2025-01-01", "source": "成本收益调查（示例）",
+         "void_reason": None, "voided_at": None}
+    ]  # fmt: skip
     household = min(sold("PL001"))
     spent(office, household, 422, sku="PL001", amount_fen=1, incurred_on="2026-03-11")
     for body in ({"kind": "area", "amount_fen": 1}, {"kind": "area", "mu_tenths": 1}, {"mu_tenths": 1}, {}):
@@ -568,6 +579,92 @@ def test_rates_and_records_say_where_they_come_from_and_never_change(office: Off
     for change in ("UPDATE cost_rates SET rate_fen = 1", "DELETE FROM cost_lines"):
         with pytest.raises(IntegrityError, match="append-only"), transaction() as session:
             session.execute(text(change))
+
+
+def test_a_rate_with_two_zeros_too_many_is_void_and_the_right_one_of_its_day_counts_what_it_counted(
+    office: Office,
+) -> None:
+    slips = sold("PL001")
+    unknown = {household: business(office, household) for household in slips}
+    rate(office, "PL001", 15_100)
+    office.close_through(7)
+    household = min(slips)
+    july = office.get(f"/households/{household}/statement?month=2025-07")
+    assert unrated(office, "PL001")["areas"] == []
+    assert {household: business(office, household) for household in slips} == unknown
+    assert unrated(office, "PL001", status=409)["type"].endswith("no-cost-rate-of-day")
+    rate(office, "PL001", 151)
+    lines = scalars("SELECT count(*) FROM cost_lines")
+    with transaction() as session:
+        assert [count_by_rate(session, rate_id) for rate_id in (1, 2)] == [0, 0]
+    assert scalars("SELECT count(*) FROM cost_lines") == lines
+    for code, own in slips.items():
+        assert business(office, code)["cost_fen"] == by_hand(own, 151)
+        assert business(office, code)["uncovered_gross_fen"] == unknown[code]["uncovered_gross_fen"] - sum(
+            fen for _, fen in own
+        )
+    assert office.get(f"/households/{household}/statement?month=2025-07") == july
+    assert [(row["rate_fen"], row["void_reason"]) for row in office.get("/cost-rates?sku=PL001")["items"]] == [
+        (151, None), (15_100, "多写两个零")
+    ]  # fmt: skip
+    assert rate(office, "PL001", 152, status=409)["type"].endswith("cost-rate-taken")
+    refreshed()
+    report = office.get("/reports/income?year=2025&by=product&limit=100")
+    behind(office, "", report["total"]["business"])
+    assert report["total"]["business"]["cost_fen"] == sum(by_hand(own, 151) for own in slips.values())
+
+
+def test_what_a_void_rate_counted_costs_by_an_earlier_one_until_its_day_has_the_right_one(office: Office) -> None:
+    office.go(date(2026, 7, 20))
+    household = min(sold("PL001"))
+    rate(office, "PL001", 100, since="2026-01-01")
+    slip(office, "Q1", household, "2026-07-09", 10_000, "PL001")
+    rate(office, "PL001", 15_000, since="2026-07-10")
+    slip(office, "Q2", household, "2026-07-12", 20_000, "PL001")
+    weighs(office, "Q2", 30_000)
+    assert july_of(office, household)["cost_fen"] == 1_000 + 450_000
+    unrated(office, "PL001", since="2026-07-10")
+    assert july_of(office, household)["cost_fen"] == 1_000 + 3_000
+    rate(office, "PL001", 70, since="2026-07-11")
+    weighs(office, "Q2", 40_000)
+    assert july_of(office, household)["cost_fen"] == 1_000 + 4_000  # what a rate has counted once
+    rate(office, "PL001", 150, since="2026-07-10")
+    assert july_of(office, household)["cost_fen"] == 1_000 + 6_000
+    spent(office, household, sku="PL001", incurred_on="2026-07-13", amount_fen=7)
+    assert july_of(office, household)["cost_fen"] == 7
+    unrated(office, "PL001", since="2026-07-10")
+    assert july_of(office, household)["cost_fen"] == 7
+    corrected(office, "CB-001", 0)
+    assert july_of(office, household)["cost_fen"] == 1_000 + 4_000
+    weighs(office, "Q2", 0)
+    assert july_of(office, household)["cost_fen"] == 1_000
+
+
+def test_areas_of_a_void_rate_are_void_with_it_and_recorded_anew_by_the_right_one(office: Office) -> None:
+    one, other = sorted(sold("PL001"))[:2]
+    rate(office, "PL001", 151)
+    by_rate = [business(office, household) for household in (one, other)]
+    rate(office, "PL001", 10_000_000, basis="mu")
+    spent(office, one, sku="PL001", kind="area", mu_tenths=35)
+    spent(office, other, code="CB-002", sku="PL001", kind="area", mu_tenths=10)
+    spent(office, other, code="CB-003", sku="PL001", amount_fen=9_000)
+    assert unrated(office, "PL001", "mu")["areas"] == ["CB-001"]  # the other one was taken over
+    assert business(office, one) == by_rate[0]
+    assert business(office, other)["cost_fen"] == 9_000
+    spent(office, one, 409, code="CB-004", sku="PL001", kind="area", mu_tenths=35)
+    rate(office, "PL001", 100_000, basis="mu")
+    spent(office, one, code="CB-004", sku="PL001", kind="area", mu_tenths=35)
+    assert business(office, one)["cost_fen"] == 350_000
+
+
+def test_check_books_finds_what_a_void_rate_still_counts(office: Office) -> None:
+    rate(office, "PL001", 151)
+    office.do_jobs(COUNT_COSTS)
+    with db.engine.connect() as connection:
+        connection.execute(text("INSERT INTO cost_rate_voids (rate_id, reason, recorded_at) VALUES (1, 'x', now())"))
+        found = run_checks(connection, [check for check in CHECKS if check.code == "I22-costs"], now=MARCH_2026)
+        connection.rollback()
+    assert {one.row["what"] for one in found} == {"void"}
 
 
 def test_the_gain_counts_business_income_once_the_costs_of_every_sale_are_known(office: Office) -> None:
