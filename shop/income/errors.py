@@ -305,12 +305,18 @@ class SignedInTheFuture(DomainError):
 
 
 class LandBeyondHolding(DomainError):
-    """A household puts in the land that it has, and in any year each of it once."""
+    """A household puts in the land that it has and did not lease out, and in any year each of it once."""
 
     code = "land-beyond-holding"
     title_zh, title_en = "超过农户的土地", "More land than the household has"
-    zh = "{household} 共有土地 {land_mu_tenths}：{year} 年加上已入其他合同的，放不下 {mu_tenths}。"
-    en = "{household} has {land_mu_tenths}: {mu_tenths} more do not fit in {year} beside other contracts."
+    zh = (
+        "{household} 共有土地 {land_mu_tenths}，其中已流转 {leased_out_mu_tenths}：{year} 年加上已入其他合同的，"
+        "放不下 {mu_tenths}。"
+    )
+    en = (
+        "{household} has {land_mu_tenths}, of which {leased_out_mu_tenths} are leased out: {mu_tenths} more do not fit"
+        " in {year} beside other contracts."
+    )
 
 
 class NotInContract(DomainError):

@@ -125,9 +125,22 @@ def hold_the_land(
 ) -> None:
     """In each of the years each household has the land that it puts in (tenths of a mu by its code).
 
-    What is in contracts that run in such a year is taken. The caller holds the households' locks. Raises
-    LandBeyondHolding.
+    What it leased out is part of its land and taken; so is what is in contracts that run in such a year. The caller
+    holds the households' locks. Raises LandBeyondHolding.
     """
+    used = land_used(session, households)
+    for household in households:
+        for year in years:
+            free = household.land_mu_tenths - household.leased_out_mu_tenths - used[household.id, year]
+            if lands[household.code] > free:
+                raise LandBeyondHolding(
+                    household=household.code, land_mu_tenths=household.land_mu_tenths,
+                    leased_out_mu_tenths=household.leased_out_mu_tenths, year=year, mu_tenths=lands[household.code],
+                )  # fmt: skip
+
+
+def land_used(session: Session, households: Sequence[Household]) -> dict[tuple[int, int], int]:
+    """Tenths of a mu that are in contracts as things stand, by household id and year; zero for any other year."""
     used: dict[tuple[int, int], int] = defaultdict(int)
     for household_id, tenths, first, last in session.execute(
         select(GuaranteeLand.household_id, GuaranteeLand.mu_tenths, GuaranteeContract.from_year, LAST_YEAR)
@@ -136,13 +149,7 @@ def hold_the_land(
     ):
         for year in range(first, last + 1):
             used[household_id, year] += tenths
-    for household in households:
-        for year in years:
-            if used[household.id, year] + lands[household.code] > household.land_mu_tenths:
-                raise LandBeyondHolding(
-                    household=household.code, land_mu_tenths=household.land_mu_tenths, year=year,
-                    mu_tenths=lands[household.code],
-                )  # fmt: skip
+    return used
 
 
 def locked_contract(session: Session, code: str) -> GuaranteeContract:

@@ -92,6 +92,18 @@ def test_a_household_puts_in_land_that_it_has_and_each_of_it_once_a_year(office:
     signed(office, code="BD-003", from_year=2026, to_year=2026, lands=rest)
 
 
+def test_land_that_a_household_leased_out_is_in_no_contract(office: Office) -> None:
+    [(household, held, leased)] = scalars(
+        "SELECT households.code, land_mu_tenths, leased_out_mu_tenths FROM households JOIN memberships"
+        " ON household_id = households.id JOIN firms ON firms.id = firm_id WHERE firms.code = 'F01'"
+        " AND leased_out_mu_tenths BETWEEN 1 AND land_mu_tenths - 1 ORDER BY 1 LIMIT 1"
+    )
+    refused = signed(office, 409, lands=[{"household": household, "mu_tenths": held - leased + 1}])
+    assert (told(refused), refused["leased_out_mu_tenths"]) == ("land-beyond-holding", leased)
+    assert f"其中已流转 {leased / 10:g} 亩" in refused["detail"]
+    signed(office, lands=[{"household": household, "mu_tenths": held - leased}])
+
+
 def test_a_contract_is_its_firm_s_and_a_household_sees_its_own_land_alone(office: Office) -> None:
     signed(office)
     first, second, _ = sorted(lands())
