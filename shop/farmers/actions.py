@@ -1,6 +1,7 @@
-"""Recording what households hand in."""
+"""Recording what households hand in, and what a record of one should have said."""
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -13,9 +14,11 @@ from shop.farmers.errors import (
     DeliveredInTheFuture,
     DeliveryCodeTaken,
     FactorTaken,
+    LeasedBeyondLand,
     NoGradeFactor,
     NotADeliveredProduct,
     NotFoundError,
+    NothingToChange,
     NotOfThisFirm,
     SlipTooLarge,
     SlipWorthNothing,
@@ -43,6 +46,43 @@ def see_assisted(session: Session, household_id: int, need: str, *, actor_id: in
     household = session.get_one(Household, household_id)
     record(session, household, "see_assisted", person_id=actor_id, now=now, reason=need)
     return household.is_assisted
+
+
+def correct_household(
+    session: Session, household: Household, said: Mapping[str, int], reason: str, *, actor_id: int | None, now: datetime
+) -> None:
+    """Say what a record should say: persons, tenths of a mu of land and of what is leased out of it.
+
+    What it said is kept with the reason. The caller holds the household's lock and knows what its land is needed for.
+    Raises NothingToChange, LeasedBeyondLand.
+    """
+    changed: dict[str, object] = {
+        name: [getattr(household, name), value] for name, value in said.items() if value != getattr(household, name)
+    }
+    if not changed:
+        raise NothingToChange(household=household.code)
+    for name, value in said.items():
+        setattr(household, name, value)
+    if household.leased_out_mu_tenths > household.land_mu_tenths:
+        raise LeasedBeyondLand(
+            household=household.code, land_mu_tenths=household.land_mu_tenths,
+            leased_out_mu_tenths=household.leased_out_mu_tenths,
+        )  # fmt: skip
+    session.flush()
+    record(session, household, "correct", person_id=actor_id, now=now, reason=reason, facts=changed)
+
+
+def set_assisted(
+    session: Session, household: Household, is_assisted: bool, reason: str, *, actor_id: int | None, now: datetime
+) -> None:
+    """Say whether the household is assisted from now on; the caller holds its lock.
+
+    Said again it is kept again, and refused never: a refusal would tell what it is without a need that is kept.
+    """
+    household.is_assisted = is_assisted
+    session.flush()
+    facts: dict[str, object] = {"is_assisted": is_assisted}
+    record(session, household, "set_assisted", person_id=actor_id, now=now, reason=reason, facts=facts)
 
 
 def normal_slip(code: str) -> str:

@@ -12,10 +12,10 @@ from shop.access.models import Party
 from shop.catalog.actions import firm_by_code
 from shop.catalog.models import CO_OPERATIVES, Firm
 from shop.farmers import errors, families, pairings, schemas, ties
-from shop.farmers.actions import see_assisted, set_grade_factor
+from shop.farmers.actions import see_assisted, set_assisted, set_grade_factor
 from shop.farmers.errors import FactorTaken
 from shop.farmers.models import GradeFactor, Household, Pairing, Relation
-from shop.farmers.queries import households, visible_to
+from shop.farmers.queries import corrections, households, visible_to
 from shop.kit.db import db, transaction
 from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.kit.http import documented, now
@@ -66,6 +66,45 @@ def show_household(query: dict[str, Any], code: str) -> dict[str, object]:
                 session, found[0].household_id, query["need"], actor_id=actor.person_id, now=now()
             )
     return seen
+
+
+@blueprint.route("/households/<string:code>/corrections", methods=["GET"])
+@allow(*COUNTY, Role.HOUSEHOLD)
+@blueprint.arguments(schemas.HouseholdCorrectionFilter, location="query")
+@blueprint.response(200, schemas.HouseholdCorrectionPage)
+@documented(errors=[NotFoundError, ForbiddenError])
+def list_household_corrections(query: dict[str, Any], code: str) -> dict[str, object]:
+    """农户记录的更正 · What was changed in a household's record and why, newest first.
+
+    With `need` the county also sees when it was said whether the household is assisted, and that it looked is kept.
+    """
+    actor, need = current_actor(), query["need"]
+    if need is not None and not actor.has(*COUNTY):
+        raise ForbiddenError
+    with transaction() as session:
+        found = households(session, visible_to(actor), Household.code == code, limit=1)
+        if not found:
+            raise NotFoundError(what=code)
+        if need is not None:
+            see_assisted(session, found[0].household_id, need, actor_id=actor.person_id, now=now())
+        rows = corrections(
+            session, found[0].household_id, limit=query["limit"] + 1, before_id=cursor_key(query["cursor"]),
+            assisted=need is not None,
+        )  # fmt: skip
+    return page(rows, query["limit"], key=lambda row: int(row["id"]))
+
+
+@blueprint.route("/households/<string:code>/assistance", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.AssistanceAsked)
+@blueprint.response(201, schemas.AssistanceOut)
+@documented(errors=[NotFoundError], example={"is_assisted": True, "reason": "县级认定为监测户（示例）"})
+def set_assistance(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """登记帮扶身份 · Say whether a household is assisted from now on, with the reason that is kept."""
+    with transaction() as session:
+        [household] = families.locked_households(session, code)
+        set_assisted(session, household, **body, actor_id=current_actor().person_id, now=now())
+    return {"household": code, "is_assisted": body["is_assisted"]}
 
 
 @blueprint.route("/grade-factors", methods=["GET"])

@@ -4,8 +4,9 @@ from shop.kit.errors import DomainError, NotFoundError
 
 __all__ = [
     "AlreadyRelated", "DeliveredAfterwards", "DeliveredInTheFuture", "DeliveryCodeTaken", "FactorTaken",
-    "GroupCodeTaken", "HasMergedRecords", "JoiningStands", "LeftSince", "MergedAlready", "NoDeparture", "NoGradeFactor",
-    "NoJoining", "NoSharesHere", "NotADeliveredProduct", "NotFoundError", "NotMerged", "NotOfThisFirm", "NotTied",
+    "GroupCodeTaken", "HasMergedRecords", "JoiningStands", "LeasedBeyondLand", "LeftSince", "MergedAlready",
+    "NoDeparture", "NoGradeFactor", "NoJoining", "NoSharesHere", "NotADeliveredProduct", "NotFoundError", "NotMerged",
+    "NotOfThisFirm", "NotTied", "NothingToChange",
     "SlipTooLarge", "SlipWorthNothing", "TiedAlready", "TooEarly",
 ]  # fmt: skip
 
@@ -240,3 +241,23 @@ class NotPaired(DomainError):
     title_zh, title_en = "没有结对", "Not paired"
     zh = "{helper} 与 {whom} 在该日没有结对。"
     en = "{helper} was not paired with {whom} on that day."
+
+
+class NothingToChange(DomainError):
+    """A correction of a household says another thing than its record."""
+
+    code = "household-stands"
+    status = 422
+    title_zh, title_en = "农户记录现在就是这样", "The record says so already"
+    zh = "{household} 的记录现在就是这样，没有可更正的。"
+    en = "The record of {household} says so already: there is nothing to correct."
+
+
+class LeasedBeyondLand(DomainError):
+    """What is leased out is part of the land."""
+
+    code = "leased-beyond-land"
+    status = 422
+    title_zh, title_en = "流转多于土地", "Leased out more than there is"
+    zh = "{household} 的土地 {land_mu_tenths}，不能流转出 {leased_out_mu_tenths}。"
+    en = "{household} has {land_mu_tenths} and cannot lease out {leased_out_mu_tenths}."

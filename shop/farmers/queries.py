@@ -13,6 +13,7 @@ from shop.access.guard import ALL, Actor, Role, scope
 from shop.catalog.models import Firm
 from shop.farmers.families import counts_for, ever
 from shop.farmers.models import Household, HouseholdAlias, Membership, MembershipSpell, Relation
+from shop.kit.states import History
 from shop.places.models import Township, Village
 
 
@@ -130,3 +131,25 @@ def _seen(rows: Any) -> Iterator[HouseholdSeen]:
                 for _, _, _, its, firm, name, _, joined_on, left_on in own
             ),
         )
+
+
+def corrections(
+    session: Session, household_id: int, *, limit: int, before_id: int | None, assisted: bool
+) -> list[dict[str, Any]]:
+    """What was changed in a household's record and why, newest first; with `assisted` also whether it is assisted."""
+    query = (
+        select(History)
+        .where(
+            History.entity_type == Household.__tablename__, History.entity_id == household_id,
+            History.event.in_(["correct", "set_assisted"] if assisted else ["correct"]),
+        )
+        .order_by(History.id.desc())
+        .limit(limit)
+    )  # fmt: skip
+    if before_id is not None:
+        query = query.where(History.id < before_id)
+    return [
+        {"id": row.id, "at": row.at, "reason": row.reason}
+        | ({"changed": row.facts} if row.event == "correct" else row.facts or {})
+        for row in session.scalars(query)
+    ]

@@ -60,6 +60,54 @@ class HouseholdPage(Schema):
     next = fields.String(allow_none=True)
 
 
+class HouseholdCorrectionAsked(StrictSchema):
+    """What a record should say, each only where it says another thing, and why. Shares belong to membership."""
+
+    persons = Whole(low=1, high=100)
+    land_mu_tenths = Whole(high=1_000_000)
+    leased_out_mu_tenths = Whole(high=1_000_000)
+    reason = Text(high=200, required=True)
+
+
+class AssistanceAsked(StrictSchema):
+    """Whether a household is assisted from now on (脱贫户、监测户), and why."""
+
+    is_assisted = fields.Boolean(required=True, truthy={True}, falsy={False})
+    reason = Text(high=200, required=True)
+
+
+class AssistanceOut(Schema):
+    """What was said of a household."""
+
+    household = fields.String()
+    is_assisted = fields.Boolean()
+
+
+class HouseholdCorrectionFilter(PageQuery):
+    """`need`: why the county must know whether the household was assisted; then those changes are listed too."""
+
+    need = Text(low=2, high=200, load_default=None)
+
+
+class HouseholdCorrection(Schema):
+    """What was changed (name of the figure, what it said, what it says), when and why.
+
+    `is_assisted`: what was said of it, where that was changed.
+    """
+
+    at = fields.DateTime()
+    changed = fields.Dict(keys=fields.String(), values=fields.List(fields.Integer()))
+    is_assisted = fields.Boolean()
+    reason = fields.String()
+
+
+class HouseholdCorrectionPage(Schema):
+    """A page of corrections, newest first."""
+
+    items = fields.List(fields.Nested(HouseholdCorrection))
+    next = fields.String(allow_none=True)
+
+
 class FactorAsked(StrictSchema):
     """What a grade is paid, in basis points of the base price, from a day on; without a firm in the whole county."""
 

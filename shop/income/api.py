@@ -12,15 +12,18 @@ from shop.agreements.grades import hold_farm_gate_floor
 from shop.catalog.actions import firm_by_code, product_by_sku
 from shop.catalog.models import Firm, Product
 from shop.farmers.actions import Slip, household_by_code, record_delivery
+from shop.farmers.actions import correct_household as correct_record
 from shop.farmers.errors import (
     DeliveryCodeTaken,
     JoiningStands,
+    LeasedBeyondLand,
     LeftSince,
     NoDeparture,
     NoGradeFactor,
     NoJoining,
     NoSharesHere,
     NotADeliveredProduct,
+    NothingToChange,
     NotOfThisFirm,
     SlipTooLarge,
     SlipWorthNothing,
@@ -28,7 +31,8 @@ from shop.farmers.errors import (
 )
 from shop.farmers.families import ever, last_spell, locked_households, membership_of
 from shop.farmers.models import Household, Membership
-from shop.farmers.schemas import JoiningCorrected, MembershipReason, RelationOut
+from shop.farmers.queries import HouseholdSeen, households
+from shop.farmers.schemas import HouseholdCorrectionAsked, HouseholdOut, JoiningCorrected, MembershipReason, RelationOut
 from shop.income import (
     actions,
     contracts,
@@ -693,6 +697,24 @@ def end_guarantee(body: dict[str, Any], code: str) -> dict[str, Any]:
             **_by(),
         )  # fmt: skip
         return _guarantee(session, code)
+
+
+@blueprint.route("/households/<string:code>/corrections", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(HouseholdCorrectionAsked)
+@blueprint.response(201, HouseholdOut)
+@documented(
+    errors=[NotFoundError, NothingToChange, LeasedBeyondLand, errors.LandPromised],
+    example={"persons": 4, "land_mu_tenths": 85, "reason": "确权后土地增加，新生儿一人（示例）"},
+)
+def correct_household(body: dict[str, Any], code: str) -> HouseholdSeen:
+    """更正农户记录 · Say what a record should say: persons, land, what is leased out of it. What it said is kept."""
+    reason = body.pop("reason")
+    with transaction() as session:
+        [household] = locked_households(session, code)
+        correct_record(session, household, body, reason, actor_id=current_actor().person_id, now=now())
+        guarantees.hold_contracts(session, household, beijing_day(now()))
+        return households(session, Household.id == household.id, limit=1)[0]
 
 
 @blueprint.route("/orders/<string:number>/acceptance-corrections", methods=["POST"])

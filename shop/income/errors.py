@@ -3,15 +3,14 @@
 from shop.kit.errors import DomainError
 
 __all__ = [
-    "AnsweredAfterMeeting", "AreaRecordedAnew", "ContractCodeTaken", "ContractVoid", "CostCodeTaken",
-    "CostInTheFuture", "CostTakenOver", "CostsEntered", "EarlierMonthOpen", "EndingStands", "GuaranteePaid",
-    "GuaranteeUnpaid", "GuaranteedFirst", "LandBeyondHolding", "LastYearOutside", "LaterPlanStands",
-    "MembershipCounted", "MembershipUsed", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NoRateOfDay",
-    "NoTransactions", "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered",
-    "ObjectionTooLate", "ObjectionsUnanswered", "PaidAfterwards", "PaidInTheFuture", "PaidTooEarly",
-    "PaymentCodeTaken", "PaymentsStand", "PlanExists", "PlanOutdated", "RateTaken", "RecordStands",
-    "SecondShareStands", "SharedElsewhere", "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove",
-    "YearNotBegun", "YearNotOver",
+    "AnsweredAfterMeeting", "AreaRecordedAnew", "ContractCodeTaken", "ContractVoid", "CostCodeTaken", "CostInTheFuture",
+    "CostTakenOver", "CostsEntered", "EarlierMonthOpen", "EndingStands", "GuaranteePaid", "GuaranteeUnpaid",
+    "GuaranteedFirst", "LandBeyondHolding", "LandPromised", "LastYearOutside", "LaterPlanStands", "MembershipCounted",
+    "MembershipUsed", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NoRateOfDay", "NoTransactions",
+    "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate",
+    "ObjectionsUnanswered", "PaidAfterwards", "PaidInTheFuture", "PaidTooEarly", "PaymentCodeTaken", "PaymentsStand",
+    "PlanExists", "PlanOutdated", "RateTaken", "RecordStands", "SecondShareStands", "SharedElsewhere",
+    "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove", "YearNotBegun", "YearNotOver",
 ]  # fmt: skip
 
 
@@ -316,6 +315,21 @@ class LandBeyondHolding(DomainError):
     en = (
         "{household} has {land_mu_tenths}, of which {leased_out_mu_tenths} are leased out: {mu_tenths} more do not fit"
         " in {year} beside other contracts."
+    )
+
+
+class LandPromised(DomainError):
+    """What contracts hold of a household's land, it has: they are ended or void first."""
+
+    code = "land-in-contracts"
+    title_zh, title_en = "土地已入合同", "The land is in contracts"
+    zh = (
+        "{household} 在保底分红合同中有 {held_mu_tenths}（{year} 年），多于更正后未流转的 {free_mu_tenths}；"
+        "请先终止或作废合同。"
+    )
+    en = (
+        "Contracts hold {held_mu_tenths} of {household} in {year}, more than the {free_mu_tenths} that it would have"
+        " and not lease out; end the contract or make it void first."
     )
 
 

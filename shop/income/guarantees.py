@@ -18,6 +18,7 @@ from shop.income.errors import (
     GuaranteedFirst,
     GuaranteePaid,
     LandBeyondHolding,
+    LandPromised,
     NoProfit,
     NotInContract,
     SignedInTheFuture,
@@ -137,6 +138,17 @@ def hold_the_land(
                     household=household.code, land_mu_tenths=household.land_mu_tenths,
                     leased_out_mu_tenths=household.leased_out_mu_tenths, year=year, mu_tenths=lands[household.code],
                 )  # fmt: skip
+
+
+def hold_contracts(session: Session, household: Household, today: date) -> None:
+    """The household has what contracts hold of its land this year or later. The caller holds its lock.
+
+    Raises LandPromised.
+    """
+    free = household.land_mu_tenths - household.leased_out_mu_tenths
+    for (_, year), tenths in sorted(land_used(session, [household]).items()):
+        if year >= today.year and tenths > free:
+            raise LandPromised(household=household.code, held_mu_tenths=tenths, free_mu_tenths=free, year=year)
 
 
 def land_used(session: Session, households: Sequence[Household]) -> dict[tuple[int, int], int]:

@@ -156,7 +156,10 @@ def test_facts_are_said_in_kilograms_yuan_and_per_cent_and_sent_as_they_are() ->
     told = NothingToCorrect(slip="D1", weight_g=52_500, amount_fen=123_405)
     assert told.sentence("zh") == "交售单 D1 现在就是 52.5 公斤、1,234.05 元。"
     land = LandBeyondHolding(household="农户-0001", land_mu_tenths=73, leased_out_mu_tenths=0, year=2025, mu_tenths=60)
-    assert land.sentence("zh") == "农户-0001 共有土地 7.3 亩，其中已流转 0.0 亩：2025 年加上已入其他合同的，放不下 6.0 亩。"
+    assert (
+        land.sentence("zh")
+        == "农户-0001 共有土地 7.3 亩，其中已流转 0.0 亩：2025 年加上已入其他合同的，放不下 6.0 亩。"
+    )
     short = NotEnoughStock([{"sku": "PL001", "asked_g": 2_000, "left_g": 500}])
     assert short.sentence("zh") == "库存不足：PL001 需 2 公斤，仅余 0.5 公斤。"
 
