@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from shop.collectives.errors import (
     CollectiveCodeTaken,
     EarnedInTheFuture,
     NotAVillage,
     OutsideAgreement,
+    PairingEarned,
+    PairingIsVoid,
     ReversedAlready,
+    TiersNotSet,
     TiersOfThePast,
     TiersTaken,
 )
@@ -23,6 +26,7 @@ from shop.collectives.models import (
     CollectivePart,
     CollectiveTier,
     VillagePairing,
+    VillagePairingVoid,
 )
 from shop.collectives.queries import tiers_of
 from shop.kit.clock import beijing_day
@@ -86,7 +90,7 @@ def record_income(
 ) -> CollectiveIncome:
     """Record what a village earned, or a joint project: then each village has its part by agreement, to the fen.
 
-    Raises CollectiveCodeTaken, EarnedInTheFuture, OutsideAgreement.
+    Locks the pairing. Raises CollectiveCodeTaken, EarnedInTheFuture, OutsideAgreement, PairingIsVoid.
     """
     if earned.received_on > beijing_day(now):
         raise EarnedInTheFuture(day=str(earned.received_on))
@@ -94,6 +98,8 @@ def record_income(
         raise CollectiveCodeTaken(taken=earned.code)
     if isinstance(of, VillagePairing) and not of.starts_on <= earned.received_on <= of.ends_on:
         raise OutsideAgreement(day=str(earned.received_on), pairing=of.code)
+    if isinstance(of, VillagePairing):
+        _must_stand(session, of)
     event = CollectiveIncome(
         code=earned.code, pairing_id=of.id if isinstance(of, VillagePairing) else None, kind=earned.kind,
         received_on=earned.received_on, income_fen=earned.income_fen, cost_fen=earned.cost_fen, source=earned.source,
@@ -113,6 +119,35 @@ def record_income(
     )
     session.flush()
     return event
+
+
+def void_pairing(
+    session: Session, pairing: VillagePairing, reason: str, *, actor_id: int | None, now: datetime
+) -> None:
+    """Say that an agreement was keyed wrong: it stays readable and earns nothing, for good. Locks it.
+
+    What it shared is reversed first, for the county to see whose figures move. Raises PairingIsVoid, PairingEarned.
+    """
+    _must_stand(session, pairing)
+    mirror = aliased(CollectiveIncome)
+    standing = session.scalars(
+        select(CollectiveIncome.code)
+        .outerjoin(mirror, mirror.reverses_id == CollectiveIncome.id)
+        .where(
+            CollectiveIncome.pairing_id == pairing.id, CollectiveIncome.reverses_id.is_(None), mirror.id.is_(None)
+        )
+        .order_by(CollectiveIncome.id)
+    ).all()  # fmt: skip
+    if standing:
+        raise PairingEarned(pairing=pairing.code, events=", ".join(standing))
+    session.add(VillagePairingVoid(pairing_id=pairing.id, reason=reason, recorded_by_id=actor_id, recorded_at=now))
+    session.flush()
+
+
+def _must_stand(session: Session, pairing: VillagePairing) -> None:
+    session.execute(select(VillagePairing.id).where(VillagePairing.id == pairing.id).with_for_update())
+    if session.get(VillagePairingVoid, pairing.id) is not None:
+        raise PairingIsVoid(pairing=pairing.code)
 
 
 def reverse_income(
@@ -160,23 +195,27 @@ def _mirror(
 
 
 def set_tiers(
-    session: Session, from_year: int, tiers: Sequence[tuple[int | None, str, str]], *, actor_id: int | None,
-    now: datetime,
+    session: Session, from_year: int, tiers: Sequence[tuple[int | None, str, str]], reason: str | None = None, *,
+    actor_id: int | None, now: datetime,
 ) -> None:  # fmt: skip
-    """Set the tiers (floor in fen, None = the lowest; Chinese and English name) from a year on.
+    """Set the tiers (floor in fen, None = the lowest; Chinese and English name) from a year on; with a reason anew.
 
-    A past year in which tiers hold keeps them, so that no report that is out tells another tier than it told. Raises
-    TiersTaken, TiersOfThePast.
+    A past year in which tiers hold keeps them, so that no report that is out tells another tier than it told. What was
+    set before stays as a version of its year. Raises TiersTaken, TiersOfThePast, TiersNotSet.
     """
-    if session.scalar(select(CollectiveTier.id).where(CollectiveTier.from_year == from_year).limit(1)):
-        raise TiersTaken(year=from_year)
     current = beijing_day(now).year
     if from_year < current and tiers_of(session, from_year):
         raise TiersOfThePast(year=from_year, current=current)
+    last = session.scalar(select(func.max(CollectiveTier.version)).where(CollectiveTier.from_year == from_year))
+    if last is not None and reason is None:
+        raise TiersTaken(year=from_year)
+    if last is None and reason is not None:
+        raise TiersNotSet(year=from_year)
     session.add_all(
         CollectiveTier(
-            from_year=from_year, floor_fen=floor, name_zh=zh, name_en=en, recorded_by_id=actor_id, recorded_at=now
+            from_year=from_year, version=(last or 0) + 1, reason=reason, floor_fen=floor, name_zh=zh, name_en=en,
+            recorded_by_id=actor_id, recorded_at=now,
         )
         for floor, zh, en in tiers
-    )
+    )  # fmt: skip
     session.flush()

@@ -49,7 +49,10 @@ def show_collective(query: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.EarnedAsked)
 @blueprint.response(201, schemas.EventOut)
 @documented(
-    errors=[NotFoundError, errors.CollectiveCodeTaken, errors.EarnedInTheFuture, errors.OutsideAgreement],
+    errors=[
+        NotFoundError, errors.CollectiveCodeTaken, errors.EarnedInTheFuture, errors.OutsideAgreement,
+        errors.PairingIsVoid,
+    ],
     example={
         "code": "JT-001", "village": "140829101001", "kind": "leasing", "received_on": "2025-06-30",
         "income_fen": 6_000_000, "cost_fen": 400_000, "source": "冷库租赁合同 2025-1（示例）",
@@ -117,12 +120,38 @@ def pair_villages(body: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
+@blueprint.route("/village-pairings/<string:code>/voiding", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.ReversalAsked)
+@blueprint.response(201, schemas.PairingOut)
+@documented(errors=[NotFoundError, errors.PairingIsVoid, errors.PairingEarned], example={"reason": "强村录错（示例）"})
+def void_village_pairing(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """作废结对 · Say that a joint project was keyed wrong: it stays readable; what it shared is reversed first."""
+    with transaction() as session:
+        pairing = session.scalar(select(VillagePairing).where(VillagePairing.code == code))
+        if pairing is None:
+            raise NotFoundError(what=code)
+        actions.void_pairing(session, pairing, body["reason"], actor_id=current_actor().person_id, now=now())
+        [told] = queries.village_pairings(session, current_actor(), limit=1, before_id=pairing.id + 1)
+        return told
+
+
+@blueprint.route("/collective-tiers", methods=["GET"])
+@allow(Role.OPERATOR, Role.MANAGER)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.TierSetPage)
+def list_tiers(query: dict[str, Any]) -> dict[str, object]:
+    """分档设定记录 · Every tier that was set, newest first, with the versions that were replaced and why."""
+    rows = queries.tiers_set(db.session(), limit=query["limit"] + 1, before_id=cursor_key(query["cursor"]))
+    return page(rows, query["limit"], lambda row: int(row["id"]))
+
+
 @blueprint.route("/collective-tiers", methods=["POST"])
 @allow(Role.OPERATOR)
 @blueprint.arguments(schemas.TiersAsked)
 @blueprint.response(201, schemas.TiersAsked)
 @documented(
-    errors=[errors.TiersTaken, errors.TiersOfThePast],
+    errors=[errors.TiersTaken, errors.TiersOfThePast, errors.TiersNotSet],
     example={
         "from_year": 2026,
         "tiers": [
@@ -132,11 +161,11 @@ def pair_villages(body: dict[str, Any]) -> dict[str, Any]:
     },
 )  # fmt: skip
 def set_tiers(body: dict[str, Any]) -> dict[str, Any]:
-    """设定分档 · Set the tiers of net yearly income that hold from a year on."""
+    """设定分档 · Set the tiers of net yearly income that hold from a year on; with a reason, anew."""
     with transaction() as session:
         actions.set_tiers(
             session, body["from_year"],
-            [(tier["floor_fen"], tier["name_zh"], tier["name_en"]) for tier in body["tiers"]],
+            [(tier["floor_fen"], tier["name_zh"], tier["name_en"]) for tier in body["tiers"]], body["reason"],
             actor_id=current_actor().person_id, now=now(),
         )  # fmt: skip
     return body

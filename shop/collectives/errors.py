@@ -60,9 +60,36 @@ class TiersOfThePast(DomainError):
 
 
 class TiersTaken(DomainError):
-    """Tiers of a year are set once; changed ones hold from a later year."""
+    """Tiers of a year are set once; changed ones hold from a later year, or take their place with a reason."""
 
     code = "collective-tiers-taken"
     title_zh, title_en = "该年分档已设", "Tiers of that year exist"
-    zh = "{year} 年的分档已设；改动请从以后的年度起。"
-    en = "The tiers from {year} are set; give changed ones a later year."
+    zh = "{year} 年的分档已设；改动请从以后的年度起，录错的请写明原因重设。"
+    en = "The tiers from {year} are set; give changed ones a later year, or a reason if they were keyed wrong."
+
+
+class TiersNotSet(DomainError):
+    """A reason is for tiers that take the place of others."""
+
+    code = "collective-tiers-not-set"
+    title_zh, title_en = "该年没有分档", "No tiers of that year"
+    zh = "{year} 年起没有设过分档，无须写重设原因。"
+    en = "No tiers are set from {year}: there is nothing to replace, leave the reason out."
+
+
+class PairingIsVoid(DomainError):
+    """An agreement that was keyed wrong earns nothing."""
+
+    code = "village-pairing-void"
+    title_zh, title_en = "结对已作废", "The pairing is void"
+    zh = "结对 {pairing} 已作废。"
+    en = "Pairing {pairing} is void."
+
+
+class PairingEarned(DomainError):
+    """What a joint project shared is reversed before its agreement is void."""
+
+    code = "village-pairing-earned"
+    title_zh, title_en = "结对已有收入", "The pairing earned"
+    zh = "结对 {pairing} 的收入还在：{events}；请先冲销。"
+    en = "Pairing {pairing} earned {events}: reverse these first."

@@ -21,16 +21,22 @@ class CollectiveKind(StrEnum):
 
 
 class CollectiveTier(Model):
-    """A tier of net yearly income. All tiers of the latest `from_year` that is not after the year asked hold."""
+    """A tier of net yearly income. All tiers of the latest `from_year` that is not after the year asked hold.
+
+    Of a year that was set again with a reason, those of the last `version`; the ones before stay. Append-only.
+    """
 
     __tablename__ = "collective_tiers"
     __table_args__ = (
-        UniqueConstraint("from_year", "floor_fen"),
+        UniqueConstraint("from_year", "version", "floor_fen", postgresql_nulls_not_distinct=True),
+        CheckConstraint("version > 0 AND (version = 1) = (reason IS NULL)", name="replaced_with_a_reason"),
         CheckConstraint("from_year BETWEEN 2000 AND 2100", name="year_in_range"),
     )
 
     id: Mapped[Id]
     from_year: Mapped[Small]
+    version: Mapped[Small] = mapped_column(server_default="1")
+    reason: Mapped[Prose | None]
     floor_fen: Mapped[Fen | None]
     name_zh: Mapped[Name]
     name_en: Mapped[Name]
@@ -59,6 +65,17 @@ class VillagePairing(Model):
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     document: Mapped[Prose]
+    recorded_by_id: Mapped[Ref | None]
+    recorded_at: Mapped[Instant]
+
+
+class VillagePairingVoid(Model):
+    """An agreement of two villages that was keyed wrong, and why: it stays readable and earns nothing. Append-only."""
+
+    __tablename__ = "village_pairing_voids"
+
+    pairing_id: Mapped[Ref] = mapped_column(ForeignKey("village_pairings.id"), primary_key=True)
+    reason: Mapped[Prose]
     recorded_by_id: Mapped[Ref | None]
     recorded_at: Mapped[Instant]
 

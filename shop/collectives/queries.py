@@ -2,11 +2,18 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import ALL, Actor, Role, scope
-from shop.collectives.models import CollectiveIncome, CollectiveKind, CollectivePart, CollectiveTier, VillagePairing
+from shop.collectives.models import (
+    CollectiveIncome,
+    CollectiveKind,
+    CollectivePart,
+    CollectiveTier,
+    VillagePairing,
+    VillagePairingVoid,
+)
 from shop.kit.db import columns_of
 from shop.kit.errors import NotFoundError
 from shop.places.models import Township, Village, VillageKind
@@ -16,14 +23,27 @@ _KINDS = tuple(kind.value for kind in CollectiveKind)
 
 def tiers_of(session: Session, year: int) -> list[CollectiveTier]:
     """The tiers that hold in a year, the lowest first."""
-    latest = select(func.max(CollectiveTier.from_year)).where(CollectiveTier.from_year <= year).scalar_subquery()
+    latest = (
+        select(CollectiveTier.from_year, CollectiveTier.version)
+        .where(CollectiveTier.from_year <= year)
+        .order_by(CollectiveTier.from_year.desc(), CollectiveTier.version.desc())
+        .limit(1)
+    )
     return list(
         session.scalars(
             select(CollectiveTier)
-            .where(CollectiveTier.from_year == latest)
+            .where(tuple_(CollectiveTier.from_year, CollectiveTier.version).in_(latest))
             .order_by(CollectiveTier.floor_fen.nulls_first())
         )
     )
+
+
+def tiers_set(session: Session, *, limit: int, before_id: int | None) -> list[dict[str, Any]]:
+    """Every tier that was set, newest first, also those that were replaced, and why."""
+    query = select(CollectiveTier).order_by(CollectiveTier.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(CollectiveTier.id < before_id)
+    return [columns_of(tier) for tier in session.scalars(query)]
 
 
 def latest_year(session: Session, actor: Actor) -> int | None:
@@ -145,9 +165,10 @@ def village_pairings(session: Session, actor: Actor, *, limit: int, before_id: i
     strong, weak = aliased(Village), aliased(Village)
     mine = select(Village.id).join(Township, Township.id == Village.township_id).where(_mine(actor))
     query = (
-        select(VillagePairing, strong.code, weak.code)
+        select(VillagePairing, strong.code, weak.code, VillagePairingVoid.reason)
         .join(strong, strong.id == VillagePairing.strong_id)
         .join(weak, weak.id == VillagePairing.weak_id)
+        .outerjoin(VillagePairingVoid, VillagePairingVoid.pairing_id == VillagePairing.id)
         .where(or_(strong.id.in_(mine), weak.id.in_(mine)))
         .order_by(VillagePairing.id.desc())
         .limit(limit)
@@ -155,8 +176,8 @@ def village_pairings(session: Session, actor: Actor, *, limit: int, before_id: i
     if before_id is not None:
         query = query.where(VillagePairing.id < before_id)
     return [
-        columns_of(pairing) | {"strong": strong_code, "weak": weak_code}
-        for pairing, strong_code, weak_code in session.execute(query)
+        columns_of(pairing) | {"strong": strong_code, "weak": weak_code, "void_reason": reason}
+        for pairing, strong_code, weak_code, reason in session.execute(query)
     ]
 
 

@@ -77,7 +77,7 @@ class PairingAsked(StrictSchema):
 
 
 class PairingOut(Schema):
-    """A joint project."""
+    """A joint project; `void_reason`: why it is void."""
 
     code = fields.String()
     strong = fields.String()
@@ -86,6 +86,7 @@ class PairingOut(Schema):
     strong_bp = fields.Integer()
     starts_on = fields.Date()
     ends_on = fields.Date()
+    void_reason = fields.String(allow_none=True)
 
 
 class PairingPage(Schema):
@@ -104,16 +105,39 @@ class TierIn(StrictSchema):
 
 
 class TiersAsked(StrictSchema):
-    """The tiers that hold from a year on."""
+    """The tiers that hold from a year on; one has no floor, so that every village is in one. `reason`: set anew."""
 
     from_year = Whole(low=2000, high=2100, required=True)
+    reason = Text(high=200, load_default=None)
     tiers = fields.List(fields.Nested(TierIn), required=True, validate=validate.Length(min=1, max=20))
 
     @validates_schema
     def floors_differ(self, data: dict[str, Any], **_: Any) -> None:
-        """Each floor once."""
-        if len({tier["floor_fen"] for tier in data["tiers"]}) != len(data["tiers"]):
+        """Each floor once, and a tier of everybody else."""
+        floors = {tier["floor_fen"] for tier in data["tiers"]}
+        if len(floors) != len(data["tiers"]):
             raise ValidationError({"tiers": ["Give each floor once."]})
+        if None not in floors:
+            raise ValidationError({"tiers": ["Give a lowest tier, without a floor."]})
+
+
+class TierSet(Schema):
+    """A tier as it was set; `reason`: why this version took the place of the one before."""
+
+    from_year = fields.Integer()
+    version = fields.Integer()
+    reason = fields.String(allow_none=True)
+    floor_fen = fields.Integer(allow_none=True)
+    name_zh = fields.String()
+    name_en = fields.String()
+    recorded_at = fields.DateTime()
+
+
+class TierSetPage(Schema):
+    """A page of tiers, newest first."""
+
+    items = fields.List(fields.Nested(TierSet))
+    next = fields.String(allow_none=True)
 
 
 class TierOut(Schema):

@@ -155,6 +155,7 @@ MESSAGES_ZH: tuple[tuple[str, str], ...] = (
     (r"Nothing came in and nothing was spent\.", "收入与支出不能都为零。"),
     (r"A subsidy has no cost\.", "补助没有支出。"),
     (r"Give each floor once\.", "每一档的下限只能填一次。"),
+    (r"Give a lowest tier, without a floor\.", "须有不设下限的最低一档。"),
     (r"Give a price or a base price, not both\.", "单价与基价只能填一项。"),
     (r"Name each household once\.", "每户只能填一次。"),
     (

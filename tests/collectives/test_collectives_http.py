@@ -18,8 +18,11 @@ from shop.reports.books import CHECKS, run_checks
 from tests.factories.access import headers_of, person
 from tests.factories.office import Office, scalars
 
-#: Tiers of one step.
-HIGHER = [{"floor_fen": 10_000_000, "name_zh": "十万以上", "name_en": "100,000 or more"}]
+#: Tiers of two steps.
+HIGHER = [
+    {"name_zh": "十万以下", "name_en": "below 100,000"},
+    {"floor_fen": 10_000_000, "name_zh": "十万以上", "name_en": "100,000 or more"},
+]
 
 
 @pytest.fixture
@@ -161,9 +164,47 @@ def test_tiers_are_settings_that_hold_from_a_year_on(office: Office) -> None:
     office.post("/collective-tiers", tiers)
     assert office.post("/collective-tiers", tiers, status=409)["type"].endswith("collective-tiers-taken")
     assert of(year(office), first)["tier"] == "十万以上"
-    assert {row["tier"] for row in year(office)["items"]} == {"十万以上", None}
+    assert {row["tier"] for row in year(office)["items"]} == {"十万以上", "十万以下"}
     before = office.get("/village-collectives?year=2024&limit=1")
     assert [tier["floor_fen"] for tier in before["tiers"]] == [None, 5_000_000, 20_000_000, 30_000_000, 50_000_000]
+
+
+def test_tiers_keyed_wrong_are_set_anew_with_a_reason_and_every_village_is_in_one(office: Office) -> None:
+    office.go(date(2025, 12, 31))
+    first = villages()[0]
+    earns(office, village=first, income_fen=10_000_000)
+    office.post("/collective-tiers", {"from_year": 2025, "tiers": HIGHER[1:]}, status=422)
+    again = {"from_year": 2025, "tiers": HIGHER, "reason": "少写三个零"}
+    assert office.post("/collective-tiers", again, status=409)["type"].endswith("collective-tiers-not-set")
+    office.post("/collective-tiers", {"from_year": 2025, "tiers": [HIGHER[0], HIGHER[1] | {"floor_fen": 10_000}]})
+    office.post("/collective-tiers", again)
+    assert of(year(office), first)["tier"] == "十万以上"
+    assert [tier["floor_fen"] for tier in year(office)["tiers"]] == [None, 10_000_000]
+    kept = office.get("/collective-tiers")["items"][:4]
+    assert {(row["version"], row["floor_fen"], row["reason"]) for row in kept} == {
+        (2, None, "少写三个零"), (2, 10_000_000, "少写三个零"), (1, None, None), (1, 10_000, None),
+    }  # fmt: skip
+    office.go(date(2026, 1, 1))
+    late = office.post("/collective-tiers", again, status=409)
+    assert late["type"].endswith("collective-tiers-of-the-past")
+
+
+def test_a_pairing_keyed_wrong_is_void_once_nothing_that_it_shared_stands(office: Office) -> None:
+    strong, weak, other = villages()
+    paired(office, strong, other)
+    earns(office, pairing="JD-1", income_fen=100)
+    void = {"reason": "弱村录错"}
+    refused = office.post("/village-pairings/JD-1/voiding", void, status=409)
+    assert refused["type"].endswith("village-pairing-earned")
+    office.post(f"/collective-incomes/{refused['events']}/reversal", {"reason": "结对录错"})
+    assert office.post("/village-pairings/JD-1/voiding", void)["void_reason"] == "弱村录错"
+    for again in (office.post("/village-pairings/JD-1/voiding", void, status=409),
+                  earns(office, 409, code="JT-9", pairing="JD-1", income_fen=1)):  # fmt: skip
+        assert again["type"].endswith("village-pairing-void")
+    office.post("/village-pairings/JD-9/voiding", void, status=404)
+    assert [row["void_reason"] for row in office.get("/village-pairings")["items"]] == ["弱村录错"]
+    assert paired(office, strong, weak, status=409)["type"].endswith("collective-code-taken")
+    assert of(year(office), other)["net_fen"] == 0
 
 
 def test_a_year_that_is_over_keeps_its_tiers_and_one_that_has_none_gets_them(office: Office) -> None:

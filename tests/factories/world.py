@@ -59,7 +59,7 @@ from shop.channels.models import (
     SaleLink,
 )
 from shop.claims.models import Claim, ClaimPhoto, ClaimReason, ClaimStatus
-from shop.collectives.models import CollectiveIncome, CollectiveKind, CollectivePart
+from shop.collectives.models import CollectiveIncome, CollectiveKind, CollectivePart, VillagePairing
 from shop.farmers.models import Delivery, Grade, Household, Membership, Relation
 from shop.income.models import (
     CostKind,
@@ -323,6 +323,14 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
                          cost_fen=0, source="租赁（示例）", recorded_at=NOW)
     )  # fmt: skip
     writer.add(CollectivePart(event_id=earned.id, village_id=village.id, income_fen=1_000, cost_fen=0))
+    weak = writer.add(
+        Village(code=f"14082910{n}002", name_zh=f"{n}弱村委会（示例）", short_zh=f"{VILLAGES[n]}弱",
+                kind=VillageKind.VILLAGE, township_id=township.id)
+    )  # fmt: skip
+    joint = writer.add(
+        VillagePairing(code=f"JD-{n}", strong_id=village.id, weak_id=weak.id, project_zh="冷库（示例）",
+                       strong_bp=5_000, starts_on=TODAY, ends_on=TODAY, document="协议（示例）", recorded_at=NOW)
+    )  # fmt: skip
     agreement = _agreement(writer, n, campaign, enterprise, firm, product)
     paper = writer.add(_proof(agreement))
     round_ = _round(writer, n, campaign, unit, product)
@@ -364,6 +372,7 @@ def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:
         "claim": claim.number, "inquiry": inquiry.code,
         "unit": unit.code, "campaign": campaign.code, "round": round_.code, "join": round_.join_code,
         "surplus_plan": plan.code, "guarantee": guarantee.code, "collective_income": earned.code,
+        "village_pairing": joint.code,
         "household_payment": wage.code, "cost_record": cost.code,
         "helper": cadre.code, "recall": recall.code, "presale": presale.code,
     }  # fmt: skip
