@@ -278,7 +278,7 @@ def _tied(session: Session, code: str, before_id: int | None = None) -> dict[str
 @blueprint.arguments(schemas.TieAsked)
 @blueprint.response(201, schemas.TieOut)
 @documented(
-    errors=[NotFoundError, errors.TiedAlready, errors.TooEarly],
+    errors=[NotFoundError, errors.TiedAlready, errors.TieAhead, errors.TieTooEarly],
     example={"group": "Z-001", "starts_on": "2025-07-01"},
 )
 def tie_household(body: dict[str, Any], code: str) -> dict[str, Any]:
@@ -295,7 +295,7 @@ def tie_household(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.UntieAsked)
 @blueprint.response(200, schemas.TieOut)
 @documented(
-    errors=[NotFoundError, errors.NotTied, errors.TooEarly],
+    errors=[NotFoundError, errors.NotTied, errors.TieAhead, errors.TieTooEarly],
     example={"group": "Z-001", "ends_on": "2025-07-15", "reason": "迁居外地"},
 )
 def untie_household(body: dict[str, Any], code: str) -> dict[str, Any]:
@@ -307,6 +307,23 @@ def untie_household(body: dict[str, Any], code: str) -> dict[str, Any]:
             session, household, group, body["ends_on"], body["reason"], actor_id=current_actor().person_id, now=now()
         )
         return _tied(session, code, ended.id + 1)
+
+
+@blueprint.route("/households/<string:code>/ties/voiding", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(schemas.TieVoidAsked)
+@blueprint.response(200, schemas.TieOut)
+@documented(
+    errors=[NotFoundError, errors.NotTied],
+    example={"group": "Z-001", "starts_on": "2025-07-01", "reason": "录错了户（示例）"},
+)
+def void_tie(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """作废入组 · Say that a household never was in a group: it counts there in no month; the record stays readable."""
+    with transaction() as session:
+        [household] = families.locked_households(session, code)
+        group = ties.group_by_code(session, body.pop("group"))
+        void = ties.void_tie(session, household, group, **body, actor_id=current_actor().person_id, now=now())
+        return _tied(session, code, void.id + 1)
 
 
 # -- pairings ----------------------------------------------------------------------------------------------------------

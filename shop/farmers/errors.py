@@ -6,8 +6,8 @@ __all__ = [
     "AlreadyRelated", "DeliveredAfterwards", "DeliveredInTheFuture", "DeliveryCodeTaken", "FactorTaken",
     "GroupCodeTaken", "HasMergedRecords", "JoiningStands", "LeasedBeyondLand", "LeftSince", "MergedAlready",
     "NoDeparture", "NoGradeFactor", "NoJoining", "NoSharesHere", "NotADeliveredProduct", "NotFoundError", "NotMerged",
-    "NotOfThisFirm", "NotTied", "NothingToChange",
-    "SlipTooLarge", "SlipWorthNothing", "TiedAlready", "TooEarly",
+    "NotOfThisFirm", "NotTied", "NothingToChange", "SlipTooLarge", "SlipWorthNothing", "TieAhead", "TieTooEarly",
+    "TiedAlready", "TooEarly",
 ]  # fmt: skip
 
 
@@ -261,3 +261,23 @@ class LeasedBeyondLand(DomainError):
     title_zh, title_en = "流转多于土地", "Leased out more than there is"
     zh = "{household} 的土地 {land_mu_tenths}，不能流转出 {leased_out_mu_tenths}。"
     en = "{household} has {land_mu_tenths} and cannot lease out {leased_out_mu_tenths}."
+
+
+class TieAhead(DomainError):
+    """Nobody comes into a group or leaves it on a day to come."""
+
+    code = "tie-day-ahead"
+    status = 422
+    title_zh, title_en = "入组、出组日期未到", "Day in a group still to come"
+    zh = "{day} 还没有到；入组、出组日期最晚为 {latest}。"
+    en = "{day} is still to come; a household comes into a group or leaves it by {latest} at the latest."
+
+
+class TieTooEarly(DomainError):
+    """Who leaves a group has come into it before, and who comes back has left it before."""
+
+    code = "tie-day-too-early"
+    status = 422
+    title_zh, title_en = "入组、出组日期过早", "Day in a group too early"
+    zh = "{day} 与以前的入组、出组不符；最早为 {earliest}。录错的入组请作废。"
+    en = "{day} contradicts when it was in the group before; the earliest is {earliest}. Void what was keyed wrong."

@@ -98,14 +98,14 @@ class HouseholdGroup(Model):
 
 
 class HouseholdTie(Model):
-    """A household is in a group, from which to which day, both included."""
+    """A household is in a group, from which to which day, both included; `void_reason`: keyed wrong, it never was."""
 
     __tablename__ = "household_ties"
     __table_args__ = (
         CheckConstraint("ends_on >= starts_on", name="ends_after_start"),
         Index(
             "uq_household_ties_standing", "household_id", "group_id", unique=True,
-            postgresql_where=text("ends_on IS NULL"),
+            postgresql_where=text("ends_on IS NULL AND void_reason IS NULL"),
         ),
         Index(None, "group_id"),
     )  # fmt: skip
@@ -115,6 +115,7 @@ class HouseholdTie(Model):
     group_id: Mapped[Ref] = mapped_column(ForeignKey("household_groups.id"))
     starts_on: Mapped[date]
     ends_on: Mapped[date | None]
+    void_reason: Mapped[Prose | None]
     recorded_by_id: Mapped[Ref | None]
     recorded_at: Mapped[Instant]
 

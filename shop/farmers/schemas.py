@@ -223,6 +223,14 @@ class UntieAsked(StrictSchema):
     reason = Text(high=200, required=True)
 
 
+class TieVoidAsked(StrictSchema):
+    """The tie that was keyed wrong, by its group and first day, and why it never was."""
+
+    group = Code(required=True)
+    starts_on = Day(required=True)
+    reason = Text(high=200, required=True)
+
+
 class TieFilter(PageQuery):
     """Ties of a household or group."""
 
@@ -231,13 +239,14 @@ class TieFilter(PageQuery):
 
 
 class TieOut(Schema):
-    """A household in a group; `ends_on` null: it is in it now."""
+    """A household in a group; `ends_on` null: it is in it now; `void_reason`: why it never was."""
 
     household = fields.String()
     group = fields.String()
     group_zh = fields.String()
     starts_on = fields.Date()
     ends_on = fields.Date(allow_none=True)
+    void_reason = fields.String(allow_none=True)
 
 
 class TiePage(Schema):

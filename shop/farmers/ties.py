@@ -1,13 +1,13 @@
 """Groups of households, and who was in them from which day to which."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Actor, Role, scope
-from shop.farmers.errors import GroupCodeTaken, NotTied, TiedAlready, TooEarly
+from shop.farmers.errors import GroupCodeTaken, NotTied, TieAhead, TiedAlready, TieTooEarly
 from shop.farmers.models import Household, HouseholdGroup, HouseholdTie
 from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
@@ -37,16 +37,13 @@ def tie(
     session: Session, household: Household, group: HouseholdGroup, starts_on: date, *, actor_id: int | None,
     now: datetime,
 ) -> HouseholdTie:  # fmt: skip
-    """Put a household into a group. The caller holds the household's lock. Raises TiedAlready, TooEarly."""
-    before = session.scalars(
-        select(HouseholdTie)
-        .where(HouseholdTie.household_id == household.id, HouseholdTie.group_id == group.id)
-        .order_by(HouseholdTie.id)
-    ).all()
+    """Put a household into a group. Holds the household's lock. Raises TiedAlready, TieAhead, TieTooEarly."""
+    before = session.scalars(select(HouseholdTie).where(_of(household, group)).order_by(HouseholdTie.starts_on)).all()
     if before and before[-1].ends_on is None:
         raise TiedAlready(household=household.code, to=group.code)
-    if starts_on > beijing_day(now) or (before and before[-1].ends_on and starts_on <= before[-1].ends_on):
-        raise TooEarly(earliest=str(before[-1].ends_on if before else beijing_day(now)))
+    _not_ahead(starts_on, now)
+    if before and before[-1].ends_on and starts_on <= before[-1].ends_on:
+        raise TieTooEarly(day=str(starts_on), earliest=str(before[-1].ends_on + timedelta(days=1)))
     made = HouseholdTie(
         household_id=household.id, group_id=group.id, starts_on=starts_on, ends_on=None, recorded_by_id=actor_id,
         recorded_at=now,
@@ -60,20 +57,50 @@ def untie(
     session: Session, household: Household, group: HouseholdGroup, ends_on: date, reason: str, *,
     actor_id: int | None, now: datetime,
 ) -> HouseholdTie:  # fmt: skip
-    """A household leaves a group; `ends_on` is the last day. Holds the household's lock. Raises NotTied, TooEarly."""
-    standing = session.scalar(
-        select(HouseholdTie).where(
-            HouseholdTie.household_id == household.id, HouseholdTie.group_id == group.id, HouseholdTie.ends_on.is_(None)
-        )
-    )
+    """A household leaves a group; `ends_on` is the last day. Holds the household's lock.
+
+    Raises NotTied, TieAhead, TieTooEarly.
+    """
+    standing = session.scalar(select(HouseholdTie).where(_of(household, group), HouseholdTie.ends_on.is_(None)))
     if standing is None:
         raise NotTied(household=household.code, to=group.code)
-    if not standing.starts_on <= ends_on <= beijing_day(now):
-        raise TooEarly(earliest=str(standing.starts_on))
+    _not_ahead(ends_on, now)
+    if ends_on < standing.starts_on:
+        raise TieTooEarly(day=str(ends_on), earliest=str(standing.starts_on))
     standing.ends_on = ends_on
     session.flush()
     record(session, household, "untie", person_id=actor_id, now=now, reason=reason, facts={"to": group.code})
     return standing
+
+
+def void_tie(
+    session: Session, household: Household, group: HouseholdGroup, starts_on: date, reason: str, *,
+    actor_id: int | None, now: datetime,
+) -> HouseholdTie:  # fmt: skip
+    """Say that a household never was in a group as from `starts_on` it was said. Holds its lock. Raises NotTied.
+
+    It stays readable; reports count the household in the group no more, in no month.
+    """
+    wrong = session.scalar(select(HouseholdTie).where(_of(household, group), HouseholdTie.starts_on == starts_on))
+    if wrong is None:
+        raise NotTied(household=household.code, to=group.code)
+    wrong.void_reason = reason
+    session.flush()
+    facts: dict[str, object] = {"to": group.code, "starts_on": str(starts_on)}
+    record(session, household, "void_tie", person_id=actor_id, now=now, reason=reason, facts=facts)
+    return wrong
+
+
+def _of(household: Household, group: HouseholdGroup) -> ColumnElement[bool]:
+    """Ties of a household to a group that are not void."""
+    return and_(
+        HouseholdTie.household_id == household.id, HouseholdTie.group_id == group.id, HouseholdTie.void_reason.is_(None)
+    )
+
+
+def _not_ahead(day: date, now: datetime) -> None:
+    if day > beijing_day(now):
+        raise TieAhead(day=str(day), latest=str(beijing_day(now)))
 
 
 def ties(
@@ -98,7 +125,7 @@ def ties(
     return [
         {
             "id": found.id, "household": of, "group": group_code, "group_zh": group_zh, "starts_on": found.starts_on,
-            "ends_on": found.ends_on,
+            "ends_on": found.ends_on, "void_reason": found.void_reason,
         }
         for found, of, group_code, group_zh in session.execute(query)
     ]  # fmt: skip

@@ -240,7 +240,7 @@ def _in_groups(months: Months) -> Select[int, int, date]:
             (HouseholdTie.starts_on < each.c.month + text("interval '1 month'"))
             & (func.coalesce(HouseholdTie.ends_on, date.max) >= each.c.month),
         )
-        .where(HouseholdTie.group_id.is_not(None))
+        .where(HouseholdTie.void_reason.is_(None))
         .distinct()
     )  # fmt: skip
 

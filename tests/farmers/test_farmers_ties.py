@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from shop.kit.clock import WalkingClock
+from tests.factories.guarantees import count_all
 from tests.factories.office import Office, scalars
 
 
@@ -42,7 +43,8 @@ def test_a_household_comes_into_a_group_leaves_it_and_comes_back_and_all_of_it_s
     assert why(tied(office, one, 409, group="Z-001")) == "household-tied"
     assert ended(office, one, group="Z-001")["ends_on"] == "2026-02-28"
     assert why(ended(office, one, 409, group="Z-001")) == "household-not-tied"
-    assert why(tied(office, one, 422, group="Z-001", starts_on="2026-02-28")) == "membership-day-impossible"
+    refused = tied(office, one, 422, group="Z-001", starts_on="2026-02-28")
+    assert (why(refused), refused["earliest"]) == ("tie-day-too-early", "2026-03-01")
     tied(office, one, group="Z-001", starts_on="2026-03-01")
     rows = office.get("/household-ties?group=Z-001")["items"]
     assert [(row["household"], row["starts_on"], row["ends_on"]) for row in rows] == [
@@ -51,3 +53,29 @@ def test_a_household_comes_into_a_group_leaves_it_and_comes_back_and_all_of_it_s
     tied(office, one, 404, group="Z-002")
     tied(office, one, 422)
     tied(office, one, 422, group="Z-001", helper="G-1")  # pairings have a home of their own
+
+
+def test_a_day_to_come_is_told_with_today_and_one_before_the_tie_with_its_first_day(office: Office) -> None:
+    [(one,)] = scalars("SELECT min(code) FROM households")
+    office.post("/household-groups", {"code": "Z-001", "name_zh": "一组（示例）"})
+    tied(office, one, group="Z-001")
+    ahead = ended(office, one, 422, group="Z-001", ends_on="2026-03-11")
+    assert (why(ahead), ahead["latest"]) == ("tie-day-ahead", "2026-03-10")
+    early = ended(office, one, 422, group="Z-001", ends_on="2025-12-31")
+    assert (why(early), early["earliest"]) == ("tie-day-too-early", "2026-01-01")
+
+
+def test_a_tie_keyed_wrong_is_void_as_if_it_had_never_been(office: Office) -> None:
+    [(one,)] = scalars("SELECT min(code) FROM households WHERE id IN (SELECT household_id FROM income_entries)")
+    count_all()
+    office.post("/household-groups", {"code": "Z-001", "name_zh": "一组（示例）"})
+    tied(office, one, group="Z-001", starts_on="2025-01-01")
+    report = "/reports/income?from=2025-01&to=2025-12&by=group"
+    assert [row["key"] for row in office.get(report)["items"]] == ["Z-001"]
+    void = {"group": "Z-001", "starts_on": "2025-01-01", "reason": "录错了户"}
+    assert office.post(f"/households/{one}/ties/voiding", void, status=200)["void_reason"] == "录错了户"
+    assert office.get(report)["items"] == []
+    assert why(office.post(f"/households/{one}/ties/voiding", void, status=409)) == "household-not-tied"
+    assert why(ended(office, one, 409, group="Z-001")) == "household-not-tied"
+    tied(office, one, group="Z-001", starts_on="2025-01-01")
+    assert [row["void_reason"] for row in office.get("/household-ties?group=Z-001")["items"]] == [None, "录错了户"]

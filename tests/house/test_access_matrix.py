@@ -182,6 +182,7 @@ MATRIX: dict[str, Access] = {
                                bodies={"operator": PAIRED | {"ends_on": "2025-12-31", "reason": "轮换"}}),
     "farmers.tie_household": row("operator", code="household", both="operator"),
     "farmers.untie_household": row("operator", code="household", both="operator"),
+    "farmers.void_tie": row("operator", code="household", both="operator"),
     "farmers.list_household_corrections": row("operator county_manager township_manager household", code="household",
                                               both="operator county_manager"),
     "farmers.set_assistance": row("operator", code="household", both="operator"),
