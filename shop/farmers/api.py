@@ -15,7 +15,7 @@ from shop.farmers import errors, families, pairings, schemas, ties
 from shop.farmers.actions import see_assisted, set_assisted, set_grade_factor
 from shop.farmers.errors import FactorTaken
 from shop.farmers.models import GradeFactor, Household, Pairing, Relation
-from shop.farmers.queries import corrections, households, visible_to
+from shop.farmers.queries import corrections, households, told_to, visible_to
 from shop.kit.db import db, transaction
 from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.kit.http import documented, now
@@ -42,7 +42,8 @@ def list_households(query: dict[str, Any]) -> dict[str, object]:
         wanted.append(Firm.code == query["firm"])
     if query["township"]:
         wanted.append(Township.code == query["township"])
-    rows = households(db.session(), *wanted, limit=query["limit"] + 1)
+    session = db.session()
+    rows = told_to(session, current_actor(), households(session, *wanted, limit=query["limit"] + 1))
     return page(rows, query["limit"], key=lambda household: household.household_id)
 
 
@@ -60,7 +61,7 @@ def show_household(query: dict[str, Any], code: str) -> dict[str, object]:
         found = households(session, visible_to(actor), Household.code == code, limit=1)
         if not found:
             raise NotFoundError(what=code)
-        seen: dict[str, object] = asdict(found[0])
+        seen: dict[str, object] = asdict(told_to(session, actor, found)[0])
         if query["need"] is not None:
             seen["is_assisted"] = see_assisted(
                 session, found[0].household_id, query["need"], actor_id=actor.person_id, now=now()

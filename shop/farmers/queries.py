@@ -1,7 +1,7 @@
 """Reading households, each reader only his own."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -111,6 +111,15 @@ def households(session: Session, *wanted: ColumnElement[bool], limit: int) -> li
         .order_by(Household.id, Membership.id)
     )
     return list(_seen(rows))
+
+
+def told_to(session: Session, actor: Actor, seen: list[HouseholdSeen]) -> list[HouseholdSeen]:
+    """Without the record that one counts for, where that household is not the reader's to see. A household knows it."""
+    heads = {household.counts_for for household in seen} - {None}
+    if not heads or actor.has(Role.HOUSEHOLD):
+        return seen
+    known = set(session.scalars(_joined(select(Household.code)).where(Household.code.in_(heads), visible_to(actor))))
+    return [one if one.counts_for in known else replace(one, counts_for=None) for one in seen]
 
 
 def _seen(rows: Any) -> Iterator[HouseholdSeen]:

@@ -79,3 +79,10 @@ def test_a_tie_keyed_wrong_is_void_as_if_it_had_never_been(office: Office) -> No
     assert why(ended(office, one, 409, group="Z-001")) == "household-not-tied"
     tied(office, one, group="Z-001", starts_on="2025-01-01")
     assert [row["void_reason"] for row in office.get("/household-ties?group=Z-001")["items"]] == [None, "录错了户"]
+
+
+def test_a_firm_is_not_told_for_whom_a_household_counts_that_it_does_not_know(office: Office) -> None:
+    office.post("/households/农户-0001/merge", {"into": "农户-0002", "reason": "同一户"}, status=200)
+    assert office.get("/households/农户-0001")["counts_for"] == "农户-0002"
+    assert office.get("/households/农户-0001", office.firms["F01"])["counts_for"] is None
+    assert "农户-0002" not in str(office.get("/households?limit=100", office.firms["F01"]))
