@@ -1,14 +1,14 @@
 """Cost rates that were keyed wrong are void, and their day may have the right one.
 
 Revision ID: 0075
-Revises: 0071
+Revises: 0074
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0075"
-down_revision = "0071"
+down_revision = "0074"
 branch_labels = None
 depends_on = None
 
