@@ -221,6 +221,18 @@ def refund(body: dict[str, Any], number: str) -> Refund:
     )  # fmt: skip
 
 
+@blueprint.route("/household-payments", methods=["GET"])
+@allow(Role.FIRM_STAFF, Role.OPERATOR)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.PaymentPage)
+def list_payments(query: dict[str, Any]) -> dict[str, object]:
+    """工资、租金、补贴 · What was recorded as paid beside produce, and what it stands for after corrections."""
+    rows = queries.payments(
+        db.session(), current_actor(), limit=query["limit"] + 1, before_id=cursor_key(query["cursor"])
+    )
+    return page(rows, query["limit"], lambda row: row["id"])
+
+
 @blueprint.route("/household-payments", methods=["POST"])
 @allow(Role.FIRM_STAFF, Role.OPERATOR)
 @idempotent
@@ -793,6 +805,16 @@ def void_cost_rate(body: dict[str, Any]) -> dict[str, Any]:
     product = product_by_sku(session, body.pop("sku"))
     rate, areas = costs.void_rate(session, product, **body, actor_id=current_actor().person_id, now=now())
     return costs.rate_told(rate, product.sku, session.get_one(CostRateVoid, rate.id)) | {"areas": areas}
+
+
+@blueprint.route("/costs", methods=["GET"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.CostPage)
+def list_costs(query: dict[str, Any]) -> dict[str, object]:
+    """成本记录 · What was recorded of costs, and what it stands for after corrections, newest first."""
+    rows = queries.cost_records(db.session(), limit=query["limit"] + 1, before_id=cursor_key(query["cursor"]))
+    return page(rows, query["limit"], lambda row: row["id"])
 
 
 @blueprint.route("/costs", methods=["POST"])

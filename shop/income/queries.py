@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, ColumnElement, case, cast, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import ALL, Actor, Owned, Owner, Role, may_see, scope
 from shop.catalog.models import Firm, Product
@@ -22,6 +22,7 @@ from shop.income.models import (
     ClosedMonth,
     CostCorrection,
     CostLine,
+    CostRecord,
     GuaranteeContract,
     GuaranteePayment,
     GuaranteeVoid,
@@ -291,3 +292,55 @@ def closed_months(session: Session, *, limit: int, before: date | None) -> dict[
         query = query.where(ClosedMonth.month < before)
     found = session.scalars(query).all()
     return {"items": found[:limit], "next": found[limit - 1].month if len(found) > limit else None}
+
+
+def _standing(correction: type[PaymentCorrection] | type[CostCorrection], record: Any, written: Any) -> list[Any]:
+    """Of a record that is corrected by rows of its own: what it stands for, and why it was corrected last."""
+    made = select(func.sum(correction.change_fen)).where(record).scalar_subquery()
+    last = select(correction.reason).where(record).order_by(correction.id.desc()).limit(1).scalar_subquery()
+    return [
+        cast(written + func.coalesce(made, 0), BigInteger).label("standing_fen"), last.label("corrected_because"),
+    ]  # fmt: skip
+
+
+def payments(session: Session, actor: Actor, *, limit: int, before_id: int | None) -> list[dict[str, Any]]:
+    """Wages, rents and subsidies, newest first, with what they stand for: a firm's own. One statement."""
+    of = HouseholdPayment
+    query = (
+        select(
+            of.id, of.code, Household.code.label("household"), Firm.code.label("firm"), of.kind, of.paid_on,
+            of.amount_fen, of.source,
+            *_standing(PaymentCorrection, PaymentCorrection.payment_id == of.id, of.amount_fen),
+        )
+        .join(Household, Household.id == of.household_id)
+        .outerjoin(Firm, Firm.id == of.firm_id)
+        .where(scope(actor, {Role.OPERATOR: ALL, Role.FIRM_STAFF: Firm.party_id}))
+        .order_by(of.id.desc())
+        .limit(limit)
+    )  # fmt: skip
+    if before_id is not None:
+        query = query.where(of.id < before_id)
+    return [dict(row) for row in session.execute(query).mappings()]
+
+
+def cost_records(session: Session, *, limit: int, before_id: int | None) -> list[dict[str, Any]]:
+    """Recorded costs, newest first, with what they stand for after corrections. One statement.
+
+    `taken_over`: an area in whose place others were entered; it counts no more.
+    """
+    of, back = CostRecord, aliased(CostLine)
+    taken = exists().where(CostLine.record_id == of.id, back.corrects_id == CostLine.id)
+    query = (
+        select(
+            of.id, of.code, Household.code.label("household"), Product.sku, of.kind, of.incurred_on, of.amount_fen,
+            of.source, *_standing(CostCorrection, CostCorrection.record_id == of.id, of.amount_fen),
+            taken.label("taken_over"),
+        )
+        .join(Household, Household.id == of.household_id)
+        .outerjoin(Product, Product.id == of.product_id)
+        .order_by(of.id.desc())
+        .limit(limit)
+    )  # fmt: skip
+    if before_id is not None:
+        query = query.where(of.id < before_id)
+    return [dict(row) for row in session.execute(query).mappings()]

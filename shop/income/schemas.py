@@ -593,6 +593,38 @@ class PaymentOut(Schema):
     amount_fen = fields.Integer()
 
 
+class _Kept(Schema):
+    """A record as it was written, and what it stands for after its corrections: zero, it is void."""
+
+    source = fields.String()
+    standing_fen = fields.Integer()
+    corrected_because = fields.String(allow_none=True)
+
+
+class PaymentKept(PaymentOut, _Kept):
+    """A payment with what it stands for."""
+
+
+class PaymentPage(Schema):
+    """A page of payments, newest first."""
+
+    items = fields.List(fields.Nested(PaymentKept))
+    next = fields.String(allow_none=True)
+
+
+class CostKept(CostOut, _Kept):
+    """A recorded cost with what it stands for; an area in whose place others were entered counts no more."""
+
+    taken_over = fields.Boolean()
+
+
+class CostPage(Schema):
+    """A page of recorded costs, newest first."""
+
+    items = fields.List(fields.Nested(CostKept))
+    next = fields.String(allow_none=True)
+
+
 class RecordCorrectionAsked(StrictSchema):
     """What a payment or cost record should have said, in fen; zero voids it."""
 

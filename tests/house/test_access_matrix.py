@@ -198,6 +198,8 @@ MATRIX: dict[str, Access] = {
     "farmers.add_grade_factor": row("operator firm_staff", both="operator", owned={"firm": "firm"}),
     "imports.import_orders": row("operator firm_staff buyer", query="partner=U01"),
     "imports.import_slips": row("firm_staff", query="firm=F01"),
+    "income.list_payments": row("firm_staff operator"),
+    "income.list_costs": row("operator"),
     "income.pay_household": row("firm_staff operator", both="operator",
                                 owned={"firm": "firm", "household": "household"}),
     "income.correct_payment": row("firm_staff operator", code="household_payment", both="operator"),
