@@ -35,6 +35,7 @@ from shop.income.errors import (
     MonthNotOver,
     NoProfit,
     NothingToCorrect,
+    PaidTooEarly,
     RateTaken,
     RecordStands,
     SecondShareStands,
@@ -154,8 +155,8 @@ class Model:
         self.guarantees(year, kind, day, [-fen for fen in parts])
         del self.guaranteed[year, kind]
 
-    def refusal(self, year: int, kind: str, profit: int | None = None) -> type[DomainError] | None:
-        """Why a year is not paid (again)."""
+    def refusal(self, year: int, kind: str, day: date, profit: int | None = None) -> type[DomainError] | None:
+        """Why a year is not paid (again) on a day."""
         if kind == "second":
             if year >= 2025:
                 return YearNotOver
@@ -163,6 +164,8 @@ class Model:
                 return GuaranteedFirst
         if (year, kind) in self.guaranteed:
             return GuaranteePaid
+        if kind == "second" and day < self.guaranteed[year, "guaranteed"][0]:
+            return PaidTooEarly
         return NoProfit if profit is not None and profit * SECOND_BP < 5_000 else None
 
     def spends(self, who: int, day: date, fen: int) -> None:
@@ -337,7 +340,7 @@ class Walk:
         refused = refusal(
             lambda: pay_guaranteed(self.session, self.contract(), year, actor_id=None, now=at_beijing(day, 12))
         )
-        assert refused is self.model.refusal(year, "guaranteed")
+        assert refused is self.model.refusal(year, "guaranteed", day)
         if refused is None:
             self.model.guarantees(year, "guaranteed", day, [(tenths * FEN_PER_MU + 5) // 10 for tenths in LANDS])
 
@@ -345,7 +348,7 @@ class Walk:
         refused = refusal(
             lambda: pay_second(self.session, self.contract(), year, profit, actor_id=None, now=at_beijing(day, 12))
         )
-        assert refused is self.model.refusal(year, "second", profit)
+        assert refused is self.model.refusal(year, "second", day, profit)
         if refused is not None:
             return
         pool, whole = (profit * SECOND_BP + 5_000) // 10_000, sum(LANDS)
