@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shop.income.errors import RecordStands
@@ -38,6 +38,18 @@ def _last(
     session: Session, kind: type[C], of: InstrumentedAttribute[int], record: HouseholdPayment | CostRecord
 ) -> C | None:
     return session.scalar(select(kind).where(of == record.id).order_by(kind.position.desc()).limit(1))
+
+
+def standing(
+    kind: type[C], of: InstrumentedAttribute[int], record: type[HouseholdPayment] | type[CostRecord]
+) -> tuple[ColumnElement[int], ColumnElement[str | None]]:
+    """For queries of `record`: the fen that it stands for after its corrections, and why it was corrected last."""
+
+    def last(column: InstrumentedAttribute[Any]) -> ScalarSelect[Any]:
+        made = select(column).where(of == record.id).order_by(kind.position.desc()).limit(1)
+        return made.correlate(record).scalar_subquery()
+
+    return func.coalesce(last(kind.amount_fen), record.amount_fen), last(kind.reason)
 
 
 def is_void(

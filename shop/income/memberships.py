@@ -11,6 +11,7 @@ from shop.catalog.models import Firm
 from shop.farmers import families
 from shop.farmers.families import stood_within
 from shop.farmers.models import Delivery, Household, Membership, MembershipSpell
+from shop.income.corrected import standing
 from shop.income.corrections import voided
 from shop.income.errors import MembershipCounted, MembershipUsed
 from shop.income.guarantees import LAST_YEAR
@@ -95,15 +96,9 @@ def _papers_outside(session: Session, firm: Firm, household: Household) -> list[
     found = [code for slip_id, code in slips if slip_id not in void]
     if families.membership_of(session, firm, household) is not None:
         return found
-    paid_fen = (
-        select(PaymentCorrection.amount_fen)
-        .where(PaymentCorrection.payment_id == HouseholdPayment.id)
-        .order_by(PaymentCorrection.position.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    paid_fen, _ = standing(PaymentCorrection, PaymentCorrection.payment_id, HouseholdPayment)
     payments = select(HouseholdPayment.code).where(
-        HouseholdPayment.household_id == household.id, HouseholdPayment.firm_id == firm.id, paid_fen.is_distinct_from(0)
+        HouseholdPayment.household_id == household.id, HouseholdPayment.firm_id == firm.id, paid_fen > 0
     )
     contracts = (
         select(GuaranteeContract.code)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, case, cast, exists, func, or_, select
+from sqlalchemy import ColumnElement, case, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import ALL, Actor, Owned, Owner, Role, may_see, scope
@@ -15,6 +15,7 @@ from shop.farmers.families import counts_for
 from shop.farmers.models import Delivery, DeliveryCorrection, Household
 from shop.farmers.queries import of_family
 from shop.farmers.slips import CORRECTED_BECAUSE, STANDING_G, standing_fen
+from shop.income.corrected import standing
 from shop.income.costs import net_business
 from shop.income.guarantees import IS_VOID
 from shop.income.models import (
@@ -294,23 +295,14 @@ def closed_months(session: Session, *, limit: int, before: date | None) -> dict[
     return {"items": found[:limit], "next": found[limit - 1].month if len(found) > limit else None}
 
 
-def _standing(correction: type[PaymentCorrection] | type[CostCorrection], record: Any, written: Any) -> list[Any]:
-    """Of a record that is corrected by rows of its own: what it stands for, and why it was corrected last."""
-    made = select(func.sum(correction.change_fen)).where(record).scalar_subquery()
-    last = select(correction.reason).where(record).order_by(correction.id.desc()).limit(1).scalar_subquery()
-    return [
-        cast(written + func.coalesce(made, 0), BigInteger).label("standing_fen"), last.label("corrected_because"),
-    ]  # fmt: skip
-
-
 def payments(session: Session, actor: Actor, *, limit: int, before_id: int | None) -> list[dict[str, Any]]:
     """Wages, rents and subsidies, newest first, with what they stand for: a firm's own. One statement."""
     of = HouseholdPayment
+    stands, because = standing(PaymentCorrection, PaymentCorrection.payment_id, of)
     query = (
         select(
             of.id, of.code, Household.code.label("household"), Firm.code.label("firm"), of.kind, of.paid_on,
-            of.amount_fen, of.source,
-            *_standing(PaymentCorrection, PaymentCorrection.payment_id == of.id, of.amount_fen),
+            of.amount_fen, of.source, stands.label("standing_fen"), because.label("corrected_because"),
         )
         .join(Household, Household.id == of.household_id)
         .outerjoin(Firm, Firm.id == of.firm_id)
@@ -330,11 +322,11 @@ def cost_records(session: Session, *, limit: int, before_id: int | None) -> list
     """
     of, back = CostRecord, aliased(CostLine)
     taken = exists().where(CostLine.record_id == of.id, back.corrects_id == CostLine.id)
+    stands, because = standing(CostCorrection, CostCorrection.record_id, of)
     query = (
         select(
             of.id, of.code, Household.code.label("household"), Product.sku, of.kind, of.incurred_on, of.amount_fen,
-            of.source, *_standing(CostCorrection, CostCorrection.record_id == of.id, of.amount_fen),
-            taken.label("taken_over"),
+            of.source, stands.label("standing_fen"), because.label("corrected_because"), taken.label("taken_over"),
         )
         .join(Household, Household.id == of.household_id)
         .outerjoin(Product, Product.id == of.product_id)

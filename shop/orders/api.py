@@ -34,7 +34,7 @@ from shop.orders import actions, breach, cuts, errors, queries, receipt, reopeni
 from shop.orders.calls import change_call, terminate, waiting
 from shop.orders.entered import clerk_for, enter_order, partner_who_buys
 from shop.orders.locks import locked_order
-from shop.orders.models import Order, ReceiptRule
+from shop.orders.models import Order, OrderStatus, ReceiptRule
 from shop.orders.place import Asked, Called, Placed, Request, place_call_off, place_order
 from shop.orders.reversals import corrections_of
 from shop.stock.errors import NotEnoughStock, PresaleFull
@@ -216,8 +216,10 @@ def show(number: str) -> dict[str, Any]:
     found = queries.order(session, actor, number)
     order_id = int(found["id"])
     told = queries.reasons(session, [order_id])[order_id] if actor.has(*queries.SEES_RECIPIENT) else queries.UNSAID
+    waits = found["status"] == OrderStatus.DISPATCHED.value
     return found | told | {
-        "recalls": queries.recalls_of(session, order_id), "inspected_by": receipt.inspected_by(session, order_id),
+        "recalls": queries.recalls_of(session, order_id),
+        "inspected_by": receipt.inspected_by(session, order_id) if waits else None,
     }  # fmt: skip
 
 

@@ -251,9 +251,10 @@ def decide(
     if event != "waive" and any(_took(one, found, event) for one in known):
         raise TakenAlready(agreement=agreement.code)
     PENALTY_LIFE.next(found.status, event)
-    grams, fen = _open(session, agreement.id, found.as_of).get(found.side, (0, 0))
-    if event != "waive" and (grams < found.shortfall_g or fen < found.penalty_fen):
-        raise PenaltyOutdated(as_of=str(found.as_of), stands_g=grams, stands_fen=fen, number=number)
+    if event != "waive":
+        grams, fen = _open(session, agreement.id, found.as_of).get(found.side, (0, 0))
+        if grams < found.shortfall_g or fen < found.penalty_fen:
+            raise PenaltyOutdated(as_of=str(found.as_of), stands_g=grams, stands_fen=fen, number=number)
     advance(session, found, PENALTY_LIFE, event, person_id=by.person_id, now=by.now, reason=reason)
     session.flush()
     return found

@@ -46,18 +46,14 @@ _OVERDUE = text(f"SELECT id FROM ({_CLOCK}) AS waiting WHERE due_at <= :now ORDE
 _DUE_OF = text(f"SELECT due_at FROM ({_CLOCK} AND orders.id = :order_id) AS waiting")
 #: A buyer's on invoice from the day on which the last parcel was signed for, where all were; for a call-off not before
 #: its day, since he need not take it earlier (民法典 530).
-_BEGIN = "({day}::timestamp AT TIME ZONE '" + BEIJING.key + "')"
-_INSPECTED = text(
-    "SELECT due_at FROM ("
-    + _DUE.format(
-        since="greatest(parcels.sent_at, CASE WHEN parcels.signed THEN "
-        + _BEGIN.format(day="parcels.signed_on")
-        + " END, (SELECT "
-        + _BEGIN.format(day="call_offs.due_on")
-        + " FROM call_offs WHERE call_offs.id = orders.call_off_id))"
-    )
-    + " AND orders.id = :order_id) AS waiting"
+_INSPECTION = _DUE.format(
+    since=f"""greatest(
+        parcels.sent_at,
+        CASE WHEN parcels.signed THEN parcels.signed_on::timestamp AT TIME ZONE '{BEIJING.key}' END,
+        (SELECT call_offs.due_on::timestamp AT TIME ZONE '{BEIJING.key}' FROM call_offs
+            WHERE call_offs.id = orders.call_off_id))"""
 )
+_INSPECTED = text(f"SELECT due_at FROM ({_INSPECTION} AND orders.id = :order_id) AS waiting")
 _RECALLED = select(Pick.id).join(OrderLine, OrderLine.id == Pick.order_line_id).where(standing(Pick.lot_id)).limit(1)
 
 

@@ -3,7 +3,6 @@
 The filters stand in the address, so that a page can be sent to a colleague, who sees it for his own area.
 """
 
-import json
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -17,24 +16,21 @@ from shop.access.queries import me
 from shop.channels.policies import POLICIES
 from shop.income.models import Category, IncomeKind
 from shop.kit.clock import beijing_day
-from shop.kit.db import db, one_moment, release, transaction
+from shop.kit.db import db, one_moment, transaction
 from shop.kit.errors import DomainError
 from shop.kit.http import file_response, now
 from shop.kit.problems import sentences
 from shop.kit.schemas import cursor_key, page
-from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE
+from shop.kit.tables import CSV_TYPE, XLSX_TYPE
 from shop.orders.errors import DayAhead
 from shop.places.queries import TOWNSHIP_DIGITS, place_names, place_zh
 from shop.reports import exports, schemas
 from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.api import made_file
 from shop.reports.area import READERS, sees_households
-from shop.reports.columns import BY_ROW, Column, written
+from shop.reports.columns import Column, written
 from shop.reports.explain import Measure, explain_income
 from shop.reports.explain_agreements import explain_agreements
-from shop.reports.explain_periodic import Figure, explain_periodic, figure_at
-from shop.reports.files import columns_of, cover_of
-from shop.reports.files import periodic_file as as_file
 from shop.reports.gain import gain
 from shop.reports.income_report import CATEGORY_NAMES, IncomeBy, Months, income_report, latest_year
 from shop.reports.lists import (
@@ -53,17 +49,6 @@ from shop.reports.lists import (
     whose,
 )
 from shop.reports.models import Exported, ExportFile
-from shop.reports.periodic import SPANS_ZH, SUMMARY
-from shop.reports.periods import NAMES_ZH, Every, period_of, reached, title_zh
-from shop.reports.sent import (
-    SENDERS,
-    body_of,
-    changes_of,
-    current_report,
-    list_sent,
-    office_of,
-    send_report,
-)
 from shop.web.called import called
 from shop.web.panels import Card, Chart, Link, table
 from shop.web.signin import from_our_page, page_for
@@ -75,8 +60,6 @@ ROWS = 100
 FILE_KINDS = {"xlsx": XLSX_TYPE, "csv": CSV_TYPE}
 FILE_NAMES = {"xlsx": "Excel", "csv": "CSV"}
 PAPER_NAMES = FILE_NAMES | {"pdf": "PDF"}
-#: A periodic report also comes as it is printed.
-PERIODIC_KINDS = FILE_KINDS | {"pdf": PDF_TYPE}
 
 MEASURES_ZH = {
     Measure.CASH: "农户现金收入", Measure.SALES_REACHED: "触达农户的销售", Measure.COST: "经营成本",
@@ -86,10 +69,6 @@ MEASURES_ZH = {
 KIND_ZH = {
     IncomeKind.SALE: "交售", IncomeKind.PATRONAGE: "交易量返还", IncomeKind.WAGE: "工资",
     IncomeKind.LAND_RENT: "土地租金", IncomeKind.DIVIDEND: "按股分红", IncomeKind.SUBSIDY: "补贴",
-}  # fmt: skip
-#: What figures of a periodic report are called.
-PERIODIC_ZH = {name: title for name, (title, _) in SUMMARY.items()} | {
-    "ordered_fen": "下单额", "due_fen": "应收", "overdue_fen": "逾期应收",
 }  # fmt: skip
 #: Columns that a link explains: by path, what the rows behind it are asked by.
 EXPLAINED: dict[str, dict[str, str]] = {
@@ -121,14 +100,17 @@ def shown(value: Any, unit: str) -> str:
 _PERIOD = ("year", "from", "to", "as_of", "on")
 
 
+def _given(defaults: Callable[[], dict[str, str]]) -> dict[str, str]:
+    given = request.args.to_dict()
+    return given if any(name in given for name in _PERIOD) else defaults() | given
+
+
 def asked_of(schema: Schema, defaults: Callable[[], dict[str, str]]) -> tuple[dict[str, Any], str]:
     """The filters of the address; of those that make no sense the defaults, and what is wrong with them.
 
     Without a period the default one is meant.
     """
-    given = request.args.to_dict()
-    if not any(name in given for name in _PERIOD):
-        given = defaults() | given
+    given = _given(defaults)
     errors = schema.validate(given)
     if not errors:
         return schema.load(given), ""
@@ -143,12 +125,12 @@ def exactly(schema: Schema, defaults: Callable[[], dict[str, str]]) -> dict[str,
 
     Raises ValidationError: of a wrong one no other figure is explained, and no other file made.
     """
-    given = request.args.to_dict()
-    loaded: dict[str, Any] = schema.load(given if any(name in given for name in _PERIOD) else defaults() | given)
+    loaded: dict[str, Any] = schema.load(_given(defaults))
     return loaded
 
 
-def _page(template: str, title: str, **parts: Any) -> str:
+def page_of(template: str, title: str, **parts: Any) -> str:
+    """A page with its reader's name and the files that he asked for."""
     actor = current_actor()
     who = me(db.session(), actor)
     mine = exports.exports_of(db.session(), actor, now=now()) if actor.has(*READERS) else []
@@ -168,11 +150,11 @@ def income() -> str:
         by_month = income_report(session, actor, IncomeBy.MONTH, months, "zh", limit=ROWS, after=None)
         gained = gain(session, actor, months, "zh", now=now())
         where = " ".join(filter(None, (place_zh(session, months.place), span_zh(months))))
-    return _page(
+    return page_of(
         "income", "农户增收", wrong=wrong, months=months, where=where, by=by, tabs=_tabs(query, _ways(actor)),
         trail=_trail(actor, months, query), report=report, cards=_income_cards(by_month["total"], gained, months),
         charts=_income_charts(report, by_month, by), gain=gained, gain_said=gain_said(gained),
-        gain_why=_here({name: query[name] for name in ("year", "first", "last", "place")} | {"measure": Measure.GAIN},
+        gain_why=here({name: query[name] for name in ("year", "first", "last", "place")} | {"measure": Measure.GAIN},
                        "dashboard.why"),
         gain_rows=[
             (CATEGORY_ZH[Category(row["category"])], row) for row in gained.get("categories", ())
@@ -180,7 +162,7 @@ def income() -> str:
         table=table(
             f"{INCOME_BY_ZH[by]}：{where}", told_columns(income_columns(by, sees_households(actor)), report),
             report["items"], report["total"], _income_link(query, months, by),
-            more=_here(query | {"after": report["next"]}) if report["next"] else None,
+            more=here(query | {"after": report["next"]}) if report["next"] else None,
             files=_files("dashboard.income_file", query),
         ),
     )  # fmt: skip
@@ -223,15 +205,15 @@ def why() -> str:
         columns[5:5] = [Column("批次", "lot"), Column("渠道", "channel_zh"), Column("更正原因", "corrected_because")]
     else:
         columns[5:5] = [Column("类别", "category_zh"), Column("更正原因", "corrected_because")]
-    return _page(
+    return page_of(
         "why", "数字来源", found=found, months=months, span=span_zh(months),
         whose=called(session, query["by"].value, query["key"] or months.place, found["rows"]),
         measure=_measured(query),
         back=_here_of("dashboard.income", query, "measure", "kind", "category", "key", "cursor", "limit"),
         table=table(
-            "明细", columns, [_source_zh(row) for row in rows["items"]],  # type: ignore[attr-defined]
+            "明细", columns, [source_zh(row) for row in rows["items"]],  # type: ignore[attr-defined]
             {"weight_g": found["total_g"], "amount_fen": found["total_fen"]}, lambda column, row: None,
-            more=_here(query | {"cursor": rows["next"]}, "dashboard.why") if rows["next"] else None,
+            more=here(query | {"cursor": rows["next"]}, "dashboard.why") if rows["next"] else None,
         ),
     )  # fmt: skip
 
@@ -250,7 +232,7 @@ def agreements() -> str:
     report = agreements_report(session, actor, by, day, "zh", today=today, limit=query["limit"], after=query["after"])
     total = report["total"]
     labels = [row["key" if by is AgreementsBy.AGREEMENT else "name"] for row in report["items"]]
-    return _page(
+    return page_of(
         "agreements", "采购协议", wrong=wrong, by=by, day=day, tabs=_tabs(query, AGREEMENTS_BY_ZH), report=report,
         cards=[
             Card("签约协议", written("count", total["agreements"]), "份", "截至当日已签约"),
@@ -278,7 +260,7 @@ def agreements() -> str:
         tables=[
             table(
                 f"{AGREEMENTS_BY_ZH[by]}：{what}，截至 {day}", [*whose(by), *columns], report["items"], total,
-                _agreement_link(query, day), more=_here(query | {"after": report["next"]}) if report["next"] else None,
+                agreement_link(query, day), more=here(query | {"after": report["next"]}) if report["next"] else None,
                 files=_files("dashboard.agreements_file", query),
             )
             for what, columns in AGREEMENT_TABLES
@@ -304,7 +286,7 @@ def _file(wanted: exports.Wanted, kind: str) -> AnyResponse:
         found = exports.listed(session, actor, wanted, now=now(), limit=most)
     if found.is_long:
         asked = schemas.export_form(wanted, kind)
-        return make_response(_page("export_offer", found.title, asked=asked, most=most))
+        return make_response(page_of("export_offer", found.title, asked=asked, most=most))
     return file_response(exports.written(found, file), exports.TYPES[file], found.title)
 
 
@@ -325,7 +307,7 @@ def ask_export() -> AnyResponse:
 def export(code: str) -> AnyResponse:
     """文件生成情况 · How far a file is; the page looks again by itself until it can be fetched."""
     one = exports.status_of(db.session(), current_actor(), code, now=now())
-    return make_response(_page("export", one["title"], one=one), 202 if one["status"] == "making" else 200)
+    return make_response(page_of("export", one["title"], one=one), 202 if one["status"] == "making" else 200)
 
 
 @blueprint.route("/reports/exports/<string:code>/file")
@@ -335,7 +317,7 @@ def export_file(code: str) -> AnyResponse:
     return made_file(code)
 
 
-def _agreement_link(query: dict[str, Any], day: date) -> Link:
+def agreement_link(query: dict[str, Any], day: date) -> Link:
     """Every figure leads to what it is made of; an agreement to its page, for who has it on his desk."""
     desk = query["by"] is AgreementsBy.AGREEMENT and current_actor().has(Role.OPERATOR, Role.FIRM_STAFF)
 
@@ -345,7 +327,7 @@ def _agreement_link(query: dict[str, Any], day: date) -> Link:
         if column.unit == "text":
             return None
         asked = {"by": query["by"], "day": day, "figure": column.path, "key": row["key"] if row else None}
-        return _here(asked, "dashboard.why_agreements")
+        return here(asked, "dashboard.why_agreements")
 
     return link
 
@@ -364,8 +346,8 @@ def why_agreements() -> str:
     rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
     named = {column.path: column for column in (*KEPT, *OPEN)}
     parts = [Column(named[name].title, f"parts.{name}", named[name].unit) for name in found["total"]]
-    back = _here({"by": query["by"], "day": day}, "dashboard.agreements")
-    return _page(
+    back = here({"by": query["by"], "day": day}, "dashboard.agreements")
+    return page_of(
         "why_agreements", "数字来源", found=found, day=day, back=back, figure=named[figure].title,
         whose=called(session, query["by"].value, query["key"], found["rows"]),
         value=written(named[figure].unit, found["value"]),
@@ -375,7 +357,7 @@ def why_agreements() -> str:
             "明细", [*_FACT_COLUMNS, *parts],
             [_fact_zh(row) for row in rows["items"]],  # type: ignore[attr-defined]
             {"parts": found["total"]}, lambda column, row: None,
-            more=_here(query | {"day": day, "cursor": rows["next"]}, "dashboard.why_agreements")
+            more=here(query | {"day": day, "cursor": rows["next"]}, "dashboard.why_agreements")
             if rows["next"] else None,
         ),
     )  # fmt: skip
@@ -408,7 +390,7 @@ def _months(query: dict[str, Any]) -> Months:
 _NAMES = {"first": "from", "last": "to", "day": "as_of"}
 
 
-def _here(query: dict[str, Any], endpoint: str | None = None) -> str:
+def here(query: dict[str, Any], endpoint: str | None = None) -> str:
     """The address of a page with these filters, those at their default left out."""
     given = {}
     for name, value in query.items():
@@ -422,11 +404,11 @@ def _here(query: dict[str, Any], endpoint: str | None = None) -> str:
 
 def _files(endpoint: str, query: dict[str, Any]) -> list[tuple[str, str]]:
     """(name, address) of the files beside a table."""
-    return [(name, _here(query | {"kind": kind, "after": None}, endpoint)) for kind, name in PAPER_NAMES.items()]
+    return [(name, here(query | {"kind": kind, "after": None}, endpoint)) for kind, name in PAPER_NAMES.items()]
 
 
 def _here_of(endpoint: str, query: dict[str, Any], *without: str) -> str:
-    return _here({name: value for name, value in query.items() if name not in without}, endpoint)
+    return here({name: value for name, value in query.items() if name not in without}, endpoint)
 
 
 def _ways(actor: Actor) -> dict[IncomeBy, str]:
@@ -436,7 +418,7 @@ def _ways(actor: Actor) -> dict[IncomeBy, str]:
 
 def _tabs(query: dict[str, Any], names: dict[Any, str]) -> list[tuple[str, str, bool]]:
     """(name, address, whether it is this one) of each way to cut the report."""
-    return [(name, _here(query | {"by": by, "after": None}), by is query["by"]) for by, name in names.items()]
+    return [(name, here(query | {"by": by, "after": None}), by is query["by"]) for by, name in names.items()]
 
 
 def _trail(actor: Actor, months: Months, query: dict[str, Any]) -> list[tuple[str, str]]:
@@ -450,7 +432,7 @@ def _trail(actor: Actor, months: Months, query: dict[str, Any]) -> list[tuple[st
         steps.append((names.get(code, code), query | {"place": code, "by": IncomeBy.VILLAGE}))
     if len(place) > TOWNSHIP_DIGITS:
         steps.append((names.get(place, place), query | {"place": place, "by": IncomeBy.HOUSEHOLD}))
-    return [(name, _here(to | {"after": None})) for name, to in steps]
+    return [(name, here(to | {"after": None})) for name, to in steps]
 
 
 def _income_cards(total: dict[str, Any], gained: dict[str, Any], months: Months) -> list[Card]:
@@ -492,12 +474,12 @@ def _income_link(query: dict[str, Any], months: Months, by: IncomeBy) -> Link:
 
     def link(column: Column, row: dict[str, Any] | None) -> str | None:
         if column.path == "name" and row is not None and by in _BELOW:
-            return _here({**base, "place": row["key"], "by": _BELOW[by]})
+            return here({**base, "place": row["key"], "by": _BELOW[by]})
         asked = EXPLAINED.get(column.path)
         if asked is None or (by is IncomeBy.CHANNEL and asked.get("measure") != Measure.SALES_REACHED):
             return None
         key = None if row is None else row["key"]
-        return _here({**base, "place": months.place, "by": by, "key": key, **asked}, "dashboard.why")
+        return here({**base, "place": months.place, "by": by, "key": key, **asked}, "dashboard.why")
 
     return link
 
@@ -509,7 +491,7 @@ def _measured(query: dict[str, Any]) -> str:
     return KIND_ZH[query["kind"]] if query["kind"] is not None else MEASURES_ZH[query["measure"]]
 
 
-def _source_zh(row: dict[str, Any]) -> dict[str, Any]:
+def source_zh(row: dict[str, Any]) -> dict[str, Any]:
     """A row behind a figure, its words in Chinese."""
     said = dict(row)
     if row.get("kind"):
@@ -517,192 +499,3 @@ def _source_zh(row: dict[str, Any]) -> dict[str, Any]:
     if "channel" in row:
         said["channel_zh"] = POLICIES[row["channel"]].name_zh
     return said
-
-
-@blueprint.route("/reports/periodic")
-@page_for(*READERS)
-def periodic() -> str:
-    """日报、旬报、周报、月报 · A report on paper: as it is now, to be printed or saved as PDF."""
-    actor, moment = current_actor(), now()
-    query, wrong = asked_of(schemas.PeriodicFilter(), lambda: {"on": str(beijing_day(moment))})
-    on = query["on"] or beijing_day(moment)
-    with one_moment() as session:
-        report = current_report(session, actor, query["every"], on, now=moment)
-    return _page(
-        "periodic", report["title"], wrong=wrong, report=report, every=query["every"], on=on, cover=cover_of(report),
-        begun=report["period"]["from"] <= beijing_day(moment),
-        kinds=[(kind.value, NAMES_ZH[kind]) for kind in Every],
-        tabs=[(NAMES_ZH[kind], _here(query | {"every": kind}), kind is query["every"]) for kind in Every],
-        files=[
-            (name, url_for("dashboard.periodic_file", every=query["every"].value, on=str(on), kind=kind))
-            for kind, name in PAPER_NAMES.items()
-        ],
-        tables=[
-            table(section["title"], columns_of(section), section["rows"], section["total"],
-                  _adjusted_link(query["every"], beijing_day(moment)) if section["code"] == "adjustments"
-                  else _periodic_link(query["every"], on, section["code"], beijing_day(moment)))
-            for section in report["sections"]
-        ],
-        **_sent(actor),
-    )  # fmt: skip
-
-
-def _adjusted_link(every: Every, today: date) -> Link:
-    """What is named of an earlier report leads to that one, and its figure as it is now to the rows that make it."""
-
-    def link(column: Column, row: dict[str, Any] | None) -> str | None:
-        if row is None or "on" not in row:
-            return None
-        if column.path == "title":
-            return url_for("dashboard.sent_report", code=row["report"])
-        return _now_link(every, date.fromisoformat(row["on"]), today)(column, row)
-
-    return link
-
-
-def _now_link(every: Every, on: date, today: date) -> Link:
-    """A figure of the period around `on`, as it is now, leads to the rows that make it."""
-
-    def link(column: Column, row: dict[str, Any] | None) -> str | None:
-        if row is None or column.path != "now_value":
-            return None
-        section, key, path = row["figure"].split(":", 2)
-        return _periodic_link(every, on, section, today)(Column("", path), {"key": key})
-
-    return link
-
-
-def _periodic_link(every: Every, on: date, section: str, today: date) -> Link:
-    """Each figure leads to the rows that make it; what agreements kept, to their facts up to the day of the report."""
-    if section == "agreements":
-        return _agreement_link({"by": AgreementsBy.AGREEMENT}, reached(period_of(every, on), today))
-
-    def link(column: Column, row: dict[str, Any] | None) -> str | None:
-        asked = figure_at(section, column.path, None if row is None else row["key"])
-        if asked is None:
-            return None
-        named = {name: value for name, value in vars(asked).items() if value is not None}
-        return url_for("dashboard.periodic_why", every=every.value, on=str(on), **named)
-
-    return link
-
-
-@blueprint.route("/reports/periodic/why")
-@page_for(*READERS)
-def periodic_why() -> str:
-    """数字来源 · The rows that make one figure of a periodic report; their sum is the figure."""
-    moment = now()
-    query = exactly(
-        schemas.PeriodicExplainFilter(),
-        lambda: {"on": str(beijing_day(moment)), "section": "channels", "figure": "net_fen"},
-    )
-    on = query["on"] or beijing_day(moment)
-    asked = Figure(query["section"], query["key"], query["figure"], query["span"])
-    found = explain_periodic(
-        db.session(), current_actor(), query["every"], on, asked, now=moment, limit=query["limit"],
-        before_id=cursor_key(query["cursor"]),
-    )  # fmt: skip
-    rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
-    items = [_source_zh(row) for row in rows["items"]]  # type: ignore[attr-defined]
-    there = {name for row in items for name, value in row.items() if value is not None}
-    owed = asked.section == "receivables"  # a balance, of no span
-    unit = {"fen": "fen", "g": "g"}.get(asked.figure.rpartition("_")[2], "count")
-    return _page(
-        "periodic_why", "数字来源", found=found, unit=unit,
-        whose=called(db.session(), asked.section, asked.key, found["rows"]),
-        figure=PERIODIC_ZH[asked.figure] if owed else f"{SPANS_ZH[asked.span]}{PERIODIC_ZH[asked.figure]}",
-        days=f"{beijing_day(moment)} 的余额" if owed else f"{found['from']} 至 {found['to']}",
-        report=title_zh(query["every"], period_of(query["every"], on)),
-        back=url_for("dashboard.periodic", every=query["every"].value, on=str(on)),
-        table=table(
-            "明细", [*(column for column in _SOURCES if column.path in there), Column("计入", "value", unit)], items,
-            {"value": found["value"]} if there else None, lambda column, row: None,
-            more=_here(query | {"cursor": rows["next"]}) if rows["next"] else None,
-        ),
-    )  # fmt: skip
-
-
-_SOURCES = [
-    Column("日期", "day"), Column("单号或凭据", "source_code"), Column("农户", "household"), Column("企业", "firm"),
-    Column("渠道", "channel_zh"), Column("经手", "partner"), Column("商品", "sku"), Column("类别", "category_zh"),
-]  # fmt: skip
-
-
-@blueprint.route("/reports/periodic.<any(xlsx, csv, pdf):kind>")
-@page_for(*READERS)
-def periodic_file(kind: str) -> AnyResponse:
-    """报表文件 · The same report as a file."""
-    moment = now()
-    query = exactly(schemas.PeriodicFilter(), lambda: {"on": str(beijing_day(moment))})
-    on, actor = query["on"] or beijing_day(moment), current_actor()
-    with one_moment() as session:
-        report = current_report(session, actor, query["every"], on, now=moment)
-    return file_response(as_file(PERIODIC_KINDS[kind], report), PERIODIC_KINDS[kind], report["title"])
-
-
-#: A figure of a sent report that is otherwise now.
-_CHANGED = [
-    Column("表", "table"), Column("指标", "name"), Column("本报表报送数", "sent_value", BY_ROW),
-    Column("最近告知数", "told_value", BY_ROW), Column("现在数", "now_value", BY_ROW),
-    Column("与报送数相差", "change_value", BY_ROW),
-]  # fmt: skip
-
-
-@blueprint.route("/reports/sent/<string:code>")
-@page_for(*SENDERS)
-def sent_report(code: str) -> str:
-    """已报送 · A report as it was sent, for printing; and, on the screen alone, what of it is otherwise now."""
-    actor = current_actor()
-    with one_moment() as session:
-        report = json.loads(body_of(session, actor, code))
-        changes = changes_of(session, actor, code, now=now())
-    today = beijing_day(now())
-    return _page(
-        "sent", report["title"], report=report, changes=changes, today=today, cover=cover_of(report),
-        resends=changes["latest"] and office_of(actor).party_id == changes["party_id"],
-        changed=table(
-            "报送后的变动", _CHANGED, changes["items"], None, _now_link(changes["every"], changes["first_on"], today)
-        ),
-        tables=[
-            table(section["title"], columns_of(section), section["rows"], section["total"], lambda column, row: None)
-            for section in report["sections"]
-        ],
-    )  # fmt: skip
-
-
-@blueprint.route("/reports/sent/<string:code>.<any(xlsx, csv, pdf):kind>")
-@page_for(*SENDERS)
-def sent_file(code: str, kind: str) -> AnyResponse:
-    """已报送的文件 · A report as it was sent, as a file or on paper; called by its title and version."""
-    report = json.loads(body_of(db.session(), current_actor(), code))
-    release()
-    called_so = f"{report['title']} {report['area']} 第{report['version']}版"
-    return file_response(as_file(PERIODIC_KINDS[kind], report), PERIODIC_KINDS[kind], called_so)
-
-
-@blueprint.route("/reports/sent", methods=["POST"])
-@page_for(*SENDERS)
-def send() -> AnyResponse:
-    """报送 · Confirm and send the report that is shown; a double tap finds it sent already."""
-    from_our_page()
-    given = schemas.ReportToSend().load({name: value for name, value in request.form.items() if value})
-    with transaction() as session:
-        made = send_report(session, current_actor(), given["every"], given["on"], given["note"], now=now())
-    return redirect(url_for("dashboard.sent_report", code=made["code"]), 303)
-
-
-#: Reports that the page lists: the latest, and those that no longer hold.
-_LATEST, _CHANGED_ONES = 12, 20
-
-
-def _sent(actor: Actor) -> dict[str, Any]:
-    """For who sends: the latest reports, and those whose figures are otherwise now."""
-    if not actor.has(*SENDERS):
-        return {"sends": False}
-    session, moment = db.session(), now()
-    latest = list_sent(session, actor, now=moment, limit=_LATEST, before_id=None)
-    changed = list_sent(session, actor, now=moment, limit=_CHANGED_ONES, before_id=None, changed=True)
-    return {
-        "sends": True, "sent": latest[:_LATEST], "changed": changed[:_CHANGED_ONES],
-        "more_changed": len(changed) > _CHANGED_ONES,
-    }  # fmt: skip

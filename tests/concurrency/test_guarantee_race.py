@@ -17,8 +17,8 @@ from shop.income.guarantees import Promise, locked_contract, pay_guaranteed, pay
 from shop.income.models import GuaranteeKind
 from shop.kit.clock import WalkingClock
 from shop.kit.db import transaction
-from tests.factories.guarantees import good_books, lands, paid, signed
-from tests.factories.office import MARCH_2026, Office, scalars
+from tests.factories.guarantees import lands, paid, signed
+from tests.factories.office import MARCH_2026, Office, good_books, scalars
 from tests.factories.threads import at_once
 
 BY = {"actor_id": None, "now": MARCH_2026}

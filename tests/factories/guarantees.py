@@ -1,39 +1,8 @@
 """Contracts of 保底收益+二次分红 of F01 over HTTP, in March 2026."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date
 from typing import Any
 
-from flask import Flask
-
-from shop.farmers.jobs import COUNT_FAMILY_COSTS
-from shop.kit.clock import WalkingClock
-from shop.kit.db import db, release, transaction
-from shop.reports import rollups
-from shop.reports.books import check_books
-from shop.reports.models import Rollup
 from tests.factories.office import Office, scalars
-
-
-@contextmanager
-def good_books(county: Flask, clock: WalkingClock) -> Iterator[Office]:
-    """The office on 10 March 2026; whatever was done there, the jobs count it and the books are good."""
-    office = Office(county, clock)
-    office.go(date(2026, 3, 10))
-    yield office
-    office.do_jobs(COUNT_FAMILY_COSTS)
-    count_all()
-    assert check_books(db.session(), now=office.clock.now()) == []
-    release()
-
-
-def count_all() -> None:
-    """Let the jobs of the rollups do what there is."""
-    for rollup in Rollup:
-        with transaction() as session:
-            while rollups.refresh(session, rollup).keys:
-                pass
 
 
 def lands() -> dict[str, int]:

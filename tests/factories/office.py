@@ -1,5 +1,7 @@
 """The county office over HTTP, on the imported county: its operator and the staff of two co-operatives."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -8,9 +10,13 @@ from sqlalchemy import text
 
 import tasks.income  # noqa: F401  its jobs are known once it is loaded
 from shop.access.models import PartyKind, Role
+from shop.farmers.jobs import COUNT_FAMILY_COSTS
 from shop.kit.clock import WalkingClock, at_beijing
-from shop.kit.db import db, release
+from shop.kit.db import db, release, transaction
 from shop.kit.job import Job
+from shop.reports import rollups
+from shop.reports.books import check_books
+from shop.reports.models import Rollup
 from tasks.registry import works
 from tasks.run import run_asked
 from tests.factories.access import headers_of, person
@@ -80,3 +86,23 @@ def scalars(sql: str, **bound: Any) -> list[Any]:
     found = list(db.session.execute(text(sql), bound))
     release()
     return found
+
+
+@contextmanager
+def good_books(county: Flask, clock: WalkingClock, day: date = date(2026, 3, 10)) -> Iterator[Office]:
+    """The office on a day; whatever was done there, the jobs count it and the books are good."""
+    office = Office(county, clock)
+    office.go(day)
+    yield office
+    office.do_jobs(COUNT_FAMILY_COSTS)
+    count_all()
+    assert check_books(db.session(), now=office.clock.now()) == []
+    release()
+
+
+def count_all() -> None:
+    """Let the jobs of the rollups do what there is."""
+    for rollup in Rollup:
+        with transaction() as session:
+            while rollups.refresh(session, rollup).keys:
+                pass

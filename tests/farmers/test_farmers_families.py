@@ -12,16 +12,14 @@ from hypothesis import strategies as st
 
 from shop.farmers.errors import HasMergedRecords, MergedAlready, NotMerged
 from shop.farmers.families import locked_households, merge, unmerge
-from shop.farmers.jobs import COUNT_FAMILY_COSTS
 from shop.farmers.models import Household
 from shop.kit.clock import WalkingClock
-from shop.kit.db import db, release, transaction
+from shop.kit.db import db, transaction
 from shop.kit.errors import DomainError
 from shop.reports import rollups
 from shop.reports.books import check_books
-from shop.reports.models import Rollup
 from tests.conftest import A_DAY_IN_JULY
-from tests.factories.office import Office, scalars
+from tests.factories.office import Office, count_all, good_books, scalars
 from tests.factories.sales import undone
 
 YEAR = "from=2025-01&to=2025-12"
@@ -29,19 +27,9 @@ YEAR = "from=2025-01&to=2025-12"
 
 @pytest.fixture
 def office(county: Flask, clock: WalkingClock) -> Any:
-    office = Office(county, clock)
-    for rollup in Rollup:
-        with transaction() as session:
-            while rollups.refresh(session, rollup).keys:
-                pass
-    yield office
-    office.do_jobs(COUNT_FAMILY_COSTS)
-    for rollup in Rollup:
-        with transaction() as session:
-            while rollups.refresh(session, rollup).keys:
-                pass
-    assert check_books(db.session(), now=office.clock.now()) == []
-    release()
+    with good_books(county, clock) as office:
+        count_all()
+        yield office
 
 
 def pair(assisted: bool = False) -> tuple[str, str]:

@@ -7,8 +7,7 @@ import pytest
 from flask import Flask
 
 from shop.kit.clock import WalkingClock
-from tests.factories.guarantees import count_all
-from tests.factories.office import Office, scalars
+from tests.factories.office import Office, count_all, scalars
 
 
 @pytest.fixture

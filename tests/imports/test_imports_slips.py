@@ -10,13 +10,10 @@ from flask import Flask
 from sqlalchemy import text
 
 from shop.kit.clock import WalkingClock
-from shop.kit.db import db, release, transaction
+from shop.kit.db import transaction
 from shop.kit.tables import Sheet, write_csv, write_xlsx
-from shop.reports import rollups
-from shop.reports.books import check_books
-from shop.reports.models import Rollup
 from tests.factories.agreements import line, recorded
-from tests.factories.office import Office, scalars
+from tests.factories.office import Office, count_all, good_books, scalars
 
 HEADER = ["单号", "日期", "农户", "商品", "毛重kg", "扣重kg", "等级", "基价分每kg", "签字人"]
 DAY = date(2026, 7, 15)
@@ -24,15 +21,8 @@ DAY = date(2026, 7, 15)
 
 @pytest.fixture
 def office(county: Flask, clock: WalkingClock) -> Any:
-    office = Office(county, clock)
-    office.go(date(2026, 7, 20))
-    yield office
-    for rollup in Rollup:
-        with transaction() as session:
-            while rollups.refresh(session, rollup).keys:
-                pass
-    assert check_books(db.session(), now=office.clock.now()) == []
-    release()
+    with good_books(county, clock, date(2026, 7, 20)) as office:
+        yield office
 
 
 def growers() -> list[str]:
@@ -292,10 +282,7 @@ def test_a_subsidy_is_transfer_income_out_of_public_money_and_stands_in_no_firm_
         ("subsidy", "transfer", 60_000), ("wage", "wage", 26_000),
     ]  # fmt: skip
     assert {entry["kind"]: entry["firm_name_zh"] for entry in told["entries"]}["subsidy"] is None
-    for rollup in Rollup:
-        with transaction() as session:
-            while rollups.refresh(session, rollup).keys:
-                pass
+    count_all()
     report = office.get("/reports/income?from=2026-07&to=2026-07&by=firm")
     assert {row["key"]: row["cash_fen"] for row in report["items"]} == {"-": 60_000, "F01": 26_000}
     # It is received, and reaches nobody.

@@ -16,8 +16,8 @@ from shop.kit.db import db, release, transaction
 from shop.kit.money import split
 from shop.kit.revisions import FOLDER
 from shop.web.signin import COOKIE
-from tests.factories.guarantees import count_all, good_books, lands, paid, signed, told
-from tests.factories.office import Office, scalars
+from tests.factories.guarantees import lands, paid, signed, told
+from tests.factories.office import Office, count_all, good_books, scalars
 
 MARCH = "from=2026-03&to=2026-03"
 GUARANTEED_FEN = 477_006  # 3.5, 0.7 and 1.1 mu at 900.01 yuan, half up

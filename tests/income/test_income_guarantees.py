@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from shop.kit.clock import WalkingClock
 from shop.kit.db import transaction
 from shop.kit.money import split
-from tests.factories.guarantees import good_books, lands, paid, signed, told
-from tests.factories.office import Office, scalars
+from tests.factories.guarantees import lands, paid, signed, told
+from tests.factories.office import Office, good_books, scalars
 
 
 @pytest.fixture

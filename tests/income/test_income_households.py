@@ -9,8 +9,8 @@ from flask import Flask
 from shop.access.models import Role
 from shop.kit.clock import WalkingClock
 from tests.factories.access import signed_in
-from tests.factories.guarantees import count_all, good_books, lands, signed, told
-from tests.factories.office import Office, scalars
+from tests.factories.guarantees import lands, signed, told
+from tests.factories.office import Office, count_all, good_books, scalars
 
 
 @pytest.fixture

@@ -9,15 +9,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from shop.farmers.jobs import COUNT_FAMILY_COSTS
 from shop.income.models import SurplusPlan
 from shop.income.surplus import drifted, hold_members, locked_plan
 from shop.kit.clock import WalkingClock
-from shop.kit.db import db, release, transaction
-from shop.reports import rollups
-from shop.reports.books import check_books
-from shop.reports.models import Rollup
-from tests.factories.office import Office, scalars
+from shop.kit.db import transaction
+from tests.factories.office import Office, good_books, scalars
 
 JULY = date(2026, 7, 25)
 TERMS = {
@@ -28,16 +24,8 @@ TERMS = {
 
 @pytest.fixture
 def office(county: Flask, clock: WalkingClock) -> Any:
-    office = Office(county, clock)
-    office.go(JULY)
-    yield office
-    office.do_jobs(COUNT_FAMILY_COSTS)
-    for rollup in Rollup:
-        with transaction() as session:
-            while rollups.refresh(session, rollup).keys:
-                pass
-    assert check_books(db.session(), now=office.clock.now()) == []
-    release()
+    with good_books(county, clock, JULY) as office:
+        yield office
 
 
 def a_member() -> tuple[str, int]:

@@ -10,17 +10,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from shop.catalog.actions import firm_by_code
-from shop.farmers.jobs import COUNT_FAMILY_COSTS
 from shop.income.actions import book_pending
 from shop.income.surplus import Member, Pools, Terms, draft_plan, parts
 from shop.kit.clock import WalkingClock
-from shop.kit.db import db, release, transaction
+from shop.kit.db import transaction
 from shop.kit.errors import DomainError
 from shop.kit.money import split, yuan
-from shop.reports import rollups
-from shop.reports.books import check_books
-from shop.reports.models import Rollup
-from tests.factories.office import Office, scalars
+from tests.factories.office import Office, good_books, scalars
 
 JULY, JANUARY = date(2026, 7, 15), date(2027, 1, 10)
 TERMS = {
@@ -31,16 +27,8 @@ TERMS = {
 
 @pytest.fixture
 def office(county: Flask, clock: WalkingClock) -> Any:
-    office = Office(county, clock)
-    office.go(JULY)
-    yield office
-    office.do_jobs(COUNT_FAMILY_COSTS)
-    for rollup in Rollup:
-        with transaction() as session:
-            while rollups.refresh(session, rollup).keys:
-                pass
-    assert check_books(db.session(), now=office.clock.now()) == []
-    release()
+    with good_books(county, clock, JULY) as office:
+        yield office
 
 
 def members() -> list[Any]:

@@ -6,12 +6,10 @@ from typing import Any
 from flask import Flask
 
 from shop.kit.clock import WalkingClock
-from shop.kit.db import db, release, transaction
+from shop.kit.db import db, release
 from shop.kit.money import split
-from shop.reports import rollups
 from shop.reports.books import check_books
-from shop.reports.models import Rollup
-from tests.factories.office import Office, scalars
+from tests.factories.office import Office, count_all, scalars
 
 JULY = "2026-07"
 #: The worked example of docs/income.md: 400,000 yuan, reserve 10 %, 70 % of the rest by transactions.
@@ -19,13 +17,6 @@ TERMS = {
     "firm": "F01", "year": 2026, "surplus_fen": 40_000_000, "prior_loss_fen": 0, "reserve_bp": 1_000,
     "return_bp": 7_000, "share_value_fen": 100_000, "aid_fen": 0,
 }  # fmt: skip
-
-
-def refreshed() -> None:
-    for rollup in Rollup:
-        with transaction() as session:
-            while rollups.refresh(session, rollup).keys:
-                pass
 
 
 def statement(office: Office, code: str, month: str) -> Any:
@@ -83,7 +74,7 @@ def test_delivery_surplus_statement_correction_restatement(county: Flask, clock:
         assert told["patronage"] == part
         assert sum(told.values()) == statement(office, code, "2027-01")["received_fen"]
     # July is told to the public.
-    refreshed()
+    count_all()
     told_first = office.post("/published-income", {"from": JULY, "to": JULY})["figures"]
     assert (told_first["total"]["cash_fen"], told_first["total"]["households"]) == (500_000, 4)
     # A slip of the closed July is corrected: July stays, the open month takes the difference with its origin.
@@ -98,7 +89,7 @@ def test_delivery_surplus_statement_correction_restatement(county: Flask, clock:
     assert (late["day"], late["slip"], late["corrected_because"], late["amount_fen"]) == (
         "2026-07-15", "D90001", "复秤", -5_000
     )  # fmt: skip
-    refreshed()
+    count_all()
     restated = {"from": JULY, "to": JULY, "reason": "合并重复登记的一户"}
     office.post("/published-income", restated, status=409)
     # Two records prove to be one family: July is re-stated openly, what was told first stays readable.
@@ -109,6 +100,6 @@ def test_delivery_surplus_statement_correction_restatement(county: Flask, clock:
     assert second["changes"] != []
     shown = office.get(f"/published-income/figures?from={JULY}&to={JULY}&version=1")
     assert shown["figures"] == told_first
-    refreshed()
+    count_all()
     assert check_books(db.session(), now=clock.now()) == []
     release()

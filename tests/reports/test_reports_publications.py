@@ -12,30 +12,21 @@ from sqlalchemy.exc import IntegrityError
 from shop.income.models import IncomeKind
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
-from shop.reports import rollups
 from shop.reports.books import check_books
 from shop.reports.kinds import untold_kinds
-from shop.reports.models import Rollup
 from shop.reports.told import FEW, Counts, untold
-from tests.factories.office import Office, scalars
+from tests.factories.office import Office, count_all, scalars
 
 MARCH = {"from": "2025-01", "to": "2025-03"}
 FIGURES = "/published-income/figures?from=2025-01&to=2025-03"
 
 
-def refreshed() -> None:
-    for rollup in Rollup:
-        with transaction() as session:
-            while rollups.refresh(session, rollup).keys:
-                pass
-
-
 @pytest.fixture
 def office(county: Flask, clock: WalkingClock) -> Any:
     office = Office(county, clock)
-    refreshed()
+    count_all()
     yield office
-    refreshed()
+    count_all()
     assert check_books(db.session(), now=office.clock.now()) == []
     release()
 
@@ -68,7 +59,7 @@ def test_only_closed_months_whose_figures_are_counted_are_published(office: Offi
         session.execute(text("INSERT INTO dirty_keys (rollup, on_day, a_id) VALUES ('income', '2025-02-01', 1)"))
     assert office.post("/published-income", MARCH, status=409)["waiting"] == 1
     assert scalars("SELECT count(*) FROM publications") == [(0,)]
-    refreshed()
+    count_all()
     made = office.post("/published-income", MARCH)
     report = office.get("/reports/income?from=2025-01&to=2025-03&by=township&limit=100")
     assert (made["version"], made["reason"], made["changes"]) == (1, None, [])
@@ -149,7 +140,7 @@ def test_a_period_of_one_or_two_households_is_not_published(office: Office) -> N
         paid(office, code, household, "2024-07-10")
         paid(office, f"{code}-6", household, "2024-06-10")
     paid(office, "W3-6", three, "2024-06-10")
-    refreshed()
+    count_all()
     for month in ("2024-06", "2024-07"):
         office.post("/months", {"month": month})
     refused = office.post("/published-income", july, status=409)
@@ -172,7 +163,7 @@ def test_a_township_that_periods_less_one_another_would_tell_of_is_withheld(offi
     for month in ("06", "07"):
         for n, household in enumerate(first[:3] + second[:3] + third[: 3 if month == "06" else 1]):
             paid(office, f"W{month}-{n}", household, f"2024-{month}-10")
-    refreshed()
+    count_all()
     for month in ("2024-06", "2024-07"):
         office.post("/months", {"month": month})
     assert set(told(office.post("/published-income", {"from": "2024-06", "to": "2024-06"})).values()) == {True}
@@ -227,7 +218,7 @@ def test_a_kind_of_income_that_one_household_of_a_township_had_is_not_published(
     subsidy = {"code": "S-1", "household": first[0], "kind": "subsidy", "paid_on": "2024-07-10", "amount_fen": 12_345,
                "source": "到户补贴"}  # fmt: skip
     office.post("/household-payments", subsidy)
-    refreshed()
+    count_all()
     office.post("/months", {"month": "2024-07"})
     made = office.post("/published-income", {"from": "2024-07", "to": "2024-07"})
     assert made["figures"]["withheld_kinds"] == {
