@@ -72,12 +72,9 @@ def income_columns(by: IncomeBy, managers: bool) -> list[Column]:
 
 
 def told_columns(columns: list[Column], report: dict[str, Any]) -> list[Column]:
-    """Without the assisted households where no row may tell of them."""
+    """Those that say something: no cash by channel, and no assisted households where no row may tell of them."""
     rows = [*report["items"], report["total"]]
-    return [
-        column for column in columns
-        if column.path != "assisted_households" or any(column.of(row) is not None for row in rows)
-    ]  # fmt: skip
+    return [column for column in columns if column.unit == "text" or any(column.of(row) is not None for row in rows)]
 
 
 def span_zh(months: Months) -> str:

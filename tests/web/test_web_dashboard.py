@@ -380,6 +380,13 @@ def test_each_section_of_a_report_has_figures_whose_pages_open_and_say_what_is_e
     assert re.search(r"合计 <b>[1-9][\d,]*\.\d\d</b> 元", owed)
 
 
+def test_by_channel_only_what_a_channel_has_stands_in_page_and_file(pages: Pages) -> None:
+    told = ["名称", "触达农户", "触达农户的销售（元）"]
+    assert heads_of(pages.page("office", "/reports?year=2025&by=channel")) == told
+    file = pages.browser("office").get("/reports/income.csv?year=2025&by=channel").text
+    assert ",".join(told) in file.splitlines()
+
+
 def test_by_channel_the_total_counts_the_households_that_its_rows_count(pages: Pages) -> None:
     page = pages.page("office", "/reports/income?by=channel&year=2025")
     reached = [int(row[1].replace(",", "")) for row in rows_of(page)]
