@@ -34,14 +34,34 @@ CALL_OFFS = """(
 )"""
 
 
-def calls(of: str) -> str:
-    """The relation `calls`: the call-offs in `of` of the agreements whose ids are in `read`."""
-    return f"calls AS MATERIALIZED (SELECT called.* FROM read JOIN {of} AS called ON agreement_id = read.id)"
+#: What the call-offs of each line add up to: grams that were accepted, that others called again, that the buyer took,
+#: and of those that he cancelled what was called beside the schedule.
+OF_LINES = """
+    SELECT line_id, agreement_id, sum(accepted_g)::bigint AS accepted_g,
+        coalesce(sum(again_g) FILTER (WHERE status <> 'cancelled' OR cancelled_by = 'firm'), 0)::bigint AS recalled_g,
+        coalesce(sum(weight_g - again_g) FILTER (WHERE cancelled_by IS DISTINCT FROM 'buyer'), 0)::bigint AS taken_g,
+        coalesce(sum(weight_g - again_g) FILTER (WHERE cancelled_by = 'buyer' AND schedule_day IS NULL), 0)::bigint
+            AS beside_g
+    FROM {facts} GROUP BY line_id, agreement_id
+"""
+#: A call-off that somebody may be behind with: by its goods or by its money.
+_UNDONE = "(weight_g > accepted_g OR accepted_fen <> paid_fen)"
 
+#: Of the agreements whose ids are in `read` the relations `called`: their call-offs, `calls`: those that are not done,
+#: `of_lines`: what each line's add up to. From the facts, and from the rollups.
+CALLED = (
+    f"called AS MATERIALIZED (SELECT taken.* FROM read JOIN {CALL_OFFS} AS taken ON agreement_id = read.id),"
+    f" of_lines AS ({OF_LINES.format(facts='called')}), calls AS (SELECT * FROM called WHERE {_UNDONE})"
+)
+CALLED_ROLLED = (
+    "of_lines AS (SELECT kept.* FROM read JOIN call_off_lines AS kept ON agreement_id = read.id),"
+    " called AS NOT MATERIALIZED (SELECT kept.* FROM read JOIN call_off_rollup AS kept ON agreement_id = read.id),"
+    f" calls AS MATERIALIZED (SELECT * FROM called WHERE {_UNDONE})"
+)
 
-#: How far each side is behind with each line up to a day, of the agreements in `read` by their `calls`: the firm with
-#: the call-offs that it is late with (`late`); the buyer with the days that he cancelled (`refused`), or with what he
-#: did not call by the last day, whichever is more. `short_g` is what lies beyond the tolerance.
+#: How far each side is behind with each line up to a day, by the relations of `CALLED`: the firm with the call-offs
+#: that it is late with (`late`); the buyer with the days that he cancelled (`refused`), or with what he did not call by
+#: the last day, whichever is more. `short_g` is what lies beyond the tolerance.
 _SIDES = """
     excused AS (
         SELECT agreement_id, side, from_day, to_day FROM force_majeures WHERE status = 'recognised'
@@ -52,13 +72,6 @@ _SIDES = """
             penalty_bp, buyer_penalty_bp, ends_on, (committed_g * tolerance_bp * 2 + 10000) / 20000 AS tolerance_g
         FROM read JOIN agreements ON agreements.id = read.id JOIN agreement_lines ON agreement_id = agreements.id
         WHERE signed_on <= :day
-    ), of_calls AS (
-        SELECT line_id, sum(accepted_g) AS accepted_g,
-            coalesce(sum(again_g) FILTER (WHERE status <> 'cancelled' OR cancelled_by = 'firm'), 0) AS recalled_g,
-            coalesce(sum(weight_g - again_g) FILTER (WHERE cancelled_by IS DISTINCT FROM 'buyer'), 0) AS taken_g,
-            coalesce(sum(weight_g - again_g) FILTER (WHERE cancelled_by = 'buyer' AND schedule_day IS NULL), 0)
-                AS beside_g
-        FROM calls GROUP BY line_id
     ), late AS (
         -- What is still to come, and what was left open; of that what was called again is owed by the call that came
         -- after, the first called first.
@@ -66,7 +79,7 @@ _SIDES = """
         FROM (
             SELECT calls.*, stands_g - calls.accepted_g + least(weight_g - stands_g, greatest(
                 sum(weight_g - stands_g) OVER (PARTITION BY line_id ORDER BY id) - recalled_g, 0))::bigint AS g
-            FROM calls JOIN of_calls USING (line_id)
+            FROM calls JOIN of_lines USING (line_id)
             WHERE weight_g > calls.accepted_g AND (status <> 'cancelled' OR cancelled_by = 'firm')
         ) AS open
         WHERE due_on < :day AND g > 0 AND NOT EXISTS (SELECT FROM excused WHERE excused.agreement_id = open.agreement_id
@@ -78,7 +91,7 @@ _SIDES = """
             AND NOT EXISTS (SELECT FROM excused WHERE excused.agreement_id = calls.agreement_id AND side = 'buyer'
                 AND schedule_day BETWEEN from_day AND to_day)
     ), ended AS (
-        SELECT wanted.*, taken_g, beside_g FROM wanted LEFT JOIN of_calls USING (line_id)
+        SELECT wanted.*, taken_g, beside_g FROM wanted LEFT JOIN of_lines USING (line_id)
         WHERE ends_on <= :day AND minimum_g > coalesce(taken_g, 0)
     ), untaken AS (
         -- Lines that have ended with less called than the minimum, and what of their schedule was excused or was never
@@ -94,13 +107,12 @@ _SIDES = """
             FROM ended LEFT JOIN LATERAL (
                 SELECT due_on, weight_g FROM due_weights WHERE due_weights.line_id = ended.line_id OFFSET 0
             ) AS due ON true
-            LEFT JOIN (SELECT line_id, schedule_day, calls.id FROM calls JOIN ended USING (line_id)) AS called
-                ON called.line_id = ended.line_id AND schedule_day = due.due_on
+            LEFT JOIN called ON called.line_id = ended.line_id AND schedule_day = due.due_on
         ) AS days GROUP BY line_id, minimum_g
     ), promised AS (
         SELECT wanted.*, greatest(here_g - coalesce(accepted_g, 0), 0) AS missing_g,
             coalesce(late_g, 0) AS late_g, coalesce(refused_g, 0) AS refused_g, coalesce(uncalled_g, 0) AS uncalled_g
-        FROM wanted LEFT JOIN of_calls USING (line_id) LEFT JOIN untaken USING (line_id)
+        FROM wanted LEFT JOIN of_lines USING (line_id) LEFT JOIN untaken USING (line_id)
         LEFT JOIN (SELECT line_id, sum(g) AS late_g FROM late GROUP BY line_id) AS late USING (line_id)
         LEFT JOIN (SELECT line_id, sum(g) AS refused_g FROM refused GROUP BY line_id) AS refused USING (line_id)
     ), sides AS (
@@ -162,7 +174,7 @@ class Behind:
 def behind(session: Session, day: date, agreement_ids: list[int]) -> list[Behind]:
     """The breaches of these agreements up to `day`: one statement. Lines without any are left out."""
     whole = text(
-        f"WITH read AS (SELECT unnest(CAST(:ids AS bigint[])) AS id), {calls(CALL_OFFS)} SELECT line_id, agreement_id,"
+        f"WITH read AS (SELECT unnest(CAST(:ids AS bigint[])) AS id), {CALLED} SELECT line_id, agreement_id,"
         f" side, short_g, penalty_fen FROM ({BEHIND}) AS behind ORDER BY line_id, side DESC"
     )
     rows = session.execute(whole, {"day": day, "ids": agreement_ids})
@@ -173,7 +185,7 @@ def behind(session: Session, day: date, agreement_ids: list[int]) -> list[Behind
 #: that were sent whole wait for the buyer's word. Of the firm a claim took what was due before its day, of the buyer
 #: what was due up to it.
 _OPEN = f"""
-    WITH read AS (SELECT CAST(:id AS bigint) AS id), {calls(CALL_OFFS)}
+    WITH read AS (SELECT CAST(:id AS bigint) AS id), {CALLED}
     SELECT side, sum(short_g)::bigint AS short_g, sum(penalty_fen)::bigint AS penalty_fen
     FROM ({BREACHES}) AS breaches
     WHERE NOT EXISTS (SELECT FROM penalty_proposals AS claimed WHERE claimed.agreement_id = breaches.agreement_id

@@ -15,7 +15,8 @@ from sqlalchemy import BigInteger, Date, String, Subquery, bindparam, column, te
 from shop.agreements.models import FALLS_DUE, SIGNERS
 from shop.channels.policies import POLICIES, Hold
 from shop.kit.clock import BEIJING
-from shop.orders.breach import BEHIND, BREACHES, CALL_OFFS, calls
+from shop.orders.breach import BEHIND, BREACHES, CALLED, CALLED_ROLLED
+from shop.reports.rollups import PROMISE_FIGURES, PROMISE_SUMS
 
 #: In grams and fen; each adds up over rows.
 FIGURES = (
@@ -114,32 +115,34 @@ _BREACHES = _facts("source", "fact_id", "line_id", "day", f"FROM ({BREACHES}) AS
 
 @dataclass(frozen=True)
 class Kept:
-    """How it is counted what became of promises: its facts, and the call-offs that other facts read too.
+    """How it is counted what became of promises: its facts, and the relations that they and others read (`CALLED`).
 
     `days`: facts of each kind are added by line and by this of their `{day}`; None: each stands for itself.
     """
 
     facts: tuple[Facts, ...]
-    call_offs: str
+    called: str
     days: str | None = None
-
-
-_KEPT = ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen")
 
 
 def _rolled(behind: Facts, days: str) -> Kept:
     """From the rollups. What is short of days that are added is as of one day: the youngest part of them."""
-    sums = ", ".join(f"sum({name})::bigint AS {name}" for name in _KEPT)
-    added = (
-        f"SELECT line_id, {days.format(day='due_on')} AS due_on, {sums}"
-        " FROM read JOIN agreement_rollup ON agreement_id = read.id WHERE due_on <= :day GROUP BY 1, 2"
-    )
+    each, this_month = ", ".join(PROMISE_FIGURES), "date_trunc('month', CAST(:day AS timestamp))::date"
+    added = f"""
+        SELECT line_id, {days.format(day="due_on")} AS due_on, {PROMISE_SUMS} FROM (
+            SELECT line_id, month AS due_on, {each} FROM read JOIN agreement_months ON agreement_id = read.id
+            WHERE month < {this_month}
+            UNION ALL
+            SELECT line_id, due_on, {each} FROM read JOIN agreement_rollup ON agreement_id = read.id
+            WHERE due_on >= {this_month} AND due_on <= :day
+        ) AS upto GROUP BY 1, 2
+    """
     kept = _facts(
         "'due_weights'", "line_id", "line_id", "due_on",
         f"FROM (SELECT added.*, {_SHORT} AS short_g FROM ({added}) AS added) AS rolled", (), True,
-        shortfall_g="short_g", **{name: name for name in _KEPT},
+        shortfall_g="short_g", **{name: name for name in PROMISE_FIGURES},
     )  # fmt: skip
-    return Kept((kept, behind), "call_off_rollup", days)
+    return Kept((kept, behind), CALLED_ROLLED, days)
 
 
 KEPT_BY_MONTH = _rolled(_BREACHES, "date_trunc('month', {day}::timestamp)::date")
@@ -177,7 +180,7 @@ KEPT_FACTS = Kept((
         executed_fen="coalesce(order_lines.accepted_fen, 0)",
     ),
     _BREACHES,
-), CALL_OFFS)  # fmt: skip
+), CALLED)  # fmt: skip
 
 _RECEIVABLE = _facts(
     "'call_offs'", "id", "line_id", "due_on",
@@ -273,7 +276,7 @@ def facts(day: date | None, kept: Kept, figures: Collection[str] = FIGURES, *, o
     columns: list[Any] = [column("source", String), column("fact_id", BigInteger), column("line_id", BigInteger)]
     columns += [column("day", Date), *(column(name, BigInteger) for name in figures)]
     told = [one for one in (*kept.facts, _RECEIVABLE, _AHEAD, _RISK) if one.speaks_of(figures)]
-    relations = {"was": _WAS, "calls": calls(kept.call_offs), "asked": _ASKED}
+    relations = {"was": _WAS, "calls": kept.called, "asked": _ASKED}
     over = [f"read AS ({of})"]
     over += [relations[name] for name in relations if any(name in one.over for one in (_SIGNED, *told))]
     rows = f"WITH {', '.join(over)} " + " UNION ALL ".join(one.sql(figures, kept.days) for one in (_SIGNED, *told))

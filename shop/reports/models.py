@@ -411,8 +411,21 @@ class ReachCut(_Cut, Model):
     weight_g: Mapped[Grams]
 
 
-class AgreementRollup(Model):
-    """Per agreement line and due day: due by schedule, called off, dispatched, accepted, refused; executed amount.
+class _PromiseFigures:
+    """Of a line of an agreement: due by schedule, called off, dispatched, accepted, refused; executed amount."""
+
+    line_id: Mapped[Ref] = mapped_column(primary_key=True)
+    agreement_id: Mapped[Ref]
+    due_g: Mapped[Grams]
+    called_g: Mapped[Grams]
+    dispatched_g: Mapped[Grams]
+    accepted_g: Mapped[Grams]
+    refused_g: Mapped[Grams]
+    executed_fen: Mapped[Fen]
+
+
+class AgreementRollup(_PromiseFigures, Model):
+    """Per agreement line and due day.
 
     What was called off and delivered stands on the day it was called for, so that "due to a day" and "accepted" of the
     same row speak of the same promise.
@@ -421,15 +434,16 @@ class AgreementRollup(Model):
     __tablename__ = "agreement_rollup"
     __table_args__ = (Index(None, "agreement_id"),)
 
-    line_id: Mapped[Ref] = mapped_column(primary_key=True)
     due_on: Mapped[date] = mapped_column(primary_key=True)
-    agreement_id: Mapped[Ref]
-    due_g: Mapped[Grams]
-    called_g: Mapped[Grams]
-    dispatched_g: Mapped[Grams]
-    accepted_g: Mapped[Grams]
-    refused_g: Mapped[Grams]
-    executed_fen: Mapped[Fen]
+
+
+class AgreementMonth(_PromiseFigures, Model):
+    """The days of `AgreementRollup` by month."""
+
+    __tablename__ = "agreement_months"
+    __table_args__ = (Index(None, "agreement_id"),)
+
+    month: Mapped[date] = mapped_column(primary_key=True)
 
 
 class CallOffRollup(Model):
@@ -453,6 +467,21 @@ class CallOffRollup(Model):
     paid_fen: Mapped[Fen | None]
     accepted_g: Mapped[Grams]
     accepted_fen: Mapped[Fen | None]
+
+
+class CallOffLine(Model):
+    """What the call-offs of a line add up to: accepted, called again by others, taken by the buyer; of what he
+    cancelled what was beside the schedule."""
+
+    __tablename__ = "call_off_lines"
+    __table_args__ = (Index(None, "agreement_id"),)
+
+    line_id: Mapped[Ref] = mapped_column(primary_key=True)
+    agreement_id: Mapped[Ref]
+    accepted_g: Mapped[Grams]
+    recalled_g: Mapped[Grams]
+    taken_g: Mapped[Grams]
+    beside_g: Mapped[Grams]
 
 
 class Publication(Model):

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from shop.agreements.models import FALLS_DUE
 from shop.income.models import IncomeKind
-from shop.orders.breach import CALL_OFFS
+from shop.orders.breach import CALL_OFFS, OF_LINES
 from shop.reports import cuts
 from shop.reports.models import SENT_REPORTS, Rollup
 
@@ -366,6 +366,10 @@ _PROMISES = (
             ) AS promises"""
 )
 
+#: Of a promise: what fell due, and what became of it.
+PROMISE_FIGURES = ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen")
+PROMISE_SUMS = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in PROMISE_FIGURES)
+
 _OF_CALL_OFFS = (
     "agreement_id", "line_id", "status", "cancelled_by", "due_on", "schedule_day", "weight_g", "stands_g", "again_g",
     "order_status", "owed_on", "paid_fen", "accepted_g", "accepted_fen",
@@ -380,18 +384,23 @@ _AGREEMENTS = Plan(
         Table(
             "agreement_rollup",
             ("line_id", "due_on"),
-            ("agreement_id", "due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen"),
-            """
-            SELECT line_id, due_on, agreement_id, sum(due_g)::bigint AS due_g, sum(called_g)::bigint AS called_g,
-                sum(dispatched_g)::bigint AS dispatched_g, sum(accepted_g)::bigint AS accepted_g,
-                sum(refused_g)::bigint AS refused_g, sum(executed_fen)::bigint AS executed_fen
-            FROM {facts}
-            GROUP BY line_id, due_on, agreement_id
-            """,
+            ("agreement_id", *PROMISE_FIGURES),
+            f"SELECT line_id, due_on, agreement_id, {PROMISE_SUMS} FROM {{facts}}"
+            " GROUP BY line_id, due_on, agreement_id",
+        ),
+        Table(
+            "agreement_months", ("line_id", "month"), ("agreement_id", *PROMISE_FIGURES),
+            f"SELECT line_id, {MONTH.first.format(day='due_on')} AS month, agreement_id, {PROMISE_SUMS} FROM {{facts}}"
+            f" GROUP BY line_id, {MONTH.first.format(day='due_on')}, agreement_id",
+            facts="agreement_rollup",
         ),
         Table(
             "call_off_rollup", ("id",), _OF_CALL_OFFS,
             f"SELECT id, {', '.join(_OF_CALL_OFFS)} FROM {{facts}}", facts=f"{CALL_OFFS} AS taken",
+        ),
+        Table(
+            "call_off_lines", ("line_id",), ("agreement_id", "accepted_g", "recalled_g", "taken_g", "beside_g"),
+            OF_LINES, facts="call_off_rollup",
         ),
     ),
 )  # fmt: skip

@@ -247,7 +247,9 @@ FAULTS: dict[str, str] = {
     "I23-reach-cuts": "DELETE FROM reach_cuts",
     "I23-income-days": "UPDATE income_days SET amount_fen = amount_fen - 1",
     "I23-agreement": "UPDATE agreement_rollup SET due_g = due_g + 1",
+    "I23-agreement-months": "UPDATE agreement_months SET due_g = due_g + 1",
     "I23-call-off": "UPDATE call_off_rollup SET paid_fen = coalesce(paid_fen, 0) + 1",
+    "I23-call-off-lines": "UPDATE call_off_lines SET taken_g = taken_g + 1",
     "I24": "INSERT INTO attribution_changes (order_id, position, changed_at, reason, from_channel_id, from_partner_id,"
     " to_channel_id, to_partner_id) SELECT id, 1, now(), 'x', channel_id, partner_id, channel_id, partner_id + 1"
     " FROM orders",
