@@ -14,7 +14,7 @@ depends_on = None
 
 MONTHS, LINES = "agreement_months", "call_off_lines"
 PROMISED = ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g", "executed_fen")
-CALLED = ("accepted_g", "recalled_g", "taken_g", "beside_g")
+CALLED = ("recalled_g", "taken_g", "beside_g")
 
 
 def upgrade() -> None:
@@ -45,7 +45,7 @@ def upgrade() -> None:
     op.execute(
         f"""
         INSERT INTO {LINES} (line_id, agreement_id, {", ".join(CALLED)})
-        SELECT line_id, agreement_id, sum(accepted_g),
+        SELECT line_id, agreement_id,
             coalesce(sum(again_g) FILTER (WHERE status <> 'cancelled' OR cancelled_by = 'firm'), 0),
             coalesce(sum(weight_g - again_g) FILTER (WHERE cancelled_by IS DISTINCT FROM 'buyer'), 0),
             coalesce(sum(weight_g - again_g) FILTER (WHERE cancelled_by = 'buyer' AND schedule_day IS NULL), 0)

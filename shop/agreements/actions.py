@@ -15,6 +15,7 @@ from shop.agreements.errors import (
     ProductNotPromised,
     PromiseExceeded,
 )
+from shop.agreements.in_force import terms_of_call
 from shop.agreements.models import (
     RUNNING,
     Agreement,
@@ -102,7 +103,7 @@ def call_off(
     call = CallOff(
         agreement_id=agreement.id, line_id=line.id, status=CallOffStatus.REQUESTED, due_on=due_on, weight_g=weight_g,
         stands_g=weight_g, again_g=again_g, price_fen_per_kg=_price(session, line, due_on, now),
-        schedule_day=schedule_day, requested_at=now,
+        version_id=agreement.version_id, schedule_day=schedule_day, requested_at=now,
     )  # fmt: skip
     session.add(call)
     session.flush()
@@ -160,7 +161,9 @@ def _at_least(agreement: Agreement, least_g: int, weight_g: int) -> None:
 def change_call_off(
     session: Session, call_off_id: int, *, due_on: date, weight_g: int, actor_id: int | None, now: datetime
 ) -> CallOff:
-    """Move a call-off that the firm has not confirmed to another day of the term, priced anew for it, or reduce it.
+    """Move a call-off that the firm has not confirmed to another day of the term, or reduce it.
+
+    Moved it is priced anew, under the terms in force now; only reduced it stays under those that it was called by.
 
     Locks the agreement, then the call-off. Raises MoveRefusedError, AgreementNotRunning, OutsideTerm, DueDayPast,
     OutOfSeason, PromiseExceeded for more than was called, BelowMinimum.
@@ -174,16 +177,18 @@ def change_call_off(
     _can_come(agreement, session.get_one(Product, line.product_id), due_on, now)
     if weight_g > call.weight_g:
         raise PromiseExceeded(agreement=agreement.code, left_g=call.weight_g, asked_g=weight_g)
+    moved = due_on != call.due_on
     if call.schedule_day is not None:
-        _at_least(agreement, min(line.minimum_date_g, call.weight_g), weight_g)
+        agreed = line if moved else terms_of_call(session, call.id).line
+        _at_least(agreement, min(agreed.minimum_date_g, call.weight_g), weight_g)
     facts: dict[str, object] = {
         "due_on": str(call.due_on),
         "weight_g": call.weight_g,
         "fen_per_kg": call.price_fen_per_kg,
     }
     advance(session, call, CALL_OFF_LIFE, "change", person_id=actor_id, now=now, facts=facts)
-    if due_on != call.due_on:
-        call.price_fen_per_kg = _price(session, line, due_on, now)
+    if moved:
+        call.price_fen_per_kg, call.version_id = _price(session, line, due_on, now), agreement.version_id
     call.due_on, call.weight_g, call.stands_g = due_on, weight_g, weight_g
     call.again_g = min(call.again_g, weight_g)
     session.flush()

@@ -1,17 +1,39 @@
 """Grades under an agreement: factors of the price of 一级, and the farm-gate floor that must reach the household."""
 
 from datetime import date
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from shop.agreements.errors import BelowFarmGateFloor
-from shop.agreements.models import RUNNING, Agreement, AgreementLine, CallOff
+from shop.agreements.in_force import AGREED_THEN, terms_of_call
+from shop.agreements.models import RUNNING
+from shop.agreements.terms import LineTerms
 from shop.farmers.models import Grade
 from shop.kit.money import BP_WHOLE, GRAMS_PER_KG, divide_half_up, part
 
+_GRADES = ("special_bp", "second_bp", "off_bp")
+#: The farm-gate floors of a product in agreements that run on a day, with the factors of its grades: as agreed then.
+_FLOORS = f"""
+    WITH read AS (
+        SELECT DISTINCT agreements.id FROM agreements JOIN agreement_lines ON agreement_id = agreements.id
+        WHERE product_id = :product_id AND status = ANY(:running) AND :day BETWEEN starts_on AND ends_on
+    )
+    SELECT * FROM (
+        SELECT {
+    ", ".join(
+        f"CASE WHEN was.line_id IS NULL THEN line.{name} ELSE was.{name} END AS {name}"
+        for name in ("farm_gate_floor_fen_per_kg", *_GRADES)
+    )
+}
+        FROM read JOIN agreement_lines AS line ON line.agreement_id = read.id AND line.product_id = :product_id
+        LEFT JOIN {AGREED_THEN} AS was ON was.line_id = line.id
+    ) AS agreed WHERE farm_gate_floor_fen_per_kg > 0
+"""
 
-def factors(line: AgreementLine) -> dict[Grade, int]:
+
+def factors(line: LineTerms | Row[Any]) -> dict[Grade, int]:
     """The price of each grade in basis points of 一级; 0: the grade is not taken."""
     return {
         Grade.SPECIAL: line.special_bp, Grade.FIRST: BP_WHOLE, Grade.SECOND: line.second_bp, Grade.OFF: line.off_bp,
@@ -19,11 +41,8 @@ def factors(line: AgreementLine) -> dict[Grade, int]:
 
 
 def factors_of_call(session: Session, call_off_id: int) -> dict[Grade, int]:
-    """The factors of the line that a call-off is of."""
-    line = session.scalars(
-        select(AgreementLine).join(CallOff, CallOff.line_id == AgreementLine.id).where(CallOff.id == call_off_id)
-    ).one()
-    return factors(line)
+    """The factors that were agreed when the price of a call-off was fixed."""
+    return factors(terms_of_call(session, call_off_id).line)
 
 
 def graded_price(weight_g: int, fen_per_kg: int, factor_bp: int) -> int:
@@ -35,19 +54,10 @@ def hold_farm_gate_floor(session: Session, product_id: int, day: date, grade: Gr
     """Raise BelowFarmGateFloor when a household would be paid less than a running agreement promises it.
 
     The floor is that of 一级; a grade's floor is the floor times its factor, half up. The highest of all agreements
-    counts, because nobody knows yet which of them the produce will serve.
+    counts, because nobody knows yet which of them the produce will serve; of each the terms in force on `day`.
     """
-    lines = session.scalars(
-        select(AgreementLine)
-        .join(Agreement, Agreement.id == AgreementLine.agreement_id)
-        .where(
-            AgreementLine.product_id == product_id,
-            AgreementLine.farm_gate_floor_fen_per_kg > 0,
-            Agreement.status.in_(RUNNING),
-            Agreement.starts_on <= day,
-            Agreement.ends_on >= day,
-        )
-    ).all()
+    running = [status.value for status in RUNNING]
+    lines = session.execute(text(_FLOORS), {"product_id": product_id, "day": day, "running": running}).all()
     floor = max((part(line.farm_gate_floor_fen_per_kg, factors(line)[grade]) for line in lines), default=0)
     if fen_per_kg < floor:
         raise BelowFarmGateFloor(floor_fen_per_kg=floor, asked_fen_per_kg=fen_per_kg)

@@ -370,7 +370,8 @@ class CallOff(Model):
     `due_on` is another day when it was brought forward or moved. None: called beside the schedule. `cancelled_by`: the
     side that did not want or could not, which decides whose breach it is: after its day the firm. `stands_g`: what it
     takes of the promise, as its order says (checked by check-books): what is still to come, then what was accepted.
-    `again_g`: what of it the firm had left open of earlier calls, and is owed by this one now.
+    `again_g`: what of it the firm had left open of earlier calls, and is owed by this one now. `version_id`: the terms
+    it stands under, those in force when its price was fixed (`in_force.py`); None: recorded before there were versions.
     """
 
     __tablename__ = "call_offs"
@@ -381,6 +382,9 @@ class CallOff(Model):
         CheckConstraint("again_g BETWEEN 0 AND weight_g", name="again"),
         CheckConstraint("cancelled_by IS NULL OR status = 'cancelled'", name="cancelled_by_somebody"),
         one_of("cancelled_by", Side),
+        ForeignKeyConstraint(
+            ["version_id", "agreement_id"], ["agreement_versions.id", "agreement_versions.agreement_id"]
+        ),
         UniqueConstraint("line_id", "schedule_day"),
         Index(None, "agreement_id", "due_on"),
     )
@@ -394,6 +398,7 @@ class CallOff(Model):
     stands_g: Mapped[Grams]
     again_g: Mapped[Grams]
     price_fen_per_kg: Mapped[Fen]
+    version_id: Mapped[Ref | None]
     schedule_day: Mapped[date | None]
     cancelled_by: Mapped[Side | None]
     requested_at: Mapped[Instant]

@@ -181,9 +181,10 @@ def _lines(session: Session, agreement_ids: list[int], day: date) -> dict[int, l
 
 def _call_offs(session: Session, agreement_id: int) -> list[dict[str, Any]]:
     rows = session.execute(
-        select(CallOff, Product.sku)
+        select(CallOff, Product.sku, AgreementVersion.number)
         .join(AgreementLine, AgreementLine.id == CallOff.line_id)
         .join(Product, Product.id == AgreementLine.product_id)
+        .outerjoin(AgreementVersion, AgreementVersion.id == CallOff.version_id)
         .where(CallOff.agreement_id == agreement_id)
         .order_by(CallOff.due_on, CallOff.id)
     )
@@ -199,8 +200,9 @@ def _call_offs(session: Session, agreement_id: int) -> list[dict[str, Any]]:
             "again_g": call.again_g,
             "schedule_day": call.schedule_day,
             "cancelled_by": call.cancelled_by and call.cancelled_by.value,
+            "version": version,
         }
-        for call, sku in rows
+        for call, sku, version in rows
     ]
 
 

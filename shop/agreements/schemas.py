@@ -375,6 +375,7 @@ class CallOffOut(Schema):
     `stands_g`: what it takes of the promise: to come, or accepted. `again_g`: what of it had been called before and was
     refused or not delivered.
     `cancelled_by`: the side whose breach that is; null of one that stands, or that counts against nobody.
+    `version`: the number of the terms that it stands under, those in force when its price was fixed.
     """
 
     sku = fields.String()
@@ -386,6 +387,7 @@ class CallOffOut(Schema):
     again_g = fields.Integer()
     schedule_day = fields.Date(allow_none=True)
     cancelled_by = fields.String(allow_none=True)
+    version = fields.Integer(allow_none=True)
 
 
 class AgreementOut(Schema):

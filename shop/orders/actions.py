@@ -12,7 +12,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from shop.agreements.actions import let_stand, move_call_off
-from shop.agreements.models import Agreement, Side
+from shop.agreements.in_force import terms_of_call
+from shop.agreements.models import Side
 from shop.catalog.models import Product
 from shop.channels.actions import may_approve
 from shop.channels.models import Partner
@@ -310,7 +311,7 @@ def _due_on(session: Session, order: Order, day: date) -> date | None:
     policy = policy_of(order)
     if not policy.term_days:
         return None
-    by_agreement = session.scalar(select(Agreement.payment_term_days).where(Agreement.occasion_id == order.occasion_id))
+    by_agreement = terms_of_call(session, order.call_off_id).payment_term_days if order.call_off_id else None
     by_partner = session.scalar(select(Partner.payment_term_days).where(Partner.id == order.partner_id))
     term = next(days for days in (by_agreement, by_partner, policy.term_days) if days is not None)
     return day + timedelta(days=term)

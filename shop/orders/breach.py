@@ -2,7 +2,8 @@
 
 The firm is behind with what was called for a day before and not accepted; the buyer with what he committed to take and
 did not call, but for days of the schedule that nobody called. What fell due in days of recognised force majeure is no
-breach, nor is what lies within the tolerance. The price of the penalty is the floor price of 一级 in the contract.
+breach, nor is what lies within the tolerance. The price of the penalty is the floor price of 一级 in the contract. An
+amendment moves no breach of a call-off that stands under the terms before it (`agreements.in_force`).
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from shop.agreements.in_force import AGREED
 from shop.agreements.models import Agreement, Side
 from shop.agreements.queries import decided_in
 from shop.agreements.signing import Hand
@@ -34,10 +36,10 @@ CALL_OFFS = """(
 )"""
 
 
-#: What the call-offs of each line add up to: grams that were accepted, that others called again, that the buyer took,
-#: and of those that he cancelled what was called beside the schedule.
+#: What the call-offs of each line add up to: grams that others called again, that the buyer took, and of those that he
+#: cancelled what was called beside the schedule.
 OF_LINES = """
-    SELECT line_id, agreement_id, sum(accepted_g)::bigint AS accepted_g,
+    SELECT line_id, agreement_id,
         coalesce(sum(again_g) FILTER (WHERE status <> 'cancelled' OR cancelled_by = 'firm'), 0)::bigint AS recalled_g,
         coalesce(sum(weight_g - again_g) FILTER (WHERE cancelled_by IS DISTINCT FROM 'buyer'), 0)::bigint AS taken_g,
         coalesce(sum(weight_g - again_g) FILTER (WHERE cancelled_by = 'buyer' AND schedule_day IS NULL), 0)::bigint
@@ -59,15 +61,16 @@ CALLED_ROLLED = (
     f" calls AS MATERIALIZED (SELECT * FROM called WHERE {_UNDONE})"
 )
 
-#: How far each side is behind with each line up to a day, by the relations of `CALLED`: the firm with the call-offs
-#: that it is late with (`late`); the buyer with the days that he cancelled (`refused`), or with what he did not call by
-#: the last day, whichever is more. `short_g` is what lies beyond the tolerance.
-_SIDES = """
+#: What each side of the agreements in `read` is behind with up to a day, part by part, by the relations of `CALLED`: the
+#: firm with the call-offs that it is late with (`late`); the buyer with the days that he cancelled (`refused`), or with
+#: what he did not call by the last day, whichever leaves more. A call-off counts by the terms that it stands under, what
+#: was not called by those in force. `short_g` is what lies beyond the tolerance: it covers the oldest parts first.
+_PARTS = f"""
     excused AS (
         SELECT agreement_id, side, from_day, to_day FROM force_majeures WHERE status = 'recognised'
     ), wanted AS (
         -- What fell due before a paper was recorded here was kept, as far as known; a part of the whole is tolerated.
-        SELECT agreement_lines.id AS line_id, agreement_id, committed_g - on_paper_g AS here_g,
+        SELECT agreement_lines.id AS line_id, agreement_id, agreements.version_id,
             minimum_g - on_paper_g AS minimum_g, minimum_date_g, floor_fen_per_kg,
             penalty_bp, buyer_penalty_bp, ends_on, (committed_g * tolerance_bp * 2 + 10000) / 20000 AS tolerance_g
         FROM read JOIN agreements ON agreements.id = read.id JOIN agreement_lines ON agreement_id = agreements.id
@@ -77,17 +80,17 @@ _SIDES = """
         -- after, the first called first.
         SELECT line_id, id, due_on AS day, g
         FROM (
-            SELECT calls.*, stands_g - calls.accepted_g + least(weight_g - stands_g, greatest(
+            SELECT calls.*, stands_g - accepted_g + least(weight_g - stands_g, greatest(
                 sum(weight_g - stands_g) OVER (PARTITION BY line_id ORDER BY id) - recalled_g, 0))::bigint AS g
             FROM calls JOIN of_lines USING (line_id)
-            WHERE weight_g > calls.accepted_g AND (status <> 'cancelled' OR cancelled_by = 'firm')
+            WHERE weight_g > accepted_g AND (status <> 'cancelled' OR cancelled_by = 'firm')
         ) AS open
         WHERE due_on < :day AND g > 0 AND NOT EXISTS (SELECT FROM excused WHERE excused.agreement_id = open.agreement_id
             AND side = 'firm' AND due_on BETWEEN from_day AND to_day)
     ), refused AS (
-        SELECT line_id, id, schedule_day AS day, least(weight_g, minimum_date_g) AS g
-        FROM calls JOIN wanted USING (line_id)
-        WHERE schedule_day <= :day AND cancelled_by = 'buyer' AND minimum_date_g > 0
+        SELECT line_id, id, schedule_day AS day, weight_g AS g
+        FROM calls
+        WHERE schedule_day <= :day AND cancelled_by = 'buyer'
             AND NOT EXISTS (SELECT FROM excused WHERE excused.agreement_id = calls.agreement_id AND side = 'buyer'
                 AND schedule_day BETWEEN from_day AND to_day)
     ), ended AS (
@@ -99,7 +102,7 @@ _SIDES = """
         SELECT line_id, greatest(minimum_g - coalesce(max(taken_g), 0)
             - coalesce(sum(weight_g) FILTER (WHERE is_excused), 0)
             - greatest(coalesce(sum(weight_g) FILTER (WHERE NOT is_excused AND NOT is_called), 0)
-                - coalesce(max(beside_g), 0), 0), 0) AS uncalled_g
+                - coalesce(max(beside_g), 0), 0), 0)::bigint AS g
         FROM (
             SELECT ended.line_id, minimum_g, taken_g, beside_g, due.weight_g, called.id IS NOT NULL AS is_called,
                 EXISTS (SELECT FROM excused WHERE excused.agreement_id = ended.agreement_id AND side = 'buyer'
@@ -109,21 +112,41 @@ _SIDES = """
             ) AS due ON true
             LEFT JOIN called ON called.line_id = ended.line_id AND schedule_day = due.due_on
         ) AS days GROUP BY line_id, minimum_g
-    ), promised AS (
-        SELECT wanted.*, greatest(here_g - coalesce(accepted_g, 0), 0) AS missing_g,
-            coalesce(late_g, 0) AS late_g, coalesce(refused_g, 0) AS refused_g, coalesce(uncalled_g, 0) AS uncalled_g
-        FROM wanted LEFT JOIN of_lines USING (line_id) LEFT JOIN untaken USING (line_id)
-        LEFT JOIN (SELECT line_id, sum(g) AS late_g FROM late GROUP BY line_id) AS late USING (line_id)
-        LEFT JOIN (SELECT line_id, sum(g) AS refused_g FROM refused GROUP BY line_id) AS refused USING (line_id)
-    ), sides AS (
-        SELECT line_id, agreement_id, 'firm' AS side, floor_fen_per_kg, penalty_bp AS rate_bp, late_g AS whole_g,
-            greatest(least(late_g, missing_g) - tolerance_g, 0)::bigint AS short_g, NULL AS ends_on
-        FROM promised
+    ), own AS (
+        SELECT wanted.line_id, wanted.agreement_id, side, 'call_offs' AS source, open.id AS fact_id, day,
+            coalesce(was.version_id, 0) AS version_id,
+            CASE side WHEN 'firm' THEN g ELSE least(g, coalesce(was.minimum_date_g, wanted.minimum_date_g)) END AS g,
+            coalesce(was.floor_fen_per_kg, wanted.floor_fen_per_kg) AS floor_fen_per_kg,
+            CASE side WHEN 'firm' THEN coalesce(was.penalty_bp, wanted.penalty_bp)
+                ELSE coalesce(was.buyer_penalty_bp, wanted.buyer_penalty_bp) END AS rate_bp,
+            coalesce(was.tolerance_g, wanted.tolerance_g) AS tolerance_g
+        FROM (SELECT 'firm' AS side, late.* FROM late UNION ALL SELECT 'buyer', refused.* FROM refused) AS open
+        JOIN wanted USING (line_id) JOIN call_offs AS call ON call.id = open.id
+        LEFT JOIN LATERAL (
+            SELECT * FROM {AGREED} AS agreed WHERE call.version_id <> wanted.version_id
+                AND agreed.version_id = call.version_id AND agreed.line_id = call.line_id OFFSET 0
+        ) AS was ON true
         UNION ALL
-        SELECT line_id, agreement_id, 'buyer', floor_fen_per_kg, buyer_penalty_bp, greatest(uncalled_g, refused_g),
-            greatest(greatest(uncalled_g, refused_g) - tolerance_g, 0)::bigint,
-            CASE WHEN uncalled_g > refused_g THEN ends_on END
-        FROM promised
+        SELECT line_id, agreement_id, 'buyer', 'minimum', line_id, ends_on, 0, g, floor_fen_per_kg, buyer_penalty_bp,
+            tolerance_g
+        FROM untaken JOIN wanted USING (line_id)
+    ), covered AS (
+        SELECT own.*,
+            covered_g(g, tolerance_g) OVER (PARTITION BY line_id, side, source ORDER BY day, fact_id) AS upto_g
+        FROM own WHERE g > 0
+    ), uncovered AS (
+        SELECT covered.*, g - upto_g
+            + coalesce(lag(upto_g) OVER (PARTITION BY line_id, side, source ORDER BY day, fact_id), 0) AS short_g
+        FROM covered
+    ), sides AS (
+        SELECT line_id, side, max(short_g) FILTER (WHERE source = 'minimum')
+            > coalesce(sum(short_g) FILTER (WHERE source = 'call_offs'), 0) AS is_minimum
+        FROM uncovered GROUP BY line_id, side
+    ), counted AS (
+        SELECT uncovered.*,
+            sum(short_g) OVER (PARTITION BY line_id, side, version_id ORDER BY day, fact_id)::bigint AS short_upto_g
+        FROM uncovered JOIN sides USING (line_id, side)
+        WHERE short_g > 0 AND (source = 'minimum') = coalesce(is_minimum, false)
     )"""
 
 
@@ -131,32 +154,18 @@ def _penalty_fen(short_g: str) -> str:
     return f"(({short_g} * floor_fen_per_kg * 2 + 1000) / 2000 * rate_bp * 2 + 10000) / 20000"
 
 
-#: Who is behind with which line, by how many grams beyond the tolerance, and the penalty in fen.
-BEHIND = f"""
-    WITH {_SIDES}
-    SELECT line_id, agreement_id, side, short_g, {_penalty_fen("short_g")} AS penalty_fen
-    FROM sides WHERE short_g > 0
-"""
-#: The same part by part: call-offs, or what was not called by the last day. The tolerance covers the oldest parts
-#: first; parts add up to `BEHIND`, penalties to the fen.
+#: Who is behind with which part of which line, by how many grams beyond the tolerance, and the penalty in fen: rounded
+#: once for the parts of a line under the same terms, so that they add up to the fen.
 BREACHES = f"""
-    WITH {_SIDES}, parts AS (
-        SELECT line_id, 'firm' AS side, 'call_offs' AS source, id AS fact_id, day, g FROM late
-        UNION ALL SELECT line_id, 'buyer', 'call_offs', id, day, g FROM refused
-        UNION ALL SELECT line_id, 'buyer', 'minimum', line_id, ends_on, whole_g FROM sides WHERE ends_on IS NOT NULL
-    ), summed AS (
-        SELECT parts.*, agreement_id, floor_fen_per_kg, rate_bp, whole_g - short_g AS covered_g,
-            sum(g) OVER (PARTITION BY line_id, side ORDER BY day, fact_id) AS upto_g
-        FROM parts JOIN sides USING (line_id, side)
-        WHERE short_g > 0 AND (side = 'firm' OR (source = 'minimum') = (ends_on IS NOT NULL))
-    ), counted AS (
-        SELECT summed.*, greatest(upto_g - covered_g, 0)::bigint AS short_upto_g,
-            greatest(upto_g - g - covered_g, 0)::bigint AS short_before_g
-        FROM summed
-    )
-    SELECT line_id, agreement_id, side, source, fact_id, day, short_upto_g - short_before_g AS short_g,
-        {_penalty_fen("short_upto_g")} - {_penalty_fen("short_before_g")} AS penalty_fen
-    FROM counted WHERE short_upto_g > short_before_g
+    WITH {_PARTS}
+    SELECT line_id, agreement_id, side, source, fact_id, day, short_g,
+        {_penalty_fen("short_upto_g")} - {_penalty_fen("(short_upto_g - short_g)")} AS penalty_fen
+    FROM counted
+"""
+#: The same line by line.
+BEHIND = f"""
+    SELECT line_id, agreement_id, side, sum(short_g)::bigint AS short_g, sum(penalty_fen)::bigint AS penalty_fen
+    FROM ({BREACHES}) AS breaches GROUP BY line_id, agreement_id, side
 """
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Date, String, Subquery, bindparam, column, text
 
-from shop.agreements.models import FALLS_DUE, SIGNERS
+from shop.agreements.in_force import AGREED_THEN
+from shop.agreements.models import FALLS_DUE
 from shop.channels.policies import POLICIES, Hold
-from shop.kit.clock import BEIJING
 from shop.orders.breach import BEHIND, BREACHES, CALLED, CALLED_ROLLED
 from shop.reports.rollups import PROMISE_FIGURES, PROMISE_SUMS
 
@@ -77,25 +77,10 @@ _SHORT = (
     " - sum(accepted_g) OVER (PARTITION BY line_id)), 0)"
 )
 
-#: Lines of agreements whose terms on the day are no longer those in force, with what was promised then and at what
-#: floor price: by the youngest version that both had signed by the day, else by the first. What it did not name: 0 g.
+#: What was promised on the day, and at what floor price, where it is not what is in force now.
 _WAS = f"""was AS MATERIALIZED (
-    SELECT agreement_lines.id AS line_id, coalesce((said->>'committed_g')::bigint, 0) AS was_g,
-        coalesce((said->>'floor_fen_per_kg')::bigint, 0) AS was_fen
-    FROM (
-        SELECT DISTINCT ON (agreement_id) agreement_id, version_id FROM (
-            SELECT agreement_id, agreement_versions.id AS version_id, number,
-                (max(signed_at) AT TIME ZONE '{BEIJING.key}')::date > :day AS is_later
-            FROM read JOIN agreement_versions ON agreement_id = read.id
-            JOIN agreement_signatures ON version_id = agreement_versions.id
-            GROUP BY agreement_versions.id HAVING count(*) = {len(SIGNERS)}
-        ) AS agreed ORDER BY agreement_id, is_later, CASE WHEN is_later THEN number ELSE -number END
-    ) AS then_in_force
-    JOIN agreements ON agreements.id = agreement_id AND agreements.version_id <> then_in_force.version_id
-    JOIN agreement_versions ON agreement_versions.id = then_in_force.version_id
-    JOIN agreement_lines ON agreement_lines.agreement_id = agreements.id
-    JOIN products ON products.id = product_id
-    LEFT JOIN LATERAL jsonb_array_elements(terms->'lines') AS said ON said->>'sku' = sku
+    SELECT line_id, coalesce(committed_g, 0) AS was_g, coalesce(floor_fen_per_kg, 0) AS was_fen
+    FROM {AGREED_THEN} AS agreed
 )"""
 _SIGNED = _facts(
     "'agreement_lines'", "agreement_lines.id", "agreement_lines.id", "signed_on",

@@ -470,15 +470,14 @@ class CallOffRollup(Model):
 
 
 class CallOffLine(Model):
-    """What the call-offs of a line add up to: accepted, called again by others, taken by the buyer; of what he
-    cancelled what was beside the schedule."""
+    """What the call-offs of a line add up to: called again by others, taken by the buyer; of what he cancelled what was
+    beside the schedule."""
 
     __tablename__ = "call_off_lines"
     __table_args__ = (Index(None, "agreement_id"),)
 
     line_id: Mapped[Ref] = mapped_column(primary_key=True)
     agreement_id: Mapped[Ref]
-    accepted_g: Mapped[Grams]
     recalled_g: Mapped[Grams]
     taken_g: Mapped[Grams]
     beside_g: Mapped[Grams]

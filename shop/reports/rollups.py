@@ -399,7 +399,7 @@ _AGREEMENTS = Plan(
             f"SELECT id, {', '.join(_OF_CALL_OFFS)} FROM {{facts}}", facts=f"{CALL_OFFS} AS taken",
         ),
         Table(
-            "call_off_lines", ("line_id",), ("agreement_id", "accepted_g", "recalled_g", "taken_g", "beside_g"),
+            "call_off_lines", ("line_id",), ("agreement_id", "recalled_g", "taken_g", "beside_g"),
             OF_LINES, facts="call_off_rollup",
         ),
     ),

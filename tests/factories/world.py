@@ -528,6 +528,7 @@ def _agreement(
     agreement.version_id = version.id
     writer.add(
         CallOff(agreement_id=agreement.id, line_id=line.id, status=CallOffStatus.REQUESTED, due_on=date(2025, 7, 21),
-                weight_g=10_000, stands_g=10_000, again_g=0, price_fen_per_kg=500, requested_at=NOW)
+                weight_g=10_000, stands_g=10_000, again_g=0, price_fen_per_kg=500, version_id=version.id,
+                requested_at=NOW)
     )  # fmt: skip
     return agreement

@@ -67,13 +67,51 @@ class Booked:
         return Booked(self.grade, self.factor_bp, -self.grams, -self.fen)
 
 
+@dataclass(frozen=True)
+class Pricing:
+    """How the price of a day follows from the market: the rule, what is added, whose quotes count (empty: all)."""
+
+    rule: PriceRule = PriceRule.FIXED
+    margin_bp: int = 0
+    source: str = ""
+
+
+@dataclass
+class Promise:
+    """A line: what is promised and due when, what the buyer takes at least in all and on a day, what grades cost.
+
+    `on_paper`: grams of it that fell due before the paper was recorded. What was agreed beside it for all: the rate of
+    each side, what is tolerated, days to pay. An amendment makes another promise; a call keeps the one it was made by.
+    """
+
+    committed: int
+    minimum: int
+    least: int
+    floor_fen: int
+    factors: dict[Grade, int]
+    pricing: Pricing
+    tolerance_bp: int
+    rates: dict[Side, int]
+    term_days: int
+    due: dict[date, int] = field(default_factory=dict)
+    on_paper: int = 0
+
+    @property
+    def tolerated(self) -> int:
+        return part(self.committed, self.tolerance_bp)
+
+    def penalty(self, side: Side, grams: int) -> int:
+        return part(worth(grams, self.floor_fen), self.rates[side])
+
+
 @dataclass
 class Called:
     """A call-off with its order. `cut_g`: what the firm will not send; `sent_g`: what it sent so far, last `sent_on`.
 
     `again_g`: what of it the firm had left open of earlier ones.
 
-    `got_g`, `owed_fen`: what stands as accepted, and what is owed for it.
+    `got_g`, `owed_fen`: what stands as accepted, and what is owed for it. `under`: what was agreed when its price was
+    fixed.
     """
 
     sku: str
@@ -81,6 +119,7 @@ class Called:
     due_on: date
     schedule_day: date | None
     fen_per_kg: int
+    under: Promise
     order: OrderStatus = OrderStatus.PLACED
     cancelled_by: Side | None = None
     again_g: int = 0
@@ -154,32 +193,6 @@ class Called:
 
 
 @dataclass(frozen=True)
-class Pricing:
-    """How the price of a day follows from the market: the rule, what is added, whose quotes count (empty: all)."""
-
-    rule: PriceRule = PriceRule.FIXED
-    margin_bp: int = 0
-    source: str = ""
-
-
-@dataclass
-class Promise:
-    """A line: what is promised and due when, what the buyer takes at least in all and on a day, what grades cost.
-
-    `on_paper`: grams of it that fell due before the paper was recorded.
-    """
-
-    committed: int
-    minimum: int
-    least: int
-    floor_fen: int
-    factors: dict[Grade, int]
-    pricing: Pricing
-    due: dict[date, int] = field(default_factory=dict)
-    on_paper: int = 0
-
-
-@dataclass(frozen=True)
 class Quoted:
     """Whose price of what in which market on which day."""
 
@@ -205,11 +218,23 @@ class Notice:
 
 
 class Part(NamedTuple):
-    """A part of a breach: of which day, of which call-off (0 of none), how much."""
+    """A part of a breach: of which day, of which call-off (0 of none), how much, by which terms."""
 
     day: date
     known: int
     grams: int
+    under: Promise
+
+
+def beyond(parts: list[Part]) -> list[Part]:
+    """What of them is not tolerated, the oldest first: each is, as far as its terms allow more than was used up."""
+    used, left = 0, []
+    for one in sorted((one for one in parts if one.grams > 0), key=lambda one: one[:2]):
+        tolerated = min(one.grams, max(one.under.tolerated - used, 0))
+        used += tolerated
+        if one.grams > tolerated:
+            left.append(one._replace(grams=one.grams - tolerated))
+    return left
 
 
 @dataclass
@@ -228,8 +253,6 @@ class Life:
     """All that is known of the agreement."""
 
     last: date
-    tolerance_bp: int
-    rates: dict[Side, int]
     promises: dict[str, Promise]
     #: The last day on which each product can come.
     comes_until: dict[str, date]
@@ -325,11 +348,8 @@ class Life:
             for one in self.notices
         )
 
-    def tolerated(self, sku: str) -> int:
-        return part(self.promises[sku].committed, self.tolerance_bp)
-
-    def failed(self, sku: str, side: Side, day: date) -> tuple[list[Part], int]:
-        """The parts of a side's breach up to a day, the oldest first, and the grams of them that count."""
+    def failed(self, sku: str, side: Side, day: date) -> list[Part]:
+        """The parts of a side's breach up to a day beyond what is tolerated, the oldest first."""
         line, parts = self.promises[sku], []
         calls = {known: call for known, call in self.calls.items() if call.sku == sku}
         not_wanted = [call for call in calls.values() if call.cancelled_by is Side.BUYER]
@@ -340,38 +360,45 @@ class Life:
                 made_good = min(call.open_g, again)
                 again -= made_good
                 if call.due_on < day and not self.excused(side, call.due_on):
-                    parts.append(Part(call.due_on, known, call.grams - call.got_g - made_good))
-            grams = line.committed - line.on_paper - sum(call.got_g for call in calls.values())
-            grams = min(grams, sum(part.grams for part in parts))
-        else:
-            for known, call in calls.items():
-                on = call.schedule_day
-                if call in not_wanted and on and on <= day and not self.excused(side, on):
-                    parts.append(Part(on, known, min(call.grams, line.least)))
-            grams = sum(part.grams for part in parts)
-            if day >= self.last:
-                known = self.known(sku) | {on for on in line.due if self.excused(side, on)}
-                minimum = line.minimum - line.on_paper
-                minimum -= sum(asked for on, asked in line.due.items() if self.excused(side, on))
-                never = sum(asked for on, asked in line.due.items() if on not in known)
-                beside = sum(call.grams - call.again_g for call in not_wanted if not call.schedule_day)
-                taken = sum(call.grams - call.again_g for call in calls.values() if call.cancelled_by is not Side.BUYER)
-                uncalled = minimum - taken - max(never - beside, 0)
-                if uncalled > grams:
-                    parts, grams = [Part(self.last, 0, uncalled)], uncalled
-        return sorted(part for part in parts if part.grams > 0), grams
+                    parts.append(Part(call.due_on, known, call.grams - call.got_g - made_good, call.under))
+            return beyond(parts)
+        for known, call in calls.items():
+            on = call.schedule_day
+            if call in not_wanted and on and on <= day and not self.excused(side, on):
+                parts.append(Part(on, known, min(call.grams, call.under.least), call.under))
+        refused, never_called = beyond(parts), list[Part]()
+        if day >= self.last:
+            known = self.known(sku) | {on for on in line.due if self.excused(side, on)}
+            minimum = line.minimum - line.on_paper
+            minimum -= sum(asked for on, asked in line.due.items() if self.excused(side, on))
+            never = sum(asked for on, asked in line.due.items() if on not in known)
+            beside = sum(call.grams - call.again_g for call in not_wanted if not call.schedule_day)
+            taken = sum(call.grams - call.again_g for call in calls.values() if call.cancelled_by is not Side.BUYER)
+            never_called = beyond([Part(self.last, 0, minimum - taken - max(never - beside, 0), line)])
+        return max(refused, never_called, key=lambda said: sum(one.grams for one in said))
 
     def behind(self, sku: str, side: Side, day: date) -> int:
         """Grams that a side is behind with on a day, beyond what is tolerated."""
-        return max(self.failed(sku, side, day)[1] - self.tolerated(sku), 0)
+        return sum(one.grams for one in self.failed(sku, side, day))
 
-    def penalty(self, sku: str, side: Side, grams: int) -> int:
-        return part(worth(grams, self.promises[sku].floor_fen), self.rates[side])
+    def penalties(self, sku: str, side: Side, day: date) -> list[tuple[Part, int]]:
+        """The parts with the fen of each: rounded once for those by the same terms, so that they add up."""
+        found: list[tuple[Part, int]] = []
+        upto: dict[int, int] = {}
+        for one in self.failed(sku, side, day):
+            before = upto.get(id(one.under), 0)
+            upto[id(one.under)] = before + one.grams
+            fen = one.under.penalty(side, before + one.grams) - one.under.penalty(side, before)
+            found.append((one, fen))
+        return found
+
+    def penalty(self, sku: str, side: Side, day: date) -> int:
+        return sum(fen for _, fen in self.penalties(sku, side, day))
 
     def breaches(self, day: date) -> list[tuple[str, Side, int, int]]:
         """Each side's breach of each line."""
         found = [(sku, side, self.behind(sku, side, day)) for sku in self.promises for side in (Side.BUYER, Side.FIRM)]
-        return [(sku, side, grams, self.penalty(sku, side, grams)) for sku, side, grams in found if grams]
+        return [(sku, side, grams, self.penalty(sku, side, day)) for sku, side, grams in found if grams]
 
     def owed(self, side: Side, day: date) -> tuple[int, int]:
         """Grams and fen of a side's breach that may be proposed: what is not claimed and not under inspection."""
@@ -379,16 +406,12 @@ class Life:
         since = max(claimed, default=date.min)
         grams = fen = 0
         for sku in self.promises:
-            parts, _ = self.failed(sku, side, day)
-            covered, upto = sum(one.grams for one in parts) - self.behind(sku, side, day), 0
-            for one in parts:
-                before, upto = max(upto - covered, 0), upto + one.grams
-                mine = max(upto - covered, 0)
+            for one, due in self.penalties(sku, side, day):
                 waits = one.known and self.calls[one.known].order is OrderStatus.DISPATCHED
                 if one.day < since or (side is Side.BUYER and one.day == since) or (side is Side.FIRM and waits):
                     continue
-                grams += mine - before
-                fen += self.penalty(sku, side, mine) - self.penalty(sku, side, before)
+                grams += one.grams
+                fen += due
         return grams, fen
 
     def propose(self, day: date) -> list[int]:
@@ -416,7 +439,7 @@ class Life:
     def kept(self) -> bool:
         """Whether of each product what was promised was accepted, here or on paper, less the tolerance."""
         return all(
-            line.on_paper + sum(call.got_g for call in self.of(sku)) >= line.committed - self.tolerated(sku)
+            line.on_paper + sum(call.got_g for call in self.of(sku)) >= line.committed - line.tolerated
             for sku, line in self.promises.items()
         )
 
@@ -459,9 +482,9 @@ class Life:
             "executed_fen": sum(call.owed_fen for call in fell),
             "shortfall_g": max(due - accepted, 0),
             "firm_short_g": behind[Side.FIRM],
-            "firm_penalty_fen": self.penalty(sku, Side.FIRM, behind[Side.FIRM]),
+            "firm_penalty_fen": self.penalty(sku, Side.FIRM, day),
             "buyer_short_g": behind[Side.BUYER],
-            "buyer_penalty_fen": self.penalty(sku, Side.BUYER, behind[Side.BUYER]),
+            "buyer_penalty_fen": self.penalty(sku, Side.BUYER, day),
             "receivable_fen": sum(fen for fen, _ in owed),
             "overdue_fen": sum(fen for fen, invoice_due in owed if invoice_due and invoice_due < day),
             "forecast_g": sum(grams for grams, _ in ahead),

@@ -182,8 +182,11 @@ commitments = st.tuples(
         for _ in SKUS
     )
 )
-#: Of the agreement, in basis points: what is tolerated, the rate of the firm, that of the buyer.
-rates = st.tuples(st.sampled_from([500, 0, 333]), st.sampled_from([500, 2_999]), st.sampled_from([800, 0, 1_111]))
+#: Of the agreement, in basis points: what is tolerated, the rate of the firm, that of the buyer; then days to pay.
+rates = st.tuples(
+    st.sampled_from([500, 0, 333, 2_000]), st.sampled_from([500, 2_999]), st.sampled_from([800, 0, 1_111]),
+    st.sampled_from([30, 30, 0, 60]),
+)  # fmt: skip
 #: Hundredths of what was sent that are accepted, and tenths of that by grade: 特级, 二级, 等外, the rest 一级.
 verdicts = st.tuples(
     st.sampled_from([100, 100, 97, 90, 50, 33, 0, 101]),
@@ -214,10 +217,15 @@ def scheduled(sku: str, written: str, first: date, called: Container[date] = ())
     return sorted(day for day in named_by(written) if first <= day <= last and day not in called) or [LAST]
 
 
-def promised(sku: str, committed: int, asked: Line) -> Promise:
+def promised(sku: str, committed: int, asked: Line, share: Sequence[int]) -> Promise:
     tenths, least, second, off, above, pricing = asked
     factors = {Grade.SPECIAL: 11_500, Grade.FIRST: 10_000, Grade.SECOND: second, Grade.OFF: off}
-    return Promise(committed, committed * tenths // 10, least, FLOORS[sku] + above, factors, pricing)
+    tolerance_bp, of_firm, of_buyer, term_days = share
+    rates_ = {Side.FIRM: of_firm, Side.BUYER: of_buyer}
+    return Promise(
+        committed, committed * tenths // 10, least, FLOORS[sku] + above, factors, pricing, tolerance_bp, rates_,
+        term_days,
+    )  # fmt: skip
 
 
 #: What may happen, with the strategies of how.
@@ -311,7 +319,7 @@ class Promises(RuleBasedStateMachine):
         self.first = TODAY - timedelta(days=began)
         self.compared: object = None
         self.papers: dict[Side, str] = {}
-        asked = [promised(sku, 100_000, said) for sku, said in zip(SKUS, commits, strict=True)]
+        asked = [promised(sku, 100_000, said, share) for sku, said in zip(SKUS, commits, strict=True)]
         for sku, promise, written in zip(SKUS, asked, own, strict=True):
             whole = shared(100_000, scheduled(sku, written or schedule, self.first))
             promise.due = {day: grams for day, grams in whole.items() if day >= TODAY}
@@ -320,8 +328,7 @@ class Promises(RuleBasedStateMachine):
         said = self.written(share) | {"schedule": schedule, "starts_on": self.first}
         recorded(self.session, *self.lines(asked, own), **said)
         self.text = terms(*self.lines(asked, own), **said)
-        of = {Side.FIRM: share[1], Side.BUYER: share[2]}
-        self.model = Life(LAST, share[0], of, dict(zip(SKUS, asked, strict=True)), COMES_UNTIL)
+        self.model = Life(LAST, dict(zip(SKUS, asked, strict=True)), COMES_UNTIL)
         self.model.agree(TODAY)
         self.skus = dict(
             self.session.execute(
@@ -366,7 +373,8 @@ class Promises(RuleBasedStateMachine):
         ]  # fmt: skip
 
     def written(self, share: Sequence[int]) -> dict[str, object]:
-        return dict(zip(("tolerance_bp", "penalty_bp", "buyer_penalty_bp"), share, strict=True))
+        names = ("tolerance_bp", "penalty_bp", "buyer_penalty_bp", "payment_term_days")
+        return dict(zip(names, share, strict=True))
 
     def agreement(self) -> Agreement:
         return actions.agreement_by_code(self.session, "A50", lock=True)
@@ -429,7 +437,9 @@ class Promises(RuleBasedStateMachine):
     def keep(self, sku: str, made: CallOff) -> None:
         price = self.model.price(sku, min(made.due_on, self.today))
         again = self.model.again(sku, made.weight_g, made.schedule_day is not None)
-        self.model.calls[made.id] = Called(sku, made.weight_g, made.due_on, made.schedule_day, price, again_g=again)
+        self.model.calls[made.id] = Called(
+            sku, made.weight_g, made.due_on, made.schedule_day, price, self.model.promises[sku], again_g=again
+        )
         self.model.status = A.EXECUTING
 
     @act(
@@ -542,13 +552,14 @@ class Promises(RuleBasedStateMachine):
 
     @act(which=st.integers(0, 30), part_=st.integers(1, 12), ahead=st.none() | st.integers(-2, 30))
     def buyer_changes(self, which: int, part_: int, ahead: int | None) -> None:
-        """Moved to a day from today on, or only reduced: then the price stays, whatever was quoted since."""
+        """Moved to a day from today on, or only reduced: then price and terms stay, whatever was said since."""
         found = self.one(which, S.PLACED)
         if found is None:
             return
         known, call = found
         grams = max(call.grams * part_ // 10, 1)
         day = call.due_on if ahead is None else self.today + timedelta(days=ahead)
+        agreed = self.model.promises[call.sku] if day != call.due_on else call.under
         why: type[DomainError] | None = None
         if not self.model.runs:
             why = AgreementNotRunning
@@ -560,7 +571,7 @@ class Promises(RuleBasedStateMachine):
             why = OutOfSeason
         elif grams > call.grams:
             why = PromiseExceeded
-        elif call.schedule_day is not None and grams < min(self.model.promises[call.sku].least, call.grams):
+        elif call.schedule_day is not None and grams < min(agreed.least, call.grams):
             why = BelowMinimum
         elif call.order is not S.PLACED:
             why = MoveRefusedError
@@ -569,7 +580,7 @@ class Promises(RuleBasedStateMachine):
             return
         self.change(known, day, grams)
         if day != call.due_on:
-            call.fen_per_kg = self.model.price(call.sku, min(day, self.today))
+            call.fen_per_kg, call.under = self.model.price(call.sku, min(day, self.today)), agreed
         call.grams, call.due_on, call.again_g = grams, day, min(call.again_g, grams)
 
     def change(self, call_off_id: int, day: date, grams: int) -> None:
@@ -599,7 +610,7 @@ class Promises(RuleBasedStateMachine):
             sku: grams if each is None else stays[sku] + each * len(after[sku])
             for sku, grams, each in zip(SKUS, committed, by_date, strict=True)
         }
-        asked = {sku: promised(sku, whole[sku], of) for sku, of in zip(SKUS, commits, strict=True)}
+        asked = {sku: promised(sku, whole[sku], of, share) for sku, of in zip(SKUS, commits, strict=True)}
         wanted = terms(
             *self.lines(list(asked.values()), own, by_date), **self.written(share), schedule=schedule,
             starts_on=self.first,
@@ -627,7 +638,6 @@ class Promises(RuleBasedStateMachine):
                 of.due = kept[sku] | {day: kept[sku].get(day, 0) + grams for day, grams in rest[sku].items()}
             model.promises = asked
             model.agree(self.today)
-            model.tolerance_bp, model.rates = share[0], {Side.FIRM: share[1], Side.BUYER: share[2]}
             if lacking and model.deposit_got >= self.deposit_due() and model.deposit_got and model.status is A.SIGNED:
                 model.status = A.DEPOSIT_PAID
 
@@ -795,14 +805,18 @@ class Promises(RuleBasedStateMachine):
 
     def accepted(self, known: int, call: Called, said: Said) -> bool:
         """Whether the buyer's word was taken."""
-        read = call.read(said, self.model.promises[call.sku].factors)
+        read = call.read(said, call.under.factors)
         if said.grams > call.sent_g:
             self.refused(AcceptanceDoesNotFit, self.accept, known, call, said)
         elif read is None:
             self.refused(GradeNotTaken, self.accept, known, call, said)
         else:
             self.accept(known, call, said)
-            call.order, call.got_g, call.invoice_due = S.ACCEPTED, said.grams, self.today + timedelta(days=30)
+            call.order, call.got_g, call.invoice_due = (
+                S.ACCEPTED,
+                said.grams,
+                self.today + timedelta(days=call.under.term_days),
+            )
             call.owed_fen, call.rows = read
             return True
         return False
@@ -825,10 +839,14 @@ class Promises(RuleBasedStateMachine):
             self.refused(StillToInspect, self.accept_silently, known)
         else:
             said = Said(call.sent_g, None)
-            read = call.read(said, self.model.promises[call.sku].factors)
+            read = call.read(said, call.under.factors)
             assert read is not None
             self.accept_silently(known)
-            call.order, call.got_g, call.invoice_due = S.ACCEPTED, said.grams, since + timedelta(days=10 + 30)
+            call.order, call.got_g, call.invoice_due = (
+                S.ACCEPTED,
+                said.grams,
+                since + timedelta(days=10 + call.under.term_days),
+            )
             call.owed_fen, call.rows = read
 
     def accept_silently(self, known: int) -> None:
@@ -845,7 +863,7 @@ class Promises(RuleBasedStateMachine):
         if call.rows and said.grades is None:
             said = Said(said.grams, {Grade.FIRST: said.grams})
         booked = call.booked
-        agreed = model.promises[call.sku].factors | {grade: row.factor_bp for grade, row in booked.items()}
+        agreed = call.under.factors | {grade: row.factor_bp for grade, row in booked.items()}
         read = call.read(said, agreed)
         why: type[DomainError] | None = None
         if call.order not in ACCEPTED:

@@ -204,6 +204,7 @@ FAULTS: dict[str, str] = {
     "I19-due": spoil("due_weights", "weight_g = weight_g + 1", key="line_id"),
     "I20": spoil("call_offs", "due_on = due_on + 4000"),
     "I20-floor": spoil("call_offs", "price_fen_per_kg = 1"),
+    "I20-version": spoil("call_offs", "version_id = NULL"),
     "I20-grades": "DELETE FROM graded_acceptances WHERE grade = '二级'",
     "I20-corrections": spoil("acceptance_corrections", "was_fen = was_fen + 1", "position = 2"),
     "I21": "UPDATE income_entries SET source_id = 1, kind = 'sale' WHERE source_type = 'deliveries'",
