@@ -5,7 +5,6 @@ make a deposit whole and is in the room of payments.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from flask import Response, current_app
@@ -13,8 +12,9 @@ from flask_smorest import Blueprint
 from sqlalchemy.orm import Session
 
 from shop.access.guard import ALL, Owned, Role, allow, current_actor, must_own
-from shop.agreements import actions, errors, majeure, papers, queries, schemas, signing
+from shop.agreements import errors, majeure, papers, queries, schemas, signing
 from shop.agreements.amending import kept_by
+from shop.agreements.carrying import in_force, replaced_by_next, whole_line, whole_terms
 from shop.agreements.draft_files import BadCell, blamed, filled_in, template, unknown
 from shop.agreements.models import MAX_PAPER, RUNNING, Agreement, AgreementPaper, MarketQuote
 from shop.agreements.owners import hand_of, locked_agreement
@@ -75,30 +75,35 @@ _TERMS = {
     "starts_on": "2025-07-16", "ends_on": "2025-12-31", "deposit_bp": 1_000, "penalty_bp": 500, "tolerance_bp": 500,
     "payment_term_days": 30, "schedule": "weekly:1,4", "lines": [_LINE],
 }  # fmt: skip
-DRAFTING = [NotFoundError, CodeTaken, NoCampaign, errors.NotABulkBuyer, errors.NotTheSellers, errors.TermsRefused]
+DRAFTING = [
+    NotFoundError, CodeTaken, NoCampaign, errors.NotABulkBuyer, errors.NotTheSellers, errors.TermsRefused,
+    errors.NeverDue,
+]  # fmt: skip
 
 
-def _terms(session: Session, body: dict[str, Any], kept: Mapping[str, Kept] | None = None) -> Terms:
+def _terms(
+    session: Session, body: dict[str, Any], kept: Mapping[str, Kept] | None = None, before: Terms | None = None
+) -> Terms:
     """The terms of a request: a weight for each date gives the one for the whole term. Raises NotFoundError.
 
-    `kept`: of an amendment, what stays of each product.
+    `kept`: of an amendment, what stays of each product. `before`: what is left out stands as in these terms.
     """
     lines = []
     for asked in body["lines"]:
-        line = dict(asked)
+        line = whole_line(asked, before)
         if asked["per_date_g"] is not None:
             product = product_by_sku(session, asked["sku"])
-            schedule = schedule_of(asked["schedule"], body["schedule"])
+            schedule = schedule_of(line.get("schedule"), body["schedule"])
             stays = kept.get(asked["sku"], Kept(beijing_day(now()))) if kept is not None else NOTHING_KEPT
             line["committed_g"] = committed_g(
                 product, schedule, body["starts_on"], body["ends_on"], asked["per_date_g"], stays
             )
-        if asked["minimum_g"] is None:
+        if line["minimum_g"] is None:
             line["minimum_g"] = line["committed_g"]
         lines.append(LineTerms(**line))
+    whole = whole_terms(body, before)
     names = [name for name in Terms.__dataclass_fields__ if name != "lines"]
-    terms = Terms(**{name: body[name] for name in names}, lines=tuple(lines))
-    return terms if terms.buyer_penalty_bp is not None else replace(terms, buyer_penalty_bp=terms.penalty_bp)
+    return Terms(**{name: whole[name] for name in names}, lines=tuple(lines))
 
 
 @blueprint.route("/agreements", methods=["POST"])
@@ -149,12 +154,11 @@ def _drafted(session: Session, body: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
     what = body["firm"] if actor.has(Role.FIRM_STAFF) else body["partner"]
     must_own(actor, owners, what=what)
-    renews = None
-    if body["renews"] is not None:
-        renews = actions.agreement_by_code(session, body["renews"])
+    renews = queries.seen(session, actor, body["renews"]) if body["renews"] is not None else None
+    before = in_force(session, renews) if renews is not None else None
     signing.draft(
-        session, body["code"], partner, firm, campaign_on(session, body["starts_on"]), _terms(session, body),
-        by=hand_of(owners), renews=renews, note=body["note"],
+        session, body["code"], partner, firm, campaign_on(session, body["starts_on"]),
+        _terms(session, body, before=before), by=hand_of(owners), renews=renews, note=body["note"],
     )  # fmt: skip
     return {"items": queries.versions(session, actor, body["code"])}
 
@@ -180,7 +184,7 @@ def import_draft() -> dict[str, Any]:
     if filled.bad:
         raise _refused_draft(filled.bad)
     with transaction() as session:
-        bad = unknown(session, filled)
+        bad = unknown(session, filled, current_actor())
         if bad:
             raise _refused_draft(bad)
         try:
@@ -244,6 +248,7 @@ def contract_response(code: str, version: int | None) -> Response:
         errors.NotTheSellers,
         errors.NotOnSale,
         errors.TermsRefused,
+        errors.NeverDue,
         errors.AmendmentRefused,
         errors.DaysPassed,
         errors.VersionSame,
@@ -258,9 +263,8 @@ def propose(body: dict[str, Any], code: str) -> dict[str, Any]:
     with transaction() as session:
         agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
         kept = kept_by(session, agreement, beijing_day(hand.now)) if agreement.status in RUNNING else None
-        signing.propose(
-            session, agreement, _terms(session, body, kept), by=hand, note=body["note"], made_from=body["made_from"]
-        )
+        terms = _terms(session, body, kept, replaced_by_next(session, agreement))
+        signing.propose(session, agreement, terms, by=hand, note=body["note"], made_from=body["made_from"])
         return {"items": queries.versions(session, current_actor(), code)}
 
 

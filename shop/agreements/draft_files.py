@@ -13,8 +13,10 @@ from marshmallow import Schema, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shop.agreements.errors import NotABulkBuyer, NotOnSale, NotRenewable, TermsRefused
+from shop.access.guard import Actor
+from shop.agreements.errors import NeverDue, NotABulkBuyer, NotOnSale, NotRenewable, TermsRefused
 from shop.agreements.models import Agreement, PriceRule
+from shop.agreements.queries import visible
 from shop.agreements.schemas import MOST_LINES, DraftAsked, PromiseAsked
 from shop.catalog.models import Firm, Product
 from shop.channels.errors import NoCampaign
@@ -94,7 +96,11 @@ TERMS = (
         "tolerance_bp", "允许偏差（%）", _percent, "0 至 20，至多两位小数；不填为 0", "0 to 20, two decimals; blank: 0"
     ),
     Column(
-        "renews", "续签的协议", str, "已结束的同双方协议编号，可不填", "code of the agreement that it renews, or blank"
+        "renews",
+        "续签的协议",
+        str,
+        "已结束的同双方协议编号，可不填；续签时其他不填的栏同原协议",
+        "code of the agreement that it renews, or blank; what is blank elsewhere is then as in that one",
     ),
     Column("note", "备注", str, "至多 500 字，可不填", "500 characters at most, or blank"),
 )
@@ -237,13 +243,13 @@ def _at(title: str, line: int, column: Column, zh: str, en: str) -> BadCell:
     return BadCell(title, line, column.header, f"{zh}：{column.zh}", f"{en} Wanted: {column.en}.")
 
 
-def unknown(session: Session, filled: Filled) -> list[BadCell]:
-    """The cells that name no such buyer, firm or agreement, or no product of the firm."""
-    bad = []
-    for name, found_by in (("partner", Partner), ("firm", Firm), ("renews", Agreement)):
-        code = filled.body[name]
-        if code is not None and session.scalar(select(found_by.id).where(found_by.code == code)) is None:
-            bad.append(_missing(filled, name))
+def unknown(session: Session, filled: Filled, actor: Actor) -> list[BadCell]:
+    """The cells that name no such buyer or firm, no agreement that `actor` sees, or no product of the firm."""
+    named = {"partner": select(Partner.id).where(Partner.code == filled.body["partner"])}
+    named["firm"] = select(Firm.id).where(Firm.code == filled.body["firm"])
+    if filled.body["renews"] is not None:
+        named["renews"] = visible(select(Agreement.id), actor).where(Agreement.code == filled.body["renews"])
+    bad = [_missing(filled, name) for name, one in named.items() if session.scalar(one) is None]
     skus = [line["sku"] for line in filled.body["lines"]]
     firms = select(Product.sku).join(Firm, Firm.id == Product.firm_id).where(Firm.code == filled.body["firm"])
     known = set(session.scalars(firms.where(Product.sku.in_(skus))))
@@ -275,6 +281,8 @@ def blamed(refusal: DomainError, filled: Filled) -> BadCell | None:
             return _of_terms(filled, "renews", refusal.sentence("zh"), refusal.sentence("en"))
         case NotOnSale():
             return _of_line(filled, "sku", refusal)
+        case NeverDue():
+            return _of_line(filled, "schedule", refusal)
         case TermsRefused():
             return _of_line(filled, str(refusal.facts["term"]), refusal)
     return None

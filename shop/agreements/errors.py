@@ -13,6 +13,7 @@ __all__ = [
     "DueDayPast",
     "FirstDayPast",
     "MajeureTold",
+    "NeverDue",
     "NoProof",
     "NoSuchNotice",
     "NoSuchVersion",
@@ -178,6 +179,16 @@ class TermsRefused(DomainError):
     title_zh, title_en = "条款不成立", "Terms refused"
     zh = "商品 {sku} 的{term_zh}不得{bound_zh}。"
     en = "{term} of {sku} must be {bound_en}."
+
+
+class NeverDue(DomainError):
+    """No day of a line's schedule lies within the term and the product's season: nothing of it could ever be called."""
+
+    code = "never-due"
+    status = 422
+    title_zh, title_en = "没有可交货的日子", "Nothing would ever fall due"
+    zh = "商品 {sku} 的交货排期在 {starts_on} 至 {ends_on} 之间没有一天在产季（含保质期），无从要货；请改期限或排期。"
+    en = "No day of the schedule of {sku} from {starts_on} to {ends_on} is in its season: nothing could ever be called."
 
 
 class DocumentNotCurrent(DomainError):

@@ -21,6 +21,7 @@ from shop.agreements.models import (
     AgreementPaper,
     AgreementReminder,
     AgreementSignature,
+    AgreementStatus,
     AgreementVersion,
     CallOff,
     CallOffStatus,
@@ -75,6 +76,14 @@ def visible(query: AnySelect, actor: Actor) -> AnySelect:
     )
 
 
+def seen(session: Session, actor: Actor, code: str) -> Agreement:
+    """The agreement, if `actor` sees it. Raises NotFoundError for a missing and for a foreign one alike."""
+    found = session.scalar(visible(select(Agreement), actor).where(Agreement.code == code))
+    if found is None:
+        raise NotFoundError(what=code)
+    return found
+
+
 def of_a_party(actor: Actor) -> ColumnElement[bool]:
     """Of the agreements that `actor` sees, those of which he is a side or the county: not what he only manages."""
     return scope(actor, _PARTIES)
@@ -87,8 +96,10 @@ def agreements(
     before, after = aliased(Agreement), aliased(Agreement)
     renews = select(before.code).where(before.id == Agreement.renews_id).correlate(Agreement).scalar_subquery()
     renewed_by = (
-        select(func.max(after.code))
+        select(after.code)
         .where(after.renews_id == Agreement.id, after.status.not_in(UNSIGNED))
+        .order_by(after.status == AgreementStatus.TERMINATED, after.id.desc())
+        .limit(1)
         .correlate(Agreement)
         .scalar_subquery()
     )

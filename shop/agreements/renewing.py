@@ -44,7 +44,7 @@ def may_renew(session: Session, old: Agreement, partner_id: int, firm_id: int, s
     renewal = renewal_of(session, old)
     if (old.partner_id, old.firm_id) != (partner_id, firm_id):
         barred = "双方与原协议不同", "its sides are others"
-    elif old.status in (*UNSIGNED, AgreementStatus.RENEWED):
+    elif old.status in UNSIGNED or (old.status is AgreementStatus.RENEWED and not _came_to_nothing(session, old)):
         barred = f"原协议{STATE_ZH[old.status]}", f"it is in state {old.status}"
     elif renewal is not None:
         barred = f"已由 {renewal.code} 续签", f"{renewal.code} renews it"
@@ -60,12 +60,23 @@ def renewal_of(session: Session, old: Agreement) -> Agreement | None:
     return session.scalar(renews.limit(1))
 
 
+def _came_to_nothing(session: Session, old: Agreement) -> bool:
+    """Whether every signed agreement that renewed this one was terminated: then another may."""
+    stands = select(Agreement.id).where(
+        Agreement.renews_id == old.id, Agreement.status.not_in((*UNSIGNED, AgreementStatus.TERMINATED))
+    )
+    return session.scalar(stands.limit(1)) is None
+
+
 def renewed(session: Session, old: Agreement, actor_id: int | None, now: datetime) -> None:
     """The old agreement has ended and one that renews it is signed: both must be so, in whatever order."""
     if not AGREEMENT_LIFE.allows(old.status, "renew"):
         return
     follower = session.scalar(
-        select(Agreement.code).where(Agreement.renews_id == old.id, Agreement.status.not_in(UNSIGNED)).limit(1)
+        select(Agreement.code)
+        .where(Agreement.renews_id == old.id, Agreement.status.not_in(UNSIGNED))
+        .order_by(Agreement.id.desc())
+        .limit(1)
     )
     if follower is not None:
         advance(session, old, AGREEMENT_LIFE, "renew", person_id=actor_id, now=now, facts={"renewed_by": follower})

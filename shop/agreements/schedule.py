@@ -92,6 +92,11 @@ def due_days(schedule: Schedule, first: date, last: date, deliverable: Callable[
     return [day for day in _days(first, last) if schedule.falls_on(day) and deliverable(day)] or [last]
 
 
+def ever_due(schedule: Schedule, first: date, last: date, deliverable: Callable[[date], bool]) -> bool:
+    """Whether anything could ever be called by it: where no day is deliverable, the last is not either."""
+    return deliverable(due_days(schedule, first, last, deliverable)[0])
+
+
 def due_weights(
     schedule: Schedule, first: date, last: date, committed_g: int, deliverable: Callable[[date], bool]
 ) -> dict[date, int]:

@@ -8,7 +8,6 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from shop.agreements.models import AgreementStatus, MajeureStatus, PaperKind, PriceRule, Side
 from shop.agreements.quotes import QuoteUnit, per_kg
 from shop.agreements.schedule import parse, well_written
-from shop.agreements.terms import OFF_BP, SECOND_BP, SPECIAL_BP
 from shop.farmers.models import Grade
 from shop.kit.schemas import (
     MAX_FEN,
@@ -53,7 +52,7 @@ def once_within_the_term(data: dict[str, Any], *, last: date) -> None:
 
     said = {"schedule": ["A single delivery must lie within the term."]}
     told: dict[str, Any] = dict(said) if wrong(data["schedule"]) else {}
-    if lines := {place: said for place, line in enumerate(data.get("lines", ())) if wrong(line["schedule"])}:
+    if lines := {place: said for place, line in enumerate(data.get("lines", ())) if wrong(line.get("schedule"))}:
         told["lines"] = lines
     if told:
         raise ValidationError(told)
@@ -62,56 +61,61 @@ def once_within_the_term(data: dict[str, Any], *, last: date) -> None:
 class PromiseAsked(StrictSchema):
     """A line: grams over the whole term (`committed_g`) or for each day of the schedule (`per_date_g`).
 
-    `minimum_g` and `minimum_date_g`: what the buyer takes at least, in total (left out: all) and on each day. For FIXED
+    `minimum_g` and `minimum_date_g`: what the buyer takes at least, in total (null: all) and on each day. For FIXED
     the floor is the price; `margin_bp` for MARKET_PLUS only. In an amendment `per_date_g` is for each day that is left
     and was not called yet; what fell due or was called stays. `special_bp`, `second_bp`, `off_bp`: a grade's price in
-    parts of 一级, 0 = not taken. `quote_source`: whose market quotes count; left out: any. `schedule`: its own days,
-    written as those of the agreement; left out: these.
+    parts of 一级, 0 = not taken. `quote_source`: whose market quotes count; empty: any. `schedule`: its own days,
+    written as those of the agreement; null: these. Left out of a first draft: 11500, 8500 and 6000, any source, the
+    days of the agreement, all of the weight, else 0; of another, see the terms.
     """
 
     sku = Code(required=True)
     committed_g = Whole(low=1, high=MAX_GRAMS, load_default=None)
     per_date_g = Whole(low=1, high=MAX_GRAMS // 1_100, load_default=None)
-    minimum_g = Whole(low=0, high=MAX_GRAMS, load_default=None)
-    minimum_date_g = Whole(low=0, high=MAX_GRAMS, load_default=0)
+    minimum_g = Whole(low=0, high=MAX_GRAMS, allow_none=True)
+    minimum_date_g = Whole(low=0, high=MAX_GRAMS)
     floor_fen_per_kg = Whole(low=1, high=MAX_FEN_PER_KG, required=True)
     price_rule = fields.Enum(PriceRule, by_value=True, required=True)
-    margin_bp = Whole(low=0, high=10_000, load_default=0)
-    farm_gate_floor_fen_per_kg = Whole(low=0, high=MAX_FEN_PER_KG, load_default=0)
-    special_bp = Whole(low=10_000, high=20_000, load_default=SPECIAL_BP)
-    second_bp = Whole(low=0, high=10_000, load_default=SECOND_BP)
-    off_bp = Whole(low=0, high=10_000, load_default=OFF_BP)
-    quote_source = Text(low=0, load_default="")
-    schedule = Text(load_default=None, validate=a_schedule)
+    margin_bp = Whole(low=0, high=10_000)
+    farm_gate_floor_fen_per_kg = Whole(low=0, high=MAX_FEN_PER_KG)
+    special_bp = Whole(low=10_000, high=20_000)
+    second_bp = Whole(low=0, high=10_000)
+    off_bp = Whole(low=0, high=10_000)
+    quote_source = Text(low=0)
+    schedule = Text(allow_none=True, validate=a_schedule)
 
     @validates_schema
     def fits(self, data: dict[str, Any], **_: Any) -> None:
         """Only MARKET_PLUS has a margin; one of the two weights is given; minima stay within it, floors in order."""
-        if data["margin_bp"] and data["price_rule"] is not PriceRule.MARKET_PLUS:
+        if data.get("margin_bp") and data["price_rule"] is not PriceRule.MARKET_PLUS:
             raise ValidationError("Only MARKET_PLUS has a margin.", "margin_bp")
         if (data["committed_g"] is None) == (data["per_date_g"] is None):
             raise ValidationError("Give either committed_g or per_date_g.", "committed_g")
-        if data["committed_g"] is not None and (data["minimum_g"] or 0) > data["committed_g"]:
+        if data["committed_g"] is not None and (data.get("minimum_g") or 0) > data["committed_g"]:
             raise ValidationError("More than what is committed.", "minimum_g")
-        if data["minimum_date_g"] > (data["per_date_g"] or data["committed_g"]):
+        if data.get("minimum_date_g", 0) > (data["per_date_g"] or data["committed_g"]):
             raise ValidationError("More than what is committed.", "minimum_date_g")
-        if data["farm_gate_floor_fen_per_kg"] > data["floor_fen_per_kg"]:
+        if data.get("farm_gate_floor_fen_per_kg", 0) > data["floor_fen_per_kg"]:
             raise ValidationError("Above the floor price.", "farm_gate_floor_fen_per_kg")
 
 
 class TermsAsked(StrictSchema):
     """The whole terms. Deposit at most 20 % (Civil Code art. 586), invoices due in 60 days at most.
 
-    `penalty_bp` is the firm's rate, `buyer_penalty_bp` the buyer's (left out: the same). `schedule`: `daily`,
-    `weekly:1,4` (1 = Monday), `monthly:5,20` (a day that a month lacks is its last), `once:2026-01-20`.
+    What is left out is 0 in a first draft; in another version it stands as in the one that it replaces, in a renewal as
+    in the agreement that it renews, so do the terms of each product.
+
+    `penalty_bp` is the firm's rate, `buyer_penalty_bp` the buyer's (null, in a first draft left out: the same).
+    `schedule`: `daily`, `weekly:1,4` (1 = Monday), `monthly:5,20` (a day that a month lacks is its last),
+    `once:2026-01-20`.
     """
 
     starts_on = Day(required=True)
     ends_on = Day(required=True)
-    deposit_bp = Whole(low=0, high=2_000, load_default=0)
-    penalty_bp = Whole(low=0, high=3_000, load_default=0)
-    buyer_penalty_bp = Whole(low=0, high=3_000, load_default=None)
-    tolerance_bp = Whole(low=0, high=2_000, load_default=0)
+    deposit_bp = Whole(low=0, high=2_000)
+    penalty_bp = Whole(low=0, high=3_000)
+    buyer_penalty_bp = Whole(low=0, high=3_000, allow_none=True)
+    tolerance_bp = Whole(low=0, high=2_000)
     payment_term_days = Whole(low=0, high=60, required=True)
     schedule = Text(required=True, validate=a_schedule)
     lines = fields.List(fields.Nested(PromiseAsked), required=True, validate=validate.Length(min=1, max=MOST_LINES))

@@ -155,8 +155,8 @@ def sign(
     `on_paper`: the day of a signature on paper that the county records; `since`: as in `record_signed`. The caller
     holds the agreement's lock. Nothing is due before both have signed: a draft whose first day is past is signed on
     paper only. Locks the agreement that a draft renews. Raises DocumentNotCurrent, AgreementNotRunning; of a draft
-    FirstDayPast, NotOnSale, NoCampaign, NotRenewable; of an amendment, by what was called or fell due meanwhile,
-    AmendmentRefused, TermsRefused, DaysPassed.
+    FirstDayPast, NotOnSale, NeverDue where the season was moved, NoCampaign, NotRenewable; of an amendment, by what was
+    called or fell due meanwhile, AmendmentRefused, TermsRefused, DaysPassed.
     """
     version = youngest(session, agreement)
     if (version.number, version.document_hash) != (number, signed_hash):
@@ -170,6 +170,7 @@ def sign(
             raise FirstDayPast(agreement=agreement.code, starts_on=str(agreement.starts_on))
         products = _promised_products(session, agreement.firm_id, read(version.terms))
         _on_sale(session.get_one(Firm, agreement.firm_id), products.values())
+        must_be_meant(read(version.terms), products)
         still_begins(session, agreement, agreement.starts_on)
     session.execute(
         insert(AgreementSignature)

@@ -47,6 +47,8 @@ AGREEMENT_LIFE: Life[A] = Life(
         (A.SHORT, "reopen"): A.EXECUTING,
         (A.TERMINATED, "renew"): A.RENEWED,
         (A.TERMINATED, "reopen"): A.EXECUTING,
+        # The agreement that renewed it was terminated, another does.
+        (A.RENEWED, "renew"): A.RENEWED,
     },
     STATE_ZH,
     {

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from shop.agreements.errors import TermsRefused
+from shop.agreements.errors import NeverDue, TermsRefused
 from shop.agreements.models import Agreement, AgreementLine, PriceRule
 from shop.agreements.schedule import due_days, due_weights, parse, schedule_of
 from shop.catalog.models import Product
@@ -156,9 +156,13 @@ def spread(product: Product, line: LineTerms, terms: Terms, kept: Kept = NOTHING
 
 
 def must_be_meant(terms: Terms, products: Mapping[str, Product], kept: Mapping[str, Kept] | None = None) -> None:
-    """Refuse what nobody can mean; of an amendment the days that are left are looked at. Raises TermsRefused."""
+    """Refuse what nobody can mean; of an amendment the days that are left are looked at.
+
+    Raises TermsRefused; NeverDue for a line of which nothing could ever be called.
+    """
     for place, line in enumerate(terms.lines):
         stays = (kept or {}).get(line.sku, NOTHING_KEPT)
+        _fits(place, line, terms)
         if price_of(line.committed_g, line.floor_fen_per_kg) > MAX_FEN:
             most = yuan(MAX_FEN)
             bound = f"worth {most} yuan at most, at the floor price"
@@ -167,12 +171,28 @@ def must_be_meant(terms: Terms, products: Mapping[str, Product], kept: Mapping[s
             whole = kilograms(line.committed_g)
             bound = f"{whole} kg at most, what is committed"
             raise _refused(place, line.sku, "minimum_g", "最低采购总量", f"超过约定总量 {whole} 公斤", bound)
-        asked = spread(products[line.sku], line, terms, stays) or stays.days
+        rest = spread(products[line.sku], line, terms, stays)
+        if rest and not stays.weight_g and not any(map(deliverable(products[line.sku]), rest)):
+            raise NeverDue(sku=line.sku, starts_on=str(terms.starts_on), ends_on=str(terms.ends_on))
+        asked = rest or stays.days
         most_g = max(asked.values(), default=line.committed_g)
         if line.minimum_date_g > most_g:
             most = kilograms(most_g)
             bound = f"{most} kg at most, what a day of the schedule asks for"
             raise _refused(place, line.sku, "minimum_date_g", "每期最低采购量", f"超过排期每期的 {most} 公斤", bound)
+
+
+def _fits(place: int, line: LineTerms, terms: Terms) -> None:
+    """A single delivery is in the term, households are promised no more than the floor price. Raises TermsRefused."""
+    once = parse(schedule_of(line.schedule, terms.schedule)).on
+    if once is not None and not terms.starts_on <= once <= terms.ends_on:
+        bound_zh = f"在 {terms.starts_on} 至 {terms.ends_on} 以外"
+        bound = f"on a day from {terms.starts_on} to {terms.ends_on}"
+        raise _refused(place, line.sku, "schedule", "交货排期", bound_zh, bound)
+    if line.farm_gate_floor_fen_per_kg > line.floor_fen_per_kg:
+        most = yuan(line.floor_fen_per_kg)
+        bound_zh, bound = f"高于保底价 {most} 元", f"{most} yuan at most, the floor price"
+        raise _refused(place, line.sku, "farm_gate_floor_fen_per_kg", "农户保底收购价", bound_zh, bound)
 
 
 def _refused(place: int, sku: str, term: str, term_zh: str, bound_zh: str, bound_en: str) -> TermsRefused:

@@ -5,10 +5,12 @@ A reference to a row that is itself in error is not reported again.
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from shop.agreements.schedule import ever_due, parse
 from shop.catalog.models import CO_OPERATIVES
-from shop.catalog.season import in_harvest
+from shop.catalog.season import in_harvest, sellable
 from shop.channels.buyers import feeds_people
 from shop.farmers.models import Relation
 from shop.imports import sheets
@@ -99,8 +101,15 @@ def _agreement(row: sheets.AgreementRow, book: Book) -> Iterator[Problem]:
     product = yield from _refer(book, sheets.PRODUCTS, "sku", row.sku)
     if product and product.firm_code != row.firm_code:
         yield "sku", "不是该企业的商品", "is not a product of this firm"
+    if product and not _ever_due(row, product):
+        yield "schedule", "期限内没有一天在产季", "names no day of the term in the season"
     if buyer and feeds_people(buyer.kind) and book.find(sheets.RESTRICTIONS, row.sku):
         yield "sku", "药材不得供应食堂", "is a medicinal material, which no canteen may buy"
+
+
+def _ever_due(row: sheets.AgreementRow, product: sheets.ProductRow) -> bool:
+    season = product.harvest_start_month, product.harvest_end_month, product.shelf_life_days
+    return ever_due(parse(row.schedule), row.starts_on, row.ends_on, partial(sellable, *season))
 
 
 def _household(row: sheets.HouseholdRow, book: Book) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from shop.agreements.models import PriceRule
+from shop.agreements.schedule import parse
 from shop.catalog.models import CO_OPERATIVES, Category, FirmKind, PaperKind
 from shop.channels.buyers import BuyerKind
 from shop.farmers.models import Grade, Relation
@@ -184,9 +185,12 @@ class AgreementRow(Row):
     schedule: str = column(cells.schedule)
 
     def problems(self) -> Iterator[Problem]:
-        """The term ends after it began, and the promise is worth no more than an amount may be."""
+        """The term ends after it began, a single delivery lies in it, it is worth no more than an amount may be."""
         if self.ends_on < self.starts_on:
             yield "end", "早于开始日期", "is before the start"
+        once = parse(self.schedule).on
+        if once is not None and not self.starts_on <= once <= self.ends_on:
+            yield "schedule", "单次交货日不在期限内", "names a single delivery outside the term"
         if price_of(self.committed_g, self.floor_fen_per_kg) > MAX_FEN:
             yield "committed_kg", f"价值超过 {yuan(MAX_FEN)} 元", f"is worth more than {yuan(MAX_FEN)} yuan"
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from shop.access.guard import Owned, Role, allow, current_actor, must_own, reference_version
-from shop.agreements.errors import NotABulkBuyer, NotOnSale, NotTheSellers, TermsRefused
+from shop.agreements.errors import NeverDue, NotABulkBuyer, NotOnSale, NotTheSellers, TermsRefused
 from shop.agreements.models import Side
 from shop.agreements.signing import Hand
 from shop.catalog.actions import firm_by_code
@@ -119,6 +119,7 @@ def offer(body: dict[str, Any], code: str) -> dict[str, Any]:
 @documented(
     errors=[
         MoveRefusedError, errors.OfferExpired, NoCampaign, NotABulkBuyer, NotTheSellers, NotOnSale, TermsRefused,
+        NeverDue,
         *PLACING,
     ]
 )  # fmt: skip

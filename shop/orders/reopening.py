@@ -20,6 +20,7 @@ from shop.agreements.models import (
     DueWeight,
     MissedDay,
 )
+from shop.agreements.renewing import renewal_of, renewed_by
 from shop.agreements.signing import Hand
 from shop.agreements.states import AGREEMENT_LIFE
 from shop.catalog.models import Product
@@ -155,6 +156,12 @@ def _not_barred(session: Session, agreement: Agreement) -> None:
         raise ReopeningBarred(
             agreement=agreement.code, bar_zh=f"续签的 {successor} 已起草，请先撤回",
             bar_en=f"{successor} is drafted to renew it; withdraw that first",
+        )  # fmt: skip
+    other = renewal_of(session, renewed_by(session, agreement)) if agreement.renews_id is not None else None
+    if other is not None:
+        raise ReopeningBarred(
+            agreement=agreement.code, bar_zh=f"它所续签的协议已改由 {other.code} 续签",
+            bar_en=f"{other.code} renews now what it renewed",
         )  # fmt: skip
 
 

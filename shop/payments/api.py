@@ -126,6 +126,7 @@ def notification() -> dict[str, str]:
         agreement_errors.NotRenewable,
         agreement_errors.AmendmentRefused,
         agreement_errors.TermsRefused,
+        agreement_errors.NeverDue,
         agreement_errors.DaysPassed,
     ],
     example={"version": 1, "document_hash": "0" * 64},

@@ -147,6 +147,14 @@ def test_a_single_delivery_outside_the_term_is_named_by_its_cell(world: World) -
     assert cells_refused(world, book([HEAD], [changed(PEACH, {13: late})])) == [(LINES_SHEET, 2, LINES[13].header)]
 
 
+def test_a_schedule_that_could_never_be_called_is_named_by_its_cell(world: World) -> None:
+    with transaction() as session:
+        product = product_by_sku(session, "PL001")
+        product.harvest_start_month, product.harvest_end_month, product.shelf_life_days = 7, 8, 7
+    never = changed(PEACH, {13: "once:2025-12-20"})
+    assert cells_refused(world, book([HEAD], [never])) == [(LINES_SHEET, 2, LINES[13].header)]
+
+
 def test_all_bad_cells_are_named_at_once_in_the_readers_language(world: World) -> None:
     data = book([changed(HEAD, {6: "", 8: "31"})], [PEACH, changed(PEACH, {5: "0"})])
     assert cells_refused(world, data) == [
@@ -164,6 +172,10 @@ def test_what_only_the_shop_knows_is_named_by_its_cell_and_what_is_anothers_is_a
     assert cells_refused(world, book([early], [PEACH])) == [(TERMS_SHEET, 2, "首日")]
     foreign, missing = (send(world, book([changed(HEAD, {1: code})], [PEACH])).get_json() for code in ("B02", "B99"))
     assert [str(answer["rows"]).replace("B02", "B99") for answer in (foreign, missing)] == [str(missing["rows"])] * 2
+    # A02 is of the other buyer and the other firm.
+    foreign, missing = (send(world, book([changed(HEAD, {11: code})], [PEACH])).get_json() for code in ("A02", "A99"))
+    assert [str(answer["rows"]).replace("A02", "A99") for answer in (foreign, missing)] == [str(missing["rows"])] * 2
+    assert "续签的协议" in str(missing["rows"])
 
 
 @pytest.mark.parametrize(

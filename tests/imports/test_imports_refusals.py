@@ -100,6 +100,8 @@ CASES: list[tuple[str, str, str, str, int, str]] = [
     ("a promise beyond measure", "agreements.csv", "9700,576,", "9700,5760000,", 2, "committed_kg"),
     ("an unknown price rule", "agreements.csv", "FLOOR_OR_MARKET", "MARKET_PLUS", 2, "price_rule"),
     ("a weekly schedule on day 8", "agreements.csv", "weekly:1,4", "weekly:1,8", 2, "schedule"),
+    ("a single delivery outside the term", "agreements.csv", "weekly:1,4", "once:2030-07-20", 2, "schedule"),
+    ("a single delivery out of season", "agreements.csv", "weekly:1,4", "once:2026-03-01", 2, "schedule"),
     ("a term that ends before it began", "agreements.csv", "2027-05-31", "2025-05-31", 2, "end"),
     ("an agreement about another firm's product", "agreements.csv", "B02,F01,PL001", "B02,F02,PL001", 2, "sku"),
     ("medicinal material for a canteen", "agreements.csv", "A011,B10", "A011,B12", 12, "sku"),

@@ -156,7 +156,10 @@ def test_an_amendment_moves_the_days_of_one_line_and_keeps_what_fell_due(world: 
         )  # fmt: skip
 
     # 15 kg were called for the 31st of August; five Wednesdays are left, at 6,001 g each.
-    assert propose({"per_date_g": 6_001, "schedule": "weekly:3"}).status_code == 201
+    apple = {"per_date_g": 6_001, "schedule": "weekly:3"}
+    # The least of a day, 10 kg, is carried over where nothing is said of it: no day asks for so much any more.
+    assert propose(apple).get_json()["term"] == "minimum_date_g"
+    assert propose(apple | {"minimum_date_g": 0}).status_code == 201
     with transaction() as session:
         assert sign_by(session, "A60", *(replace(hand, now=signed_at) for hand in (BUYER, FIRM)))
     wednesdays = [date(2025, 9, 3) + timedelta(days=7 * number) for number in range(5)]
