@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from shop.agreements.actions import stands_g
 from shop.agreements.errors import AmendmentRefused, DaysPassed
-from shop.agreements.models import Agreement, AgreementLine, CallOff, CallOffStatus, DueWeight
+from shop.agreements.models import Agreement, AgreementLine, CallOff, CallOffStatus, DueWeight, MissedDay
 from shop.agreements.renewing import renewal_of
 from shop.agreements.schedule import schedule_of
 from shop.agreements.terms import Kept, LineTerms, Terms, committed_g, must_be_meant, of_line
@@ -24,7 +24,10 @@ def lines_of(session: Session, agreement: Agreement) -> dict[int, AgreementLine]
 
 
 def kept_by(session: Session, agreement: Agreement, day: date) -> dict[str, Kept]:
-    """What an amendment of a running agreement leaves as it is when it is in force from `day` on, by SKU."""
+    """What an amendment of a running agreement leaves as it is when it is in force from `day` on, by SKU.
+
+    Days that were missed while it was closed, and that nobody called since, leave nothing: their weight is spread anew.
+    """
     of_line = (
         select(Product.sku, AgreementLine.id, AgreementLine.on_paper_g)
         .join(Product, Product.id == AgreementLine.product_id)
@@ -32,18 +35,30 @@ def kept_by(session: Session, agreement: Agreement, day: date) -> dict[str, Kept
     )
     lines = {line_id: (sku, on_paper_g) for sku, line_id, on_paper_g in session.execute(of_line)}
     days: dict[int, dict[date, int]] = {line_id: {} for line_id in lines}
-    fell_due = select(DueWeight.line_id, DueWeight.due_on, DueWeight.weight_g).where(
-        DueWeight.line_id.in_(lines), DueWeight.due_on <= day
+    uncalled: dict[int, set[date]] = {line_id: set() for line_id in lines}
+    released: dict[int, dict[date, int]] = {line_id: {} for line_id in lines}
+    fell_due = (
+        select(DueWeight.line_id, DueWeight.due_on, DueWeight.weight_g, CallOff.id, MissedDay.reopening_id)
+        .outerjoin(CallOff, (CallOff.line_id == DueWeight.line_id) & (CallOff.schedule_day == DueWeight.due_on))
+        .outerjoin(MissedDay, (MissedDay.line_id == DueWeight.line_id) & (MissedDay.due_on == DueWeight.due_on))
+        .where(DueWeight.line_id.in_(lines), DueWeight.due_on <= day)
     )
-    for line_id, on, grams in session.execute(fell_due):
+    for line_id, on, grams, call_off_id, missed in session.execute(fell_due):
         days[line_id][on] = grams
+        if call_off_id is None and missed is not None and grams:
+            days[line_id][on], released[line_id][on] = 0, grams
+        elif call_off_id is None:
+            uncalled[line_id].add(on)
     called = select(CallOff.line_id, CallOff.schedule_day, CallOff.weight_g, CallOff.status).where(
         CallOff.line_id.in_(lines), CallOff.schedule_day > day
     )
     for line_id, ahead, grams, status in session.execute(called):
         assert ahead is not None, "it is later than a day"  # noqa: S101
         days[line_id][ahead] = 0 if status is CallOffStatus.CANCELLED else grams
-    return {sku: Kept(day, days[line_id], on_paper_g) for line_id, (sku, on_paper_g) in lines.items()}
+    return {
+        sku: Kept(day, days[line_id], on_paper_g, frozenset(uncalled[line_id]), released[line_id])
+        for line_id, (sku, on_paper_g) in lines.items()
+    }
 
 
 def amendable(
@@ -86,6 +101,7 @@ def amendable(
     promised = {line.sku: line.committed_g for line in whole.lines}
     for product_id, line in lines.items():
         sku = skus[product_id]
+        kept[sku] = kept[sku].within(promised[sku])
         least = max(line.on_paper_g + stands_g(session, line.id), kept[sku].weight_g)
         if promised[sku] < least:
             bound = kilograms(least)

@@ -353,13 +353,17 @@ class AgreementReopening(Model):
 
 
 class MissedDay(Model):
-    """A day of the schedule that passed while the agreement was closed: the schedule does not call it any more."""
+    """A day of the schedule that passed while the agreement was closed: the schedule does not call it any more.
+
+    `weight_g`: what it had asked for; an amendment spreads it anew.
+    """
 
     __tablename__ = "missed_days"
     __table_args__ = (ForeignKeyConstraint(["line_id", "due_on"], ["due_weights.line_id", "due_weights.due_on"]),)
 
     line_id: Mapped[Ref] = mapped_column(primary_key=True)
     due_on: Mapped[date] = mapped_column(primary_key=True)
+    weight_g: Mapped[Grams]
     reopening_id: Mapped[Ref] = mapped_column(ForeignKey("agreement_reopenings.id"))
 
 

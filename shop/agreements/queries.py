@@ -382,13 +382,14 @@ def _plans(
 
 def _kept_since(session: Session, code: str, number: int, since: date) -> dict[str, Kept]:
     """What an amendment kept when it came into force, by SKU: what fell due stays, of what was called it was noted."""
-    amended = session.execute(
+    amended: Any = session.scalars(
         select(History.facts)
         .join(Agreement, Agreement.id == History.entity_id)
         .where(Agreement.code == code, History.entity_type == Agreement.__tablename__, History.event == "amend")
-        .where(History.facts["version"].as_integer() == number)
-    ).scalar_one()
-    ahead: Any = (amended or {}).get("called_ahead", {})
+        .where(History.facts["version"].as_integer() >= number)
+        .order_by(History.id)
+    ).all()
+    ahead = amended[0].get("called_ahead", {})
     rows = session.execute(
         select(Product.sku, AgreementLine.on_paper_g, DueWeight.due_on, DueWeight.weight_g)
         .join(AgreementLine, AgreementLine.product_id == Product.id)
@@ -401,6 +402,10 @@ def _kept_since(session: Session, code: str, number: int, since: date) -> dict[s
     for sku, on_paper_g, day, grams in rows:
         on_paper[sku] = on_paper_g
         days.setdefault(sku, {}).update({day: grams} if day is not None else {})
+    for later in amended[1:]:  # what these took off days that nobody had called
+        for sku, released in later.get("released", {}).items():
+            for on in [on for on in released if date.fromisoformat(on) <= since]:
+                days[sku][date.fromisoformat(on)] += released[on]
     for sku, called in ahead.items():
         days[sku].update({date.fromisoformat(day): grams for day, grams in called.items()})
     return {sku: Kept(since, days[sku], on_paper[sku]) for sku in days}

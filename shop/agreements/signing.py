@@ -310,6 +310,10 @@ def _put_in_force(
         if ahead:
             told = {sku: {str(on): grams for on, grams in days.items()} for sku, days in ahead.items()}
             facts["called_ahead"] = told
+        # Nor of what had fallen due when an earlier version came into force.
+        released = {sku: stays.released for sku, stays in kept.items() if stays.released}
+        if released:
+            facts["released"] = {sku: {str(on): grams for on, grams in days.items()} for sku, days in released.items()}
         advance(session, agreement, AGREEMENT_LIFE, "amend", person_id=by.person_id, now=by.now, facts=facts)
     occasion.ends_at = _end_of(terms)
     session.flush()

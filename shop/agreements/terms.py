@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -68,11 +68,15 @@ class Kept:
 
     `days`: of the schedule, what fell due up to `until`, and of later days that were called already what is called for
     them (0 where that was cancelled): nobody calls these again. `on_paper_g`: what fell due before the record.
+    `uncalled`: the days up to `until` that nobody called yet, which bind nobody; `released`: grams that fall due on
+    such a day no more, those of a day that was missed all.
     """
 
     until: date | None = None
     days: Mapping[date, int] = field(default_factory=dict)
     on_paper_g: int = 0
+    uncalled: frozenset[date] = frozenset()
+    released: Mapping[date, int] = field(default_factory=dict)
 
     @property
     def weight_g(self) -> int:
@@ -83,6 +87,16 @@ class Kept:
     def called_ahead(self) -> dict[date, int]:
         """The days after `until` that were called already."""
         return {day: grams for day, grams in self.days.items() if self.until is not None and day > self.until}
+
+    def within(self, committed_g: int) -> "Kept":
+        """The same where so much is promised in all: days that nobody called give way, the youngest first."""
+        days, released = dict(self.days), dict(self.released)
+        for day in sorted(self.uncalled, reverse=True):
+            less = min(days[day], max(self.on_paper_g + sum(days.values()) - committed_g, 0))
+            if less:
+                days[day] -= less
+                released[day] = less
+        return replace(self, days=days, released=released)
 
     def with_rest(self, rest: Mapping[date, int]) -> dict[date, int]:
         """What is due when: the days that are kept, and the rest beside them or on top."""

@@ -76,7 +76,9 @@ def reopen(session: Session, agreement: Agreement, reason: str, *, by: Hand) -> 
         return False
     asked.consented_at, asked.consented_by_id = by.now, by.person_id
     missed = _missed(session, agreement, beijing_day(ended.at), today)
-    session.add_all(MissedDay(line_id=line_id, due_on=day, reopening_id=asked.id) for line_id, day in missed)
+    session.add_all(
+        MissedDay(line_id=line_id, due_on=day, weight_g=grams, reopening_id=asked.id) for line_id, day, grams in missed
+    )
     facts = by.facts(asked_by=asked.asked_by.value, missed_days=len(missed))
     agreement.ended_on = None
     advance(
@@ -92,11 +94,10 @@ def reopenings(session: Session, agreement_id: int) -> list[dict[str, Any]]:
     """What was asked and consented to, the oldest first, with the days that were missed and those called since."""
     rows = session.execute(
         select(
-            MissedDay.reopening_id, Product.sku, MissedDay.due_on, DueWeight.weight_g, CallOff.id.is_not(None)
+            MissedDay.reopening_id, Product.sku, MissedDay.due_on, MissedDay.weight_g, CallOff.id.is_not(None)
         )
         .join(AgreementLine, AgreementLine.id == MissedDay.line_id)
         .join(Product, Product.id == AgreementLine.product_id)
-        .join(DueWeight, (DueWeight.line_id == MissedDay.line_id) & (DueWeight.due_on == MissedDay.due_on))
         .outerjoin(CallOff, (CallOff.line_id == MissedDay.line_id) & (CallOff.schedule_day == MissedDay.due_on))
         .where(AgreementLine.agreement_id == agreement_id)
         .order_by(MissedDay.due_on, Product.sku)
@@ -165,10 +166,10 @@ def _not_barred(session: Session, agreement: Agreement) -> None:
         )  # fmt: skip
 
 
-def _missed(session: Session, agreement: Agreement, first: date, last: date) -> list[tuple[int, date]]:
-    """Days of the schedule from `first` to `last` that nobody called, by line."""
+def _missed(session: Session, agreement: Agreement, first: date, last: date) -> list[tuple[int, date, int]]:
+    """Days of the schedule from `first` to `last` that nobody called, by line, with their grams."""
     rows = session.execute(
-        select(DueWeight.line_id, DueWeight.due_on)
+        select(DueWeight.line_id, DueWeight.due_on, DueWeight.weight_g)
         .join(AgreementLine, AgreementLine.id == DueWeight.line_id)
         .outerjoin(CallOff, (CallOff.line_id == DueWeight.line_id) & (CallOff.schedule_day == DueWeight.due_on))
         .outerjoin(MissedDay, (MissedDay.line_id == DueWeight.line_id) & (MissedDay.due_on == DueWeight.due_on))
@@ -178,4 +179,4 @@ def _missed(session: Session, agreement: Agreement, first: date, last: date) -> 
         )
         .order_by(DueWeight.due_on, DueWeight.line_id)
     )  # fmt: skip
-    return [(line_id, day) for line_id, day in rows]
+    return [(line_id, day, grams) for line_id, day, grams in rows]

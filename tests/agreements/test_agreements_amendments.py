@@ -224,10 +224,10 @@ def test_what_fell_due_on_paper_before_the_record_is_kept_and_called_by_nobody(d
     beyond = {"sku": "PL001", "weight_g": 60_001, "due_on": "2025-07-16"}
     assert desk.refused("buyer", "/agreements/T1/call-offs", beyond)["code"] == "promise-exceeded"
     assert len(plan(1).days or {}) == 20
-    # An amendment keeps it too, and says so.
+    # An amendment keeps it too, and says so; of today nothing was called yet.
     less = {**TERMS, "starts_on": "2025-07-01", "ends_on": "2025-07-20"}
-    problem = desk.refused("buyer", "/agreements/T1/versions", {**less, "lines": [{**LINE, "committed_g": 149_999}]})
-    assert "少于 150 公斤" in problem["detail"]
+    problem = desk.refused("buyer", "/agreements/T1/versions", {**less, "lines": [{**LINE, "committed_g": 139_999}]})
+    assert "少于 140 公斤" in problem["detail"]
     desk.sign(desk.version([{**LINE, "committed_g": 175_000}], starts_on="2025-07-01", ends_on="2025-07-20"))
     assert due() == {15: 10_000} | days(16, 20, 5_000)
     assert plan(2).due_g == 150_000

@@ -1,4 +1,4 @@
-"""What a version leaves out, what could never be called, and renewals after a renewal."""
+"""What a version leaves out, what could never be called, renewals after a renewal, and days that bind nobody."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from shop.kit.clock import WalkingClock
 from shop.kit.db import transaction
-from tests.factories.desks import DRAFT, LINE, TERMS, Desk, books_hold, days, desk_of, due, july
+from tests.factories.desks import DRAFT, LINE, TERMS, Desk, books_hold, days, desk_of, due, july, plan, status
 from tests.factories.tables import contents
 from tests.factories.world import World, build
 
@@ -207,3 +207,65 @@ def test_a_renewal_of_what_one_does_not_see_answers_as_of_nothing(desk: Desk, wh
         )
     assert answers[0] == answers[1]
     assert contents(desk.world.app) == before
+
+
+def missed(desk: Desk) -> None:
+    """T1: 10 kg on each of ten days; three called, then closed for three days by mistake, and open again."""
+    desk.signed()
+    assert desk.run(15, 16) == 2
+    desk.at(july(17))
+    end(desk, "T1")
+    desk.at(july(19))
+    for actor in ("buyer", "firm_staff"):
+        desk.post(actor, "/agreements/T1/reopenings", {"reason": "误登记"}, 200)
+    assert due() == days(15, 24, 10_000)
+
+
+def test_missed_days_bind_no_amendment_and_their_weight_goes_to_days_to_come(desk: Desk) -> None:
+    missed(desk)
+    desk.sign(desk.version([{**LINE, "committed_g": 45_000}]))
+    assert due() == days(15, 16, 10_000) | days(20, 24, 5_000)
+    assert shown(desk)["lines"][0]["committed_g"] == 45_000
+    [asked] = desk.world.app.test_client().get(
+        "/api/v1/agreements/T1/reopenings", headers=desk.world.headers["buyer"]
+    ).get_json()["items"]  # fmt: skip
+    assert [(one["schedule_day"], one["weight_g"]) for one in asked["missed"]] == [
+        (str(july(day)), 10_000) for day in (17, 18, 19)
+    ]
+    assert desk.run(20) == 1
+    books_hold()
+
+
+def test_by_the_weight_of_each_date_missed_days_are_no_part_of_the_whole(desk: Desk) -> None:
+    missed(desk)
+    version = desk.version([{**LINE, "per_date_g": 4_000}])
+    assert version["terms"]["lines"][0]["committed_g"] == 20_000 + 5 * 4_000
+    desk.sign(version)
+    assert due() == days(15, 16, 10_000) | days(20, 24, 4_000)
+    books_hold()
+
+
+def test_a_missed_day_that_the_buyer_called_since_stays(desk: Desk) -> None:
+    missed(desk)
+    desk.call(july(17), 10_000, july(19))
+    desk.sign(desk.version([{**LINE, "committed_g": 40_000}]))
+    assert due() == days(15, 17, 10_000) | days(20, 24, 2_000)
+    books_hold()
+
+
+def test_days_that_nobody_called_yet_give_way_as_far_as_less_is_promised(desk: Desk) -> None:
+    """An outage: on the 18th two days of four were called; the schedule makes up for what is left of the others."""
+    desk.signed()
+    assert desk.run(15, 16) == 2
+    desk.at(july(18))
+    first = desk.version([{**LINE, "committed_g": 100_000}], tolerance_bp=100)
+    desk.sign(first)
+    paper = plan(2)
+    problem = desk.refused("buyer", "/agreements/T1/versions", {**TERMS, "lines": [{**LINE, "committed_g": 19_999}]})
+    assert (problem["code"], "20 公斤" in problem["detail"]) == ("amendment-refused", True)
+    desk.sign(desk.version([{**LINE, "committed_g": 33_000}]))
+    assert due() == days(15, 17, 10_000) | {18: 3_000}
+    assert plan(2) == paper  # what was signed before says what it said
+    assert desk.run(18) == 2
+    assert status().value == "executing"
+    books_hold()

@@ -285,10 +285,25 @@ class Life:
         return self.promises[sku].committed - self.promises[sku].on_paper - self.live(sku)
 
     def kept_by(self, sku: str, day: date) -> dict[date, int]:
-        """What an amendment in force from a day on leaves: what fell due, and of later days what is called for them."""
+        """What an amendment in force from a day on leaves: what fell due, and of later days what is called for them.
+
+        What was missed is spread anew.
+        """
         ahead = {call.schedule_day: call.grams if call.stands else 0 for call in self.of(sku) if call.schedule_day}
-        kept = {on: grams for on, grams in self.promises[sku].due.items() if on <= day}
+        kept = {
+            on: 0 if (sku, on) in self.missed and on not in self.known(sku) else grams
+            for on, grams in self.promises[sku].due.items()
+            if on <= day
+        }
         return kept | {on: grams for on, grams in ahead.items() if on > day}
+
+    def kept_within(self, sku: str, day: date, grams: int) -> dict[date, int]:
+        """The same where so much is promised here in all: days that nobody called give way, the youngest first."""
+        kept = self.kept_by(sku, day)
+        for on in sorted(kept, reverse=True):
+            if on <= day and on not in self.known(sku):
+                kept[on] -= min(kept[on], max(sum(kept.values()) - grams, 0))
+        return kept
 
     def again(self, sku: str, grams: int, by_schedule: bool) -> int:
         """What of a new call was left open before: first of all, of one by the schedule only what is else not left."""

@@ -32,6 +32,7 @@ from shop.agreements.errors import (
     BelowMinimum,
     DueDayPast,
     MajeureTold,
+    NeverDue,
     NoProof,
     NoSuchNotice,
     NotScheduled,
@@ -610,6 +611,9 @@ class Promises(RuleBasedStateMachine):
             sku: grams if each is None else stays[sku] + each * len(after[sku])
             for sku, grams, each in zip(SKUS, committed, by_date, strict=True)
         }
+        for sku in SKUS:
+            kept[sku] = model.kept_within(sku, self.today, whole[sku] - model.promises[sku].on_paper)
+            stays[sku] = model.promises[sku].on_paper + sum(kept[sku].values())
         asked = {sku: promised(sku, whole[sku], of, share) for sku, of in zip(SKUS, commits, strict=True)}
         wanted = terms(
             *self.lines(list(asked.values()), own, by_date), **self.written(share), schedule=schedule,
@@ -618,14 +622,18 @@ class Promises(RuleBasedStateMachine):
         least = {sku: max(model.promises[sku].on_paper + model.live(sku), stays[sku]) for sku in SKUS}
         rest = {sku: shared(whole[sku] - stays[sku], after[sku]) if whole[sku] > stays[sku] else {} for sku in SKUS}
         most = {sku: max((rest[sku] or kept[sku]).values(), default=whole[sku]) for sku in SKUS}
+        never = {sku: rest[sku] and not stays[sku] and min(after[sku]) > COMES_UNTIL[sku] for sku in SKUS}
+        unmeant = [
+            NeverDue if never[sku] else TermsRefused for sku in SKUS if never[sku] or asked[sku].least > most[sku]
+        ]
         if not model.runs:
             self.refused(AgreementNotRunning, self.amend, wanted)
         elif self.today > LAST or any(
             whole[sku] < least[sku] or (self.today == LAST and whole[sku] > least[sku]) for sku in SKUS
         ):
             self.refused(AmendmentRefused, self.amend, wanted)
-        elif any(asked[sku].least > most[sku] for sku in SKUS):
-            self.refused(TermsRefused, self.amend, wanted)
+        elif unmeant:
+            self.refused(unmeant[0], self.amend, wanted)
         elif wanted == self.text:
             self.refused(VersionSame, self.amend, wanted)
         else:
