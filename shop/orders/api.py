@@ -571,7 +571,7 @@ def list_penalties(code: str) -> dict[str, Any]:
     example={"number": 1, "event": "waive", "reason": "双方协商免除"},
 )
 def decide_penalty(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """主张或放弃违约金 · The side that was let down claims a proposed penalty, or waives it."""
+    """主张、放弃或撤回违约金 · The side that was let down claims a penalty, waives it, or withdraws its claim."""
     session = db.session()
     agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
     breach.decide(session, agreement, body["number"], body["event"], by=hand, reason=body["reason"])

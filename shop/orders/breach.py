@@ -18,7 +18,7 @@ from shop.agreements.models import Agreement, Side
 from shop.agreements.queries import decided_in
 from shop.agreements.signing import Hand
 from shop.kit.db import columns_of
-from shop.kit.states import advance, history_of, record
+from shop.kit.states import History, advance, history_of, record
 from shop.orders.errors import NoSuchPenalty, NotYoursToDecide, PenaltyOutdated, TakenAlready
 from shop.orders.models import PenaltyProposal, PenaltyStatus
 from shop.orders.states import PENALTY_LIFE
@@ -246,18 +246,25 @@ def proposals(session: Session, agreement_id: int) -> list[PenaltyProposal]:
 
 
 def proposals_told(session: Session, agreement_id: int) -> list[dict[str, Any]]:
-    """The same as they are shown: with when, and why, each was claimed, waived or answered by the deposit."""
+    """The same as they are shown: when and why each was claimed, waived, answered by the deposit, and withdrawn."""
     known = proposals(session, agreement_id)
     events = {event for _, event in PENALTY_LIFE.moves}
     words = history_of(session, PenaltyProposal.__tablename__, [one.id for one in known], *events)
-    decided = {one.entity_id: one for one in words}
-    return [columns_of(one) | decided_in(decided.get(one.id)) for one in known]
+    decided = {one.entity_id: one for one in words if one.event != "withdraw"}
+    withdrawn = {one.entity_id: one for one in words if one.event == "withdraw"}
+    return [columns_of(one) | decided_in(decided.get(one.id)) | _withdrawn_in(withdrawn.get(one.id)) for one in known]
+
+
+def _withdrawn_in(word: History | None) -> dict[str, Any]:
+    return {"withdrawn_at": word and word.at, "withdrawal_reason": word and word.reason}
 
 
 def decide(
     session: Session, agreement: Agreement, number: int, event: str, *, by: Hand, reason: str
 ) -> PenaltyProposal:
     """The side that was let down claims what is proposed, takes the deposit instead, or waives it.
+
+    It may `withdraw` what it claimed: as waived then. No money was booked by the claim, so none comes back.
 
     Of one side's breach one thing is taken once (Civil Code art. 588); what fell due after a claim may be claimed anew.
     Taken is what still stands by what is recorded now. The caller holds the agreement's lock. Raises NoSuchPenalty,
@@ -269,10 +276,11 @@ def decide(
         raise NoSuchPenalty(agreement=agreement.code, number=number)
     if found.side is by.side:
         raise NotYoursToDecide(agreement=agreement.code)
-    if event != "waive" and any(_took(one, found, event) for one in known):
+    takes = event not in ("waive", "withdraw")
+    if takes and any(_took(one, found, event) for one in known):
         raise TakenAlready(agreement=agreement.code)
     PENALTY_LIFE.next(found.status, event)
-    if event != "waive":
+    if takes:
         grams, fen = _open(session, agreement.id, found.as_of).get(found.side, (0, 0))
         if grams < found.shortfall_g or fen < found.penalty_fen:
             raise PenaltyOutdated(as_of=str(found.as_of), stands_g=grams, stands_fen=fen, number=number)

@@ -35,12 +35,16 @@ class PaymentTerms(StrEnum):
 
 
 class PenaltyStatus(StrEnum):
-    """Life of a proposed penalty: the other side claims it, takes the deposit instead, or waives it."""
+    """Life of a proposed penalty: the other side claims it, takes the deposit instead, or waives it.
+
+    What was claimed it may withdraw.
+    """
 
     PROPOSED = "proposed"
     CLAIMED = "claimed"
     DEPOSIT_TAKEN = "deposit_taken"
     WAIVED = "waived"
+    WITHDRAWN = "withdrawn"
 
 
 class PriceBasis(StrEnum):

@@ -512,10 +512,10 @@ class PenaltyAsked(StrictSchema):
 
 
 class PenaltyDecision(StrictSchema):
-    """`claim` or `waive` a proposal, and why."""
+    """`claim` or `waive` a proposal, or `withdraw` what was claimed, and why."""
 
     number = Whole(low=1, high=10_000, required=True)
-    event = fields.String(required=True, validate=validate.OneOf(["claim", "waive"]))
+    event = fields.String(required=True, validate=validate.OneOf(["claim", "waive", "withdraw"]))
     reason = Text(high=500, required=True)
 
 
@@ -531,6 +531,8 @@ class PenaltyOut(Schema):
     proposed_at = fields.DateTime()
     decided_at = fields.DateTime(allow_none=True)
     decision_reason = fields.String(allow_none=True, metadata={"description": "of the side that was let down"})
+    withdrawn_at = fields.DateTime(allow_none=True)
+    withdrawal_reason = fields.String(allow_none=True, metadata={"description": "of the side that had claimed it"})
 
 
 class PenaltyList(Schema):

@@ -40,14 +40,17 @@ ORDER_LIFE: Life[S] = Life(
     },
 )  # fmt: skip
 
-PENALTY_ZH = {P.PROPOSED: "待决定", P.CLAIMED: "已主张", P.DEPOSIT_TAKEN: "已适用定金罚则", P.WAIVED: "已放弃"}
+PENALTY_ZH = {P.PROPOSED: "待决定", P.CLAIMED: "已主张", P.DEPOSIT_TAKEN: "已适用定金罚则", P.WAIVED: "已放弃",
+    P.WITHDRAWN: "主张已撤回",
+}  # fmt: skip
 
 PENALTY_LIFE: Life[P] = Life(
     {
         (P.PROPOSED, "claim"): P.CLAIMED,
         (P.PROPOSED, "take_deposit"): P.DEPOSIT_TAKEN,
         (P.PROPOSED, "waive"): P.WAIVED,
+        (P.CLAIMED, "withdraw"): P.WITHDRAWN,
     },
     PENALTY_ZH,
-    {"claim": "主张", "take_deposit": "适用定金罚则", "waive": "放弃"},
+    {"claim": "主张", "take_deposit": "适用定金罚则", "waive": "放弃", "withdraw": "撤回主张"},
 )

@@ -279,6 +279,7 @@ def test_a_penalty_is_proposed_once_and_decided_by_the_side_that_was_let_down(wo
     assert proposal == {
         "number": 1, "side": "firm", "status": "proposed", "as_of": asked["day"], "shortfall_g": 5_000,
         "penalty_fen": 125, "proposed_at": proposal["proposed_at"], "decided_at": None, "decision_reason": None,
+        "withdrawn_at": None, "withdrawal_reason": None,
     }  # fmt: skip
     waive = {"number": 1, "event": "waive", "reason": "协商免除"}
     refused = post(world, "firm_staff", "/agreements/A50/penalty-decisions", waive)
@@ -296,6 +297,44 @@ def test_a_penalty_is_proposed_once_and_decided_by_the_side_that_was_let_down(wo
     assert post(world, "buyer", "/agreements/A50/penalty-decisions", waive, "2").status_code == 409
     ahead = post(world, "buyer", "/agreements/A50/penalties", {"day": "2025-09-16"}, "3")
     assert ahead.status_code == 422
+    assert db.session.execute(text(books)).scalar_one() == 0
+
+
+def test_a_claim_is_withdrawn_by_the_side_that_made_it_openly_and_may_be_made_anew(world: World) -> None:
+    next_day = TODAY + timedelta(days=1)
+    with transaction() as session:
+        propose_penalties(session, agreement_by_code(session, "A50", lock=True), next_day, actor_id=None, now=NOW)
+    path, books = "/agreements/A50/penalty-decisions", "SELECT count(*) FROM journals"
+    withdraw = {"number": 1, "event": "withdraw", "reason": "已协商补货"}
+    assert post(world, "buyer", path, withdraw, "early").get_json()["type"].endswith("move-refused")
+    post(world, "buyer", path, {"number": 1, "event": "claim", "reason": "未交货"})
+    before = contents(world.app)
+    assert post(world, "firm_staff", path, withdraw, "firm").get_json()["type"].endswith("not-yours-to-decide")
+    assert post(world, "operator", path, withdraw, "county").status_code == 403
+    assert contents(world.app) == before
+    answer = post(world, "buyer", path, withdraw, "own")
+    assert answer.status_code == 200, answer.text
+    [told] = answer.get_json()["items"]
+    assert (told["status"], told["decision_reason"], told["withdrawal_reason"]) == ("withdrawn", "未交货", "已协商补货")
+    assert told["decided_at"] is not None
+    assert told["withdrawn_at"] is not None
+    for actor in ("firm_staff", "township_manager"):  # read by the other side as well
+        listed = world.app.test_client().get("/api/v1/agreements/A50/penalties", headers=world.headers[actor])
+        assert listed.get_json()["items"] == [told]
+    page = world.app.test_client()
+    page.set_cookie("signed_in", world.headers["firm_staff"]["Authorization"].removeprefix("Bearer "))
+    shown = page.get("/desk/agreements/A50").text
+    assert [words in shown for words in ("主张已撤回", "<small>未交货</small>", "<small>已协商补货</small>")] == [
+        True
+    ] * 3
+    for event in ("withdraw", "claim", "waive"):
+        again = post(world, "buyer", path, {"number": 1, "event": event, "reason": "再"}, f"again {event}")
+        assert again.get_json()["type"].endswith("move-refused")
+    with transaction() as session:
+        agreement = agreement_by_code(session, "A50", lock=True)
+        [anew] = propose_penalties(session, agreement, next_day + timedelta(days=1), actor_id=None, now=NOW)
+        decide(session, agreement, anew.number, "claim", by=Hand(Side.BUYER, None, NOW), reason="仍未交货")
+        assert (anew.number, anew.penalty_fen, anew.status) == (2, 125, PenaltyStatus.CLAIMED)
     assert db.session.execute(text(books)).scalar_one() == 0
 
 

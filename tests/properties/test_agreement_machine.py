@@ -1062,7 +1062,7 @@ class Promises(RuleBasedStateMachine):
         assert [one.number for one in made] == self.model.propose(day)
         assert self.journals() == before
 
-    @act(which=st.integers(0, 30), event=st.sampled_from(["claim", "claim", "waive"]), own=seldom)
+    @act(which=st.integers(0, 30), event=st.sampled_from(["claim", "claim", "waive", "withdraw"]), own=seldom)
     def a_side_decides_a_penalty(self, which: int, event: str, own: bool) -> None:
         """The side that was let down, or in vain the other. Where nothing was proposed yet, something is first."""
         number, side = self.proposal(which, own)
@@ -1071,7 +1071,8 @@ class Promises(RuleBasedStateMachine):
             self.refused(why, self.decide_penalty, number, side, event)
         else:
             self.decide_penalty(number, side, event)
-            self.model.proposals[number - 1].status = P.CLAIMED if event == "claim" else P.WAIVED
+            after = {"claim": P.CLAIMED, "waive": P.WAIVED, "withdraw": P.WITHDRAWN}
+            self.model.proposals[number - 1].status = after[event]
         assert self.journals() == before
 
     def proposal(self, which: int, own: bool) -> tuple[int, Side]:
@@ -1090,14 +1091,15 @@ class Promises(RuleBasedStateMachine):
         proposal = self.model.proposals[number - 1]
         if proposal.side is side:
             return NotYoursToDecide
+        takes = event in ("claim", "take_deposit")
         for one in self.model.taken(proposal.side):
             last = one.status is P.DEPOSIT_TAKEN or event == "take_deposit" or one.as_of >= proposal.as_of
-            if one is not proposal and event != "waive" and last:
+            if one is not proposal and takes and last:
                 return TakenAlready
-        if proposal.status is not P.PROPOSED:
+        if proposal.status is not (P.CLAIMED if event == "withdraw" else P.PROPOSED):
             return MoveRefusedError
         grams, fen = self.model.owed(proposal.side, proposal.as_of)
-        outdated = event != "waive" and (grams < proposal.grams or fen < proposal.fen)
+        outdated = takes and (grams < proposal.grams or fen < proposal.fen)
         return PenaltyOutdated if outdated else None
 
     def decide_penalty(self, number: int, side: Side, event: str) -> None:
