@@ -63,8 +63,9 @@ CALLED_ROLLED = (
 
 #: What each side of the agreements in `read` is behind with up to a day, part by part, by the relations of `CALLED`:
 #: the firm with the call-offs that it is late with (`late`); the buyer with the days that he cancelled (`refused`), or
-#: with what he did not call by the last day, whichever leaves more. A call-off counts by the terms that it stands under,
-#: what was not called by those in force. `short_g` is what lies beyond the tolerance: it covers the oldest parts first.
+#: with what he did not call by the last day, whichever leaves more. A call-off counts by the terms that it stands
+#: under, what was not called by those in force. `short_g` is what lies beyond the tolerance: it covers the oldest parts
+#: first.
 _PARTS = f"""
     excused AS (
         SELECT agreement_id, side, from_day, to_day FROM force_majeures WHERE status = 'recognised'
