@@ -1,6 +1,6 @@
 """Reading households, each reader only his own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
@@ -75,13 +75,14 @@ def of_family(actor: Actor, household_id: ColumnElement[int] | InstrumentedAttri
 _EVER = ever(Membership.household_id.expression, Membership.firm_id.expression)
 
 
-def _joined(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+def _joined(query: Select[*tuple[Any, ...]], *, isouter: bool = False) -> Select[*tuple[Any, ...]]:
+    """With places, memberships and firms; `isouter`: who is of no firm, too."""
     return (
         query.select_from(Household)
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
-        .join(Membership, and_(Membership.household_id == Household.id, _EVER))
-        .join(Firm, Firm.id == Membership.firm_id)
+        .join(Membership, and_(Membership.household_id == Household.id, _EVER), isouter=isouter)
+        .join(Firm, Firm.id == Membership.firm_id, isouter=isouter)
     )
 
 
@@ -113,12 +114,17 @@ def households(session: Session, *wanted: ColumnElement[bool], limit: int) -> li
     return list(_seen(rows))
 
 
+def known_to(session: Session, actor: Actor, codes: Set[str | None]) -> Set[str | None]:
+    """Of the codes of records of one family those that the reader may know. A household knows all of its own."""
+    if not codes - {None} or actor.has(Role.HOUSEHOLD):
+        return codes
+    known = _joined(select(Household.code), isouter=True).where(Household.code.in_(codes), visible_to(actor))
+    return set(session.scalars(known))
+
+
 def told_to(session: Session, actor: Actor, seen: list[HouseholdSeen]) -> list[HouseholdSeen]:
     """Without the record that one counts for, where that household is not the reader's to see. A household knows it."""
-    heads = {household.counts_for for household in seen} - {None}
-    if not heads or actor.has(Role.HOUSEHOLD):
-        return seen
-    known = set(session.scalars(_joined(select(Household.code)).where(Household.code.in_(heads), visible_to(actor))))
+    known = known_to(session, actor, {household.counts_for for household in seen})
     return [one if one.counts_for in known else replace(one, counts_for=None) for one in seen]
 
 

@@ -13,7 +13,7 @@ from shop.channels.models import Channel
 from shop.channels.policies import POLICIES
 from shop.farmers.families import counts_for
 from shop.farmers.models import Delivery, DeliveryCorrection, Household
-from shop.farmers.queries import of_family
+from shop.farmers.queries import known_to, of_family
 from shop.farmers.slips import CORRECTED_BECAUSE, STANDING_G, standing_fen
 from shop.income.corrected import standing
 from shop.income.costs import net_business
@@ -37,6 +37,7 @@ from shop.income.models import (
     SurplusShare,
 )
 from shop.income.months import told_of
+from shop.income.moved import moved
 from shop.kit.errors import NotFoundError
 from shop.kit.states import History
 from shop.places.models import Township, Village
@@ -57,7 +58,8 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
 
     Two measures that are never added: cash received, and sales of what it had delivered. Of a family with several
     records, the statement of the one they count for holds them all, and the others' hold nothing; closed months stay as
-    they were told; `of_family` says whether the reader is the family of an entry as records are merged now, and may
+    they were told, and the open one moves what was told of a record that counts for another since (`moved`, no part of
+    what was received); `of_family` says whether the reader is the family of an entry as records are merged now, and may
     open its slip. The household itself, managers of its area and the operator see it. Raises NotFoundError for a
     missing and for a foreign one.
     """
@@ -114,9 +116,10 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
     by_kind: dict[IncomeKind, int] = {}
     for row in entries:
         by_kind[row.kind] = by_kind.get(row.kind, 0) + row.amount_fen
+    lines = moved(session, actor, found[0], first, last)
     return {
         "household": code,
-        "counts_for": session.scalar(counts_for(found[0])),
+        "counts_for": next(iter(known_to(session, actor, {session.scalar(counts_for(found[0]))})), None),
         "township_zh": found[3],
         "village_zh": found[2],
         "from": first,
@@ -135,6 +138,8 @@ def statement(session: Session, actor: Actor, code: str, first: date, last: date
             }
             for day, month, kind, fen, grams, firm, product, slip, payment, reason, own in entries
         ],
+        "moved": lines,
+        "moved_fen": sum(line["received_fen"] for line in lines),
         "business": net_business(
             by_kind.get(IncomeKind.SALE, 0) + by_kind.get(IncomeKind.PATRONAGE, 0),
             by_kind.get(IncomeKind.PATRONAGE, 0),
@@ -173,14 +178,14 @@ def with_contracts(entries: Any) -> Any:
     )
 
 
-def latest_month(session: Session, code: str) -> date | None:
-    """The last month in which a household received anything; None when it never did."""
-    found: date | None = session.scalar(
-        select(func.max(IncomeEntry.month))
-        .join(Household, Household.id == IncomeEntry.household_id)
-        .where(Household.code == code)
-    )
-    return found
+def latest_month(session: Session, actor: Actor, code: str) -> date | None:
+    """The last month in which a household received anything, or its statement moves anything; None when none does."""
+    household_id = session.scalar(select(Household.id).where(Household.code == code))
+    if household_id is None:
+        return None
+    received = session.scalar(select(func.max(IncomeEntry.month)).where(IncomeEntry.household_id == household_id))
+    lines = moved(session, actor, household_id, date.min, date.max)
+    return max((month for month in (received, *(line["month"] for line in lines)) if month), default=None)
 
 
 def _costs(session: Session, household_id: int, first: date, last: date) -> tuple[int, int, int]:

@@ -190,10 +190,32 @@ class Business(Schema):
     uncovered_gross_fen = fields.Integer()
 
 
+class MovedLine(Schema):
+    """What a closed month told on one statement and belongs to another since records were merged or that was undone.
+
+    `month`: that of the statement that moves it; `of_month`: the closed one; `household`: whose statement told it (+)
+    or has it now (-). Net = covered - cost.
+    """
+
+    month = Month()
+    of_month = Month()
+    household = fields.String(allow_none=True)
+    received_fen = fields.Integer()
+    wage_fen = fields.Integer()
+    business_gross_fen = fields.Integer()
+    property_fen = fields.Integer()
+    transfer_fen = fields.Integer()
+    covered_fen = fields.Integer()
+    cost_fen = fields.Integer()
+    net_fen = fields.Integer()
+    sales_reached_fen = fields.Integer()
+
+
 class Statement(Schema):
     """A household's statement: cash received by kind, the entries behind it, and the sales its produce reached.
 
-    `counts_for`: the record of the same family whose statement tells the open months of this one.
+    `counts_for`: the record of the same family whose statement tells the open months of this one. `moved`: what closed
+    months told on another statement, or told here and belongs to another; it is in no other figure.
     """
 
     household = fields.String()
@@ -207,6 +229,8 @@ class Statement(Schema):
     by_kind = fields.List(fields.Dict())
     business = fields.Nested(Business)
     entries = fields.List(fields.Nested(StatementEntry))
+    moved = fields.List(fields.Nested(MovedLine))
+    moved_fen = fields.Integer()
     sales_reached = fields.List(fields.Dict())
     note_zh = fields.String()
     note_en = fields.String()

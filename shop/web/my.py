@@ -83,7 +83,7 @@ def show() -> str:
     """我的收入单 · One month, by category, net apart from gross, corrections with their origin; the year's months."""
     session, actor = db.session(), current_actor()
     code, this = _own(session, actor), beijing_month(now())
-    month = _month(request.args.to_dict()) or latest_month(session, code) or this
+    month = _month(request.args.to_dict()) or latest_month(session, actor, code) or this
     year = statement(session, actor, code, month.replace(month=1), month.replace(month=12))
     found = statement(session, actor, code, month, month)
     return render_template(

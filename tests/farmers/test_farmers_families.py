@@ -10,6 +10,7 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shop.access.models import Role
 from shop.farmers.errors import HasMergedRecords, MergedAlready, NotMerged
 from shop.farmers.families import locked_households, merge, unmerge
 from shop.farmers.models import Household
@@ -19,6 +20,7 @@ from shop.kit.errors import DomainError
 from shop.reports import rollups
 from shop.reports.books import check_books
 from tests.conftest import A_DAY_IN_JULY
+from tests.factories.access import headers_of, person
 from tests.factories.office import Office, count_all, good_books, scalars
 from tests.factories.sales import undone
 
@@ -110,6 +112,87 @@ def test_a_closed_month_stays_as_it_was_told_and_an_open_one_counts_the_family_o
     assert [read(month) for month in told] == [told["2025-06"], together["2025-07"], together["2025-08"]]
     assert office.get(f"/households/{other}/statement?{YEAR}")["received_fen"] == cash(office, other)
     moved(office, one, "unmerge")
+
+
+FIGURES = ("received_fen", "business_gross_fen", "covered_fen", "cost_fen", "net_fen", "sales_reached_fen")
+
+
+def told(office: Office, code: str, month: str) -> dict[str, Any]:
+    return dict(office.get(f"/households/{code}/statement?month={month}"))
+
+
+def figures(statement: dict[str, Any]) -> dict[str, int]:
+    """What a statement says of its own month."""
+    business = {name: statement["business"][name] for name in ("covered_fen", "cost_fen", "net_fen")}
+    return business | {
+        "received_fen": statement["received_fen"], "business_gross_fen": statement["business"]["gross_fen"],
+        "sales_reached_fen": sum(row["amount_fen"] for row in statement["sales_reached"]),
+    }  # fmt: skip
+
+
+def test_what_a_closed_month_told_of_another_family_is_moved_in_the_open_one_when_that_is_undone(
+    office: Office,
+) -> None:
+    one, other = pair()
+    rate = {"sku": "PL001", "basis": "kg", "rate_fen": 150, "valid_from": "2025-01-01", "source": "调查（示例）"}
+    office.post("/cost-rates", rate)
+    alone = {month: figures(told(office, one, month)) for month in ("2025-06", "2025-07", "2025-08")}
+    county = report(office, "month")
+    office.close_through(6)
+    moved(office, one, "merge", into=other)
+    office.post("/months", {"month": "2025-07"})
+    # June was told under its own record and July under the other: the one line moves June to the family ...
+    july = {code: told(office, code, "2025-07") for code in (one, other)}
+    for code, sign, whose in ((one, -1, other), (other, 1, one)):
+        lines = [line for line in july[code]["moved"] if line["of_month"] == "2025-06"]
+        assert [{name: line[name] for name in FIGURES} for line in lines] == [
+            {name: sign * alone["2025-06"][name] for name in FIGURES}
+        ], code
+        assert {line["household"] for line in july[code]["moved"]} == {whose}
+        assert july[code]["moved_fen"] == sum(line["received_fen"] for line in july[code]["moved"])
+    # ... and undone, the others move June and July back, in the month that is open.
+    moved(office, one, "unmerge")
+    assert {code: told(office, code, "2025-07") | {"counts_for": None, "closed_through": None} for code in july} == {
+        code: statement | {"counts_for": None, "closed_through": None} for code, statement in july.items()
+    }
+    for code, sign in ((one, 1), (other, -1)):
+        lines = {line["of_month"]: line for line in told(office, code, "2025-08")["moved"]}
+        assert max(lines) == "2025-07"
+        for month in ("2025-06", "2025-07"):
+            assert {name: lines[month][name] for name in FIGURES} == {
+                name: sign * alone[month][name] for name in FIGURES
+            }, (code, month)  # fmt: skip
+    assert figures(told(office, one, "2025-08")) == alone["2025-08"]
+    # The year adds up to what its own record had, and no figure of the county is another one.
+    year = office.get(f"/households/{one}/statement?{YEAR}")
+    assert year["moved_fen"] == alone["2025-07"]["received_fen"]
+    count_all()
+    assert report(office, "month") == county
+    # Merged again before the next closing, it is as if it had not been undone.
+    moved(office, one, "merge", into=other)
+    assert told(office, one, "2025-08")["moved"] == told(office, other, "2025-08")["moved"] == []
+
+
+def test_a_township_is_not_told_of_the_household_elsewhere_with_which_a_record_was_merged(office: Office) -> None:
+    one, other = pair()
+    township = scalars(
+        "SELECT townships.party_id FROM households JOIN villages ON villages.id = village_id"
+        " JOIN townships ON townships.id = township_id WHERE households.code = :code",
+        code=one,
+    )
+    manager = headers_of(office.app, person(office.app, (Role.MANAGER, township[0][0])))
+    moved(office, one, "merge", into=other)
+    office.close_through(6)
+    assert told_to(office, one, manager)["counts_for"] is None
+    moved(office, one, "unmerge")
+    lines = told_to(office, one, manager)["moved"]
+    assert lines != []
+    assert {line["household"] for line in lines} == {None}
+    assert {line["household"] for line in told_to(office, one, office.household(one))["moved"]} == {other}
+
+
+def told_to(office: Office, code: str, reader: dict[str, str]) -> Any:
+    return office.get(f"/households/{code}/statement?month=2025-07", reader)
 
 
 def test_of_two_surveys_of_one_family_one_counts(office: Office) -> None:

@@ -4,10 +4,10 @@ The model knows the rules of docs/income.md and nothing of the code. `make model
 """
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date
+from typing import Any, TypeAlias
 
 import pytest
 from flask import Flask
@@ -27,44 +27,42 @@ from shop.income.corrections import correct_slip, locked_slip
 from shop.income.costs import Spent, correct_cost, count_by_rate, count_family, record_cost, set_rate
 from shop.income.endings import void_payment
 from shop.income.errors import (
-    EarlierMonthOpen,
-    GuaranteedFirst,
-    GuaranteePaid,
     GuaranteeUnpaid,
-    MonthClosed,
     MonthNotOver,
-    NoProfit,
     NothingToCorrect,
-    PaidTooEarly,
     RateTaken,
     RecordStands,
     SecondShareStands,
-    YearNotOver,
 )
 from shop.income.guarantees import Promise, locked_contract, pay_guaranteed, pay_second, sign_contract
 from shop.income.models import CostBasis, CostKind, GuaranteeContract, GuaranteeKind, PaymentKind
-from shop.income.months import close_month
+from shop.income.months import close_month, next_month
 from shop.income.payments import Paid, correct_payment, locked_payment, record_payment
 from shop.income.queries import statement
-from shop.kit.clock import at_beijing
+from shop.kit.clock import at_beijing, month_of
 from shop.kit.errors import DomainError
 from shop.reports import rollups
 from shop.reports.models import Rollup
 from tests.conftest import A_DAY_IN_JULY
 from tests.factories.sales import Season, undone
+from tests.properties.income_model import FEN_PER_MU, LANDS, SECOND_BP, Model
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "10"))
 OPERATOR = Actor(None, (Grant(Role.OPERATOR, 0, PartyKind.COUNTY),))
 DAYS = [date(2025, 7, day) for day in (1, 8, 14, 15)]
+MONTHS = [date(2025, number, 1) for number in range(1, 13)]
 PAID_ON = [date(2025, 2, 3), date(2025, 6, 30), date(2025, 7, 15)]
-#: Tenths of a mu that each household put in, for so many fen a mu, and basis points of the profit.
-LANDS, FEN_PER_MU, SECOND_BP = (5, 3, 7), 90_001, 3_333
+#: Statements by household and month.
+Told: TypeAlias = dict[tuple[int, date], dict[str, Any]]
 
 WHO, FEN, PAID = st.integers(0, 2), st.integers(1, 5_000_000), st.sampled_from(PAID_ON)
+CLOSE = st.tuples(st.just("close"), st.integers(1, 3))
+MERGE, UNMERGE = st.tuples(st.just("merge"), WHO, WHO), st.tuples(st.just("unmerge"), WHO)
+DELIVER = st.tuples(st.just("deliver"), WHO, st.sampled_from(DAYS), st.integers(1, 300_000), st.integers(1, 2_000))
+RATE = st.tuples(st.just("rate"), st.sampled_from([date(2025, 1, 1), *DAYS]), st.integers(1, 900))
 STEP = st.one_of(
-    st.tuples(st.just("deliver"), WHO, st.sampled_from(DAYS), st.integers(1, 300_000), st.integers(1, 2_000)),
+    DELIVER, RATE, CLOSE, MERGE, UNMERGE,
     st.tuples(st.just("correct"), st.integers(0, 30), st.integers(0, 300_000), st.integers(1, 2_000)),
-    st.tuples(st.just("rate"), st.sampled_from([date(2025, 1, 1), *DAYS]), st.integers(1, 900)),
     st.tuples(st.just("spend"), WHO, PAID, FEN),
     st.tuples(st.just("pay"), WHO, st.sampled_from([PaymentKind.WAGE, PaymentKind.SUBSIDY]), PAID, FEN),
     st.tuples(st.just("correct_payment"), st.integers(0, 30), st.integers(0, 5_000_000)),
@@ -72,120 +70,7 @@ STEP = st.one_of(
     st.tuples(st.just("guarantee"), st.integers(2024, 2025), PAID),
     st.tuples(st.just("share"), st.integers(2024, 2025), PAID, st.integers(-2, 5_000_000)),
     st.tuples(st.just("void"), st.integers(0, 30)),
-    st.tuples(st.just("close"), st.integers(1, 7)),
-    st.tuples(st.just("merge"), WHO, WHO),
-    st.tuples(st.just("unmerge"), WHO),
 )  # fmt: skip
-
-
-@dataclass
-class Sold:
-    """A sale, or the correction of one: who, day, month, grams, fen; the cost that stands, and whether it is known.
-
-    `slip`: which slip it is or corrects; `before`: grams that this weighed before. `by_rate`: whether a rate says so.
-    """
-
-    who: int
-    day: date
-    month: date
-    grams: int
-    fen: int
-    slip: str
-    before: int
-    cost: int = 0
-    by_rate: bool = False
-    cost_month: date | None = None
-
-
-@dataclass
-class Model:
-    """What must be true, in integers."""
-
-    open_from: date = date.min
-    sold: list[Sold] = field(default_factory=list)
-    gross: dict[tuple[int, date, str], int] = field(default_factory=lambda: defaultdict(int))
-    costs: dict[tuple[int, date], int] = field(default_factory=lambda: defaultdict(int))
-    covered: dict[tuple[int, date, date], int] = field(default_factory=lambda: defaultdict(int))  # and month sold
-    recorded: set[int] = field(default_factory=set)
-    rates: dict[date, int] = field(default_factory=dict)
-    rated: dict[str, int] = field(default_factory=dict)  # the rate that a slip was counted by, for good
-    family: dict[int, int] = field(default_factory=dict)
-    told: dict[date, dict[int, int]] = field(default_factory=dict)  # family, of closed months
-    guaranteed: dict[tuple[int, str], tuple[date, list[int]]] = field(default_factory=dict)  # what stands, by household
-
-    def month(self, day: date) -> date:
-        return max(day.replace(day=1), self.open_from)
-
-    def sells(self, who: int, day: date, grams: int, fen: int, slip: str) -> None:
-        before = sum(event.grams for event in self.sold if event.slip == slip)
-        event = Sold(who, day, self.month(day), grams, fen, slip, before)
-        self.gross[who, event.month, "sale"] += fen
-        self.sold.append(event)
-        self.count(event)
-
-    def count(self, event: Sold) -> None:
-        """Let the cost of a sale be known if it is not and can be."""
-        valid, told = [day for day in self.rates if day <= event.day], self.told_by_record(event.who)
-        if event.cost_month is not None or (not told and not valid):
-            return
-        event.cost_month = max(event.month, self.open_from)
-        self.covered[event.who, event.cost_month, event.month] += event.fen
-        event.by_rate = not told
-        if event.by_rate:
-            rate = self.rated.setdefault(event.slip, self.rates[max(valid)])
-            after, before = ((grams * rate + 500) // 1_000 for grams in (event.before + event.grams, event.before))
-            event.cost = after - before
-            self.costs[event.who, event.cost_month] += event.cost
-
-    def head(self, who: int) -> int:
-        return self.family.get(who, who)
-
-    def told_by_record(self, who: int) -> bool:
-        """Whether a record of anybody in the family tells the costs."""
-        return any(self.head(other) == self.head(who) for other in self.recorded)
-
-    def guarantees(self, year: int, kind: str, day: date, parts: list[int]) -> None:
-        """A payment of a year, to each household its part."""
-        self.guaranteed[year, kind] = (day, parts)
-        for who, fen in enumerate(parts):
-            self.gross[who, self.month(day), {"guaranteed": "land_rent", "second": "dividend"}[kind]] += fen
-
-    def takes_back(self, year: int, kind: str) -> None:
-        day, parts = self.guaranteed[year, kind]
-        self.guarantees(year, kind, day, [-fen for fen in parts])
-        del self.guaranteed[year, kind]
-
-    def refusal(self, year: int, kind: str, day: date, profit: int | None = None) -> type[DomainError] | None:
-        """Why a year is not paid (again) on a day."""
-        if kind == "second":
-            if year >= 2025:
-                return YearNotOver
-            if (year, "guaranteed") not in self.guaranteed:
-                return GuaranteedFirst
-        if (year, kind) in self.guaranteed:
-            return GuaranteePaid
-        if kind == "second" and day < self.guaranteed[year, "guaranteed"][0]:
-            return PaidTooEarly
-        return NoProfit if profit is not None and profit * SECOND_BP < 5_000 else None
-
-    def spends(self, who: int, day: date, fen: int) -> None:
-        self.recorded.add(who)
-        self.settles(who)
-        self.costs[who, self.month(day)] += fen
-
-    def settles(self, who: int) -> None:
-        """A record tells the costs of a family in the place of rates, or none does any more and rates count again."""
-        told = self.told_by_record(who)
-        for event in self.sold:
-            if self.head(event.who) != self.head(who):
-                continue
-            if event.cost_month is not None and event.by_rate and told:
-                self.costs[event.who, max(event.cost_month, self.open_from)] -= event.cost
-                event.cost, event.by_rate = 0, False
-            elif event.cost_month is not None and not event.by_rate and not told:
-                self.covered[event.who, max(event.cost_month, self.open_from), event.month] -= event.fen
-                event.cost_month = None
-            self.count(event)
 
 
 def refusal(action: Callable[[], object]) -> type[DomainError] | None:
@@ -377,15 +262,15 @@ class Walk:
             assert refused is None
             self.model.takes_back(year, kind)
 
-    def close(self, month: int) -> None:
-        first = date(2025, month, 1)
-        try:
-            close_month(self.session, first, actor_id=None, now=self.now)
-        except (MonthNotOver, MonthClosed, EarlierMonthOpen):
-            return
-        for number in range(1, month + 1):
-            self.model.told.setdefault(date(2025, number, 1), dict(self.model.family))
-        self.model.open_from = date(2025, month + 1, 1)
+    def close(self, months: int) -> None:
+        """So many, in their order."""
+        for _ in range(months):
+            first = max(self.model.open_from, MONTHS[0])
+            refused = refusal(lambda month=first: close_month(self.session, month, actor_id=None, now=self.now))
+            assert refused is (MonthNotOver if first >= month_of(self.now.date()) else None)
+            if refused is None:
+                self.model.told[first] = dict(self.model.family)
+                self.model.open_from = next_month(first)
 
     def merge(self, who: int, into: int) -> None:
         try:
@@ -412,12 +297,23 @@ class Walk:
 
     def check(self) -> None:
         """Every statement of every month is what the model says; the rollups are what their facts say."""
+        told = {
+            (at, month): statement(self.session, OPERATOR, household.code, month, month)
+            for at, household in enumerate(self.households) for month in MONTHS
+        }  # fmt: skip
+        self.check_months(told)
+        self.check_together(told)
+        for rollup in (Rollup.INCOME, Rollup.COSTS):
+            while rollups.refresh(self.session, rollup).marks:
+                pass
+            assert rollups.compare(self.session, rollup) == []
+
+    def check_months(self, statements: Told) -> None:
         for at, household in enumerate(self.households):
-            for number in range(1, 13):
-                month = date(2025, number, 1)
+            for month in MONTHS:
                 family = self.model.told.get(month, self.model.family)
                 own = {who for who in range(len(self.households)) if family.get(who, who) == at}
-                told = statement(self.session, OPERATOR, household.code, month, month)
+                told = statements[at, month]
                 gross: dict[str, int] = defaultdict(int)
                 for (who, of, kind), fen in self.model.gross.items():
                     if who in own and of == month:
@@ -435,21 +331,69 @@ class Walk:
                     "net_fen": covered - cost,
                     "uncovered_gross_fen": left,
                 }, (household.code, month)  # fmt: skip
-        for rollup in (Rollup.INCOME, Rollup.COSTS):
-            while rollups.refresh(self.session, rollup).marks:
-                pass
-            assert rollups.compare(self.session, rollup) == []
+
+    def check_together(self, statements: Told) -> None:
+        """All statements of a household up to a closed month, or of all months, add up to what its records had then.
+
+        Whatever was merged and undone in between, nothing is lost and nothing doubled.
+        """
+        for last in (*sorted(self.model.told), MONTHS[-1]):
+            family = self.model.told.get(last, self.model.family)
+            for at, household in enumerate(self.households):
+                own = {who for who in range(len(self.households)) if family.get(who, who) == at}
+                found: Counter[str] = Counter()
+                for month in MONTHS:
+                    if month <= last:
+                        found.update(told_in(statements[at, month]))
+                assert found == self.model.together(own, last) | {
+                    "sales_reached_fen": sum(self.reached(who, last) for who in own)
+                }, (household.code, last)  # fmt: skip
+
+    def reached(self, who: int, last: date) -> int:
+        """Sales that reached a record up to a month: no step of a walk sells anything."""
+        asked = {"of": self.households[who].id, "last": last}
+        sql = "SELECT coalesce(sum(amount_fen), 0) FROM sales_reach WHERE household_id = :of AND month <= :last"
+        return int(self.session.execute(text(sql), asked).scalar_one())
 
 
-@pytest.mark.timeout(3_600)
-@settings(
+def told_in(told: dict[str, Any]) -> Counter[str]:
+    """What a statement tells of its month and what it moves, together."""
+    found = Counter(
+        received_fen=told["received_fen"], covered_fen=told["business"]["covered_fen"],
+        cost_fen=told["business"]["cost_fen"], net_fen=told["business"]["net_fen"],
+        sales_reached_fen=sum(row["amount_fen"] for row in told["sales_reached"]),
+    )  # fmt: skip
+    for line in told["moved"]:
+        found.update({name: line[name] for name in found})
+    assert told["moved_fen"] == sum(line["received_fen"] for line in told["moved"])
+    return found
+
+
+WALKS = settings(
     max_examples=EXAMPLES, deadline=None, database=None, derandomize=EXAMPLES < 100,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
+
+
+@pytest.mark.timeout(3_600)
+@WALKS
 @given(st.lists(STEP, min_size=1, max_size=14))
 def test_any_walk_of_income_says_in_every_statement_what_the_model_says(
     market: Flask, steps: list[tuple[object, ...]]
 ) -> None:
+    walked(market, steps)
+
+
+@pytest.mark.timeout(3_600)
+@WALKS
+@given(st.lists(st.one_of(CLOSE, MERGE, UNMERGE, DELIVER, RATE), min_size=4, max_size=12))
+def test_months_are_closed_between_mergings_and_what_undoes_them(
+    market: Flask, steps: list[tuple[object, ...]]
+) -> None:
+    walked(market, steps)
+
+
+def walked(market: Flask, steps: list[tuple[object, ...]]) -> None:
     with market.app_context(), undone(market.extensions["sku"], A_DAY_IN_JULY) as season:
         walk = Walk(season)
         for name, *told in steps:

@@ -163,6 +163,20 @@ def test_the_head_of_a_family_opens_the_slips_of_the_records_that_count_for_it_a
     assert browser.get(address).status_code == 404
     assert (listed(), traced()) == ({head}, 404)
     assert home.browser().get(address).status_code == 200
+    # July was told with the head's; the month that is open moves it, for both to read, and is what is shown first.
+    asked = select(Household.id, Household.code).where(Household.code.in_([home.code, head]))
+    ids = {code: household_id for household_id, code in db.session.execute(asked)}
+    of_july = select(func.sum(IncomeEntry.amount_fen)).where(
+        IncomeEntry.household_id == ids[home.code], IncomeEntry.month == date(2025, 7, 1)
+    )
+    fen = int(db.session.execute(of_july).scalar_one())
+    release()
+    told = words(home.browser().get("/my?month=2025-08"))
+    assert "合并户的转记（不是本月收到的）" in told
+    assert f"2025年7月 +{yuan(fen)}" in told
+    assert f"当时记在 {head} 的收入单上，现在归本户" in told
+    assert f"当时记在本户的收入单上，现在归 {home.code}" in words(browser.get("/my?month=2025-08"))
+    assert "不是本月收到的" not in words(browser.get("/my?month=2025-06"))
 
 
 def test_nobody_reads_another_households_slips_and_no_other_role_the_page(home: Home) -> None:
