@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, TextClause, bindparam, select, text, true
+from sqlalchemy import BigInteger, Date, TextClause, bindparam, func, literal, select, text, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
@@ -56,7 +56,8 @@ class Source:
 
     `when`: what a row is about and what marks name, a month (by its first day) or a day. `by_firm`: the cuts that are
     kept for each firm too. `counts`: a fact reaches its family when a firm paid it and one of these columns is not
-    zero; none = every fact does. `unit`: by what facts are added up before; none = as they are. `others`: whether a row
+    zero; none = every fact does. Rows of one firm stand where the record lives that it dealt with, all others where the
+    family does. `unit`: by what facts are added up before; none = as they are. `others`: whether a row
     names the families of its other facts, too. `split`: what else of the facts a row is about. `told`: how `{rows}` of
     some months from `:first` on are told in a report, where not as they are.
     """
@@ -100,38 +101,58 @@ class Source:
         whose = {"families": f"({reaches})", "others": f"({reaches}) IS NOT TRUE"}
         bits = ", ".join(f"{_BITS} FILTER (WHERE {whose[one]}) AS {one}" for one in self.sets)
         when = ", ".join((self.when, *self.split))
-        each = " UNION ALL ".join(
-            f"SELECT {when}, township_id, '{one}' AS cut, {own} AS own_id, {firm} AS firm_id, {_WORD_OF} AS word,"
-            f" {sums}, {bits} FROM placed GROUP BY {when}, township_id, {own}, {firm}, {_WORD_OF}"
-            for one, own in self.cuts.items()
-            for firm in [FIRM if one in firms else ANYBODY]
-            if not cuts or one in cuts
-        )
+        firm_rows, whole = payer == FIRM and bool(area), not area and bool(firms)
+
+        def words(one: Cut, own: str) -> str:
+            firm = FIRM if one in firms else ANYBODY
+            # What a firm dealt with is a record, and stands where that lives.
+            own_there = own.replace("village_id", "record_village_id")
+            township = "record_township_id" if firm_rows else TOWNSHIP
+            keys = {"township_id": township, "own_id": own_there if firm_rows else own, "firm_id": firm}
+            if whole:
+                keys |= {"record_township_id": "record_township_id", "record_own_id": own_there}
+            told = ", ".join(f"{key} AS {name}" for name, key in keys.items())
+            return (
+                f"SELECT {when}, '{one}' AS cut, {told}, {_WORD_OF} AS word, {sums}, {bits} FROM placed"
+                f" GROUP BY {when}, {', '.join(keys.values())}, {_WORD_OF}"
+            )
+
+        each = " UNION ALL ".join(words(one, own) for one, own in self.cuts.items() if not cuts or one in cuts)
         added = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in self.figures)
-        group, having = f"{area}, {payer}", ""
+        own, group, having = "own_id", f"own_id, {area}, {payer}", ""
         if not area:
-            sets, wanted = [TOWNSHIP, "()"], [f"({TOWNSHIP} > 0 OR cut <> '{Cut.VILLAGE}')"]
+            sets, wanted = [f"(own_id, {TOWNSHIP})", "(own_id)"], f"{TOWNSHIP} > 0 OR cut <> '{Cut.VILLAGE}'"
+            area, payer = f"coalesce({TOWNSHIP}, {COUNTY})", ANYBODY
             if firms:
-                sets, wanted = [*sets, f"({TOWNSHIP}, {FIRM})"], [*wanted, f"({FIRM} > 0 OR {FIRM} IS NULL)"]
-            group, having = f"GROUPING SETS ({', '.join(sets)})", f"HAVING {' AND '.join(wanted)}"
-            area, payer = f"coalesce({TOWNSHIP}, {COUNTY})", f"coalesce({FIRM}, {ANYBODY})"
+                sets.append(f"({FIRM}, record_own_id, record_township_id)")
+                wanted = f"CASE WHEN {FIRM} IS NULL THEN {wanted} ELSE {FIRM} > 0 END"
+                own = "coalesce(own_id, record_own_id)"
+                area, payer = f"coalesce({TOWNSHIP}, record_township_id, {COUNTY})", f"coalesce({FIRM}, {ANYBODY})"
+            group, having = f"GROUPING SETS ({', '.join(sets)})", f"HAVING {wanted}"
         firm = f"{payer} AS firm_id, " if self.by_firm else ""
         sets_of_words = ", ".join(_set(one) for one in self.sets)
         facts = "{facts}"
         if self.unit:
             unit = ", ".join(self.unit)
             facts = f"(SELECT {unit}, {sums} FROM {facts} GROUP BY {unit}) AS {self.name}"
+        record, record_place = ("", "") if not self.by_firm else (
+            f"""JOIN households AS records ON records.id = {self.name}.household_id
+                JOIN villages AS record_villages ON record_villages.id = records.village_id""",
+            ", records.village_id AS record_village_id, record_villages.township_id AS record_township_id",
+        )  # fmt: skip
         return f"""
             WITH placed AS (
-                SELECT {self.name}.*, village_id, township_id, households.id AS family_id
+                SELECT {self.name}.*, households.village_id, villages.township_id, households.id AS family_id
+                    {record_place}
                 FROM {facts}
                 LEFT JOIN household_aliases ON household_aliases.household_id = {self.name}.household_id
                 JOIN households ON households.id = coalesce(counts_for_id, {self.name}.household_id)
-                JOIN villages ON villages.id = village_id
+                JOIN villages ON villages.id = households.village_id
+                {record}
             )
-            SELECT {when}, cut, {firm}{area} AS township_id, own_id, {added}, {sets_of_words}
+            SELECT {when}, cut, {firm}{area} AS township_id, {own} AS own_id, {added}, {sets_of_words}
             FROM ({each}) AS words CROSS JOIN {_EMPTY}
-            GROUP BY {when}, cut, own_id, {group}
+            GROUP BY {when}, cut, {group}
             {having}
         """
 
@@ -246,10 +267,9 @@ class Cuts:
         Who paid (`own_id`) is a firm's id where only firms of the reader are seen. Families are those reached, or
         (`known`) all of whom the rows know anything.
         """
-        if self.villages is not None:
-            cut = Cut.VILLAGE
+        cut, own = self._kept_as(source, cut)
         whole = self.townships is None and by != "township_id" and cut is not Cut.VILLAGE
-        columns, here = self._columns(source, known=known), self._here(source, cut, whole=whole)
+        columns, here = self._columns(source, own, known=known), self._here(source, cut, whole=whole)
         kept = f"SELECT {columns} FROM {source.table} WHERE {source.when} BETWEEN :first AND :ends AND {here}"
         if not self.changed.get(source.rollup):
             return kept
@@ -270,10 +290,21 @@ class Cuts:
         """Whether rows of single firms are read."""
         return self.only_firms and cut in source.by_firm
 
-    def _columns(self, source: Source, *, known: bool) -> str:
+    def _kept_as(self, source: Source, cut: Cut) -> tuple[Cut, str]:
+        """The cut that is read for another one, and its own id: of a village, and of a place to who sees only firms.
+
+        What his firms paid there is known by its villages: where the records live that they dealt with.
+        """
+        if self.villages is not None:
+            return Cut.VILLAGE, "own_id"
+        if self.only_firms and self.of_firms_in is not None and cut in (Cut.PAYER, Cut.FIRM):
+            return Cut.VILLAGE, "firm_id AS own_id"
+        return cut, "own_id"
+
+    def _columns(self, source: Source, own: str, *, known: bool) -> str:
         figures = ", ".join(source.figures)
         families = " | ".join(f"{one}::bit({self.width})" for one in (source.sets if known else source.sets[:1]))
-        keys = ", ".join((source.when, "township_id", "own_id", *source.split))
+        keys = ", ".join((source.when, "township_id", own, *source.split))
         return f"{keys}, {figures}, {families} AS families"
 
     def _here(self, source: Source, cut: Cut, *, whole: bool) -> str:
@@ -442,3 +473,17 @@ def families_in(session: Session, villages: Sequence[int]) -> list[int]:
     merged = select(HouseholdAlias.household_id)
     here = select(Household.id).where(Household.village_id.in_(villages), Household.id.not_in(merged))
     return list(session.scalars(here))
+
+
+def records_here(session: Session, kept: Cuts, families: Sequence[int] | None) -> list[int]:
+    """Ids of the records that live where who sees only firms looks, of some families or (None) of all."""
+    family = func.coalesce(HouseholdAlias.counts_for_id, Household.id)
+    query = select(Household.id).outerjoin(HouseholdAlias, HouseholdAlias.household_id == Household.id)
+    if families is not None:
+        query = query.where(family == func.any(literal(list(families), ARRAY(BigInteger))))
+    if kept.villages is not None:
+        query = query.where(Household.village_id.in_(kept.villages))
+    if kept.of_firms_in is not None:
+        there = select(Village.id).where(Village.township_id.in_(kept.of_firms_in))
+        query = query.where(Household.village_id.in_(there))
+    return list(session.scalars(query))

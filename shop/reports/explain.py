@@ -32,15 +32,16 @@ from shop.income.models import (
 from shop.income.queries import REVERSED_BECAUSE, with_contracts
 from shop.orders.models import AcceptanceCorrection, AttributionChange, Order, OrderLine
 from shop.payments.models import Refund
+from shop.reports.called import records_of
 from shop.reports.gain import behind_gain
 from shop.reports.income_report import (
     IncomeBy,
     Months,
+    family_of,
     grouped,
     in_its_group,
     key_of,
     only_managers,
-    records_of,
     within,
 )
 from shop.settlement.models import Settlement
@@ -93,14 +94,14 @@ def explain_income(
         return asked | _business(session, actor, by, key, months, measure, limit=limit, before_id=before_id)
     counted, query = _behind(actor, months, measure)
     row_id: Any = counted.id
-    wanted = _in_row(by, key, counted)
+    wanted = _in_row(session, actor, by, key, counted)
     if kind is not None and measure is Measure.CASH:
         wanted.append(IncomeEntry.kind == kind)
     if category is not None and measure is Measure.CASH:
         wanted.append(IncomeEntry.category == category)
     grams = literal(0) if measure is Measure.COST else func.coalesce(func.sum(counted.weight_g), 0)
     sums = within(select(func.count(), func.coalesce(func.sum(counted.amount_fen), 0), grams), actor, counted, months)
-    families = within(select(Household.id.label("family_id")), actor, counted, months)
+    families = within(select(family_of(counted).label("family_id")), actor, counted, months)
     if by is IncomeBy.GROUP and key is not None:
         sums, families, query = (grouped(one, counted, months) for one in (sums, families, query))
     rows, fen, weight_g = session.execute(sums.where(*wanted)).one()
@@ -120,12 +121,13 @@ def explain_income(
     }
 
 
-def _in_row(by: IncomeBy, key: str | None, counted: Any) -> list[Any]:
+def _in_row(session: Session, actor: Actor, by: IncomeBy, key: str | None, counted: Any) -> list[Any]:
     """The facts of a row of the report; None = of all."""
-    wanted = [] if key is None else [key_of(by, counted) == key]
-    if key is not None and by is IncomeBy.HOUSEHOLD:
-        wanted.append(counted.household_id.in_(records_of([key])))
-    return wanted
+    if key is None:
+        return []
+    if by is IncomeBy.HOUSEHOLD:
+        return [counted.household_id.in_(records_of(session, actor, key))]
+    return [key_of(by, counted) == key]
 
 
 def _business(
@@ -148,7 +150,8 @@ def _business(
         row = IncomeEntry if measure is Measure.UNCOVERED_GROSS else counted
         if measure is Measure.UNCOVERED_GROSS and counted is CostLine:
             query = query.where(_sold_here(by, key, months))
-        each = query.where(*_in_row(by, key, row)).add_columns(Household.id.label("family_id")).subquery()
+        in_row = _in_row(session, actor, by, key, row)
+        each = query.where(*in_row).add_columns(family_of(counted).label("family_id")).subquery()
         sides.append(
             select(
                 (each.c.id * 2 + place).label("id"), each.c.month, each.c.day, each.c.household, each.c.firm,
@@ -177,7 +180,7 @@ def _reached_by(families: Any) -> Any:
     """The families whose entries of a month, firm and kind do not add up to nothing: what is counted as reached."""
     unit = (IncomeEntry.month, IncomeEntry.household_id, IncomeEntry.firm_id, IncomeEntry.kind)
     nothing = (func.sum(IncomeEntry.amount_fen) == 0) & (func.sum(IncomeEntry.weight_g) == 0)
-    return families.where(IncomeEntry.firm_id.is_not(None)).group_by(Household.id, *unit).having(~nothing)
+    return families.where(IncomeEntry.firm_id.is_not(None)).group_by(family_of(IncomeEntry), *unit).having(~nothing)
 
 
 def _behind(actor: Actor, months: Months, measure: Measure) -> tuple[Any, Any]:

@@ -21,7 +21,7 @@ from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, Pric
 from shop.places.models import Township, Village
 from shop.reports.area import PARTNER_TOLD, area
 from shop.reports.explain import entries_with_sources
-from shop.reports.income_report import Months
+from shop.reports.income_report import Months, family_of
 from shop.reports.periodic import CLASSES, SPANS_ZH, counted_on
 from shop.reports.periods import Every, Span, Spans, spans_of
 from shop.reports.spanned import pieces_of
@@ -225,15 +225,16 @@ def _received(actor: Actor, asked: Figure, span: Span) -> Any:
         return select(entries, entries.c.amount_fen.label("value"))
     # What is counted as reached: months as a whole by kind, the days that are left in money, as cuts have them.
     whole = [piece.first for every, piece in pieces_of(span, (Every.MONTH, Every.DAY)) if every is Every.MONTH]
-    of_month = IncomeEntry.month.in_(whole)
+    of_month, family = IncomeEntry.month.in_(whole), family_of(IncomeEntry)
     units = (
         query.with_only_columns(
-            Household.id, Household.code.label("household"), func.max(IncomeEntry.earned_on).label("day"),
+            family.label("id"), func.min(Household.code).label("household"),
+            func.max(IncomeEntry.earned_on).label("day"),
             func.sum(IncomeEntry.amount_fen).label("amount_fen"),
         )
         .where(IncomeEntry.firm_id.is_not(None))
         .group_by(
-            Household.id, Household.code, IncomeEntry.household_id, IncomeEntry.firm_id,
+            family, IncomeEntry.household_id, IncomeEntry.firm_id,
             case((of_month, IncomeEntry.month), else_=counted_on()), case((of_month, IncomeEntry.kind)),
         )
     )  # fmt: skip
@@ -241,9 +242,9 @@ def _received(actor: Actor, asked: Figure, span: Span) -> Any:
     reached = units.add_columns(or_(func.sum(IncomeEntry.amount_fen) != 0, grams != 0).label("reached")).subquery()
     return (
         select(
-            reached.c.id, reached.c.household, func.max(reached.c.day).label("day"),
+            reached.c.id, func.min(reached.c.household).label("household"), func.max(reached.c.day).label("day"),
             func.sum(reached.c.amount_fen).label("amount_fen"), literal(1).label("value"),
         )
-        .group_by(reached.c.id, reached.c.household)
+        .group_by(reached.c.id)
         .having(func.bool_or(reached.c.reached))
     )  # fmt: skip

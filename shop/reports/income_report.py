@@ -21,6 +21,7 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    literal,
     literal_column,
     null,
     or_,
@@ -53,9 +54,9 @@ from shop.reports.area import (
     records_in,
     sees_households,
     township_area,
-    with_merged,
 )
-from shop.reports.cuts import COSTS, INCOME_PRODUCTS, REACH, Cuts, Source, cuts_in, cuts_of, families_in
+from shop.reports.called import called_by
+from shop.reports.cuts import COSTS, INCOME_PRODUCTS, REACH, Cuts, Source, cuts_in, cuts_of, families_in, records_here
 from shop.reports.cuts import INCOME as INCOME_CUTS
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
 from shop.reports.models import CostRollup, Cut, IncomeMonth, IncomeRollup, ReachMonth, ReachRollup
@@ -135,9 +136,7 @@ def income_report(
     only_managers(by, actor)
     kept = cuts_in(session, actor, months.first, months.last, months.place)
     page = _households(session, actor, months, kept, after, limit + 1) if by is IncomeBy.HOUSEHOLD else {}
-    families = list(page.values())[:limit]
-    if kept is not None and kept.villages is not None and by in _LOOKED_UP:
-        families = families_in(session, kept.villages)
+    families = _looked_up(session, kept, by, list(page.values())[:limit])
     cash, spent, reached = _summed(
         session,
         *(_asked(actor, months, kept, rollup, by, families) for rollup in _ROLLUPS),
@@ -177,6 +176,17 @@ def income_report(
     }
 
 
+def _looked_up(session: Session, kept: Cuts | None, by: IncomeBy, page: Sequence[int]) -> Sequence[int]:
+    """Ids of the families of a page, or of all of a village where their rows are read one by one.
+
+    Who sees only firms is given records: those that live where he looks.
+    """
+    villages = kept.villages if kept is not None and by in _LOOKED_UP else None
+    if kept is not None and kept.only_firms and (villages is not None or by is IncomeBy.HOUSEHOLD):
+        return records_here(session, kept, page if villages is None else None)
+    return page if villages is None else families_in(session, villages)
+
+
 #: What else is to be said of a way to cut the report.
 MORE_OF = {IncomeBy.CHANNEL: BY_CHANNEL, IncomeBy.GROUP: BY_GROUP}
 
@@ -209,12 +219,20 @@ def key_of(by: IncomeBy, counted: Counted) -> ColumnElement[Any]:
     return func.to_char(counted.month, "YYYY-MM") if by is IncomeBy.MONTH else _KEYS[by]
 
 
+def family_of(counted: Any) -> ColumnElement[int]:
+    """The id of the family of a row that stands beside its `HouseholdAlias`, if it has one."""
+    return func.coalesce(HouseholdAlias.counts_for_id, counted.household_id)
+
+
 def within(query: AnySelect, actor: Actor, counted: Counted, months: Months) -> Any:
-    """Join a rollup or its facts to household, place, firm, product, channel; keep the reader's area and months."""
+    """Join a rollup or its facts to household, place, firm, product, channel; keep the reader's area and months.
+
+    The household is the family's; to who sees only firms, the record that his firm dealt with.
+    """
     query = (
         query.select_from(counted)
         .outerjoin(HouseholdAlias, HouseholdAlias.household_id == counted.household_id)
-        .join(Household, Household.id == func.coalesce(HouseholdAlias.counts_for_id, counted.household_id))
+        .join(Household, Household.id == (family_of(counted) if sees_households(actor) else counted.household_id))
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
         .outerjoin(Firm, Firm.id == counted.firm_id)
@@ -256,11 +274,6 @@ def grouped(query: Any, counted: Counted, months: Months) -> Any:
 def in_its_group(sold: Any, months: Months) -> ColumnElement[bool]:
     """Whether a sale of the month `sold` counts in the row of a group: the family was in it then, too."""
     return tuple_(Household.id, HouseholdGroup.id, sold).in_(_in_groups(months))
-
-
-def records_of(codes: Sequence[str]) -> Any:
-    """Ids of the households of these codes and of the records that count for them."""
-    return with_merged(select(Household.id).where(Household.code.in_(codes)))
 
 
 Rolled: TypeAlias = type[IncomeMonth] | type[IncomeRollup] | type[CostRollup] | type[ReachMonth] | type[ReachRollup]
@@ -351,6 +364,8 @@ _CUT_OF: dict[IncomeBy | None, tuple[Cut, str | None]] = {
 
 def _cut(kept: Cuts | None, counted: Rolled, by: IncomeBy | None) -> tuple[Cut, str | None] | None:
     found = _CUT_OF.get(by)
+    if kept is not None and kept.only_firms and by is IncomeBy.TOWNSHIP:
+        found = (Cut.VILLAGE, "township_id")  # where the records live that his firms dealt with
     known = kept is not None and found is not None and kept.knows(_SOURCES[counted], found[0])
     return found if known else None
 
@@ -432,7 +447,8 @@ def _rows(
         return _Asked(_by_group(actor, months, counted, told), told)
     sees = kept is not None and (kept.only_firms or not kept.firms)
     if kept is not None and sees and (by is IncomeBy.HOUSEHOLD or kept.villages is not None):
-        # Whoever sees no single firms sees a family altogether, and was given none of elsewhere.
+        # Whoever sees no single firms sees a family altogether, and was given none of elsewhere; who sees only firms
+        # was given the records.
         values = {"families": list(families), "months": months.each(), "firms": list(kept.firms)}
         return _Asked(_of_families(counted, by, of_firms=kept.only_firms), told, values)
     seen = _seen(actor, counted, months)
@@ -449,7 +465,8 @@ def _sold_since(months: Months) -> ColumnElement[bool]:
 
 #: By what the rows of the families of a village are added: it is not cut further.
 _LOOKED_UP = (IncomeBy.FIRM, IncomeBy.PRODUCT, IncomeBy.CHANNEL)
-#: Ids of the records of some families, and months, looked up one by one.
+#: Ids of records, of the records of some families, and months, looked up one by one.
+_GIVEN = "ARRAY(SELECT unnest(CAST(:families AS bigint[])))"
 _GIVEN_RECORDS = (
     "ARRAY(SELECT unnest(CAST(:families AS bigint[])) UNION ALL SELECT household_id FROM household_aliases"
     " WHERE counts_for_id = ANY(CAST(:families AS bigint[])))"
@@ -459,15 +476,16 @@ _GIVEN_MONTHS = "ARRAY(SELECT unnest(CAST(:months AS date[])))"
 
 @cache
 def _of_families(counted: Rolled, by: IncomeBy, *, of_firms: bool) -> Direct:
-    """Given families; of what some firms paid them alone, perhaps."""
+    """Given families; or given records, of what some firms paid them alone."""
     told = _told(counted, by)
     seen = [
         counted.month == func.any(text(_GIVEN_MONTHS)),
-        counted.household_id == func.any(text(_GIVEN_RECORDS)),
+        counted.household_id == func.any(text(_GIVEN if of_firms else _GIVEN_RECORDS)),
         *([counted.firm_id == func.any(text(GIVEN_FIRMS))] if of_firms else []),
     ]
     sold_here = CostRollup.sold == func.any(text(_GIVEN_MONTHS))
-    return Direct.of(_named(_added(counted, by, seen, told, sold_here).subquery("each"), by, told))
+    rows = _added(counted, by, seen, told, sold_here).subquery("each")
+    return Direct.of(_named(rows, by, told, of_firms=of_firms))
 
 
 #: The cuts whose rows say how many of their households are assisted: each household is in one row of them.
@@ -574,8 +592,8 @@ def _lives(by: IncomeBy) -> ColumnElement[Any]:
     return (Household.id if by is IncomeBy.HOUSEHOLD else Household.village_id).expression
 
 
-def _named(rows: Subquery, by: IncomeBy | None, told: Sequence[str]) -> AnySelect:
-    """Rows by `own` as key, name, own and what is told; that of no own stays."""
+def _named(rows: Subquery, by: IncomeBy | None, told: Sequence[str], *, of_firms: bool = False) -> AnySelect:
+    """Rows by `own` as key, name, own and what is told; that of no own stays. Families as `GIVEN_FIRMS` call them."""
     columns = [rows.c[name] for name in told]
     if by is None:
         return select(null(), null(), null(), *columns)
@@ -594,6 +612,10 @@ def _named(rows: Subquery, by: IncomeBy | None, told: Sequence[str]) -> AnySelec
             query = query.outerjoin(Channel, Channel.id == rows.c.own)
         case IncomeBy.HOUSEHOLD:
             query = query.join(Household, Household.id == rows.c.own)
+            if of_firms:
+                called, code = called_by(literal_column(GIVEN_FIRMS))
+                query = query.outerjoin(called, called.c.family_id == Household.id)
+                query = query.with_only_columns(code, null(), rows.c.own, *columns)
     return query
 
 
@@ -635,6 +657,10 @@ def _households(
         seen = (of_families(rollup).where(*_seen(actor, rollup, months)) for rollup in _ROLLUPS)
         query = select(Household.code, Household.id).where(Household.id.in_(union(*seen)))
     code = Household.code.collate("C")
+    if kept is not None and kept.only_firms:
+        called, name = called_by(literal(list(kept.firms), ARRAY(BigInteger)))
+        code = name.collate("C")
+        query = query.outerjoin(called, called.c.family_id == Household.id).with_only_columns(name, Household.id)
     query = query.order_by(code).limit(limit)
     return dict(session.execute(query if after is None else query.where(code > after)).all())
 
