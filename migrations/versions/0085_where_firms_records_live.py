@@ -1,13 +1,13 @@
 """What a firm is told by place stands where the record lives that it dealt with, not where the family's first one does.
 
 Revision ID: 0085
-Revises: 0077
+Revises: 0082
 """
 
 from alembic import op
 
 revision = "0085"
-down_revision = "0077"
+down_revision = "0082"
 branch_labels = None
 depends_on = None
 
