@@ -53,6 +53,11 @@ def upgrade() -> None:
     """The column, filled from the history; then what counts a tolerance that an amendment changes."""
     op.add_column("call_offs", sa.Column("version_id", sa.BigInteger(), nullable=True))
     op.execute(FILL)
+    op.add_column("call_off_rollup", sa.Column("version_id", sa.BigInteger(), nullable=True))
+    op.execute(
+        "UPDATE call_off_rollup SET version_id = call_offs.version_id FROM call_offs"
+        " WHERE call_offs.id = call_off_rollup.id"
+    )
     op.create_foreign_key(
         op.f(OF_ITS_AGREEMENT),
         "call_offs",
@@ -69,4 +74,5 @@ def downgrade() -> None:
     op.execute("DROP AGGREGATE covered_g(bigint, bigint)")
     op.execute("DROP FUNCTION covered_so_far(bigint, bigint, bigint)")
     op.drop_constraint(op.f(OF_ITS_AGREEMENT), "call_offs", type_="foreignkey")
+    op.drop_column("call_off_rollup", "version_id")
     op.drop_column("call_offs", "version_id")

@@ -26,7 +26,7 @@ from shop.orders.states import PENALTY_LIFE
 #: Every call-off with what became of its order.
 CALL_OFFS = """(
     SELECT call_offs.id, agreement_id, line_id, call_offs.status, cancelled_by, call_offs.due_on, schedule_day,
-        weight_g, stands_g, again_g, order_status, owed_on, paid_fen, coalesce(accepted_g, 0) AS accepted_g,
+        version_id, weight_g, stands_g, again_g, order_status, owed_on, paid_fen, coalesce(accepted_g, 0) AS accepted_g,
         accepted_fen
     FROM call_offs LEFT JOIN LATERAL (
         SELECT orders.status AS order_status, orders.due_on AS owed_on, paid_fen,
@@ -79,7 +79,7 @@ _PARTS = f"""
     ), late AS (
         -- What is still to come, and what was left open; of that what was called again is owed by the call that came
         -- after, the first called first.
-        SELECT line_id, id, due_on AS day, g
+        SELECT line_id, id, version_id, due_on AS day, g
         FROM (
             SELECT calls.*, stands_g - accepted_g + least(weight_g - stands_g, greatest(
                 sum(weight_g - stands_g) OVER (PARTITION BY line_id ORDER BY id) - recalled_g, 0))::bigint AS g
@@ -89,7 +89,7 @@ _PARTS = f"""
         WHERE due_on < :day AND g > 0 AND NOT EXISTS (SELECT FROM excused WHERE excused.agreement_id = open.agreement_id
             AND side = 'firm' AND due_on BETWEEN from_day AND to_day)
     ), refused AS (
-        SELECT line_id, id, schedule_day AS day, weight_g AS g
+        SELECT line_id, id, version_id, schedule_day AS day, weight_g AS g
         FROM calls
         WHERE schedule_day <= :day AND cancelled_by = 'buyer'
             AND NOT EXISTS (SELECT FROM excused WHERE excused.agreement_id = calls.agreement_id AND side = 'buyer'
@@ -122,19 +122,23 @@ _PARTS = f"""
                 ELSE coalesce(was.buyer_penalty_bp, wanted.buyer_penalty_bp) END AS rate_bp,
             coalesce(was.tolerance_g, wanted.tolerance_g) AS tolerance_g
         FROM (SELECT 'firm' AS side, late.* FROM late UNION ALL SELECT 'buyer', refused.* FROM refused) AS open
-        JOIN wanted USING (line_id) JOIN call_offs AS call ON call.id = open.id
+        JOIN wanted USING (line_id)
         LEFT JOIN LATERAL (
-            SELECT * FROM {AGREED} AS agreed WHERE call.version_id <> wanted.version_id
-                AND agreed.version_id = call.version_id AND agreed.line_id = call.line_id OFFSET 0
+            SELECT * FROM {AGREED} AS agreed WHERE open.version_id <> wanted.version_id
+                AND agreed.version_id = open.version_id AND agreed.line_id = open.line_id OFFSET 0
         ) AS was ON true
         UNION ALL
         SELECT line_id, agreement_id, 'buyer', 'minimum', line_id, ends_on, 0, g, floor_fen_per_kg, buyer_penalty_bp,
             tolerance_g
         FROM untaken JOIN wanted USING (line_id)
     ), covered AS (
-        SELECT own.*,
-            covered_g(g, tolerance_g) OVER (PARTITION BY line_id, side, source ORDER BY day, fact_id) AS upto_g
-        FROM own WHERE g > 0
+        -- Parts under the terms of before may have another tolerance than those after them; else it is one for all.
+        SELECT own.*, least(sum(g) OVER in_order, tolerance_g)::bigint AS upto_g FROM own
+        WHERE g > 0 AND line_id NOT IN (SELECT line_id FROM own WHERE version_id > 0)
+        WINDOW in_order AS (PARTITION BY line_id, side, source ORDER BY day, fact_id)
+        UNION ALL
+        SELECT own.*, covered_g(g, tolerance_g) OVER (PARTITION BY line_id, side, source ORDER BY day, fact_id)
+        FROM own WHERE g > 0 AND line_id IN (SELECT line_id FROM own WHERE version_id > 0)
     ), uncovered AS (
         SELECT covered.*, g - upto_g
             + coalesce(lag(upto_g) OVER (PARTITION BY line_id, side, source ORDER BY day, fact_id), 0) AS short_g

@@ -459,6 +459,7 @@ class CallOffRollup(Model):
     cancelled_by: Mapped[Side | None]
     due_on: Mapped[date]
     schedule_day: Mapped[date | None]
+    version_id: Mapped[Ref | None]
     weight_g: Mapped[Grams]
     stands_g: Mapped[Grams]
     again_g: Mapped[Grams]

@@ -371,8 +371,8 @@ PROMISE_FIGURES = ("due_g", "called_g", "dispatched_g", "accepted_g", "refused_g
 PROMISE_SUMS = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in PROMISE_FIGURES)
 
 _OF_CALL_OFFS = (
-    "agreement_id", "line_id", "status", "cancelled_by", "due_on", "schedule_day", "weight_g", "stands_g", "again_g",
-    "order_status", "owed_on", "paid_fen", "accepted_g", "accepted_fen",
+    "agreement_id", "line_id", "status", "cancelled_by", "due_on", "schedule_day", "version_id", "weight_g", "stands_g",
+    "again_g", "order_status", "owed_on", "paid_fen", "accepted_g", "accepted_fen",
 )  # fmt: skip
 _AGREEMENTS = Plan(
     facts=_PROMISES,
