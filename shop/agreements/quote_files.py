@@ -137,11 +137,13 @@ class _Said:
 
 
 def take_in(session: Session, connector: QuoteConnector, *, actor_id: int | None, now: datetime) -> TakenIn:
-    """Record what a connector tells, in three statements. A later row of the same file for the same day corrects it."""
+    """Record what a connector tells, in three statements. Nothing is where it says two prices of one day."""
     told, problems = connector.tell()
     products = _products(session, told)
     today = beijing_day(now)
-    problems = [*problems, *(wrong for quote in told if (wrong := _unknown(quote, products) or _ahead(quote, today)))]
+    otherwise = _said_otherwise(told)
+    wrong = (_unknown(quote, products) or _ahead(quote, today) or otherwise.get(quote.line) for quote in told)
+    problems = [*problems, *filter(None, wrong)]
     if problems:
         return TakenIn(problems=tuple(sorted(problems)))
     result = TakenIn()
@@ -158,16 +160,17 @@ def take_fetched(
     """Record what can be taken of what a connector tells while nobody looks on; the rest stands in `problems`.
 
     Left out beside what cannot be read: another source than `sources` (empty: any), a day to come, and another price
-    than the one that a person entered. What a source said of a day before and followed since is not news: files that
-    say everything again undo no correction.
+    than the one that a person entered or an earlier row says. What a source said of a day before and followed since is
+    not news: files that say everything again undo no correction.
     """
     told, broken = connector.tell()
     products = _products(session, told)
     problems, result = list(broken), TakenIn()
     words = _words(session, {_key(quote, products) for quote in told if quote.sku in products})
+    otherwise = _said_otherwise(told)
     rows = []
     for quote in told:
-        wrong = _unknown(quote, products) or _unwanted(quote, sources, today)
+        wrong = _unknown(quote, products) or _unwanted(quote, sources, today) or otherwise.get(quote.line)
         if wrong is not None:
             problems.append(wrong)
             continue
@@ -188,6 +191,19 @@ def take_fetched(
         session.execute(insert(MarketQuote), rows)
     result.problems = tuple(sorted(problems))
     return result
+
+
+def _said_otherwise(told: Iterable[Told]) -> dict[int, Problem]:
+    """By line, the rows that say another price than an earlier row of the same file: nobody knows which is right."""
+    first: dict[tuple[object, ...], Told] = {}
+    problems = {}
+    for quote in told:
+        same = first.setdefault((quote.sku, quote.quoted_on, quote.source, quote.market, quote.grade), quote)
+        if same.fen_per_kg != quote.fen_per_kg:
+            zh = f"与第 {same.line} 行是同一报价，价格却不同"
+            en = f"says another price than line {same.line} of the same source, market, grade and day"
+            problems[quote.line] = Problem(quote.line, zh, en)
+    return problems
 
 
 def _unknown(quote: Told, products: dict[str, int]) -> Problem | None:

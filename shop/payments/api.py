@@ -185,10 +185,9 @@ def receive_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
 def set_off_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
     """定金抵货款 · Set the deposit off against what the buyer owes of a settled order of the agreement."""
     session = db.session()
-    order = session.scalar(select(Order).where(Order.number == body["order"]).with_for_update())
+    order = locked_order(session, body["order"])
+    own_order(order, *SELLERS)
     agreement, hand = locked_agreement(code, *SELLERS)
-    if order is None:
-        raise NothingToPay(number=body["order"])
     amount = body["amount_fen"]
     if amount is None:
         amount = min(actions.owed_fen(session, order), deposits.standing(session, agreement).left_fen)

@@ -45,7 +45,7 @@ class Standing:
     """Where a deposit stands, in fen: agreed, received, and left after what was set off, returned or lost.
 
     `excess_fen`: of what is left, what lies above what the terms in force name and is no deposit. `open_fen`: what may
-    still come in.
+    still come in; after the end what is still to be returned or forfeited.
     """
 
     due_fen: int
@@ -72,6 +72,8 @@ def standing(session: Session, agreement: Agreement) -> Standing:
     received = moved.get(K.RECEIVED, 0)
     left_fen = received - sum(moved.get(kind, 0) for kind in (K.SET_OFF, K.RETURNED, K.FORFEITED))
     open_fen = due_fen - received + moved.get(K.RETURNED, 0)
+    if agreement.status not in (*RUNNING, *UNSIGNED):
+        open_fen = left_fen
     return Standing(due_fen, received, left_fen, max(left_fen - due_fen, 0), max(open_fen, 0))
 
 

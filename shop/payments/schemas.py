@@ -95,7 +95,8 @@ class DepositOut(Schema):
     """The deposit of an agreement: agreed, received, left, and its moves.
 
     `excess_fen`: of what is left, what an amendment left above the agreed deposit: it may be returned at once.
-    `open_fen`: what may still come in while the agreement runs.
+    `open_fen`: what may still come in while the agreement runs; after its end what is still to be returned or
+    forfeited.
     """
 
     due_fen = fields.Integer()

@@ -105,6 +105,15 @@ def test_files_that_tell_everything_again_undo_no_correction_by_hand(world: Worl
     assert files(world)[2]["sha256"] == hashlib.sha256((inbox / "0715.csv").read_bytes()).hexdigest()
 
 
+def test_of_two_prices_of_one_day_in_one_file_the_later_is_left_out(world: World, inbox: Path) -> None:
+    lay(inbox, "a.csv", told("3.20"), told("3.30"), told("3.40", "2025-07-14"))
+    assert (fetch(world), quoted()) == (1, [("2025-07-15", 1, 640), ("2025-07-14", 1, 680)])
+    assert [row["line"] for row in files(world)[0]["bad"]] == [3]  # type: ignore[attr-defined]
+    # A file of the next day is news: it corrects.
+    lay(inbox, "b.csv", told("3.30"))
+    assert (fetch(world), quoted()[-1]) == (1, ("2025-07-15", 2, 660))
+
+
 def test_bad_rows_are_left_out_and_listed_and_hold_back_no_other(world: World, inbox: Path) -> None:
     lay(inbox, "a.csv", told("3.20", sku="NONE"), told("x"), told("3.00", source="乙（示例）"),
         told("3.10", "2025-07-16"), told("3.20"))  # fmt: skip

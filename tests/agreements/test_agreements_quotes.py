@@ -193,3 +193,17 @@ def test_one_bad_row_and_nothing_of_the_file_is_taken(world: World, old: str, ne
     assert answer.status_code == 422, answer.text
     assert [row["line"] for row in answer.get_json()["rows"]] == lines
     assert contents(world.app) == before
+
+
+def test_two_prices_of_one_day_in_one_file_are_a_mistake_and_correct_nothing(world: World) -> None:
+    rows = GOOD.splitlines()
+    assert "3.20" in rows[1]
+    before = contents(world.app)
+    twice = "\n".join([*rows, rows[1].replace("3.20", "3.30")])
+    answer = upload(world, twice.encode()).get_json()
+    assert [row["line"] for row in answer["rows"]] == [4]
+    assert "第 2 行" in answer["rows"][0]["reason"]
+    assert contents(world.app) == before
+    # Said twice alike it is said once; of another market, grade or day it is another quote.
+    same = [*rows, rows[1], rows[1].replace("运城（示例）", "新绛（示例）").replace("3.20", "3.30")]
+    assert upload(world, "\n".join(same).encode()).get_json() == {"new": 3, "unchanged": 1, "corrected": 0}

@@ -301,7 +301,10 @@ MATRIX: dict[str, Access] = {
     "payments.sign": row("firm_staff buyer", code="agreement"),
     "payments.show_deposit": row(AGREEMENT_READERS, code="agreement", both="operator county_manager"),
     "payments.receive_deposit": row("firm_staff operator", code="agreement", both="operator"),
-    "payments.set_off_deposit": row("firm_staff operator", code="agreement", both="operator"),
+    "payments.set_off_deposit": row(
+        "firm_staff operator", code="agreement", both="operator",
+        bodies={actor: {"order": "UNIT1"} for actor in ("firm_staff", "operator")},
+    ),
     "payments.return_deposit": row("operator", code="agreement", both="operator"),
     "payments.forfeit_deposit": row("firm_staff", code="agreement"),
     "payments.list_payments": row(PAYING, number="order", both="operator"),

@@ -123,15 +123,26 @@ def test_it_is_set_off_against_what_is_owed_and_nothing_else(world: World) -> No
     before = contents(world.app)
     assert post(world, "operator", off, {"order": bought().number, "amount_fen": 1}, 409)
     assert post(world, "operator", off, {"order": "UNIT1", "amount_fen": 1}, 409)["type"].endswith("nothing-to-pay")
+    for number in ("UNIT2", "NIX"):  # another firm's, nobody's
+        answer = post(world, "firm_staff", off, {"order": number, "amount_fen": 1}, 404)
+        assert answer["type"].endswith("not-found")
     assert contents(world.app) == before
+
+
+def standing_of(name: str) -> int:
+    found: int = getattr(deposits.standing(db.session(), agreement_by_code(db.session(), "A50")), name)
+    return found
 
 
 def test_what_is_left_goes_back_after_the_end_and_not_before(world: World) -> None:
     receive(world)
     back = f"{URL}/return"
     assert post(world, "operator", back, {"bank_reference": "R1"}, 409)["type"].endswith("deposit-still-bound")
+    assert (standing_of("left_fen"), standing_of("open_fen")) == (DUE, 0)
     end()
-    assert post(world, "operator", back, {"bank_reference": "R1"})["left_fen"] == 0
+    assert (standing_of("left_fen"), standing_of("open_fen")) == (DUE, DUE)  # to be returned or forfeited
+    told = post(world, "operator", back, {"bank_reference": "R1"})
+    assert (told["left_fen"], told["open_fen"]) == (0, 0)  # and nothing is asked for again
     assert A.CLEARING not in balances()
     assert post(world, "operator", back, {"bank_reference": "R2"}, 409)["type"].endswith("deposit-used-up")
     books_hold()
