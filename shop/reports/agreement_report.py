@@ -21,8 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from shop.access.guard import Actor
+from shop.access.guard import Actor, Role
 from shop.agreements.models import Agreement, AgreementLine
+from shop.agreements.queries import visible
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
 from shop.kit.direct import Direct, Row, Together, together
@@ -30,7 +31,7 @@ from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.orders.errors import DayAhead
 from shop.places.models import Township, Village
 from shop.reports.agreement_facts import ALL, FIGURES, KEPT_BY_LINE, KEPT_BY_MONTH, OF_A_PAST_DAY, facts
-from shop.reports.area import GIVEN_FIRMS, OfFirms, as_of, firms_of
+from shop.reports.area import GIVEN_FIRMS, OfFirms, as_of, firms_of, sees_all
 from shop.reports.jobs import REFRESH_AGREEMENTS
 from shop.reports.wording import AGREEMENTS, SOURCE
 
@@ -100,6 +101,20 @@ def not_ahead(day: date, today: date) -> None:
         raise DayAhead(day=str(day))
 
 
+def _buys(actor: Actor) -> bool:
+    """Whether he sees agreements as a buyer, perhaps beside those of a firm; who sees all sees them as that."""
+    return actor.has(Role.BUYER) and not sees_all(actor)
+
+
+def told_figures(actor: Actor, day: date, today: date) -> tuple[str, ...]:
+    """The figures that are told. What is at risk follows from the firm's stock, and from who else waits for it."""
+    return OF_A_PAST_DAY if day != today or _buys(actor) else FIGURES
+
+
+def _own(session: Session, actor: Actor) -> list[int]:
+    return list(session.scalars(visible(select(Agreement.id), actor)))
+
+
 def agreements_report(
     session: Session, actor: Actor, by: AgreementsBy, day: date, language: str, *, today: date, limit: int,
     after: str | None,
@@ -107,13 +122,15 @@ def agreements_report(
     """Signed, due, called off, dispatched, accepted, short and executed, up to `day` included; and where they stand.
 
     At most `limit` rows with a key above `after`; the total is always of all. By month every fact stands in the month
-    of its day: the signature, the day of the schedule or of the call-off. What is at risk is told of today alone. One
-    statement. Raises DayAhead.
+    of its day: the signature, the day of the schedule or of the call-off. What is at risk is told of today alone, and
+    to no buyer. One statement. Raises DayAhead.
     """
     not_ahead(day, today)
-    figures, firms = FIGURES if day == today else OF_A_PAST_DAY, firms_of(session, actor)
+    figures = told_figures(actor, day, today)
+    own, firms = (_own(session, actor), None) if _buys(actor) else (None, firms_of(session, actor))
     with together(session, planned_once=True) as asked:
-        found, total = ask_rows(asked, by, day, firms, figures)()
+        told = ask_rows(asked, by, day, firms, figures) if own is None else _ask_listed(asked, by, day, own, figures)
+        found, total = told()
     for row in (*found.values(), total):
         row.update(dict.fromkeys(set(FIGURES) - set(figures)))
     later = [found[known] for known in sorted(found) if after is None or known > after]
@@ -135,6 +152,19 @@ def ask_rows(
     """The rows of the report with these figures, together with what else is asked; of `firms`, None = of all."""
     rows = _statement(by, figures).ask(asked, {"day": day}, firms)
     return lambda: _found(rows(), figures)
+
+
+def _ask_listed(
+    asked: Together, by: AgreementsBy, day: date, agreements: list[int], figures: tuple[str, ...]
+) -> Callable[[], Found]:
+    """The same of some agreements."""
+    rows = asked.ask(_of_listed(by, figures), {"day": day, "agreements": agreements})
+    return lambda: _found(rows(), figures)
+
+
+@cache
+def _of_listed(by: AgreementsBy, figures: tuple[str, ...]) -> Direct:
+    return Direct.of(_query(by, figures, "SELECT unnest(CAST(:agreements AS bigint[])) AS id"))
 
 
 def _found(rows: list[Row], figures: tuple[str, ...]) -> Found:

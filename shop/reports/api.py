@@ -28,7 +28,7 @@ from shop.reports import (
     sent,
 )
 from shop.reports.agreement_stock import agreement_stock as stock_of_agreements
-from shop.reports.area import READERS
+from shop.reports.area import AGREEMENT_READERS, READERS
 from shop.reports.errors import PeriodNotBegun, ReportNeedsReason, ReportUnchanged
 from shop.reports.explain import explain_income
 from shop.reports.explain_agreements import explain_agreements
@@ -71,7 +71,7 @@ def channels(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/reports/agreements", methods=["GET"])
-@allow(*READERS)
+@allow(*AGREEMENT_READERS)
 @blueprint.arguments(schemas.AgreementsFilter, location="query")
 @blueprint.response(200, schemas.AgreementsReport)
 @documented(
@@ -98,7 +98,10 @@ def channels(query: dict[str, Any]) -> dict[str, Any]:
     }
 )  # fmt: skip
 def agreements(query: dict[str, Any]) -> dict[str, Any]:
-    """采购协议报表 · Agreements: signed (签约) and executed (履约), due, called off, accepted, short, and the rate."""
+    """采购协议报表 · Agreements: signed (签约) and executed (履约), due, called off, accepted, short, and the rate.
+
+    Managers see the firms of their area, firms and buyers their own agreements; what is at risk is told to no buyer.
+    """
     today = beijing_day(now())
     return agreement_report.agreements_report(
         db.session(), current_actor(), query["by"], query["day"] or today, language(), today=today,
@@ -107,7 +110,7 @@ def agreements(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/reports/agreements/explain", methods=["GET"])
-@allow(*READERS)
+@allow(*AGREEMENT_READERS)
 @blueprint.arguments(schemas.AgreementExplainFilter, location="query")
 @blueprint.response(200, schemas.AgreementsExplained)
 @documented(
@@ -437,7 +440,7 @@ _FILE = {
 
 
 @blueprint.route("/reports/files", methods=["POST"])
-@allow(*READERS)
+@allow(*AGREEMENT_READERS)
 @blueprint.arguments(schemas.ExportAsked)
 @blueprint.response(202, schemas.ReportFile)
 @documented(
@@ -452,7 +455,7 @@ def ask_file(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/reports/files", methods=["GET"])
-@allow(*READERS)
+@allow(*AGREEMENT_READERS)
 @blueprint.response(200, schemas.ReportFiles)
 @documented(answer={"items": [_FILE]})
 def list_files() -> dict[str, Any]:
@@ -461,7 +464,7 @@ def list_files() -> dict[str, Any]:
 
 
 @blueprint.route("/reports/files/<string:code>", methods=["GET"])
-@allow(*READERS)
+@allow(*AGREEMENT_READERS)
 @blueprint.response(200, schemas.ReportFile)
 @documented(errors=[NotFoundError], answer=_FILE)
 def show_file(code: str) -> dict[str, Any]:
@@ -470,7 +473,7 @@ def show_file(code: str) -> dict[str, Any]:
 
 
 @blueprint.route("/reports/files/<string:code>/content", methods=["GET"])
-@allow(*READERS)
+@allow(*AGREEMENT_READERS)
 @blueprint.doc(**also_as(XLSX_TYPE, "text/csv", PDF_TYPE))
 @documented(errors=[NotFoundError, errors.FileNotReady])
 def fetch_file(code: str) -> Response:

@@ -1,6 +1,6 @@
 """Whose figures a reader sees: the county, his township, or his firm; decided by `access.guard`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,8 +48,9 @@ def _with(values: Mapping[str, Any], firms: Sequence[int] | None) -> Mapping[str
     return values if firms is None else {**values, "firms": list(firms)}
 
 
-#: Who reads reports.
+#: Who reads reports; and who reads those of agreements: a buyer his own.
 READERS = (Role.OPERATOR, Role.MANAGER, Role.FIRM_STAFF)
+AGREEMENT_READERS = (*READERS, Role.BUYER)
 
 #: For whom an order counts, as reports tell it: which cadre brought one is told to nobody. Of `Partner`.
 PARTNER_TOLD: ColumnElement[str | None] = case((Partner.kind == PartnerKind.CADRE, None), else_=Partner.code)
@@ -101,9 +102,9 @@ def of_reader(actor: Actor, counted: Any) -> ColumnElement[bool]:
     return or_(own, counted.household_id.in_(records_in(township_area(actor)))) if sees_households(actor) else own
 
 
-def area_zh(session: Session, actor: Actor) -> str:
-    """Whose area it is, by name: the county, his townships, his firms."""
-    readers = [grant for grant in actor.grants if grant.role in READERS]
+def area_zh(session: Session, actor: Actor, roles: Collection[Role] = READERS) -> str:
+    """Whose area it is, by name: the county, his townships, his firms, of agreements the buyer that he is."""
+    readers = [grant for grant in actor.grants if grant.role in roles]
     county = [grant for grant in readers if grant.party_kind is PartyKind.COUNTY]
     ids = {grant.party_id for grant in county or readers}
     return "、".join(session.scalars(select(Party.name_zh).where(Party.id.in_(ids)).order_by(Party.code)))

@@ -9,14 +9,22 @@ from typing import Any
 from sqlalchemy import BigInteger, Date, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session
 
-from shop.access.guard import Actor
+from shop.access.guard import Actor, scope
 from shop.agreements.models import Agreement, CallOff, DueWeight
+from shop.agreements.queries import OWNERS
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Partner
 from shop.orders.models import Order, OrderLine
-from shop.reports.agreement_facts import FIGURES, KEPT_FACTS, OF_A_PAST_DAY, facts
-from shop.reports.agreement_report import AgreementsBy, key_of, not_ahead, rate_bp, signed_agreement, signed_by
-from shop.reports.area import area
+from shop.reports.agreement_facts import FIGURES, KEPT_FACTS, facts
+from shop.reports.agreement_report import (
+    AgreementsBy,
+    key_of,
+    not_ahead,
+    rate_bp,
+    signed_agreement,
+    signed_by,
+    told_figures,
+)
 
 #: What may be asked: every figure of a row.
 EXPLAINED = ("agreements", *FIGURES, "rate_bp")
@@ -34,10 +42,10 @@ def explain_agreements(
 
     `key`: the report's row; None = its total. A key that the reader may not see has no rows. The rate is explained by
     what was due and what was accepted. Of an agreement with several lines the first stands for the agreement. What is
-    not told of a past day has no rows and no value. Raises DayAhead.
+    not told, of a past day or to a buyer, has no rows and no value. Raises DayAhead.
     """
     not_ahead(day, today)
-    if day != today and figure in set(FIGURES) - set(OF_A_PAST_DAY):
+    if figure in set(FIGURES) - set(told_figures(actor, day, today)):
         told: dict[str, Any] = {"by": by.value, "day": day, "figure": figure}
         return told | {"rows": 0, "value": None, "total": {figure: 0}, "items": []}
     asked = ("due_g", "accepted_g") if figure == "rate_bp" else (figure,)
@@ -53,7 +61,7 @@ def explain_agreements(
         Partner.code.label("partner"), Firm.code.label("firm"), Product.sku,
         case((signed.is_not(None) & first, 1), else_=0).label("agreements"), *(made.c[name] for name in counted),
     )  # fmt: skip
-    query = signed_by(query, made, day).where(made.c.day.is_not(None), area(actor))
+    query = signed_by(query, made, day).where(made.c.day.is_not(None), scope(actor, OWNERS))
     if key is not None:
         query = query.where(key_of(by, made)[0] == key)
     rows = query.subquery("behind")

@@ -12,16 +12,16 @@ from typing import Any
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session, undefer
 
-from shop.access.guard import Actor
+from shop.access.guard import Actor, Role
 from shop.access.queries import acting
 from shop.kit.clock import beijing_day
 from shop.kit.db import one_moment
-from shop.kit.errors import NotFoundError
+from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.kit.jobs import enqueue
 from shop.kit.tables import CSV_TYPE, PDF_TYPE, XLSX_TYPE, Sheet
 from shop.places.queries import place_zh
 from shop.reports.agreement_report import AgreementsBy, agreements_report, not_ahead
-from shop.reports.area import READERS, area_zh, sees_households
+from shop.reports.area import AGREEMENT_READERS, READERS, area_zh, sees_households
 from shop.reports.columns import Column
 from shop.reports.errors import FileNotReady, TooLongForPaper, TooManyFiles
 from shop.reports.files import as_bytes
@@ -127,15 +127,22 @@ def _counting(rows: list[dict[str, Any]], told: Callable[[int], None]) -> Iterat
             told(number)
 
 
+def _readers(wanted: Wanted) -> tuple[Role, ...]:
+    """In which roles that table is read."""
+    return AGREEMENT_READERS if isinstance(wanted.by, AgreementsBy) else READERS
+
+
 def listed(session: Session, actor: Actor, wanted: Wanted, *, now: datetime, limit: int | None = None) -> Listed:
     """The table as this reader sees it now, `LONG` rows or `limit`. Raises ForbiddenError as the report does."""
-    limit, area = limit or LONG, place_zh(session, wanted.place) or area_zh(session, actor)
+    limit, readers = limit or LONG, _readers(wanted)
+    area = place_zh(session, wanted.place) or area_zh(session, actor, readers)
     if isinstance(wanted.by, AgreementsBy):
         agreed = agreements_report(
             session, actor, wanted.by, wanted.last, "zh", today=beijing_day(now), limit=limit, after=None
         )
-        named = whose(wanted.by)
-        return Listed(wanted.titled(session), [*named, *KEPT, *OPEN], agreed, area, [[*named, *KEPT], [*named, *OPEN]])
+        named, still_open = whose(wanted.by), told_columns(OPEN, agreed)
+        columns = [*named, *KEPT, *still_open]
+        return Listed(wanted.titled(session), columns, agreed, area, [[*named, *KEPT], [*named, *still_open]])
     months = Months(wanted.first, wanted.last, wanted.place)
     found = income_report(session, actor, wanted.by, months, "zh", limit=limit, after=None)
     found["gain"] = gain(session, actor, months, "zh", now=now)
@@ -149,6 +156,8 @@ def ask(session: Session, actor: Actor, wanted: Wanted, file: ExportFile, *, now
     Locks his other questions. Raises TooManyFiles, TooLongForPaper, DayAhead, and ForbiddenError where he may not read
     the table.
     """
+    if not actor.has(*_readers(wanted)):
+        raise ForbiddenError
     if isinstance(wanted.by, IncomeBy):
         only_managers(wanted.by, actor)
     else:
@@ -185,7 +194,7 @@ def gather(session: Session, export_id: int, *, now: datetime) -> tuple[Listed, 
     export = session.get(ReportExport, export_id)
     if export is None or export.done_at is not None:
         return None
-    actor = acting(session, export.person_id).only(frozenset(READERS))
+    actor = acting(session, export.person_id).only(frozenset(_readers(_wanted(export))))
     if not actor.grants:
         session.delete(export)
         return None

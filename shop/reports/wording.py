@@ -41,7 +41,7 @@ AGREEMENTS = Said(
     "双方欠量为超出允差的部分（允差先抵最早的），违约金为按合同就截至日的欠量测算，未入账，"
     "不论此前提出的是否已主张或放弃（放弃只针对那一次提出的数额，不分品种和月份；各次决定见协议页）；应收为已验收未付，逾期以截至日计；"
     "预计为截至日之后已要货与排期未要的数量，以承诺量为限，只计产季内，产季外另列；"
-    "风险为今后 14 天内企业空闲库存不够的部分，只列今天的。"
+    "风险为今后 14 天内企业空闲库存不够的部分，只列今天的，不告知采购方。"
     "截至过去某日时，签约按当日有效的条款，应交与预计含当日尚未结束的协议；排期与最低采购总量按现行条款，允差、保底价与违约金比例按各次要货定价时的条款，"
     "验收、欠量、违约金、应收按目前的记录（此后的验收、更正、取消与收款都计入）。"
     "按月：签约计在签约月，其余计在排期日或要货日所在的月。",
@@ -53,7 +53,8 @@ AGREEMENTS = Said(
     " of no product or month; decisions stand on the page of the agreement);"
     " receivable is accepted and not paid, overdue on the day; forecast is what is called or"
     " scheduled after the day, within the promise and the harvest window, the rest of it apart; at risk, of"
-    " today alone, is what the firm's free stock does not reach of the 14 days ahead. As of a past day, what is signed"
+    " today alone and told to no buyer, is what the firm's free stock does not reach of the 14 days ahead. As of a past"
+    " day, what is signed"
     " is by the terms in force then, due and forecast count the agreements that had not ended; schedules and"
     " minima in total are those of the present terms, tolerances, floor prices and rates those of each call-off,"
     " and what was accepted, who is behind and what is owed are as recorded now,"

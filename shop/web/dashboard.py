@@ -11,8 +11,9 @@ from flask import Blueprint, g, make_response, redirect, render_template, reques
 from marshmallow import Schema
 from werkzeug.wrappers import Response as AnyResponse
 
-from shop.access.guard import Actor, Role, current_actor
+from shop.access.guard import Actor, current_actor
 from shop.access.queries import me
+from shop.agreements.queries import PARTIES
 from shop.channels.policies import POLICIES
 from shop.income.models import Category, IncomeKind
 from shop.kit.clock import beijing_day
@@ -27,7 +28,7 @@ from shop.places.queries import TOWNSHIP_DIGITS, place_names, place_zh
 from shop.reports import exports, schemas
 from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.api import made_file
-from shop.reports.area import READERS, sees_households
+from shop.reports.area import AGREEMENT_READERS, READERS, sees_households
 from shop.reports.columns import Column, written
 from shop.reports.explain import Measure, explain_income
 from shop.reports.explain_agreements import explain_agreements
@@ -133,7 +134,7 @@ def page_of(template: str, title: str, **parts: Any) -> str:
     """A page with its reader's name and the files that he asked for."""
     actor = current_actor()
     who = me(db.session(), actor)
-    mine = exports.exports_of(db.session(), actor, now=now()) if actor.has(*READERS) else []
+    mine = exports.exports_of(db.session(), actor, now=now()) if actor.has(*AGREEMENT_READERS) else []
     return render_template(f"dashboard/{template}.html", title=title, who=who, exports=mine, **parts)
 
 
@@ -219,7 +220,7 @@ def why() -> str:
 
 
 @blueprint.route("/reports/agreements")
-@page_for(*READERS)
+@page_for(*AGREEMENT_READERS)
 def agreements() -> str:
     """采购协议 · Signed against executed, due, and short."""
     actor, session = current_actor(), db.session()
@@ -246,7 +247,11 @@ def agreements() -> str:
                 "应收逾期", written("fen", total["overdue_fen"]), "元",
                 f"应收共 {written('fen', total['receivable_fen'])} 元",
             ),
-            Card("供货风险", written("g", total["at_risk_g"]), "kg", "今后 14 天内空闲库存不够，只列今天的"),
+            *(
+                [Card("供货风险", written("g", total["at_risk_g"]), "kg", "今后 14 天内空闲库存不够，只列今天的")]
+                if total["at_risk_g"] is not None
+                else []
+            ),
         ],
         charts=[
             Chart("签约与履约，不相加", labels,
@@ -259,8 +264,9 @@ def agreements() -> str:
         ],
         tables=[
             table(
-                f"{AGREEMENTS_BY_ZH[by]}：{what}，截至 {day}", [*whose(by), *columns], report["items"], total,
-                agreement_link(query, day), more=here(query | {"after": report["next"]}) if report["next"] else None,
+                f"{AGREEMENTS_BY_ZH[by]}：{what}，截至 {day}", [*whose(by), *told_columns(columns, report)],
+                report["items"], total, agreement_link(query, day),
+                more=here(query | {"after": report["next"]}) if report["next"] else None,
                 files=_files("dashboard.agreements_file", query),
             )
             for what, columns in AGREEMENT_TABLES
@@ -269,7 +275,7 @@ def agreements() -> str:
 
 
 @blueprint.route("/reports/agreements.<any(xlsx, csv, pdf):kind>")
-@page_for(*READERS)
+@page_for(*AGREEMENT_READERS)
 def agreements_file(kind: str) -> AnyResponse:
     """协议表文件 · All rows of the agreements page's table as a file."""
     today = beijing_day(now())
@@ -291,7 +297,7 @@ def _file(wanted: exports.Wanted, kind: str) -> AnyResponse:
 
 
 @blueprint.route("/reports/exports", methods=["POST"])
-@page_for(*READERS)
+@page_for(*AGREEMENT_READERS)
 def ask_export() -> AnyResponse:
     """生成文件 · Have a long table made as a file; then where it shows how far it is."""
     from_our_page()
@@ -303,7 +309,7 @@ def ask_export() -> AnyResponse:
 
 
 @blueprint.route("/reports/exports/<string:code>")
-@page_for(*READERS)
+@page_for(*AGREEMENT_READERS)
 def export(code: str) -> AnyResponse:
     """文件生成情况 · How far a file is; the page looks again by itself until it can be fetched."""
     one = exports.status_of(db.session(), current_actor(), code, now=now())
@@ -311,7 +317,7 @@ def export(code: str) -> AnyResponse:
 
 
 @blueprint.route("/reports/exports/<string:code>/file")
-@page_for(*READERS)
+@page_for(*AGREEMENT_READERS)
 def export_file(code: str) -> AnyResponse:
     """取文件 · The file, for who asked for it."""
     return made_file(code)
@@ -319,7 +325,7 @@ def export_file(code: str) -> AnyResponse:
 
 def agreement_link(query: dict[str, Any], day: date) -> Link:
     """Every figure leads to what it is made of; an agreement to its page, for who has it on his desk."""
-    desk = query["by"] is AgreementsBy.AGREEMENT and current_actor().has(Role.OPERATOR, Role.FIRM_STAFF)
+    desk = query["by"] is AgreementsBy.AGREEMENT and current_actor().has(*PARTIES)
 
     def link(column: Column, row: dict[str, Any] | None) -> str | None:
         if column.path == "key" and row is not None and desk:
@@ -333,7 +339,7 @@ def agreement_link(query: dict[str, Any], day: date) -> Link:
 
 
 @blueprint.route("/reports/agreements/why")
-@page_for(*READERS)
+@page_for(*AGREEMENT_READERS)
 def why_agreements() -> str:
     """协议数字来源 · The facts that make one figure of the agreements page; their sum is the figure."""
     today = beijing_day(now())

@@ -310,9 +310,9 @@ MATRIX: dict[str, Access] = {
     "payments.list_payments": row(PAYING, number="order", both="operator"),
     "payments.list_refunds": row(PAYING, number="order", both="operator"),
     "payments.notification": row("everybody"),
-    "reports.agreements": row(REPORT_READERS),
+    "reports.agreements": row(AGREEMENT_READERS),
     "reports.agreement_stock": row(REPORT_READERS),
-    "reports.explain_agreement_figure": row(REPORT_READERS),
+    "reports.explain_agreement_figure": row(AGREEMENT_READERS),
     "reports.channels": row(REPORT_READERS, query="from=2025-07-01&to=2025-07-31"),
     "reports.income": row(REPORT_READERS, query="year=2025"),
     "inquiries.ask": row("buyer", owned={"partner": "unit"}),
@@ -338,10 +338,13 @@ MATRIX: dict[str, Access] = {
     "rounds.change": row("everybody", link="join", both="everybody"),
     "rounds.withdraw": row("everybody", link="join", both="everybody"),
     "reports.explain_channels": row(REPORT_READERS, query="from=2025-07-01&to=2025-07-31"),
-    "reports.ask_file": row(REPORT_READERS),
-    "reports.list_files": row(REPORT_READERS),
-    "reports.show_file": row(REPORT_READERS, code="report_file"),
-    "reports.fetch_file": row(REPORT_READERS, code="report_file"),
+    "reports.ask_file": row(
+        AGREEMENT_READERS,
+        bodies={"buyer": {"report": "agreements", "file": "csv", "by": "month", "as_of": "2025-07-15"}},
+    ),
+    "reports.list_files": row(AGREEMENT_READERS),
+    "reports.show_file": row(AGREEMENT_READERS, code="report_file"),
+    "reports.fetch_file": row(AGREEMENT_READERS, code="report_file"),
     "reports.jobs": row("operator"),
     "reports.rebuild": row("operator"),
     "reports.show_periodic": row(REPORT_READERS),
@@ -388,7 +391,7 @@ MATRIX: dict[str, Access] = {
 OWN: dict[tuple[str, str], str] = {
     ("order", "cadre"): "cadre_order",
     ("order", "buyer"): "unit_order",
-    **{("report_file", actor): f"file of {actor}" for actor in REPORT_READERS.split()},
+    **{("report_file", actor): f"file of {actor}" for actor in AGREEMENT_READERS.split()},
 }
 
 

@@ -20,12 +20,14 @@ from shop.kit.clock import WalkingClock, beijing_day
 from shop.kit.db import db, release, transaction
 from shop.kit.jobs import all_jobs
 from shop.kit.money import part, price_of
+from shop.kit.tables import read_table
+from shop.reports import exports, rollups, runs
 from shop.reports import gain as gains
-from shop.reports import rollups, runs
 from shop.reports.agreement_facts import FIGURES, OF_A_PAST_DAY
+from shop.reports.agreement_report import AgreementsBy
 from shop.reports.gain import gain
 from shop.reports.income_report import span, whole_year
-from shop.reports.models import Rollup
+from shop.reports.models import ReportExport, Rollup
 from tests.conftest import A_DAY_IN_JULY, fresh_app
 from tests.factories.access import headers_of, person, signed_in
 from tests.factories.sales import Season, agreement_of, ready
@@ -56,6 +58,7 @@ class Reports:
     township: dict[str, str]
     other_township: dict[str, str]
     buyer: dict[str, str]
+    supermarket: dict[str, str]
 
     def get(self, url: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
         answer = self.app.test_client().get(url, headers={**(headers or self.operator), "Accept-Language": "zh"})
@@ -97,6 +100,7 @@ def reports(urls: tuple[str, str], county_template: str, tmp_path_factory: pytes
             staff(Role.MANAGER, "township", "140829106"),
             staff(Role.MANAGER, "township", "140829101"),
             signed_in(app, Role.BUYER),
+            staff(Role.BUYER, "buyer", "B02"),
         )
 
 
@@ -160,9 +164,9 @@ def test_everybody_sees_the_sales_of_his_area(reports: Reports, who: str, orders
     assert len(report["items"]) == 5
 
 
-@pytest.mark.parametrize("url", [JULY, YEAR, AGREEMENTS])
-def test_a_buyer_reads_no_report(reports: Reports, url: str) -> None:
-    assert reports.status(url, reports.buyer) == 403
+@pytest.mark.parametrize("url", [JULY, YEAR, "/api/v1/reports/agreement-stock", "/api/v1/reports/periodic"])
+def test_a_buyer_reads_no_report_but_that_of_agreements(reports: Reports, url: str) -> None:
+    assert (reports.status(url, reports.buyer), reports.status(url, reports.supermarket)) == (403, 403)
 
 
 @pytest.mark.parametrize(
@@ -324,7 +328,7 @@ def facts_behind(reports: Reports, query: str, who: dict[str, str] | None = None
     return found | {"items": items}
 
 
-@pytest.mark.parametrize("reader", ["operator", "firm", "other_firm", "township", "other_township"])
+@pytest.mark.parametrize("reader", ["operator", "firm", "other_firm", "township", "other_township", "supermarket"])
 def test_every_figure_of_every_reader_is_explained_exactly(reports: Reports, reader: str) -> None:
     who = getattr(reports, reader)
     query = "as_of=2025-07-31&by=agreement"
@@ -369,6 +373,89 @@ def test_by_month_due_stands_in_its_month(reports: Reports) -> None:
 def test_a_firm_sees_its_own_agreements_only(reports: Reports) -> None:
     assert {row["key"] for row in reports.get(f"{AGREEMENTS}?by=firm", reports.firm)["items"]} == {"F01"}
     assert {row["key"] for row in reports.get(f"{AGREEMENTS}?by=firm", reports.other_firm)["items"]} == {"F02"}
+
+
+def seen_by_county(reports: Reports, day: date, codes: set[str]) -> dict[str, dict[str, Any]]:
+    """The rows of these agreements as the county reads them."""
+    rows = reports.get(f"{AGREEMENTS}?as_of={day}&limit=100")["items"]
+    return {row["key"]: row for row in rows if row["key"] in codes}
+
+
+@pytest.mark.parametrize("day", [date(2025, 7, 31), beijing_day(AFTER_THE_YEAR)])
+@pytest.mark.parametrize("by", [by.value for by in AgreementsBy])
+def test_a_buyer_reads_his_own_agreements_and_no_other(reports: Reports, by: str, day: date) -> None:
+    listed = reports.get("/api/v1/agreements?limit=100&partner=B02", reports.operator)["items"]
+    own = {row["code"] for row in listed if date.fromisoformat(row["signed_on"]) <= day}
+    assert 0 < len(own) < 20
+    county = seen_by_county(reports, day, own)
+    report = reports.get(f"{AGREEMENTS}?as_of={day}&by={by}", reports.supermarket)
+    assert report["total"]["agreements"] == len(own) == len(county)
+    for figure in FIGURES:
+        told = None if figure == "at_risk_g" else sum(row[figure] for row in county.values())
+        assert report["total"][figure] == told, figure
+    if by == "agreement":
+        assert {row["key"] for row in report["items"]} == own
+    if by == "buyer":
+        assert [row["key"] for row in report["items"]] == ["B02"]
+    if by != "month":  # several lines of an agreement count in each product
+        assert sum(row["signed_g"] for row in report["items"]) == report["total"]["signed_g"]
+    nobody = reports.get(f"{AGREEMENTS}?as_of={day}&by={by}", reports.buyer)
+    assert (nobody["items"], nobody["total"]["agreements"]) == ([], 0)
+
+
+def test_what_is_at_risk_and_a_foreign_row_are_explained_to_no_buyer(reports: Reports) -> None:
+    today = beijing_day(AFTER_THE_YEAR)
+    risk = facts_behind(reports, f"as_of={today}&figure=at_risk_g", reports.supermarket)
+    assert (risk["value"], risk["items"]) == (None, [])
+    every = {row["key"] for row in reports.get(f"{AGREEMENTS}?limit=100&as_of={today}")["items"]}
+    own = {row["key"] for row in reports.get(f"{AGREEMENTS}?limit=100&as_of={today}", reports.supermarket)["items"]}
+    for key in sorted(every - own):
+        found = facts_behind(reports, f"as_of={today}&figure=signed_g&key={key}", reports.supermarket)
+        assert (found["value"], found["items"]) == (0, []), key
+
+
+def test_who_is_both_buyer_and_firm_reads_both(reports: Reports) -> None:
+    with reports.app.app_context(), db.engine.connect() as connection:
+        parties = {
+            kind: connection.execute(
+                text("SELECT id FROM parties WHERE kind = :kind AND code = :code"), {"kind": kind, "code": code}
+            ).scalar_one()
+            for kind, code in (("buyer", "B02"), ("firm", "F02"))
+        }
+    both = (Role.BUYER, parties["buyer"]), (Role.FIRM_STAFF, parties["firm"])
+    who = headers_of(reports.app, person(reports.app, *both))
+    query = f"{AGREEMENTS}?limit=100&as_of=2025-12-31"
+    keys = [
+        {row["key"] for row in reports.get(query, one)["items"]} for one in (reports.supermarket, reports.other_firm)
+    ]
+    assert {row["key"] for row in reports.get(query, who)["items"]} == keys[0] | keys[1]
+
+
+def test_a_buyer_has_the_page_its_files_and_no_other_page(reports: Reports) -> None:
+    client = reports.app.test_client()
+    client.set_cookie("signed_in", reports.supermarket["Authorization"].removeprefix("Bearer "))
+    page = client.get("/reports/agreements?as_of=2025-07-31&by=product")
+    assert (page.status_code, "供货风险" in page.text, "农户增收" in page.text) == (200, False, False)
+    assert client.get("/reports/agreements/why?as_of=2025-07-31&figure=signed_g").status_code == 200
+    own = {row["key"] for row in reports.get(f"{AGREEMENTS}?as_of=2025-07-31", reports.supermarket)["items"]}
+    sheet = client.get("/reports/agreements.csv?as_of=2025-07-31&by=agreement")
+    [header, *rows] = read_table(sheet.data)
+    assert "供货风险（kg）" not in header[1]
+    assert {cells[0] for _, cells in rows if cells and re.fullmatch(r"A[0-9]{3}", cells[0])} == own
+    for kind in ("xlsx", "pdf"):
+        assert client.get(f"/reports/agreements.{kind}?as_of=2025-07-31&by=month").status_code == 200
+    for path in ("/reports", "/reports/income", "/reports/income.csv", "/reports/periodic"):
+        assert client.get(path).status_code in (302, 303, 403, 404), path
+    asked = {"report": "income", "file": "csv", "by": "township", "from": "2025-01", "to": "2025-06"}
+    answer = reports.app.test_client().post("/api/v1/reports/files", json=asked, headers=reports.supermarket)
+    assert answer.status_code == 403
+    asked = {"report": "agreements", "file": "csv", "by": "agreement", "as_of": "2025-07-31"}
+    made = reports.app.test_client().post("/api/v1/reports/files", json=asked, headers=reports.supermarket).get_json()
+    with reports.app.app_context(), transaction() as session:
+        export = session.scalars(select(ReportExport).where(ReportExport.code == made["code"])).one()
+        gathered = exports.gather(session, export.id, now=AFTER_THE_YEAR)
+    assert gathered is not None
+    assert {row["key"] for row in gathered[0].report["items"]} == own
 
 
 def test_the_county_s_totals_are_reproduced_by_township(reports: Reports) -> None:
