@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from shop.access.guard import ALL, Role, allow, current_actor, must_own, scope
 from shop.access.models import Party
 from shop.catalog.actions import firm_by_code
-from shop.catalog.models import CO_OPERATIVES, Firm
+from shop.catalog.models import Firm
 from shop.farmers import errors, families, pairings, schemas, ties
 from shop.farmers.actions import see_assisted, set_assisted, set_grade_factor
 from shop.farmers.errors import FactorTaken
-from shop.farmers.models import GradeFactor, Household, Pairing, Relation
+from shop.farmers.models import GradeFactor, Household, Pairing
 from shop.farmers.queries import corrections, households, told_to, visible_to
 from shop.kit.db import db, transaction
 from shop.kit.errors import ForbiddenError, NotFoundError
@@ -160,7 +160,7 @@ def add_grade_factor(body: dict[str, Any]) -> dict[str, Any]:
         return _factor(made, code)
 
 
-# -- two records of one family, joining and leaving --------------------------------------------------------------------
+# -- two records of one family -----------------------------------------------------------------------------------------
 
 
 @blueprint.route("/households/<string:code>/merge", methods=["POST"])
@@ -192,52 +192,6 @@ def unmerge_household(body: dict[str, Any], code: str) -> dict[str, Any]:
         [household] = families.locked_households(session, code)
         families.unmerge(session, household, body["reason"], actor_id=current_actor().person_id, now=now())
     return {"household": code, "counts_for": None}
-
-
-@blueprint.route("/households/<string:code>/memberships", methods=["POST"])
-@allow(Role.OPERATOR)
-@blueprint.arguments(schemas.JoinAsked)
-@blueprint.response(201, schemas.RelationOut)
-@documented(
-    errors=[NotFoundError, errors.AlreadyRelated, errors.NoSharesHere, errors.TooEarly],
-    example={"firm": "F01", "joined_on": "2025-08-01", "share_units": 5},
-)
-def join_firm(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """加入 · A household joins a co-operative as a member, or another firm as a contract grower; or comes back."""
-    with transaction() as session:
-        [household] = families.locked_households(session, code)
-        firm = firm_by_code(session, body["firm"])
-        made = families.join(
-            session, firm, household, body["joined_on"], body["share_units"], actor_id=current_actor().person_id,
-            now=now(),
-        )  # fmt: skip
-        return {
-            "household": code, "firm": firm.code, "relation": made.relation.value, "share_units": made.share_units,
-            "joined_on": body["joined_on"], "left_on": None, "returned_units": 0,
-        }  # fmt: skip
-
-
-@blueprint.route("/households/<string:code>/departures", methods=["POST"])
-@allow(Role.OPERATOR)
-@blueprint.arguments(schemas.LeaveAsked)
-@blueprint.response(201, schemas.RelationOut)
-@documented(
-    errors=[NotFoundError, errors.NotOfThisFirm, errors.TooEarly, errors.DeliveredAfterwards],
-    example={"firm": "F01", "left_on": "2025-06-30", "reason": "迁居外地"},
-)
-def leave_firm(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """退出 · A household leaves a firm: its capital shares are paid back; deliveries end with its last day."""
-    with transaction() as session:
-        [household] = families.locked_households(session, code)
-        firm = firm_by_code(session, body["firm"])
-        spell = families.leave(
-            session, firm, household, body["left_on"], body["reason"], actor_id=current_actor().person_id, now=now()
-        )
-        relation = Relation.MEMBER if firm.kind in CO_OPERATIVES else Relation.CONTRACT
-        return {
-            "household": code, "firm": firm.code, "relation": relation.value, "share_units": 0,
-            "joined_on": spell.joined_on, "left_on": spell.left_on, "returned_units": spell.returned_units,
-        }  # fmt: skip
 
 
 # -- groups ------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from shop.catalog.models import Firm, Product
 from shop.farmers.actions import Slip, household_by_code, record_delivery
 from shop.farmers.actions import correct_household as correct_record
 from shop.farmers.errors import (
+    AlreadyRelated,
+    DeliveredAfterwards,
     DeliveryCodeTaken,
     JoiningStands,
     LeasedBeyondLand,
@@ -32,7 +34,15 @@ from shop.farmers.errors import (
 from shop.farmers.families import ever, last_spell, locked_households, membership_of
 from shop.farmers.models import Household, Membership
 from shop.farmers.queries import HouseholdSeen, households
-from shop.farmers.schemas import HouseholdCorrectionAsked, HouseholdOut, JoiningCorrected, MembershipReason, RelationOut
+from shop.farmers.schemas import (
+    HouseholdCorrectionAsked,
+    HouseholdOut,
+    JoinAsked,
+    JoiningCorrected,
+    LeaveAsked,
+    MembershipReason,
+    RelationOut,
+)
 from shop.income import (
     actions,
     contracts,
@@ -287,7 +297,7 @@ def correct_payment(body: dict[str, Any], code: str) -> dict[str, Any]:
     return queries.payment_correction(session, payment, made)
 
 
-# -- joinings and departures keyed wrong -------------------------------------------------------------------------------
+# -- joinings, departures, and those keyed wrong -----------------------------------------------------------------------
 
 
 def _at_firm(session: Session, code: str, firm_code: str) -> tuple[Household, Firm]:
@@ -306,6 +316,38 @@ def _relation(session: Session, household: Household, firm: Firm) -> dict[str, A
         "joined_on": spell and spell.joined_on, "left_on": spell and spell.left_on,
         "returned_units": spell.returned_units if spell else 0,
     }  # fmt: skip
+
+
+@blueprint.route("/households/<string:code>/memberships", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(JoinAsked)
+@blueprint.response(201, RelationOut)
+@documented(
+    errors=[NotFoundError, AlreadyRelated, NoSharesHere, TooEarly, errors.MembershipCounted],
+    example={"firm": "F01", "joined_on": "2025-08-01", "share_units": 5},
+)
+def join_firm(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """加入 · A household joins a co-operative as a member, or another firm as a contract grower; or comes back."""
+    with transaction() as session:
+        household, firm = _at_firm(session, code, body.pop("firm"))
+        memberships.join(session, firm, household, **body, actor_id=current_actor().person_id, now=now())
+        return _relation(session, household, firm)
+
+
+@blueprint.route("/households/<string:code>/departures", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(LeaveAsked)
+@blueprint.response(201, RelationOut)
+@documented(
+    errors=[NotFoundError, NotOfThisFirm, TooEarly, DeliveredAfterwards, errors.MembershipCounted],
+    example={"firm": "F01", "left_on": "2025-06-30", "reason": "迁居外地"},
+)
+def leave_firm(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """退出 · A household leaves a firm: its capital shares are paid back; deliveries end with its last day."""
+    with transaction() as session:
+        household, firm = _at_firm(session, code, body.pop("firm"))
+        memberships.leave(session, firm, household, **body, actor_id=current_actor().person_id, now=now())
+        return _relation(session, household, firm)
 
 
 @blueprint.route("/households/<string:code>/departure-voids", methods=["POST"])

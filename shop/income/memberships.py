@@ -1,4 +1,7 @@
-"""Joinings and departures that were keyed wrong, put right while nothing was built on them. Rules: docs/income.md."""
+"""Joinings and departures, and those that were keyed wrong put right, while nothing was built on them.
+
+Rules: docs/income.md.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +23,33 @@ from shop.income.models import (
     GuaranteeLand,
     HouseholdPayment,
     PaymentCorrection,
+    PlanStatus,
 )
-from shop.income.surplus import NAMED, counting, drifted
+from shop.income.surplus import COUNTED, NAMED, counting, drifted
+
+
+def join(
+    session: Session, firm: Firm, household: Household, joined_on: date, share_units: int, *, actor_id: int | None,
+    now: datetime,
+) -> Membership:  # fmt: skip
+    """Let a household join a firm, or come back, as `families.join` says: in no year shared without it.
+
+    The caller holds the household's lock. Raises AlreadyRelated, NoSharesHere, TooEarly, MembershipCounted.
+    """
+    with _plans_stand(session, firm, household, PlanStatus.BOOKED):
+        return families.join(session, firm, household, joined_on, share_units, actor_id=actor_id, now=now)
+
+
+def leave(
+    session: Session, firm: Firm, household: Household, left_on: date, reason: str, *, actor_id: int | None,
+    now: datetime,
+) -> MembershipSpell:  # fmt: skip
+    """Let a household leave a firm, as `families.leave` says: in no year that was shared with it as one who stays.
+
+    The caller holds the household's lock. Raises NotOfThisFirm, TooEarly, DeliveredAfterwards, MembershipCounted.
+    """
+    with _plans_stand(session, firm, household, PlanStatus.BOOKED):
+        return families.leave(session, firm, household, left_on, reason, actor_id=actor_id, now=now)
 
 
 def void_departure(
@@ -66,13 +94,24 @@ def _nothing_built(session: Session, firm: Firm, household: Household) -> Iterat
 
     Raises MembershipUsed, MembershipCounted; the caller undoes all.
     """
+    with _plans_stand(session, firm, household, *COUNTED):
+        yield
+        papers = _papers_outside(session, firm, household)
+        if papers:
+            raise MembershipUsed(household=household.code, papers=papers[:NAMED], count=len(papers))
+
+
+@contextmanager
+def _plans_stand(session: Session, firm: Firm, household: Household, *states: PlanStatus) -> Iterator[None]:
+    """Around what changes a membership: plans in these states count the household as it is before and after.
+
+    Raises MembershipCounted; the caller undoes all.
+    """
     held = {plan.id for plan in counting(session, firm.id) if household.id not in drifted(session, plan)}
     yield
-    papers = _papers_outside(session, firm, household)
-    if papers:
-        raise MembershipUsed(household=household.code, papers=papers[:NAMED], count=len(papers))
     lost = [
-        plan.code for plan in counting(session, firm.id) if plan.id in held and household.id in drifted(session, plan)
+        plan.code for plan in counting(session, firm.id)
+        if plan.status in states and plan.id in held and household.id in drifted(session, plan)
     ]  # fmt: skip
     if lost:
         raise MembershipCounted(household=household.code, plans=lost)

@@ -369,3 +369,45 @@ def test_shares_that_a_booked_plan_counted_are_corrected_after_it_was_reversed(o
     office.post(f"/surplus-plans/{code}/reversal", {"reason": "股份录错"}, office.firms["F01"])
     at_firm(office, household, "membership-corrections", **correct)
     assert account(office, plan(office, 2026), household) == 5_000
+
+
+def test_nobody_leaves_or_joins_in_a_year_that_was_shared_otherwise_before_its_plan_is_reversed(
+    office: Office,
+) -> None:
+    household, units = a_member()
+    stranger = a_stranger()
+    slip(office, household, "2026-07-10", "D98001")
+    office.go(date(2027, 1, 10))
+    code = plan(office, 2026)
+    book(office, code, date(2027, 1, 25))
+    before = kept(household), events(household)
+    told = at_firm(office, household, "departures", 409, left_on="2026-12-30", reason="迁居外地")
+    assert told["type"].endswith("membership-counted")
+    assert (told["household"], told["plans"]) == (household, [code])
+    assert code in told["detail"]
+    assert (kept(household), events(household)) == before
+    told = at_firm(office, stranger, "memberships", 409, joined_on="2026-12-31", share_units=5)
+    assert told["type"].endswith("membership-counted")
+    assert kept(stranger) == []
+    # The last day of the year was counted as it is, and a later departure too.
+    at_firm(office, stranger, "memberships", 201, joined_on="2027-01-01", share_units=5)
+    left(office, household, "2026-12-31")
+    at_firm(office, household, "departure-voids", 200, reason="户号录错")
+    # The way out is the reversal; the year is shared anew after it.
+    office.post(f"/surplus-plans/{code}/reversal", {"reason": "少算一户退社"})
+    left(office, household, "2026-12-30")
+    assert kept(household)[-1].returned_units == units
+    anew = plan(office, 2026)
+    assert account(office, anew, household) == 0
+
+
+def test_a_departure_under_a_plan_that_is_not_booked_is_recorded_and_the_plan_drawn_up_anew(office: Office) -> None:
+    household, _ = a_member()
+    slip(office, household, "2026-07-10", "D98001")
+    office.go(date(2027, 1, 10))
+    code = plan(office, 2026)
+    left(office, household, "2026-12-30")
+    office.go(date(2027, 1, 25))
+    body = {"met_on": "2027-01-25", "minutes": "纪要（示例）"}
+    told = office.post(f"/surplus-plans/{code}/approval", body, office.firms["F01"], 409)
+    assert told["type"].endswith("plan-outdated")
