@@ -49,6 +49,7 @@ from shop.web.collectives import blueprint as collectives_page
 from shop.web.dashboard import blueprint as dashboard
 from shop.web.desk import blueprint as desk
 from shop.web.following import blueprint as following
+from shop.web.jobs import blueprint as jobs_page
 from shop.web.links import blueprint as sale_links
 from shop.web.my import blueprint as my
 from shop.web.periodic import blueprint as periodic_page
@@ -123,6 +124,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.register_blueprint(periodic_page)
     app.register_blueprint(campaign_page)
     app.register_blueprint(collectives_page)
+    app.register_blueprint(jobs_page)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
     assert_guarded(app)

@@ -495,7 +495,8 @@ def made_file(code: str) -> Response:
 @documented(
     answer={
         "items": [{
-            "job": "reports.refresh_sales", "period": "latest", "started_at": "2025-07-15T02:00:04+00:00",
+            "job": "reports.refresh_sales", "state": "done", "period": "latest",
+            "started_at": "2025-07-15T02:00:04+00:00",
             "finished_at": "2025-07-15T02:00:05+00:00", "took_ms": 12, "rows": 3, "outcome": None,
             "last_success_at": "2025-07-15T02:00:05+00:00", "waiting": 0, "oldest_waiting_at": None, "given_up": 0,
         }],

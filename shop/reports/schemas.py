@@ -18,6 +18,7 @@ from shop.reports.models import Exported, ExportFile, PartWork, Rollup
 from shop.reports.periodic import SPANS_ZH
 from shop.reports.periods import Every
 from shop.reports.queries import Period
+from shop.reports.work import JobState
 
 #: Rows for each day: a year at most. Anything: ten years.
 LONGEST_BY_DAY = 366
@@ -685,6 +686,7 @@ class JobAtWork(Schema):
     """A job: its last run, its last success, what of it waits. Times of the jobs' own clock."""
 
     job = fields.String()
+    state = fields.Enum(JobState, by_value=True)
     period = fields.String(allow_none=True)
     started_at = fields.DateTime(allow_none=True)
     finished_at = fields.DateTime(allow_none=True)

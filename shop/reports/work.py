@@ -1,6 +1,7 @@
 """How the jobs do, for the operator and for monitors: when each last did its work, how long it took, what waits."""
 
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -9,9 +10,25 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
+import shop.agreements.jobs
+import shop.catalog.jobs
+import shop.links.jobs
+import shop.live.jobs
+import shop.rounds.jobs
+import shop.stock.jobs  # noqa: F401  like those above: a job is known once its room is loaded
 from shop.kit.dirty import DirtyKey
 from shop.kit.jobs import Outbox, all_jobs
 from shop.reports.models import JobRun, PartWork, RollupPart
+
+
+class JobState(StrEnum):
+    """How a job stands: the first of these that is so."""
+
+    GIVEN_UP = "given_up"  # after its last try: a person has to look
+    WORKING = "working"  # a run began and has not ended
+    WAITING = "waiting"  # asked for and not done
+    DONE = "done"
+    NEVER = "never"  # nothing was asked of it yet
 
 
 def jobs_at_work(session: Session) -> dict[str, Any]:
@@ -81,13 +98,25 @@ def _shown(job: str, run: dict[str, Any] | None, done: Any, asked: dict[str, Any
     took = None
     if run["finished_at"] is not None:
         took = (run["finished_at"] - run["started_at"]).total_seconds() * 1000
+    asked = asked or {"waiting": 0, "given_up": 0, "oldest_waiting_at": None}
     return {
         **run,
         "job": job,
+        "state": _state(run, asked),
         "took_ms": None if took is None else int(took),
         "last_success_at": done,
-        **(asked or {"waiting": 0, "given_up": 0, "oldest_waiting_at": None}),
+        **asked,
     }
+
+
+def _state(run: dict[str, Any], asked: dict[str, Any]) -> JobState:
+    if asked["given_up"]:
+        return JobState.GIVEN_UP
+    if run["started_at"] is not None and run["finished_at"] is None:
+        return JobState.WORKING
+    if asked["waiting"]:
+        return JobState.WAITING
+    return JobState.NEVER if run["started_at"] is None else JobState.DONE
 
 
 class _Told:

@@ -76,10 +76,10 @@ class Chart:
 
 @dataclass(frozen=True)
 class Card:
-    """One figure in large."""
+    """One figure in large; `alarm`: it wants a person's look."""
 
     title: str
     value: str
     unit: str
     note: str = ""
-    href: str | None = None
+    alarm: bool = False

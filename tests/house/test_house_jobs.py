@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -53,6 +55,13 @@ def constants() -> dict[str, str]:
 def test_every_job_has_exactly_one_task_and_back() -> None:
     assert sorted(constants().values()) == declared()
     assert registered() == sorted(constants())
+
+
+def test_the_app_that_shows_the_jobs_knows_them_all() -> None:
+    """In a process of its own: here other tests have loaded them all."""
+    ask = "import shop.app; from shop.kit.jobs import all_jobs; print(*all_jobs())"
+    known = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert known.stdout.split() == declared()
 
 
 def test_a_worker_loads_the_work_of_every_job() -> None:
