@@ -56,6 +56,7 @@ from shop.web.periodic import blueprint as periodic_page
 from shop.web.rounds import blueprint as round_pages
 from shop.web.signin import blueprint as signin
 from shop.web.store import blueprint as store
+from shop.web.why import blueprint as why
 
 __all__ = ["configure_logging", "create_app", "with_migrations"]
 
@@ -125,6 +126,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.register_blueprint(campaign_page)
     app.register_blueprint(collectives_page)
     app.register_blueprint(jobs_page)
+    app.register_blueprint(why)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
     assert_guarded(app)

@@ -145,7 +145,8 @@ class PageQuery(StrictSchema):
     cursor = fields.String(validate=validate.Length(max=100), load_default=None)
 
 
-def _cursor(key: int) -> str:
+def cursor_of(key: int) -> str:
+    """The cursor of what lies beyond the id `key`."""
     return base64.urlsafe_b64encode(str(key).encode()).decode().rstrip("=")
 
 
@@ -157,7 +158,7 @@ def cursor_key(cursor: str | None) -> int | None:
         key = int(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=="))
     except (ValueError, binascii.Error):
         key = -1
-    if not 0 <= key < 2**62 or _cursor(key) != cursor:
+    if not 0 <= key < 2**62 or cursor_of(key) != cursor:
         raise ValidationError({"cursor": ["Not a cursor of this list."]})
     return key
 
@@ -165,4 +166,4 @@ def cursor_key(cursor: str | None) -> int | None:
 def page(rows: Sequence[Any], limit: int, key: Callable[[Any], int]) -> dict[str, object]:
     """A page from `limit + 1` rows: the items, and the cursor of the next page or None."""
     items = list(rows[:limit])
-    return {"items": items, "next": _cursor(key(items[-1])) if len(rows) > limit else None}
+    return {"items": items, "next": cursor_of(key(items[-1])) if len(rows) > limit else None}

@@ -97,6 +97,16 @@ class TooLongForPaper(DomainError):
     en = "The table has more than {most} rows: it is no PDF; take XLSX or CSV."
 
 
+class TooManyRowsForFile(DomainError):
+    """So many rows are behind a figure that no file is made of them."""
+
+    code = "too-many-rows-for-file"
+    status = 422
+    title_zh, title_en = "行数过多", "Too many rows for a file"
+    zh = "该数字由 {rows} 行组成，超过一个文件的 {most} 行；请按月份、乡镇或企业缩小后再取。"
+    en = "{rows} rows make the figure, more than the {most} of a file: ask for fewer months, a township or a firm."
+
+
 class TooManyFiles(DomainError):
     """One person waits for so many files at a time."""
 

@@ -44,6 +44,7 @@ from shop.reports.income_report import (
     only_managers,
     within,
 )
+from shop.reports.paging import rows_from
 from shop.settlement.models import Settlement
 from shop.stock.models import Lot
 
@@ -72,7 +73,8 @@ def explain_income(
     session: Session, actor: Actor, by: IncomeBy, key: str | None, months: Months, measure: Measure,
     kind: IncomeKind | None, category: Category | None, *, now: datetime, limit: int, before_id: int | None,
 ) -> dict[str, Any]:  # fmt: skip
-    """The rows behind one figure of the income report, newest first, `limit` + 1 of them, and the sum of all.
+    """The rows behind one figure of the income report, newest first, `limit` + 1 of them; where the page before
+    these begins (`previous`); and the sum of all.
 
     `key`: the report's row; None = its total. `kind`, `category`: one kind or category of cash. A key that the reader
     may not see has no rows; groups raise ForbiddenError to a firm. `households` are the families reached among those
@@ -93,7 +95,6 @@ def explain_income(
     if measure in _BUSINESS:
         return asked | _business(session, actor, by, key, months, measure, limit=limit, before_id=before_id)
     counted, query = _behind(actor, months, measure)
-    row_id: Any = counted.id
     wanted = _in_row(session, actor, by, key, counted)
     if kind is not None and measure is Measure.CASH:
         wanted.append(IncomeEntry.kind == kind)
@@ -109,15 +110,12 @@ def explain_income(
         families = _reached_by(families)
     reached = families.where(*wanted).subquery()
     households = session.scalar(select(func.count(reached.c.family_id.distinct())))
-    if before_id is not None:
-        wanted.append(row_id < before_id)
-    found = session.execute(query.where(*wanted).order_by(row_id.desc()).limit(limit + 1)).mappings()
     return asked | {
         "rows": rows,
         "households": households,
         "total_fen": int(fen),
         "total_g": int(weight_g),
-        "items": [dict(row) for row in found],
+        **rows_from(session, query.where(*wanted), counted.id, limit=limit, start=before_id),
     }
 
 
@@ -162,11 +160,8 @@ def _business(
     found = union_all(*sides).subquery()
     fen, families = func.coalesce(func.sum(found.c.amount_fen), 0), func.count(found.c.family_id.distinct())
     rows, total, households = session.execute(select(func.count(), fen, families)).one()
-    page = select(found).order_by(found.c.id.desc()).limit(limit + 1)
-    if before_id is not None:
-        page = page.where(found.c.id < before_id)
-    items = [dict(row) for row in session.execute(page).mappings()]
-    return {"rows": rows, "households": households, "total_fen": int(total), "total_g": 0, "items": items}
+    page = rows_from(session, select(found), found.c.id, limit=limit, start=before_id)
+    return {"rows": rows, "households": households, "total_fen": int(total), "total_g": 0, **page}
 
 
 def _sold_here(by: IncomeBy, key: str | None, months: Months) -> Any:

@@ -25,6 +25,7 @@ from shop.reports.agreement_report import (
     signed_by,
     told_figures,
 )
+from shop.reports.paging import rows_from
 
 #: What may be asked: every figure of a row.
 EXPLAINED = ("agreements", *FIGURES, "rate_bp")
@@ -47,7 +48,7 @@ def explain_agreements(
     not_ahead(day, today)
     if figure in set(FIGURES) - set(told_figures(actor, day, today)):
         told: dict[str, Any] = {"by": by.value, "day": day, "figure": figure}
-        return told | {"rows": 0, "value": None, "total": {figure: 0}, "items": []}
+        return told | {"rows": 0, "value": None, "total": {figure: 0}, "items": [], "previous": None}
     asked = ("due_g", "accepted_g") if figure == "rate_bp" else (figure,)
     counted = [name for name in asked if name in FIGURES]
     made = facts(day, KEPT_FACTS, counted)
@@ -84,11 +85,8 @@ def explain_agreements(
         .outerjoin(Order, Order.call_off_id == CallOff.id)
         .outerjoin(OrderLine, OrderLine.order_id == Order.id)
         .where(counts)
-        .order_by(rows.c.id)
-        .limit(limit + 1)
     )  # fmt: skip
-    if after_id is not None:
-        page = page.where(rows.c.id > after_id)
+    found = rows_from(session, page, rows.c.id, limit=limit, start=after_id, ascending=True)
     return {
         "by": by.value,
         "day": day,
@@ -96,7 +94,8 @@ def explain_agreements(
         "rows": number,
         "value": rate_bp(total) if figure == "rate_bp" else total[figure],
         "total": total,
-        "items": [_shown(dict(row), asked) for row in session.execute(page).mappings()],
+        "items": [_shown(row, asked) for row in found["items"]],
+        "previous": found["previous"],
     }
 
 

@@ -22,6 +22,7 @@ from shop.places.models import Township, Village
 from shop.reports.area import PARTNER_TOLD, area
 from shop.reports.explain import entries_with_sources
 from shop.reports.income_report import Months, family_of
+from shop.reports.paging import rows_from
 from shop.reports.periodic import CLASSES, SPANS_ZH, counted_on
 from shop.reports.periods import Every, Span, Spans, spans_of
 from shop.reports.spanned import pieces_of
@@ -93,9 +94,6 @@ def explain_periodic(
         query = _sold(actor, asked, span, spans)
     found = query.subquery()
     rows, value = session.execute(select(func.count(), func.coalesce(func.sum(found.c.value), 0))).one()
-    page = select(found).order_by(found.c.id.desc()).limit(limit + 1)
-    if before_id is not None:
-        page = page.where(found.c.id < before_id)
     return {
         "every": every.value,
         "on": on,
@@ -106,7 +104,7 @@ def explain_periodic(
         "to": span.last,
         "rows": rows,
         "value": int(value),
-        "items": [dict(row) for row in session.execute(page).mappings()],
+        **rows_from(session, select(found), found.c.id, limit=limit, start=before_id),
     }
 
 

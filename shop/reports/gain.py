@@ -162,7 +162,11 @@ def behind_gain(
         session.execute(select(Household.id, Household.code).where(Household.id.in_(row["id"] for row in page))).all()
     )
     items = [row | {"household": codes[row["id"]]} for row in page]
-    return {"rows": len(each), "households": len(each), "total_fen": total, "total_g": 0, "items": items}
+    earlier = [row["id"] for row in each if before_id is not None and row["id"] >= before_id]
+    return {
+        "rows": len(each), "households": len(each), "total_fen": total, "total_g": 0, "items": items,
+        "previous": earlier[-limit - 1] if len(earlier) > limit else None,
+    }  # fmt: skip
 
 
 def _found(session: Session, actor: Actor, months: Months, now: datetime) -> "_Compared | str":

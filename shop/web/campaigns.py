@@ -20,7 +20,7 @@ from shop.reports.columns import Column, sheet, written
 from shop.reports.files import as_bytes
 from shop.web.dashboard import FILE_KINDS, FILE_NAMES
 from shop.web.dashboard import refused as refused_page
-from shop.web.panels import Card, Chart, table
+from shop.web.panels import Card, Chart, no_link, table
 from shop.web.signin import page_for
 
 blueprint = Blueprint("campaign_page", __name__, template_folder="templates")
@@ -63,7 +63,7 @@ def show() -> str:
         charts=_charts(actor, campaign, before, found),
         tables=[
             table(
-                title, _columns(part), found[part], None, lambda column, row: None,
+                title, _columns(part), found[part], None, no_link,
                 files=[(name, url_for("campaign_page.file", part=part, kind=kind, **named))
                        for kind, name in FILE_NAMES.items()],
             )

@@ -19,7 +19,7 @@ from shop.reports.columns import Column, sheet, written
 from shop.reports.files import as_bytes
 from shop.web.dashboard import FILE_KINDS, FILE_NAMES, ROWS, asked_of
 from shop.web.dashboard import refused as refused_page
-from shop.web.panels import Card, table
+from shop.web.panels import Card, no_link, table
 from shop.web.signin import page_for
 
 blueprint = Blueprint("collectives_page", __name__, template_folder="templates")
@@ -92,7 +92,7 @@ def show() -> str | AnyResponse:
             Card("补贴", written("fen", total["subsidy_fen"]), "元", "另列，不计入分档"),
         ],
         tables=[
-            table("分档", TIERS, found["tiers"], None, lambda column, row: None),
+            table("分档", TIERS, found["tiers"], None, no_link),
             table(
                 f"各村：{year} 年", COLUMNS, found["items"], None, leads,
                 files=[(name, url_for("collectives_page.file", kind=kind, year=year))
@@ -132,7 +132,7 @@ def why(code: str) -> str:
             table(
                 f"{found['township_zh']}{found['name_zh']}：{year} 年各笔", EVENTS,
                 [row | {"kind_zh": KIND_ZH[row["kind"]]} for row in rows["items"]],  # type: ignore[attr-defined]
-                None, lambda column, row: None, more=more,
+                None, no_link, more=more,
             )
         ],
     )  # fmt: skip

@@ -14,14 +14,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from shop.access.guard import Actor, current_actor
 from shop.access.queries import me
 from shop.agreements.queries import PARTIES
-from shop.channels.policies import POLICIES
-from shop.income.models import Category, IncomeKind
+from shop.income.models import Category
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, one_moment, transaction
 from shop.kit.errors import DomainError
 from shop.kit.http import file_response, now
 from shop.kit.problems import sentences
-from shop.kit.schemas import cursor_key, page
 from shop.kit.tables import CSV_TYPE, XLSX_TYPE
 from shop.orders.errors import DayAhead
 from shop.places.queries import TOWNSHIP_DIGITS, place_names, place_zh
@@ -30,8 +28,7 @@ from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.api import made_file
 from shop.reports.area import AGREEMENT_READERS, READERS, sees_households
 from shop.reports.columns import Column, written
-from shop.reports.explain import Measure, explain_income
-from shop.reports.explain_agreements import explain_agreements
+from shop.reports.explain import Measure
 from shop.reports.gain import gain
 from shop.reports.income_report import CATEGORY_NAMES, IncomeBy, Months, income_report, latest_year
 from shop.reports.lists import (
@@ -40,9 +37,7 @@ from shop.reports.lists import (
     CATEGORY_ZH,
     GROSS,
     INCOME_BY_ZH,
-    KEPT,
     NET,
-    OPEN,
     gain_said,
     income_columns,
     span_zh,
@@ -50,7 +45,6 @@ from shop.reports.lists import (
     whose,
 )
 from shop.reports.models import Exported, ExportFile
-from shop.web.called import called
 from shop.web.panels import Card, Chart, Link, table
 from shop.web.signin import from_our_page, page_for
 
@@ -61,16 +55,6 @@ ROWS = 100
 FILE_KINDS = {"xlsx": XLSX_TYPE, "csv": CSV_TYPE}
 FILE_NAMES = {"xlsx": "Excel", "csv": "CSV"}
 PAPER_NAMES = FILE_NAMES | {"pdf": "PDF"}
-
-MEASURES_ZH = {
-    Measure.CASH: "农户现金收入", Measure.SALES_REACHED: "触达农户的销售", Measure.COST: "经营成本",
-    Measure.COVERED_GROSS: "已核成本毛额（含返还）", Measure.UNCOVERED_GROSS: "未核成本毛额",
-    Measure.NET_BUSINESS: "经营净收入", Measure.GAIN: "户均增收：逐户本期减基期（可比部分）",
-}  # fmt: skip
-KIND_ZH = {
-    IncomeKind.SALE: "交售", IncomeKind.PATRONAGE: "交易量返还", IncomeKind.WAGE: "工资",
-    IncomeKind.LAND_RENT: "土地租金", IncomeKind.DIVIDEND: "按股分红", IncomeKind.SUBSIDY: "补贴",
-}  # fmt: skip
 #: Columns that a link explains: by path, what the rows behind it are asked by.
 EXPLAINED: dict[str, dict[str, str]] = {
     "households": {}, "cash_fen": {}, "weight_g": {},
@@ -144,8 +128,8 @@ def page_of(template: str, title: str, **parts: Any) -> str:
 def income() -> str:
     """增收 · Households reached, income by category and month, by place down to the household, and the gain."""
     actor = current_actor()
-    query, wrong = asked_of(schemas.IncomeFilter(), lambda: _whole_latest_year(actor))
-    months, by = _months(query), query["by"]
+    query, wrong = asked_of(schemas.IncomeFilter(), whole_latest_year)
+    months, by = months_of(query), query["by"]
     with one_moment() as session:
         report = income_report(session, actor, by, months, "zh", limit=query["limit"], after=query["after"])
         by_month = income_report(session, actor, IncomeBy.MONTH, months, "zh", limit=ROWS, after=None)
@@ -156,7 +140,7 @@ def income() -> str:
         trail=_trail(actor, months, query), report=report, cards=_income_cards(by_month["total"], gained, months),
         charts=_income_charts(report, by_month, by), gain=gained, gain_said=gain_said(gained),
         gain_why=here({name: query[name] for name in ("year", "first", "last", "place")} | {"measure": Measure.GAIN},
-                       "dashboard.why"),
+                       "why.income"),
         gain_rows=[
             (CATEGORY_ZH[Category(row["category"])], row) for row in gained.get("categories", ())
         ],
@@ -173,50 +157,9 @@ def income() -> str:
 @page_for(*READERS)
 def income_file(kind: str) -> AnyResponse:
     """增收表文件 · All rows of the income page's table as a file."""
-    query = exactly(schemas.IncomeFilter(), lambda: _whole_latest_year(current_actor()))
-    months = _months(query)
+    query = exactly(schemas.IncomeFilter(), whole_latest_year)
+    months = months_of(query)
     return _file(exports.Wanted(Exported.INCOME, query["by"], months.first, months.last, months.place), kind)
-
-
-@blueprint.route("/reports/income/why")
-@page_for(*READERS)
-def why() -> str:
-    """数字来源 · The rows that make one figure of the income page; their sum is the figure."""
-    actor, session = current_actor(), db.session()
-    query = exactly(schemas.ExplainFilter(), lambda: _whole_latest_year(actor))
-    months = _months(query)
-    found = explain_income(
-        session, actor, query["by"], query["key"], months, query["measure"], query["kind"], query["category"],
-        now=now(), limit=query["limit"], before_id=cursor_key(query["cursor"]),
-    )  # fmt: skip
-    rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
-    columns = [
-        Column("日期", "day"), Column("农户", "household"), Column("企业", "firm"), Column("商品", "sku"),
-        Column("凭据", "source_code"), Column("重量", "weight_g", "g"), Column("金额", "amount_fen", "fen"),
-    ]  # fmt: skip
-    if query["measure"] is Measure.GAIN:
-        columns = [
-            Column("农户", "household"), Column("本期", "period_fen", "fen"), Column("基期", "base_fen", "fen"),
-            Column("增收", "amount_fen", "fen"),
-        ]  # fmt: skip
-    elif query["measure"] not in (Measure.CASH, Measure.SALES_REACHED):
-        columns = [column for column in columns if column.unit != "g"]
-        columns[5:5] = [Column("更正原因", "corrected_because")]
-    elif query["measure"] is Measure.SALES_REACHED:
-        columns[5:5] = [Column("批次", "lot"), Column("渠道", "channel_zh"), Column("更正原因", "corrected_because")]
-    else:
-        columns[5:5] = [Column("类别", "category_zh"), Column("更正原因", "corrected_because")]
-    return page_of(
-        "why", "数字来源", found=found, months=months, span=span_zh(months),
-        whose=called(session, query["by"].value, query["key"] or months.place, found["rows"]),
-        measure=_measured(query),
-        back=_here_of("dashboard.income", query, "measure", "kind", "category", "key", "cursor", "limit"),
-        table=table(
-            "明细", columns, [source_zh(row) for row in rows["items"]],  # type: ignore[attr-defined]
-            {"weight_g": found["total_g"], "amount_fen": found["total_fen"]}, lambda column, row: None,
-            more=here(query | {"cursor": rows["next"]}, "dashboard.why") if rows["next"] else None,
-        ),
-    )  # fmt: skip
 
 
 @blueprint.route("/reports/agreements")
@@ -333,59 +276,18 @@ def agreement_link(query: dict[str, Any], day: date) -> Link:
         if column.unit == "text":
             return None
         asked = {"by": query["by"], "day": day, "figure": column.path, "key": row["key"] if row else None}
-        return here(asked, "dashboard.why_agreements")
+        return here(asked, "why.agreements")
 
     return link
 
 
-@blueprint.route("/reports/agreements/why")
-@page_for(*AGREEMENT_READERS)
-def why_agreements() -> str:
-    """协议数字来源 · The facts that make one figure of the agreements page; their sum is the figure."""
-    today = beijing_day(now())
-    query = exactly(schemas.AgreementExplainFilter(), lambda: {"as_of": str(today)})
-    day, figure, session = query["day"] or today, query["figure"], db.session()
-    found = explain_agreements(
-        session, current_actor(), query["by"], query["key"], day, figure, today=today, limit=query["limit"],
-        after_id=cursor_key(query["cursor"]),
-    )  # fmt: skip
-    rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
-    named = {column.path: column for column in (*KEPT, *OPEN)}
-    parts = [Column(named[name].title, f"parts.{name}", named[name].unit) for name in found["total"]]
-    back = here({"by": query["by"], "day": day}, "dashboard.agreements")
-    return page_of(
-        "why_agreements", "数字来源", found=found, day=day, back=back, figure=named[figure].title,
-        whose=called(session, query["by"].value, query["key"], found["rows"]),
-        value=written(named[figure].unit, found["value"]),
-        unit={"fen": "元", "g": "kg"}.get(named[figure].unit, ""),
-        rate="验收与应交各自相加，相除即为该数字" if figure == "rate_bp" else None,
-        table=table(
-            "明细", [*_FACT_COLUMNS, *parts],
-            [_fact_zh(row) for row in rows["items"]],  # type: ignore[attr-defined]
-            {"parts": found["total"]}, lambda column, row: None,
-            more=here(query | {"day": day, "cursor": rows["next"]}, "dashboard.why_agreements")
-            if rows["next"] else None,
-        ),
-    )  # fmt: skip
-
-
-_FACT_COLUMNS = [
-    Column("日期", "day"), Column("协议", "agreement"), Column("采购方", "partner"), Column("企业", "firm"),
-    Column("商品", "sku"), Column("凭据", "source_zh"), Column("订单", "order"), Column("发票到期", "invoice_due_on"),
-]  # fmt: skip
-_SOURCES_ZH = {"agreement_lines": "签约", "due_weights": "排期", "call_offs": "要货", "minimum": "最低采购量"}
-
-
-def _fact_zh(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"source_zh": _SOURCES_ZH[row["source"]]}
-
-
-def _whole_latest_year(actor: Actor) -> dict[str, str]:
-    """The latest year that has figures."""
+def whole_latest_year() -> dict[str, str]:
+    """The latest year that has figures, as filters."""
     return {"year": str(latest_year(db.session()) or beijing_day(now()).year)}
 
 
-def _months(query: dict[str, Any]) -> Months:
+def months_of(query: dict[str, Any]) -> Months:
+    """The months and the place that filters name."""
     first, last = query["first"], query["last"]
     if query["year"] is not None:
         first, last = date(query["year"], 1, 1), date(query["year"], 12, 1)
@@ -411,10 +313,6 @@ def here(query: dict[str, Any], endpoint: str | None = None) -> str:
 def _files(endpoint: str, query: dict[str, Any]) -> list[tuple[str, str]]:
     """(name, address) of the files beside a table."""
     return [(name, here(query | {"kind": kind, "after": None}, endpoint)) for kind, name in PAPER_NAMES.items()]
-
-
-def _here_of(endpoint: str, query: dict[str, Any], *without: str) -> str:
-    return here({name: value for name, value in query.items() if name not in without}, endpoint)
 
 
 def _ways(actor: Actor) -> dict[IncomeBy, str]:
@@ -485,23 +383,6 @@ def _income_link(query: dict[str, Any], months: Months, by: IncomeBy) -> Link:
         if asked is None or (by is IncomeBy.CHANNEL and asked.get("measure") != Measure.SALES_REACHED):
             return None
         key = None if row is None else row["key"]
-        return here({**base, "place": months.place, "by": by, "key": key, **asked}, "dashboard.why")
+        return here({**base, "place": months.place, "by": by, "key": key, **asked}, "why.income")
 
     return link
-
-
-def _measured(query: dict[str, Any]) -> str:
-    """What figure is explained: of cash perhaps one category or kind."""
-    if query["category"] is not None:
-        return CATEGORY_ZH[query["category"]]
-    return KIND_ZH[query["kind"]] if query["kind"] is not None else MEASURES_ZH[query["measure"]]
-
-
-def source_zh(row: dict[str, Any]) -> dict[str, Any]:
-    """A row behind a figure, its words in Chinese."""
-    said = dict(row)
-    if row.get("kind"):
-        said["category_zh"] = KIND_ZH[row["kind"]]
-    if "channel" in row:
-        said["channel_zh"] = POLICIES[row["channel"]].name_zh
-    return said

@@ -18,12 +18,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its total, the link to its next rows, and its files."""
+    """A table with its total, the links to the rows before and after these, and its files."""
 
     title: str
     heads: list[Cell]
     rows: list[list[Cell]]
     total: list[Cell] | None = None
+    back: str | None = None
     more: str | None = None
     files: list[tuple[str, str]] = field(default_factory=list)
 
@@ -32,9 +33,13 @@ class Table:
 Link = Callable[[Column, dict[str, Any] | None], str | None]
 
 
+def no_link(column: Column, row: dict[str, Any] | None) -> None:
+    """Nothing leads anywhere."""
+
+
 def table(
     title: str, columns: Sequence[Column], rows: Sequence[dict[str, Any]], total: dict[str, Any] | None, link: Link,
-    *, more: str | None = None, files: list[tuple[str, str]] | None = None,
+    *, back: str | None = None, more: str | None = None, files: list[tuple[str, str]] | None = None,
 ) -> Table:  # fmt: skip
     """A table of `rows` by `columns`; the total's first cell says so."""
 
@@ -43,7 +48,7 @@ def table(
 
     heads = [Cell(column.head(), column.unit != "text") for column in columns]
     foot = None if total is None else cells(totalled(columns, total), None)
-    return Table(title, heads, [cells(row, row) for row in rows], foot, more, files or [])
+    return Table(title, heads, [cells(row, row) for row in rows], foot, back, more, files or [])
 
 
 @dataclass(frozen=True)

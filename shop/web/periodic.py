@@ -12,19 +12,16 @@ from shop.kit.clock import beijing_day
 from shop.kit.db import db, one_moment, release, transaction
 from shop.kit.errors import DomainError
 from shop.kit.http import file_response, now
-from shop.kit.schemas import cursor_key, page
 from shop.kit.tables import PDF_TYPE
 from shop.reports import schemas
 from shop.reports.agreement_report import AgreementsBy
 from shop.reports.area import READERS
 from shop.reports.columns import BY_ROW, Column
-from shop.reports.explain_periodic import Figure, explain_periodic, figure_at
+from shop.reports.explain_periodic import figure_at
 from shop.reports.files import columns_of, cover_of
 from shop.reports.files import periodic_file as as_file
-from shop.reports.periodic import SPANS_ZH, SUMMARY
-from shop.reports.periods import NAMES_ZH, Every, period_of, reached, title_zh
+from shop.reports.periods import NAMES_ZH, Every, period_of, reached
 from shop.reports.sent import SENDERS, body_of, changes_of, current_report, list_sent, office_of, send_report
-from shop.web.called import called
 from shop.web.dashboard import (
     FILE_KINDS,
     PAPER_NAMES,
@@ -34,9 +31,8 @@ from shop.web.dashboard import (
     here,
     page_of,
     refused,
-    source_zh,
 )
-from shop.web.panels import Link, table
+from shop.web.panels import Link, no_link, table
 from shop.web.signin import from_our_page, page_for
 
 blueprint = Blueprint("periodic_page", __name__, template_folder="templates")
@@ -44,10 +40,6 @@ blueprint.register_error_handler(DomainError, refused)
 
 #: A periodic report also comes as it is printed.
 PERIODIC_KINDS = FILE_KINDS | {"pdf": PDF_TYPE}
-#: What figures of a periodic report are called.
-PERIODIC_ZH = {name: title for name, (title, _) in SUMMARY.items()} | {
-    "ordered_fen": "下单额", "due_fen": "应收", "overdue_fen": "逾期应收",
-}  # fmt: skip
 
 
 @blueprint.route("/reports/periodic")
@@ -113,50 +105,9 @@ def _periodic_link(every: Every, on: date, section: str, today: date) -> Link:
         if asked is None:
             return None
         named = {name: value for name, value in vars(asked).items() if value is not None}
-        return url_for("periodic_page.why", every=every.value, on=str(on), **named)
+        return url_for("why.periodic", every=every.value, on=str(on), **named)
 
     return link
-
-
-@blueprint.route("/reports/periodic/why")
-@page_for(*READERS)
-def why() -> str:
-    """数字来源 · The rows that make one figure of a periodic report; their sum is the figure."""
-    moment = now()
-    query = exactly(
-        schemas.PeriodicExplainFilter(),
-        lambda: {"on": str(beijing_day(moment)), "section": "channels", "figure": "net_fen"},
-    )
-    on = query["on"] or beijing_day(moment)
-    asked = Figure(query["section"], query["key"], query["figure"], query["span"])
-    found = explain_periodic(
-        db.session(), current_actor(), query["every"], on, asked, now=moment, limit=query["limit"],
-        before_id=cursor_key(query["cursor"]),
-    )  # fmt: skip
-    rows = page(found["items"], query["limit"], lambda row: int(row["id"]))
-    items = [source_zh(row) for row in rows["items"]]  # type: ignore[attr-defined]
-    there = {name for row in items for name, value in row.items() if value is not None}
-    owed = asked.section == "receivables"  # a balance, of no span
-    unit = {"fen": "fen", "g": "g"}.get(asked.figure.rpartition("_")[2], "count")
-    return page_of(
-        "periodic_why", "数字来源", found=found, unit=unit,
-        whose=called(db.session(), asked.section, asked.key, found["rows"]),
-        figure=PERIODIC_ZH[asked.figure] if owed else f"{SPANS_ZH[asked.span]}{PERIODIC_ZH[asked.figure]}",
-        days=f"{beijing_day(moment)} 的余额" if owed else f"{found['from']} 至 {found['to']}",
-        report=title_zh(query["every"], period_of(query["every"], on)),
-        back=url_for("periodic_page.show", every=query["every"].value, on=str(on)),
-        table=table(
-            "明细", [*(column for column in _SOURCES if column.path in there), Column("计入", "value", unit)], items,
-            {"value": found["value"]} if there else None, lambda column, row: None,
-            more=here(query | {"cursor": rows["next"]}) if rows["next"] else None,
-        ),
-    )  # fmt: skip
-
-
-_SOURCES = [
-    Column("日期", "day"), Column("单号或凭据", "source_code"), Column("农户", "household"), Column("企业", "firm"),
-    Column("渠道", "channel_zh"), Column("经手", "partner"), Column("商品", "sku"), Column("类别", "category_zh"),
-]  # fmt: skip
 
 
 @blueprint.route("/reports/periodic.<any(xlsx, csv, pdf):kind>")
@@ -195,7 +146,7 @@ def sent_report(code: str) -> str:
             "报送后的变动", _CHANGED, changes["items"], None, _now_link(changes["every"], changes["first_on"], today)
         ),
         tables=[
-            table(section["title"], columns_of(section), section["rows"], section["total"], lambda column, row: None)
+            table(section["title"], columns_of(section), section["rows"], section["total"], no_link)
             for section in report["sections"]
         ],
     )  # fmt: skip

@@ -16,7 +16,8 @@ from shop.kit.tables import read_table
 from tests.conftest import A_DAY_IN_JULY, fresh_app
 from tests.factories.access import person
 from tests.factories.sales import Season, ready
-from tests.web.test_web_dashboard import CHANGLE, Pages, rows_of
+from tests.web.conftest import CHANGLE, Pages
+from tests.web.test_web_dashboard import rows_of
 
 
 @pytest.fixture(scope="module")
