@@ -47,6 +47,7 @@ from shop.reports.lists import (
 from shop.reports.models import Exported, ExportFile
 from shop.web.panels import Card, Chart, Link, table
 from shop.web.signin import from_our_page, page_for
+from shop.web.steps import month_ends_beside, months_beside
 
 blueprint = Blueprint("dashboard", __name__, template_folder="templates")
 
@@ -137,7 +138,8 @@ def income() -> str:
         where = " ".join(filter(None, (place_zh(session, months.place), span_zh(months))))
     return page_of(
         "income", "农户增收", wrong=wrong, months=months, where=where, by=by, tabs=_tabs(query, _ways(actor)),
-        trail=_trail(actor, months, query), report=report, cards=_income_cards(by_month["total"], gained, months),
+        steps=months_beside(query, months, beijing_day(now()), here), trail=_trail(actor, months, query),
+        report=report, cards=_income_cards(by_month["total"], gained, months),
         charts=_income_charts(report, by_month, by), gain=gained, gain_said=gain_said(gained),
         gain_why=here({name: query[name] for name in ("year", "first", "last", "place")} | {"measure": Measure.GAIN},
                        "why.income"),
@@ -178,6 +180,7 @@ def agreements() -> str:
     labels = [row["key" if by is AgreementsBy.AGREEMENT else "name"] for row in report["items"]]
     return page_of(
         "agreements", "采购协议", wrong=wrong, by=by, day=day, tabs=_tabs(query, AGREEMENTS_BY_ZH), report=report,
+        steps=month_ends_beside(query, day, today, here),
         cards=[
             Card("签约协议", written("count", total["agreements"]), "份", "截至当日已签约"),
             Card("签约金额", written("fen", total["signed_fen"]), "元", "按保底价"),

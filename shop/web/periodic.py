@@ -34,6 +34,7 @@ from shop.web.dashboard import (
 )
 from shop.web.panels import Link, no_link, table
 from shop.web.signin import from_our_page, page_for
+from shop.web.steps import periods_beside
 
 blueprint = Blueprint("periodic_page", __name__, template_folder="templates")
 blueprint.register_error_handler(DomainError, refused)
@@ -55,7 +56,7 @@ def show() -> str:
         "periodic", report["title"], wrong=wrong, report=report, every=query["every"], on=on, cover=cover_of(report),
         begun=report["period"]["from"] <= beijing_day(moment),
         kinds=[(kind.value, NAMES_ZH[kind]) for kind in Every],
-        tabs=[(NAMES_ZH[kind], here(query | {"every": kind}), kind is query["every"]) for kind in Every],
+        steps=periods_beside(query, query["every"], on, beijing_day(moment), here),
         files=[
             (name, url_for("periodic_page.file", every=query["every"].value, on=str(on), kind=kind))
             for kind, name in PAPER_NAMES.items()
