@@ -51,6 +51,7 @@ from shop.web.desk import blueprint as desk
 from shop.web.following import blueprint as following
 from shop.web.jobs import blueprint as jobs_page
 from shop.web.links import blueprint as sale_links
+from shop.web.menu import blueprint as menu
 from shop.web.my import blueprint as my
 from shop.web.periodic import blueprint as periodic_page
 from shop.web.rounds import blueprint as round_pages
@@ -120,6 +121,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.register_blueprint(following)
     app.register_blueprint(claiming)
     app.register_blueprint(sale_links)
+    app.register_blueprint(menu)
     app.register_blueprint(signin)
     app.register_blueprint(dashboard)
     app.register_blueprint(periodic_page)

@@ -3,11 +3,10 @@
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from shop.access.guard import Actor, Role, current_actor
-from shop.access.queries import me
 from shop.campaigns import queries
 from shop.campaigns.schemas import ProgressQuery
 from shop.channels.actions import campaign_by_code
@@ -18,7 +17,7 @@ from shop.kit.errors import NotFoundError
 from shop.kit.http import file_response, now
 from shop.reports.columns import Column, sheet, written
 from shop.reports.files import as_bytes
-from shop.web.dashboard import FILE_KINDS, FILE_NAMES
+from shop.web.dashboard import FILE_KINDS, FILE_NAMES, page_of
 from shop.web.dashboard import refused as refused_page
 from shop.web.panels import Card, Chart, no_link, table
 from shop.web.signin import page_for
@@ -52,14 +51,14 @@ def show() -> str:
     campaigns = queries.campaigns(session)
     campaign, before, day, wrong = _asked(campaigns)
     if campaign is None:
-        return _page(actor, campaign=None, campaigns=[], wrong=wrong)
+        return page_of("campaign", "活动进度", campaign=None, wrong=wrong)
     found = queries.progress(session, actor, campaign, before, day=day)
     named: dict[str, Any] = {"campaign": campaign.code, "day": str(day)}
     if before is not None:
         named["compare"] = before.code
-    return _page(
-        actor, campaign=campaign, campaigns=campaigns, before=before, day=day, wrong=wrong, found=found,
-        cards=_cards(found["total"], campaign, day) if found["total"] else [],
+    return page_of(
+        "campaign", "活动进度", campaign=campaign, campaigns=campaigns, before=before, day=day, wrong=wrong,
+        found=found, cards=_cards(found["total"], campaign, day) if found["total"] else [],
         charts=_charts(actor, campaign, before, found),
         tables=[
             table(
@@ -103,11 +102,6 @@ def _asked(campaigns: list[Campaign]) -> tuple[Campaign | None, Campaign | None,
         campaign = next((one for one in begun if today <= one.ends_on), next(iter(begun), None))
     before = queries.compared(db.session(), campaign, query["compare"]) if campaign else None
     return campaign, before, day, wrong
-
-
-def _page(actor: Actor, **parts: Any) -> str:
-    who = me(db.session(), actor)
-    return render_template("dashboard/campaign.html", title="活动进度", who=who, **parts)
 
 
 def _cards(total: dict[str, Any], campaign: Campaign, day: date) -> list[Card]:

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from shop.access.guard import Role, current_actor
-from shop.access.queries import me
 from shop.collectives import queries
 from shop.collectives.models import CollectiveKind
 from shop.collectives.schemas import VillageYearAsked
@@ -17,7 +16,7 @@ from shop.kit.http import file_response, now
 from shop.kit.schemas import cursor_key, page
 from shop.reports.columns import Column, sheet, written
 from shop.reports.files import as_bytes
-from shop.web.dashboard import FILE_KINDS, FILE_NAMES, ROWS, asked_of, here
+from shop.web.dashboard import FILE_KINDS, FILE_NAMES, ROWS, asked_of, here, page_of
 from shop.web.dashboard import refused as refused_page
 from shop.web.panels import Card, no_link, table
 from shop.web.signin import page_for
@@ -65,11 +64,6 @@ def _steps(named: dict[str, Any], year: int) -> list[Step]:
     return years_beside(named, year, beijing_day(now()), here)
 
 
-def _page(**parts: Any) -> str:
-    who = me(db.session(), current_actor())
-    return render_template("dashboard/collectives.html", title="村集体", who=who, **parts)
-
-
 @blueprint.route("/reports/collectives")
 @page_for(Role.OPERATOR, Role.MANAGER)
 def show() -> str | AnyResponse:
@@ -89,8 +83,8 @@ def show() -> str | AnyResponse:
             return None
         return url_for("collectives_page.why", code=row["village"], year=year)
 
-    return _page(
-        year=year, wrong=wrong, steps=_steps({}, year),
+    return page_of(
+        "collectives", "村集体", year=year, wrong=wrong, steps=_steps({}, year),
         cards=[
             Card("村集体", written("count", total["villages"]), "个", "没有收入的村也列出"),
             Card("净收入", written("fen", total["net_fen"]), "元", "收入减成本，不含补贴；结对项目只计一次"),
@@ -127,8 +121,8 @@ def why(code: str) -> str:
     )
     rows = page(found["items"], ROWS, lambda row: int(row["id"]))
     more = url_for("collectives_page.why", code=code, year=year, cursor=rows["next"]) if rows["next"] else None
-    return _page(
-        year=year, wrong=wrong, village=found, steps=_steps({"code": code}, year),
+    return page_of(
+        "collectives", "村集体", year=year, wrong=wrong, village=found, steps=_steps({"code": code}, year),
         cards=[
             Card("净收入", written("fen", found["net_fen"]), "元", found["tier"] or ""),
             Card("补贴", written("fen", found["subsidy_fen"]), "元", "另列，不计入分档"),

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from marshmallow import Schema
 from werkzeug.wrappers import Response as AnyResponse
 
 from shop.access.guard import Actor, current_actor
-from shop.access.queries import me
 from shop.agreements.queries import PARTIES
 from shop.income.models import Category
 from shop.kit.clock import beijing_day
@@ -70,10 +69,7 @@ EXPLAINED: dict[str, dict[str, str]] = {
 @blueprint.errorhandler(DomainError)
 def refused(error: DomainError) -> tuple[str, int]:
     """A refusal as a page."""
-    actor = g.get("actor")
-    who = me(db.session(), actor) if actor is not None else None
-    told = render_template("dashboard/refused.html", title=error.title_zh, text=error.sentence("zh"), who=who)
-    return told, error.status
+    return render_template("dashboard/refused.html", title=error.title_zh, text=error.sentence("zh")), error.status
 
 
 @blueprint.app_template_filter("shown")
@@ -116,11 +112,10 @@ def exactly(schema: Schema, defaults: Callable[[], dict[str, str]]) -> dict[str,
 
 
 def page_of(template: str, title: str, **parts: Any) -> str:
-    """A page with its reader's name and the files that he asked for."""
+    """A page with the files that its reader asked for."""
     actor = current_actor()
-    who = me(db.session(), actor)
     mine = exports.exports_of(db.session(), actor, now=now()) if actor.has(*AGREEMENT_READERS) else []
-    return render_template(f"dashboard/{template}.html", title=title, who=who, exports=mine, **parts)
+    return render_template(f"dashboard/{template}.html", title=title, exports=mine, **parts)
 
 
 @blueprint.route("/reports")

@@ -53,7 +53,7 @@ def page_for(*roles: Role) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             actor = visitor()
             if actor is None:
                 return redirect(url_for("signin.form", next=request.full_path.rstrip("?")), 303)
-            g.principal = f"person:{actor.person_id}"
+            g.principal, g.visitor = f"person:{actor.person_id}", actor
             try:
                 g.actor = admitted(actor, frozenset(roles))
             except ForbiddenError as refused:
@@ -66,6 +66,8 @@ def page_for(*roles: Role) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             response.headers["Cache-Control"] = "no-store"
             return response
 
+        # The menu reads it.
+        wrapper.for_roles = frozenset(roles)  # type: ignore[attr-defined]
         return wrapper
 
     return guard
