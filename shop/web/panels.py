@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from shop.reports.columns import Column, totalled
@@ -65,6 +66,14 @@ class Chart:
     scale: int
     stacked: bool = True
     beside: Collection[str] = ()
+
+    @property
+    def said(self) -> list[tuple[str, list[str]]]:
+        """The same in words: each label with the values of the series, to two decimals as the drawing shows them."""
+        return [
+            (label, [f"{Decimal(values[place]) / self.scale:,.2f}" for _, values in self.series])
+            for place, label in enumerate(self.labels)
+        ]
 
     @property
     def drawn(self) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A storefront in the peach season, as a browser meets it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -31,6 +32,8 @@ from tests.web.browser import installed
 AFTER_THE_YEAR = datetime(2026, 3, 1, tzinfo=UTC)
 #: 常乐镇.
 CHANGLE = "140829101"
+#: The browser of this machine, if it has one.
+CHROMIUM = [found for found in [installed()] if found]
 
 
 @dataclass
@@ -186,3 +189,22 @@ def pages(urls: tuple[str, str], county_template: str, tmp_path_factory: pytest.
         person(app, (Role.FIRM_STAFF, parties["firm", "F01"]), login="f01")
         person(app, (Role.HOUSEHOLD, next(v for k, v in parties.items() if k[0] == "household")), login="family")
         yield Pages(app)
+
+
+@contextmanager
+def served(app: Flask, cookie: str) -> Iterator[str]:
+    """The app on a port of this machine, for a browser that is signed in."""
+
+    def signed_in(environ: dict[str, object], start: Callable[..., object]) -> Iterable[bytes]:
+        environ["HTTP_COOKIE"] = f"signed_in={cookie}"
+        return app.wsgi_app(environ, start)  # type: ignore[arg-type]
+
+    server = make_server("127.0.0.1", 0, signed_in, threaded=True)  # type: ignore[arg-type]
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -3,11 +3,7 @@
 import html
 import json
 import re
-import shutil
 import subprocess
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +12,6 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 from sqlalchemy import text
-from werkzeug.serving import make_server
 
 from shop.access.models import Role
 from shop.income.months import close_month
@@ -26,9 +21,7 @@ from shop.kit.tables import read_table
 from tests.factories.access import PASSWORD, person
 from tests.factories.statements import statements
 from tests.web.browser import WIDTH, phone
-from tests.web.conftest import AFTER_THE_YEAR, CHANGLE, Pages, rollups_made
-
-CHROMIUM = [path for path in (shutil.which("chromium"), shutil.which("google-chrome")) if path]
+from tests.web.conftest import AFTER_THE_YEAR, CHANGLE, CHROMIUM, Pages, rollups_made, served
 
 
 def rows_of(page: str, table: int = 0) -> list[list[str]]:
@@ -440,25 +433,6 @@ def test_t54_a_report_is_sent_from_our_page_only(pages: Pages) -> None:
         "/reports/sent", data={"every": "day", "on": "2025-07-14"}, headers={"Origin": "https://evil.example"}
     )
     assert answer.status_code == 403
-
-
-@contextmanager
-def served(app: Flask, cookie: str) -> Iterator[str]:
-    """The app on a port of this machine, for a browser that is signed in."""
-
-    def signed_in(environ: dict[str, object], start: Callable[..., object]) -> Iterable[bytes]:
-        environ["HTTP_COOKIE"] = f"signed_in={cookie}"
-        return app.wsgi_app(environ, start)  # type: ignore[arg-type]
-
-    server = make_server("127.0.0.1", 0, signed_in, threaded=True)  # type: ignore[arg-type]
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.mark.parametrize("chromium", CHROMIUM[:1])
