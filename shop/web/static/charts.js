@@ -31,10 +31,5 @@
     });
     place.dataset.drawn = chart.series.length;
     addEventListener("resize", () => drawing.resize());
-    // On paper nobody zooms, and a picture fits any page.
-    const printed = new Image();
-    printed.className = "printed";
-    printed.src = drawing.getDataURL({ pixelRatio: 2, backgroundColor: "#fff", excludeComponents: ["dataZoom"] });
-    place.after(printed);
   }
 })();
