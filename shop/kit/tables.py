@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 import xlsxwriter  # type: ignore[import-untyped]
 from python_calamine import CalamineError, CalamineWorkbook
@@ -277,24 +278,67 @@ def _places(number: Decimal) -> int:
     return min(max(2, -exponent), 3) if isinstance(exponent, int) else 2
 
 
+#: A4, as workbooks number papers.
+_A4 = 9
+#: Widths in digits: of a head that is not wrapped, of a column where there are many, of the paper; rows measured.
+_HEAD, _WIDEST, _ACROSS, _MEASURED = 14, 42, 140, 500
+
+
+def _width(text: str) -> int:
+    """The width of a text's longest line in digits: what UTF-8 writes in three bytes is as wide as two."""
+    return max(((len(line) + len(line.encode())) // 2 for line in text.splitlines()), default=0)
+
+
+def _shown_width(cell: Cell) -> int:
+    """How wide a cell is when nothing of it is wrapped."""
+    match cell:
+        case Decimal():
+            return len(f"{cell:,.{_places(cell)}f}")
+        case str():
+            return _width(cell)
+        case int():
+            return len(str(cell))
+        case date():
+            return 10
+    return 0
+
+
+def _set_up(page: Any) -> None:
+    """A4 across, all columns on one sheet of paper, the head on each, pages numbered; the head stays in view."""
+    page.freeze_panes(1, 0)
+    page.set_landscape()
+    page.set_paper(_A4)
+    page.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    page.fit_to_pages(1, 0)
+    page.repeat_rows(0)
+    page.set_footer("&L&A&R&P / &N")
+
+
 def write_xlsx(*sheets: Sheet) -> bytes:
-    """A workbook, row by row, so that memory does not grow with it. Text is never a formula or a link."""
+    """A workbook, row by row, so that memory does not grow with it. Text is never a formula or a link.
+
+    Columns are as wide as their first rows ask for, long texts are wrapped, and it prints as it is.
+    """
     target = io.BytesIO()
     safe = {
         "constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
     }  # fmt: skip
     with xlsxwriter.Workbook(target, safe) as book:
-        bold = book.add_format({"bold": True})
-        text, day = book.add_format({"num_format": "@"}), book.add_format({"num_format": "yyyy-mm-dd"})
+        head = book.add_format({"bold": True, "text_wrap": True, "valign": "vcenter", "bottom": 1})
+        top = {"valign": "top"}
+        text = book.add_format(top | {"num_format": "@", "text_wrap": True})
+        day, whole = book.add_format(top | {"num_format": "yyyy-mm-dd"}), book.add_format(top)
         # A number is shown with the decimals that it came with: yuan with two, kilograms with three.
-        exact = {places: book.add_format({"num_format": f"#,##0.{'0' * places}"}) for places in (2, 3)}
+        exact = {places: book.add_format(top | {"num_format": f"#,##0.{'0' * places}"}) for places in (2, 3)}
         for sheet in sheets:
             page = book.add_worksheet(re.sub(r"[\[\]:*?/\\]", " ", sheet.title)[:31])
-            page.freeze_panes(1, 0)
+            _set_up(page)
+            widths = [min(_width(name), _HEAD) for name in sheet.header]
             for column, name in enumerate(sheet.header):
-                page.set_column(column, column, min(40, 4 + sum(2 if ord(char) > 127 else 1 for char in name)))
-                page.write_string(0, column, name, bold)
+                page.write_string(0, column, name, head)
             for number, row in enumerate(sheet.rows, 1):
+                if number <= _MEASURED:
+                    widths[: len(row)] = map(max, widths, map(_shown_width, row))
                 for column, cell in enumerate(row):
                     match cell:
                         case str():
@@ -302,7 +346,10 @@ def write_xlsx(*sheets: Sheet) -> bytes:
                         case Decimal():
                             page.write_number(number, column, cell, exact[_places(cell)])
                         case int():
-                            page.write_number(number, column, cell)
+                            page.write_number(number, column, cell, whole)
                         case date():
                             page.write_datetime(number, column, cell, day)
+            widest = max(_WIDEST, _ACROSS // len(widths))
+            for column, width in enumerate(widths):
+                page.set_column(column, column, min(width, widest) + 2)
     return target.getvalue()

@@ -157,3 +157,42 @@ def test_t65_any_bytes_are_rows_or_a_refusal(data: bytes) -> None:
             assert all(isinstance(cell, str) for _, row in read_table(start + data) for cell in row)
         except TableRefused:
             continue
+
+
+def columns_of(sheet: str) -> list[float]:
+    return [float(width) for width in re.findall(r'<col min="\d+" max="\d+" width="([\d.]+)"', sheet)]
+
+
+def test_a_workbook_prints_across_on_one_width_with_its_head_on_every_page() -> None:
+    part = zipfile.ZipFile(io.BytesIO(write_xlsx(Sheet("表", ["甲", "乙"], [["a", 1]] * 200), Sheet("二", ["丙"], []))))
+    for name in ("xl/worksheets/sheet1.xml", "xl/worksheets/sheet2.xml"):
+        sheet = part.read(name).decode()
+        assert re.search(r'<pageSetup paperSize="9" fitToHeight="0" orientation="landscape"', sheet)
+        assert "<pageSetUpPr fitToPage=" in sheet
+    names = part.read("xl/workbook.xml").decode()
+    assert set(re.findall(r'_xlnm.Print_Titles"[^>]*>([^<]+)<', names)) == {"表!$1:$1", "二!$1:$1"}
+
+
+def test_columns_are_as_wide_as_they_need_and_long_texts_are_wrapped() -> None:
+    long = "更正原因很长" * 20
+    header = ["金额", "原因", "很长很长很长很长很长的列名（元）", "日期", "空"]
+    data = write_xlsx(
+        Sheet("表", header, [[Decimal("1234567.89"), long, 1, date(2025, 7, 1), None], [None, "短", 22, None, None]])
+    )
+    part = zipfile.ZipFile(io.BytesIO(data))
+    amount, reason, named, day, empty = columns_of(part.read("xl/worksheets/sheet1.xml").decode())
+    assert 12 < amount < 15
+    assert 42 < reason < 46
+    assert 14 < named < 18
+    assert 10 < day < 14
+    assert 2 < empty < 6
+    styles = part.read("xl/styles.xml").decode()
+    assert len(re.findall(r'<alignment vertical="top" wrapText="1"/>', styles)) == 1
+    assert rows_of(data)[1][1] == long
+
+
+def test_a_text_with_few_columns_beside_it_has_the_paper() -> None:
+    part = zipfile.ZipFile(io.BytesIO(write_xlsx(Sheet("封面", ["项目", "内容"], [["口径", "字" * 300]]))))
+    name, said = columns_of(part.read("xl/worksheets/sheet1.xml").decode())
+    assert name < 10
+    assert 70 < said < 75
