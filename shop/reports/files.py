@@ -1,11 +1,27 @@
 """Periodic reports as tables of a file: a cover, then a table for each section."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from shop.kit.clock import beijing_minute
 from shop.kit.tables import PDF_TYPE, XLSX_TYPE, Cell, Sheet, write_csv, write_xlsx
 from shop.reports.columns import Column, counted_until, sheet, written
+
+
+def cover(title: str, area: str, *said: tuple[str, str]) -> list[tuple[str, str]]:
+    """What a file says of itself: what it is, whose area, and the rest; what has no words is left out."""
+    return [("报表", title), ("区域", area or "—"), *(one for one in said if one[1])]
+
+
+def cut_off_zh(at: datetime | str) -> str:
+    """Until when figures were counted."""
+    return f"{beijing_minute(at)}（北京时间）"
+
+
+def cover_sheet(said: Sequence[tuple[str, str]]) -> Sheet:
+    """A cover as the first sheet of a file."""
+    return Sheet("封面", ["项目", "内容"], said)
 
 
 def cover_of(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -14,15 +30,15 @@ def cover_of(report: dict[str, Any]) -> list[tuple[str, str]]:
     def days(span: str) -> str:
         return f"{report[span]['from']} 至 {report[span]['to']}"
 
-    return [
-        ("报表", report["title"]),
-        ("区域", report.get("area") or "—"),
+    return cover(
+        report["title"],
+        report.get("area") or "",
         ("本期", days("period")),
         ("当日", str(report["day"]["from"])),
         ("本年累计", days("cumulative")),
         ("上年同期", days("last_year")),
         ("户均增收", _gain_said(report.get("gain"))),
-        ("截止时间", f"{beijing_minute(report['cut_off'])}（北京时间）"),
+        ("截止时间", cut_off_zh(report["cut_off"])),
         ("汇总时间", counted_until(report)),
         ("确认人", _confirmed(report)),
         ("版本", str(report.get("version") or "")),
@@ -30,7 +46,7 @@ def cover_of(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("税", report["tax"]),
         ("口径", report["basis"]),
         ("来源", report["sources"]),
-    ]
+    )
 
 
 def _gain_said(gain: dict[str, Any] | None) -> str:
@@ -53,7 +69,7 @@ def _confirmed(report: dict[str, Any]) -> str:
 
 def periodic_sheets(report: dict[str, Any]) -> list[Sheet]:
     """A periodic report as a workbook: its cover, then its sections."""
-    return [Sheet("封面", ["项目", "内容"], cover_of(report))] + [
+    return [cover_sheet(cover_of(report))] + [
         sheet(section["title"], columns_of(section), section["rows"], section["total"])
         for section in report["sections"]
     ]

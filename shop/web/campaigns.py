@@ -15,8 +15,10 @@ from shop.kit.clock import beijing_day
 from shop.kit.db import db
 from shop.kit.errors import NotFoundError
 from shop.kit.http import file_response, now
+from shop.reports.area import area_zh
 from shop.reports.columns import Column, sheet, written
-from shop.reports.files import as_bytes
+from shop.reports.files import as_bytes, cover, cover_sheet, cut_off_zh
+from shop.reports.wording import SOURCE, TAX
 from shop.web.dashboard import FILE_KINDS, FILE_NAMES, page_of
 from shop.web.dashboard import refused as refused_page
 from shop.web.panels import Card, Chart, no_link, table
@@ -31,6 +33,12 @@ COLUMNS = [
     Column("触达农户", "households", "count"), Column("目标户数", "goal_households", "count"),
     Column("完成率", "households_bp", "bp"), Column("上次同期户数", "before_households", "count"),
 ]  # fmt: skip
+
+#: What the figures mean.
+BASIS = (
+    "已结算 = 已付减退款，或按发票验收，均为已结算的订单，按下单日计入。乡镇的金额是该乡镇农户产品的销售。"
+    "触达农户是产品在活动中卖出的农户，在每一行内按户去重，不能相加。目标只设给活动、渠道、乡镇和采购单位，从不设给干部。"
+)
 
 #: From a hundred thousand yuan on a chart counts in ten thousands.
 MUCH_FEN = 10_000_000
@@ -58,7 +66,7 @@ def show() -> str:
         named["compare"] = before.code
     return page_of(
         "campaign", "活动进度", campaign=campaign, campaigns=campaigns, before=before, day=day, wrong=wrong,
-        found=found, cards=_cards(found["total"], campaign, day) if found["total"] else [],
+        basis=BASIS, found=found, cards=_cards(found["total"], campaign, day) if found["total"] else [],
         charts=_charts(actor, campaign, before, found),
         tables=[
             table(
@@ -81,7 +89,14 @@ def file(part: str, kind: str) -> AnyResponse:
         raise NotFoundError(what="campaign")
     found = queries.progress(session, current_actor(), campaign, before, day=day)
     title = f"{campaign.name_zh} {PARTS[part]} 截至 {found['until']}"
-    written_as = as_bytes(FILE_KINDS[kind], [sheet(PARTS[part], _columns(part), found[part])])
+    beside = f"{before.name_zh}，截至 {found['compared_until']}" if before else "无基数"
+    said = cover(
+        f"{campaign.name_zh} 活动进度", area_zh(session, current_actor()),
+        ("活动期间", f"{campaign.starts_on} 至 {campaign.ends_on}"), ("截至", str(found["until"])),
+        ("上次同期", beside), ("截止时间", cut_off_zh(now())), ("税", TAX.zh), ("口径", BASIS), ("来源", SOURCE.zh),
+    )  # fmt: skip
+    sheets = [cover_sheet(said), sheet(PARTS[part], _columns(part), found[part])]
+    written_as = as_bytes(FILE_KINDS[kind], sheets)
     return file_response(written_as, FILE_KINDS[kind], title)
 
 

@@ -14,8 +14,9 @@ from shop.kit.db import db
 from shop.kit.errors import NotFoundError
 from shop.kit.http import file_response, now
 from shop.kit.schemas import cursor_key, page
+from shop.reports.area import area_zh
 from shop.reports.columns import Column, sheet, written
-from shop.reports.files import as_bytes
+from shop.reports.files import as_bytes, cover, cover_sheet, cut_off_zh
 from shop.web.dashboard import FILE_KINDS, FILE_NAMES, ROWS, asked_of, here, page_of
 from shop.web.dashboard import refused as refused_page
 from shop.web.panels import Card, no_link, table
@@ -42,6 +43,12 @@ EVENTS = [
     Column("收入", "income_fen", "fen"), Column("成本", "cost_fen", "fen"), Column("凭据或原因", "source"),
     Column("冲销", "reverses"),
 ]  # fmt: skip
+#: What the figures mean, and where they come from.
+BASIS = (
+    "净收入 = 经营、租赁、投资、服务收入减成本；补贴另列，不计入分档。强村带弱村的结对项目按协议分给两村，"
+    "各村之和等于该笔收入，全县只计一次。记错的用一笔相反的冲销，原记录保留。"
+)
+SOURCE = "系统内登记的村集体各笔收入与成本，附凭据"
 #: More villages than a county has.
 ALL = 1_000
 
@@ -84,7 +91,7 @@ def show() -> str | AnyResponse:
         return url_for("collectives_page.why", code=row["village"], year=year)
 
     return page_of(
-        "collectives", "村集体", year=year, wrong=wrong, steps=_steps({}, year),
+        "collectives", "村集体", year=year, wrong=wrong, basis=BASIS, steps=_steps({}, year),
         cards=[
             Card("村集体", written("count", total["villages"]), "个", "没有收入的村也列出"),
             Card("净收入", written("fen", total["net_fen"]), "元", "收入减成本，不含补贴；结对项目只计一次"),
@@ -106,8 +113,13 @@ def show() -> str | AnyResponse:
 def file(kind: str) -> AnyResponse:
     """村集体收入表文件 · The villages of the page as a file."""
     year = _asked()[0]["year"]
-    rows = as_bytes(FILE_KINDS[kind], [sheet("村集体收入", COLUMNS, _year(year)["items"])])
-    return file_response(rows, FILE_KINDS[kind], f"村集体收入 {year} 年")
+    said = cover(
+        f"村集体收入 {year} 年", area_zh(db.session(), current_actor()),
+        ("本期", f"{year} 年"),
+        ("截止时间", cut_off_zh(now())), ("口径", BASIS), ("来源", SOURCE),
+    )  # fmt: skip
+    sheets = [cover_sheet(said), sheet("村集体收入", COLUMNS, _year(year)["items"])]
+    return file_response(as_bytes(FILE_KINDS[kind], sheets), FILE_KINDS[kind], f"村集体收入 {year} 年")
 
 
 @blueprint.route("/reports/collectives/<string:code>")
@@ -122,7 +134,7 @@ def why(code: str) -> str:
     rows = page(found["items"], ROWS, lambda row: int(row["id"]))
     more = url_for("collectives_page.why", code=code, year=year, cursor=rows["next"]) if rows["next"] else None
     return page_of(
-        "collectives", "村集体", year=year, wrong=wrong, village=found, steps=_steps({"code": code}, year),
+        "collectives", "村集体", year=year, wrong=wrong, basis=BASIS, village=found, steps=_steps({"code": code}, year),
         cards=[
             Card("净收入", written("fen", found["net_fen"]), "元", found["tier"] or ""),
             Card("补贴", written("fen", found["subsidy_fen"]), "元", "另列，不计入分档"),

@@ -11,12 +11,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from shop.access.guard import current_actor
 from shop.channels.policies import POLICIES
 from shop.income.models import IncomeKind
-from shop.kit.clock import beijing_day, beijing_minute
+from shop.kit.clock import beijing_day
 from shop.kit.db import db
 from shop.kit.errors import DomainError
 from shop.kit.http import file_response, now
 from shop.kit.schemas import cursor_key, cursor_of, page
-from shop.kit.tables import Sheet
 from shop.places.queries import place_zh
 from shop.reports import schemas
 from shop.reports.area import AGREEMENT_READERS, READERS, area_zh
@@ -25,7 +24,7 @@ from shop.reports.errors import TooManyRowsForFile
 from shop.reports.explain import Measure, explain_income
 from shop.reports.explain_agreements import explain_agreements
 from shop.reports.explain_periodic import Figure, explain_periodic
-from shop.reports.files import as_bytes
+from shop.reports.files import as_bytes, cover, cover_sheet, cut_off_zh
 from shop.reports.lists import CATEGORY_ZH, KEPT, OPEN, span_zh
 from shop.reports.periodic import SPANS_ZH, SUMMARY
 from shop.reports.periods import period_of, title_zh
@@ -124,20 +123,17 @@ def _page(behind: Behind, query: dict[str, Any], wanted: Wanted) -> str:
 
 
 def _file(behind: Behind, file: str, moment: datetime) -> AnyResponse:
-    """All rows as a file, and what they are on a sheet of its own. Raises TooManyRowsForFile."""
+    """All rows as a file, with what they are on its cover. Raises TooManyRowsForFile."""
     if behind.found["rows"] > MOST_ROWS:
         raise TooManyRowsForFile(rows=behind.found["rows"], most=MOST_ROWS)
     session = db.session()
-    said = [
-        ("数字", f"{behind.figure}，{behind.span}"), ("所属", behind.whose),
-        ("区域", place_zh(session, behind.place) or area_zh(session, current_actor())),
+    said = cover(
+        f"数字来源：{behind.figure}，{behind.span}",
+        place_zh(session, behind.place) or area_zh(session, current_actor()), ("所属", behind.whose),
         *((word or "行数", f"{number} {unit}".strip()) for word, number, unit in behind.counted),
-        ("截止", f"{beijing_minute(moment)}（北京时间）"), ("口径", f"{behind.follows}。"),
-    ]  # fmt: skip
-    sheets = [
-        sheet("明细", behind.columns, behind.rows, behind.total),
-        Sheet("说明", ["项目", "内容"], [(name, text) for name, text in said if text]),
-    ]
+        ("截止时间", cut_off_zh(moment)), ("口径", f"{behind.follows}。"),
+    )  # fmt: skip
+    sheets = [cover_sheet(said), sheet("明细", behind.columns, behind.rows, behind.total)]
     return file_response(as_bytes(FILE_KINDS[file], sheets), FILE_KINDS[file], behind.title)
 
 

@@ -249,7 +249,12 @@ def test_the_managers_page_shows_villages_by_tier_and_the_events_behind_one(offi
     assert all(words in page for words in ("300,000.00", '<td class="n">131</td>', f"/reports/collectives/{far}?"))
     rows = browser.get("/reports/collectives.csv?year=2025").data.decode("utf-8-sig").splitlines()
     told = next(row.split(",") for row in rows if row.startswith(weak))
-    assert (len(rows), told[7:9]) == (133 + 2, ["0.00", "119970.00"])
+    assert told[7:9] == ["0.00", "119970.00"]
+    assert len(rows[rows.index("村集体收入") + 2 :]) == 133
+    said = dict(row.split(",", 1) for row in rows[2 : rows.index("")])
+    assert (said["报表"], said["本期"]) == ("村集体收入 2025 年", "2025 年")
+    assert said["区域"].startswith("平陆县")
+    assert said["截止时间"].endswith("（北京时间）")
     assert "筛选条件有误" in browser.get("/reports/collectives?year=1").text
     signed_in(headers_of(office.app, person(office.app, (Role.MANAGER, party))))
     events = browser.get(f"/reports/collectives/{weak}?year=2025").text

@@ -19,6 +19,7 @@ from shop.access.actions import issue_token
 from shop.access.models import Role
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
+from shop.kit.tables import read_sheets, read_table
 from shop.orders.actions import dispatch
 from shop.orders.locks import locked_order
 from shop.reports import rollups, runs
@@ -208,3 +209,11 @@ def served(app: Flask, cookie: str) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def sheet_of(data: bytes, title: str) -> list[list[str]]:
+    """The rows of a sheet of a workbook; of a CSV those that stand below its title."""
+    if data.startswith(b"PK"):
+        return [row for _, row in read_sheets(data, [title])[title]]
+    rows = [row for _, row in read_table(data)]
+    return rows[next(place for place, row in enumerate(rows) if row == [title]) + 1 :]

@@ -12,11 +12,11 @@ from shop.channels.actions import campaign_by_code, open_campaign
 from shop.channels.models import ChannelKind
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
-from shop.kit.tables import read_table
+from shop.web.campaigns import PARTS
 from tests.conftest import A_DAY_IN_JULY, fresh_app
 from tests.factories.access import person
 from tests.factories.sales import Season, ready
-from tests.web.conftest import CHANGLE, Pages
+from tests.web.conftest import CHANGLE, Pages, sheet_of
 from tests.web.test_web_dashboard import rows_of
 
 
@@ -96,9 +96,18 @@ def test_others_have_no_such_page_and_strangers_sign_in_first(pages: Pages) -> N
 def test_each_table_is_a_file(pages: Pages, part: str, rows: int, kind: str) -> None:
     answer = pages.browser("office").get(f"/reports/campaigns/{part}.{kind}?campaign=XIA")
     assert answer.status_code == 200
-    found = [row for _, row in read_table(answer.data)]
-    header = next(place for place, row in enumerate(found) if row[:1] == ["名称"])
-    assert len(found[header + 1 :]) == rows
+    header, *found = sheet_of(answer.data, PARTS[part])
+    assert (header[0], len(found)) == ("名称", rows)
+
+
+@pytest.mark.parametrize(("who", "area"), [("office", "平陆县"), ("changle", "常乐镇")])
+def test_a_file_says_whose_area_it_is_and_until_when(pages: Pages, who: str, area: str) -> None:
+    told = pages.browser(who).get("/reports/campaigns/townships.csv?campaign=XIA&day=2025-07-16").text
+    said = dict(line.split(",", 1) for line in told.splitlines()[1:9])
+    assert said["区域"].startswith(area)
+    assert said["截至"] == "2025-07-16"
+    assert said["截止时间"] == "2025-07-15 10:00（北京时间）"
+    assert said["报表"].endswith("活动进度")
 
 
 def test_a_campaign_that_is_not_there_is_not_found_and_filters_that_make_no_sense_are_said(pages: Pages) -> None:

@@ -7,10 +7,9 @@ from decimal import Decimal
 import pytest
 from flask.testing import FlaskClient
 
-from shop.kit.tables import read_table
 from shop.web import why
 from tests.factories.statements import statements
-from tests.web.conftest import Pages
+from tests.web.conftest import Pages, sheet_of
 from tests.web.test_web_dashboard import heads_of, rows_of
 
 JULY = "periodic/why?every=month&on=2025-07-15"
@@ -92,8 +91,7 @@ def test_the_file_holds_all_rows_of_the_figure_and_says_what_they_are(pages: Pag
     address = next(href for href in re.findall(r'class="file" href="([^"]+)"', page) if f"/why.{kind}?" in href)
     answer = client.get(html.unescape(address))
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
-    lines = [row for _, row in read_table(answer.data) if row != ["明细"]]
-    head, rows = lines[0], lines[1:]
+    head, *rows = sheet_of(answer.data, "明细")
     end = next(place for place, row in enumerate(rows) if row[0] == "合计")
     count = int(re.search(r"共 <b>([\d,]+)</b> 笔", page)[1].replace(",", ""))  # type: ignore[index]
     assert end == count
@@ -107,7 +105,7 @@ def test_the_file_holds_all_rows_of_the_figure_and_says_what_they_are(pages: Pag
 def test_a_file_of_csv_says_whose_area_it_is_and_until_when(pages: Pages) -> None:
     told = pages.browser("changle").get("/reports/income/why.csv?year=2025&by=township&key=140829101").text
     assert "区域,常乐镇" in told
-    assert re.search(r"截止,2026-03-01 \d\d:\d\d（北京时间）", told)
+    assert re.search(r"截止时间,2026-03-01 \d\d:\d\d（北京时间）", told)
     assert "所属,常乐镇（140829101）" in told
 
 
