@@ -37,7 +37,7 @@ BATCH = 10
 #: Every night all reports of so many days are checked again: what no mark tells, such as a firm that moved.
 NIGHTLY_DAYS = 400
 
-_OF_PERIOD = "period_"
+_OF_PERIOD, _CADRES = "period_", "cadres"
 #: A figure of the head that earlier reports told: how many households were assisted.
 TOLD_NO_MORE = ("summary", "assisted")
 #: The order of figures in a section.
@@ -295,11 +295,22 @@ def _both(
     session: Session, actor: Actor, sent: SentReport, *, now: datetime
 ) -> Iterator[tuple[Figure, int | None, int | None]]:
     """Each figure with what the report says, and what the books say now."""
-    said = figures_of(json.loads(sent.body)["sections"])
+    told = figures_of(json.loads(sent.body)["sections"])
     spans = spans_of(sent.every, sent.first_on, today=beijing_day(now))
-    holds = figures_of(whole_tables(session, actor, spans))
+    said, holds = comparable(told, figures_of(whole_tables(session, actor, spans)))
     for path, figure in {**said, **holds}.items():
         yield figure, _value(said, path), _value(holds, path)
+
+
+def comparable(said: Mapping[str, Figure], holds: Mapping[str, Figure]) -> list[Mapping[str, Figure]]:
+    """Both without the rows of cadres where other classes are put together in one than in the other.
+
+    What they brought altogether stands by channel, and compares.
+    """
+    rows = [{figure.key for figure in found.values() if figure.section == _CADRES} for found in (said, holds)]
+    if rows[0] == rows[1]:
+        return [said, holds]
+    return [{path: one for path, one in found.items() if one.section != _CADRES} for found in (said, holds)]
 
 
 def _value(figures: Mapping[str, Figure], path: str) -> int | None:

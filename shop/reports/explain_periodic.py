@@ -5,6 +5,7 @@ Counted from the facts, with the days, area and names of the report; the values 
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, false, func, literal, or_, select
@@ -20,10 +21,11 @@ from shop.kit.errors import NotFoundError
 from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
 from shop.places.models import Township, Village
 from shop.reports.area import PARTNER_TOLD, area
+from shop.reports.cadre_classes import CLASSES, classes_told
 from shop.reports.explain import entries_with_sources
 from shop.reports.income_report import Months, family_of
 from shop.reports.paging import rows_from
-from shop.reports.periodic import CLASSES, SPANS_ZH, counted_on
+from shop.reports.periodic import SPANS_ZH, counted_on
 from shop.reports.periods import Every, Span, Spans, spans_of
 from shop.reports.spanned import pieces_of
 
@@ -91,7 +93,7 @@ def explain_periodic(
     elif asked.figure in _OF_PEOPLE:
         query = _received(actor, asked, span)
     else:
-        query = _sold(actor, asked, span, spans)
+        query = _sold(session, actor, asked, span, spans)
     found = query.subquery()
     rows, value = session.execute(select(func.count(), func.coalesce(func.sum(found.c.value), 0))).one()
     return {
@@ -139,7 +141,7 @@ _LINE = {
 }
 
 
-def _sold(actor: Actor, asked: Figure, span: Span, spans: Spans) -> Any:
+def _sold(session: Session, actor: Actor, asked: Figure, span: Span, spans: Spans) -> Any:
     """Order lines, or orders where the figure counts orders or their money."""
     by_order = asked.figure == "orders" or (asked.section == "summary" and asked.figure in _OF_ORDERS)
     if by_order:
@@ -153,10 +155,10 @@ def _sold(actor: Actor, asked: Figure, span: Span, spans: Spans) -> Any:
     # What was paid for orders that were cancelled moved all the same.
     if not by_order or asked.figure == "orders":
         query = query.where(Order.status != OrderStatus.CANCELLED)
-    return query.where(_in_row(actor, asked, spans))
+    return query.where(_in_row(session, actor, asked, spans))
 
 
-def _in_row(actor: Actor, asked: Figure, spans: Spans) -> ColumnElement[bool]:
+def _in_row(session: Session, actor: Actor, asked: Figure, spans: Spans) -> ColumnElement[bool]:
     """The orders of the section's row."""
     section, key = asked.section, asked.key
     if section in _SALES_KEYS:
@@ -168,9 +170,8 @@ def _in_row(actor: Actor, asked: Figure, spans: Spans) -> ColumnElement[bool]:
         return of_kind if key is None else and_(of_kind, Partner.code == key)
     match section:
         case "cadres":
-            return and_(
-                Partner.kind == PartnerKind.CADRE, ~Order.is_own, Order.partner_id.in_(_of_class(actor, key, spans))
-            )
+            of_row = Order.partner_id.in_(_of_class(session, actor, key, spans))
+            return and_(Partner.kind == PartnerKind.CADRE, ~Order.is_own, of_row)
         case "origins" if key is not None:
             of_file = aliased(OrderLine)
             lines = select(of_file.id).where(of_file.order_id == Order.id, of_file.price_basis == PriceBasis.LINE)
@@ -181,25 +182,22 @@ def _in_row(actor: Actor, asked: Figure, spans: Spans) -> ColumnElement[bool]:
     return Order.id.is_not(None)
 
 
-def _of_class(actor: Actor, key: str | None, spans: Spans) -> Any:
-    """Cadres of a class, by the orders that they brought in the year so far; None = of any."""
-    brought = func.count()
-    of_class: ColumnElement[bool] = false()
-    above: int | None = None
-    for low, _ in CLASSES:
-        if key in (None, str(low)):
-            of_class = or_(of_class, and_(brought >= low, brought < above if above else brought >= low))
-        above = low
-    year = spans.cumulative
-    return (
+def _of_class(session: Session, actor: Actor, key: str | None, spans: Spans) -> Any:
+    """Cadres of a row, by the orders that they brought in the year so far; None = of any, nobody where no row is so."""
+    brought, year = func.count(), spans.cumulative
+    each = (
         _of_orders(select(Order.partner_id), actor)
         .where(
             Partner.kind == PartnerKind.CADRE, ~Order.is_own, Order.placed_on.between(year.first, year.last),
             Order.confirmed_at.is_not(None), Order.status != OrderStatus.CANCELLED,
         )
         .group_by(Order.partner_id)
-        .having(of_class)
     )  # fmt: skip
+    told = classes_told(session.scalars(each.with_only_columns(brought, maintain_column_froms=True)))
+    lows = {low for row in told if key in (None, row.key) for low in row.lows}
+    below = {low: above for (above, _), (low, _) in pairwise(CLASSES)}
+    of_row = [and_(brought >= low, brought < below[low]) if low in below else brought >= low for low in lows]
+    return each.having(or_(false(), *of_row))
 
 
 def _owed(actor: Actor, asked: Figure, today: date) -> Any:

@@ -25,6 +25,7 @@ from shop.places.models import Township, TownshipKind
 from shop.reports import spanned
 from shop.reports.agreement_report import AgreementsBy, Found, ask_rows
 from shop.reports.area import GIVEN_FIRMS, OfFirms, as_of, firms_of, sees_households, township_area
+from shop.reports.cadre_classes import class_of, classes_told
 from shop.reports.columns import BY_ROW, Column
 from shop.reports.cuts import Cuts, cuts_of
 from shop.reports.gain import gain
@@ -39,8 +40,6 @@ SPANS_ZH = {"day": "当日", "period": "本期", "cumulative": "本年累计", "
 TOP = 20
 #: Agreements in a report.
 MOST_AGREEMENTS = 100
-#: 干部帮销 is shown by classes of orders brought in the year so far, never by person and never as a ranking.
-CLASSES = ((50, "50 单及以上"), (10, "10 至 49 单"), (1, "1 至 9 单"))
 
 _FIGURES = ("orders", "net_fen", "weight_g")
 _MONEY = ("paid_fen", "refunded_fen")
@@ -444,11 +443,10 @@ def _partners(bought: _Sums) -> list[dict[str, Any]]:
 
 def _cadres(brought: list[dict[str, int]]) -> dict[str, Any]:
     """干部帮销 by classes of orders brought: how many cadres in each, and what they brought together."""
-    rows, left = [], [figures for figures in brought if figures["cumulative_orders"] > 0]
-    for low, name in CLASSES:
-        of_class = [figures for figures in left if figures["cumulative_orders"] >= low]
-        left = [figures for figures in left if figures["cumulative_orders"] < low]
-        rows.append(_row(str(low), name, _added(of_class)) | {"cadres": len(of_class)})
+    rows = []
+    for told in classes_told(figures["cumulative_orders"] for figures in brought):
+        of_class = [figures for figures in brought if class_of(figures["cumulative_orders"]) in told.lows]
+        rows.append(_row(told.key, told.name, _added(of_class)) | {"cadres": len(of_class)})
     columns = [Column("本年帮销订单", "name"), Column("干部人数", "cadres", "count"), *_spanned(SALES)]
     total = _total(rows) | {"cadres": sum(row["cadres"] for row in rows)}
     return _section("cadres", "帮扶干部（按档，不排名，不含本人购买）", columns, rows, total)

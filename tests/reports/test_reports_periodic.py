@@ -249,7 +249,7 @@ def test_without_a_year_before_there_is_no_base_and_with_one_there_is_a_change(y
 
 
 def test_a_channel_has_its_share_and_what_a_cadre_buys_himself_counts_for_nobody(desk: Desk) -> None:
-    (before_,) = (row for row in section(desk.report("day", "2025-07-15"), "cadres")["rows"] if row["key"] == "1")
+    (before_,) = (row for row in section(desk.report("day", "2025-07-15"), "cadres")["rows"] if row["key"] == "other")
     assert (before_["cadres"], before_["period_orders"], before_["period_net_fen"]) == (1, 1, 7_960)
     with transaction() as session:
         session.execute(text("UPDATE orders SET is_own = true WHERE partner_kind = 'cadre'"))
@@ -263,8 +263,20 @@ def test_a_channel_has_its_share_and_what_a_cadre_buys_himself_counts_for_nobody
 
 def test_cadres_stand_in_classes_without_a_name_or_a_code(year: Desk) -> None:
     cadres = section(year.report("month", "2025-07-15"), "cadres")
-    assert [row["name"] for row in cadres["rows"]] == ["50 单及以上", "10 至 49 单", "1 至 9 单"]
+    assert [row["name"] for row in cadres["rows"]] == [
+        "50 单及以上", "10 至 49 单", "其他（不足 3 人的档合并）",
+    ]  # fmt: skip
     assert "CADRE" not in json.dumps(cadres)
+
+
+def test_the_rows_behind_a_class_that_is_put_together_are_told_of_all_of_it_alone(year: Desk) -> None:
+    asked = "every=month&on=2025-07-15&section=cadres&figure=net_fen&span=cumulative"
+    found = {
+        key: year.get(f"/reports/periodic/explain?{asked}&key={key}").get_json() for key in ("1", "10", "50", "other")
+    }
+    (row,) = (row for row in section(year.report("month", "2025-07-15"), "cadres")["rows"] if row["key"] == "other")
+    assert {key: one["rows"] for key, one in found.items() if key != "other"} == {"1": 0, "10": 0, "50": 0}
+    assert found["other"]["value"] == row["cumulative_net_fen"] > 0
 
 
 def test_what_is_owed_on_invoice_and_what_is_late(desk: Desk) -> None:
