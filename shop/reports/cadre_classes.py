@@ -7,7 +7,7 @@ from typing import NamedTuple
 from shop.reports.told import FEW, Counts, untold
 
 #: Orders from which on a cadre is in a class, and what it is called.
-CLASSES = ((50, "50 单及以上"), (10, "10 至 49 单"), (1, "1 至 9 单"))
+CLASSES = ((50, "50 单及以上"), (10, "10 至 49 单"), (1, "1 至 9 单"), (0, "本年尚无订单"))
 #: The key of the row of those that are put together.
 OTHER = "other"
 
@@ -20,9 +20,9 @@ class ClassRow(NamedTuple):
     lows: tuple[int, ...]
 
 
-def class_of(orders: int) -> int | None:
-    """The class of somebody who brought so many orders; None of nobody who brought one."""
-    return next((low for low, _ in CLASSES if orders >= low), None)
+def class_of(orders: int) -> int:
+    """The class of somebody who brought so many orders: none this year, where the report has some of another time."""
+    return next(low for low, _ in CLASSES if orders >= low)
 
 
 def classes_told(orders: Iterable[int]) -> list[ClassRow]:
@@ -32,9 +32,10 @@ def classes_told(orders: Iterable[int]) -> list[ClassRow]:
     their total tells of one or two, unless the total itself is of so few.
     """
     persons = Counter(map(class_of, orders))
-    hidden = untold(Counts({str(low): persons[low] for low, _ in CLASSES}))
-    rows = [ClassRow(str(low), name, (low,)) for low, name in CLASSES if str(low) not in hidden]
+    classes = [(low, name) for low, name in CLASSES if low or persons[low]]
+    hidden = untold(Counts({str(low): persons[low] for low, _ in classes}))
+    rows = [ClassRow(str(low), name, (low,)) for low, name in classes if str(low) not in hidden]
     if hidden:
-        together = tuple(low for low, _ in CLASSES if str(low) in hidden)
+        together = tuple(low for low, _ in classes if str(low) in hidden)
         rows.append(ClassRow(OTHER, f"其他（不足 {FEW} 人的档合并）", together))
     return rows

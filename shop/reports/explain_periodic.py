@@ -184,11 +184,12 @@ def _in_row(session: Session, actor: Actor, asked: Figure, spans: Spans) -> Colu
 
 def _of_class(session: Session, actor: Actor, key: str | None, spans: Spans) -> Any:
     """Cadres of a row, by the orders that they brought in the year so far; None = of any, nobody where no row is so."""
-    brought, year = func.count(), spans.cumulative
+    brought = func.count().filter(Order.placed_on.between(spans.cumulative.first, spans.cumulative.last))
     each = (
         _of_orders(select(Order.partner_id), actor)
         .where(
-            Partner.kind == PartnerKind.CADRE, ~Order.is_own, Order.placed_on.between(year.first, year.last),
+            Partner.kind == PartnerKind.CADRE, ~Order.is_own,
+            or_(*(Order.placed_on.between(span.first, span.last) for _, span in spans.named())),
             Order.confirmed_at.is_not(None), Order.status != OrderStatus.CANCELLED,
         )
         .group_by(Order.partner_id)

@@ -1,19 +1,22 @@
 """户均增收: gain per household, over households and kinds of income that both periods record in the same way.
 
 Rules (statistics practice, and what made reports false before): no period that is not over; an annual base is compared
-with a whole year only; months that were recorded in part are no base; gross sales are never compared with net income;
+with a whole year only; months that were recorded in part are no base, and a kind that is recorded of few of those who
+had it by the survey is not compared; gross sales are never compared with net income;
 a household is in a period that reached it, as the report counts; new ones stand apart; without a base there is no
 figure. What kind of base there is, is decided over the whole county, whoever reads.
 """
 
+import operator
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import partial
+from functools import partial, reduce
 from typing import Any, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, cast, exists, func, literal, not_, or_, select, text
+from sqlalchemy import BigInteger, ColumnElement, Select, cast, exists, func, literal, not_, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
@@ -201,7 +204,7 @@ def _base(seen: _Seen, before: _Seen) -> Record | str:
     """The same months a year before if they were fully recorded, else the annual base of a whole year, else why not."""
     first, last = before.months.first, before.months.last
     begun = seen.session.scalar(select(func.min(IncomeMonth.month)))
-    if begun is not None and begun <= first and _covers(seen, before):
+    if begun is not None and begun <= first and covers(seen.session, before.months.each(), seen.months.each()):
         recorded = _recorded(before, f"{first:%Y-%m}" if first == last else f"{first:%Y-%m}..{last:%Y-%m}")
         return recorded if recorded.families else "no_record"
     annual = _baseline(seen.session, seen.actor, first.year, seen.months)
@@ -211,17 +214,18 @@ def _base(seen: _Seen, before: _Seen) -> Record | str:
     return annual if whole_year else "part_of_a_year"
 
 
-def _covers(seen: _Seen, before: _Seen) -> bool:
-    """Whether of the county's families of these months no fewer were recorded a year before than were surveyed."""
-    county = county_cuts(seen.session, before.months.first, seen.months.last)
+def covers(session: Session, earlier: Sequence[date], later: Sequence[date]) -> bool:
+    """Whether of the county's families of the later months no fewer were recorded in the earlier ones, a year before,
+    than were surveyed of that year. Months in their order."""
+    county = county_cuts(session, earlier[0], later[-1])
     family = "coalesce(counts_for_id, household_id)"
     surveyed = (
         f"(SELECT count(DISTINCT {family}) FROM baseline_incomes"
         f" LEFT JOIN household_aliases USING (household_id) WHERE year = :year AND get_bit(later, {family}::int) = 1)"
     )
     told = f"coalesce(bit_count(earlier & later), 0) >= {surveyed}"
-    query = county.in_two(INCOME, before.months.each(), seen.months.each(), told)
-    return bool(seen.session.scalar(query.bindparams(year=before.months.first.year)))
+    query = county.in_two(INCOME, earlier, later, told)
+    return bool(session.scalar(query.bindparams(year=earlier[0].year)))
 
 
 def _recorded(seen: _Seen, name: str) -> Record:
@@ -230,21 +234,11 @@ def _recorded(seen: _Seen, name: str) -> Record:
 
 
 def _baseline(session: Session, actor: Actor, year: int, months: Months) -> Record:
-    columns: Mapping[Category, ColumnElement[int]] = {
-        Category.WAGE: BaselineIncome.wage_fen.expression,
-        Category.BUSINESS: BaselineIncome.business_net_fen.expression,
-        Category.PROPERTY: BaselineIncome.property_net_fen.expression,
-        Category.TRANSFER: BaselineIncome.transfer_net_fen.expression,
-    }
-    family = func.coalesce(HouseholdAlias.counts_for_id, BaselineIncome.household_id)
     query = (
-        select(Household.id, *(columns[category] for category in Category))
-        .select_from(BaselineIncome)
-        .outerjoin(HouseholdAlias, HouseholdAlias.household_id == BaselineIncome.household_id)
-        .join(Household, Household.id == family)
+        _surveyed(year)
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
-        .where(BaselineIncome.year == year, township_area(actor), months.here(), _first_survey())
+        .where(township_area(actor), months.here())
     )
     surveyed = {household: fen for household, *fen in session.execute(query)}
 
@@ -260,6 +254,45 @@ def _baseline(session: Session, actor: Actor, year: int, months: Months) -> Reco
         return {household: dict(zip(_SURVEYED, surveyed[household], strict=True)) for household in some}
 
     return Record(set(surveyed), figures_of, each_of, _SURVEYED, False, str(year))
+
+
+def _surveyed(year: int) -> Select[*tuple[Any, ...]]:
+    """Each surveyed family and its fen by category, as they are listed."""
+    columns: Mapping[Category, ColumnElement[int]] = {
+        Category.WAGE: BaselineIncome.wage_fen.expression,
+        Category.BUSINESS: BaselineIncome.business_net_fen.expression,
+        Category.PROPERTY: BaselineIncome.property_net_fen.expression,
+        Category.TRANSFER: BaselineIncome.transfer_net_fen.expression,
+    }
+    return (
+        select(Household.id, *(columns[category].label(category) for category in Category))
+        .select_from(BaselineIncome)
+        .outerjoin(HouseholdAlias, HouseholdAlias.household_id == BaselineIncome.household_id)
+        .join(Household, Household.id == func.coalesce(HouseholdAlias.counts_for_id, BaselineIncome.household_id))
+        .where(BaselineIncome.year == year, _first_survey())
+    )
+
+
+def _of_few(seen: _Seen, year: int) -> frozenset[Category]:
+    """Categories of which less than a half of the families have anything now, of the county's families of these months
+    that had it by the survey: of the others these months say nothing."""
+    surveyed, kinds = _surveyed(year).subquery("surveyed"), defaultdict[Category, list[Any]](list)
+    for kind, category in CATEGORY_OF.items():
+        kinds[category].append(func.coalesce(getattr(IncomeMonth, f"{kind}_fen"), 0))
+    sums = (func.sum(reduce(operator.add, kinds[category])).label(category) for category in Category)
+    now = (
+        of_families(IncomeMonth, *sums)
+        .where(IncomeMonth.month.in_(seen.months.each()))
+        .group_by(text("family_id"))
+        .having(func.bool_or(reaches(IncomeMonth)))
+        .subquery("now")
+    )
+    counts = (
+        (2 * func.count().filter(surveyed.c[one] != 0, now.c[one] != 0) < func.count().filter(surveyed.c[one] != 0))
+        for one in Category
+    )  # fmt: skip
+    few = seen.session.execute(select(*counts).select_from(surveyed.join(now, now.c.family_id == surveyed.c.id))).one()
+    return frozenset(category for category, is_few in zip(Category, few, strict=True) if is_few)
 
 
 def _first_survey() -> ColumnElement[bool]:
@@ -286,7 +319,8 @@ def _first_survey() -> ColumnElement[bool]:
 class _Compared:
     """Two periods, and of the families of both the fen of each category in both of them.
 
-    `cost`: what the business income of the period is net of, by family; None where it is not.
+    `cost`: what the business income of the period is net of, by family; None where it is not. `of_few`: categories that
+    the period recorded of few of those who had it before.
     """
 
     period: Record
@@ -295,6 +329,7 @@ class _Compared:
     now_fen: Mapping[Category, int]
     before_fen: Mapping[Category, int]
     cost: Callable[[Families], Each] | None
+    of_few: Set[Category]
 
     def left_out(self, category: Category) -> str | None:
         """Why a category is not compared; None where it is."""
@@ -302,6 +337,8 @@ class _Compared:
             return "not_recorded_now"
         if category not in self.before_fen:
             return "not_recorded_before"
+        if category in self.of_few:
+            return "recorded_of_few"
         if category is Category.BUSINESS and self.period.business_gross != self.base.business_gross:
             return "gross_against_net"
         return None
@@ -368,16 +405,16 @@ def _compare(period: Record, base: Record, seen: _Seen) -> _Compared | str:
             period = replace(period, business_gross=False)
             now_fen[Category.BUSINESS] = now_fen.get(Category.BUSINESS, 0) - cost
             net_of = partial(seen.each, source=COSTS)
-    found = _Compared(period, base, both, now_fen, before_fen, net_of)
+    of_few = frozenset[Category]() if base.business_gross else _of_few(seen, seen.months.first.year - 1)
+    found = _Compared(period, base, both, now_fen, before_fen, net_of, of_few)
     return found if any(found.left_out(category) is None for category in Category) else "nothing_in_common"
 
 
 def _by_category(figures: Mapping[str, int | None], of: Record) -> dict[Category, int]:
-    """Fen by category; one that is not recorded is not there."""
+    """Fen by category; one that is not recorded, or came to nothing since, is not there."""
     found: dict[Category, int] = {}
     for figure, category in of.categories.items():
-        fen = figures[figure]
-        if fen is not None:
+        if fen := figures[figure]:
             found[category] = found.get(category, 0) + fen
     return found
 

@@ -28,7 +28,7 @@ from shop.reports.area import GIVEN_FIRMS, OfFirms, as_of, firms_of, sees_househ
 from shop.reports.cadre_classes import class_of, classes_told
 from shop.reports.columns import BY_ROW, Column
 from shop.reports.cuts import Cuts, cuts_of
-from shop.reports.gain import gain
+from shop.reports.gain import covers, gain
 from shop.reports.income_report import Months
 from shop.reports.jobs import REFRESH_AGREEMENTS, REFRESH_INCOME, REFRESH_RECEIVABLES, REFRESH_SALES
 from shop.reports.models import ReceivableRollup
@@ -158,8 +158,8 @@ def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: dat
             _agreements(agreed(), day),
             _receivables(owed(), today),
         ]
-    if not _recorded_from(session, spans.last_year.first):
-        sections = [_without_base(section) for section in sections]
+    sold, paid = _bases(session, spans, today)
+    sections = [_with_bases(section, sold=sold, paid=paid) for section in sections]
     return {
         "every": every.value,
         "title": title_zh(every, spans.period),
@@ -176,17 +176,28 @@ def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: dat
     }
 
 
-def _recorded_from(session: Session, day: date) -> bool:
-    """Whether anything was recorded of that day's month or before: else the span that begins with it is no base."""
-    first = "SELECT least((SELECT min(month) FROM sales_months), (SELECT min(month) FROM income_months)) <= :day"
-    return bool(session.scalar(text(first), {"day": day}))
+def _bases(session: Session, spans: Spans, today: date) -> tuple[bool, bool]:
+    """Whether the period a year before is a base of what was sold, and of what households received.
+
+    It is where its first month was recorded, and of households as many as the gain asks for. None is before the period
+    has begun.
+    """
+    first = month_of(spans.last_year.first)
+    begun = "SELECT (SELECT min(month) FROM sales_months) <= :first, (SELECT min(month) FROM income_months) <= :first"
+    sold, paid = session.execute(text(begun), {"first": first}).one()
+    if today < spans.period.first:
+        return False, False
+    earlier, later = (
+        Months(month_of(span.first), month_of(span.last)).each() for span in (spans.last_year, spans.period)
+    )
+    return bool(sold), bool(paid) and covers(session, earlier, later)
 
 
-def _without_base(section: dict[str, Any]) -> dict[str, Any]:
-    """Without changes over the year before."""
-    told = [*section["rows"], *filter(None, [section["total"]])]
-    for row in told:
-        if "change_bp" in row:
+def _with_bases(section: dict[str, Any], *, sold: bool, paid: bool) -> dict[str, Any]:
+    """Without changes over what is no base: of the whole, the figures of households have one of their own."""
+    for row in [*section["rows"], *filter(None, [section["total"]])]:
+        of_people = section["code"] == "households" or (section["code"] == "summary" and row["key"] in _PEOPLE)
+        if "change_bp" in row and not (paid if of_people else sold):
             row["change_bp"] = None
     return section
 

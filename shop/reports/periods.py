@@ -82,10 +82,18 @@ def reached(period: Span, today: date) -> date:
 
 
 def spans_of(every: Every, on: date, *, today: date) -> Spans:
-    """What the report of the period around `on` counts. Its day is the last, or today while it is not over."""
+    """What the report of the period around `on` counts. Its day is the last, or today while it is not over.
+
+    While it is not over, the period a year before is as many days of it as this one has: a part is not compared with a
+    whole. The year so far is that of its day.
+    """
     period = period_of(every, on)
     last = max(reached(period, today), period.first)
-    return Spans(Span(last, last), period, Span(date(period.last.year, 1, 1), period.last), _year_before(every, period))
+    year = Span(date(last.year, 1, 1), min(period.last, date(last.year, 12, 31)))
+    before = _year_before(every, period)
+    if last < period.last:
+        before = Span(before.first, min(before.first + (last - period.first), before.last))
+    return Spans(Span(last, last), period, year, before)
 
 
 def title_zh(every: Every, period: Span) -> str:

@@ -65,18 +65,19 @@ AGREEMENTS = Said(
 PERIODIC = Said(
     "按下单日（北京时间）统计已确认、未取消的订单。销售额为商品金额：凭发票付款的以验收为准，未验收的以下单为准；预付的减去已退款；"
     "不含运费与优惠。各渠道、乡镇、企业、商品的销售额来自同一汇总表，合计相同。农户收入按入账日：已结账月份的迟到记录计入接收它的月份首日。"
-    ""
     "现金收入含企业所付和公共补贴；带动农户只计企业付给的（交售、工资、租金、返还、分红），"
     "补贴和当期作废的交售不计。"
-    "同比为本期与上年同期之差；上年同期为零，或从有记录的第一个月之前算起时，无基数。周报与上年相同的星期比较。",
+    "同比为本期与上年同期之差：本期未结束时，上年同期取同样多的天数；上年同期为零、没有记录或农户记录不全，或本期尚未开始时，无基数。"
+    "周报与上年相同的星期比较。",
     "Confirmed orders that were not cancelled, by the Beijing day they were placed. Sales are goods: accepted, or as"
     " ordered until then, on invoice; less refunds when paid in advance; without freight and discounts. By channel,"
     " township, firm and product they come from one rollup and add up to the same. Income counts on the day it was"
     " earned, or on the first day of the month that took it when it came late. Cash is what firms paid and public"
     " subsidies; households reached are those that firms paid (deliveries, wages, rents, patronage refunds, dividends),"
     " not those with a subsidy alone or a delivery that came to nothing in the period. The change is over the same"
-    " period a year before; where that is zero,"
-    " or begins before the first month on record, there is no base. A week is compared with the same weekdays.",
+    " period a year before, or as many days of it while the period is not over; where that is zero, was not recorded,"
+    " of households in part only, or where the period has not begun, there is no base. A week is compared with the"
+    " same weekdays.",
 )
 
 TAX = Said("金额为含税价。", "Amounts include tax.")
@@ -146,6 +147,10 @@ SAME_COVERAGE = Said(
 LEFT_OUT: dict[str, Said] = {
     "not_recorded_now": Said("本期没有记录", "not recorded in this period"),
     "not_recorded_before": Said("基期没有记录", "not recorded in the base period"),
+    "recorded_of_few": Said(
+        "本期记录的户数不到入户调查中有此类收入的一半，不能当作全部",
+        "recorded of less than half of the households that had it by the survey: not to be taken for all",
+    ),
     "gross_against_net": Said(
         "本期是销售毛额（未扣成本），基期是净收入，口径不同",
         "gross sales before costs in this period, net income in the base period: not the same measure",

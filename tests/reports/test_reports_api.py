@@ -580,6 +580,41 @@ def test_the_gain_compares_like_with_like_and_names_the_rest(reports: Reports) -
     assert "不等于农户减收" in found["note"]
 
 
+def readers_of(session: Session) -> list[Actor]:
+    """The county, and the townships that have households."""
+    of_townships = text("SELECT party_id FROM townships WHERE code = ANY(:codes)")
+    parties = session.scalars(of_townships, {"codes": [*BY_TOWNSHIP]})
+    return [OPERATOR, *(Actor(1, (Grant(Role.MANAGER, party, PartyKind.TOWNSHIP),)) for party in parties)]
+
+
+@pytest.mark.parametrize(
+    ("households", "fen", "left_out"), [(1, 100, "recorded_of_few"), (1, 0, "not_recorded_now"), (240, 100, None)]
+)
+def test_a_kind_is_compared_where_a_half_of_those_who_had_it_are_recorded_whoever_reads(
+    reports: Reports, households: int, fen: int, left_out: str | None
+) -> None:
+    """One subsidy of a yuan, and its void, moved the gain of the whole county by thousands a household."""
+    with reports.app.app_context(), Session(db.engine) as session:
+        session.execute(
+            text(
+                "INSERT INTO income_months (month, household_id, firm_id, amount_fen, weight_g, subsidy_fen)"
+                " SELECT '2025-07-01', household_id, 0, :fen, 0, :fen FROM baseline_incomes ORDER BY 2 LIMIT :most"
+            ),
+            {"fen": fen, "most": households},
+        )
+        rollups.rebuild(session, Rollup.INCOME_CUTS)
+        county, *townships = (
+            gain(session, reader, whole_year(2025), "zh", now=AFTER_THE_YEAR) for reader in readers_of(session)
+        )
+        session.rollback()
+    for found in (county, *townships):
+        (transfer,) = (row for row in found["categories"] if row["category"] == "transfer")
+        # Townships without a subsidy have none to compare.
+        assert transfer["left_out"] in ({left_out, "not_recorded_now"} if left_out else {None})
+        assert found is not county or transfer["left_out"] == left_out
+    assert (county["per_household_fen"] == -1_606_797) == (left_out is not None)
+
+
 @pytest.mark.parametrize("which", ["year=2025", "year=2025&place=140829101"])
 def test_the_households_behind_the_gain_add_up_to_its_two_sums(reports: Reports, which: str) -> None:
     told = reports.get(f"/api/v1/reports/income?{which}")["gain"]
@@ -698,10 +733,7 @@ def test_months_that_were_recorded_in_part_are_no_base_whoever_reads(
         if not surveyed:
             session.execute(text("DELETE FROM baseline_incomes"))
         rollups.rebuild(session, Rollup.INCOME_CUTS)
-        of_townships = text("SELECT party_id FROM townships WHERE code = ANY(:codes)")
-        parties = session.scalars(of_townships, {"codes": [*BY_TOWNSHIP]})
-        readers = [OPERATOR, *(Actor(1, (Grant(Role.MANAGER, party, PartyKind.TOWNSHIP),)) for party in parties)]
-        found = [gain(session, actor, whole_year(2025), "zh", now=AFTER_THE_YEAR) for actor in readers]
+        found = [gain(session, reader, whole_year(2025), "zh", now=AFTER_THE_YEAR) for reader in readers_of(session)]
         found.append(gain(session, OPERATOR, whole_year(2025, "140829101"), "zh", now=AFTER_THE_YEAR))
         session.rollback()
     assert {one.get("base") or one["reason"] for one in found} - {"no_record"} == {base}
