@@ -113,6 +113,12 @@ _PARTS = f"""
             ) AS due ON true
             LEFT JOIN called ON called.line_id = ended.line_id AND schedule_day = due.due_on
         ) AS days GROUP BY line_id, minimum_g
+    ), was AS MATERIALIZED (
+        -- What was agreed under texts which an amendment has followed, as far as calls stand under them.
+        SELECT agreed.* FROM (
+            SELECT DISTINCT calls.version_id FROM calls JOIN wanted USING (line_id)
+            WHERE calls.version_id <> wanted.version_id
+        ) AS elder JOIN {AGREED} AS agreed ON agreed.version_id = elder.version_id
     ), own AS (
         SELECT wanted.line_id, wanted.agreement_id, side, 'call_offs' AS source, open.id AS fact_id, day,
             coalesce(was.version_id, 0) AS version_id,
@@ -123,22 +129,25 @@ _PARTS = f"""
             coalesce(was.tolerance_g, wanted.tolerance_g) AS tolerance_g
         FROM (SELECT 'firm' AS side, late.* FROM late UNION ALL SELECT 'buyer', refused.* FROM refused) AS open
         JOIN wanted USING (line_id)
-        LEFT JOIN LATERAL (
-            SELECT * FROM {AGREED} AS agreed WHERE open.version_id <> wanted.version_id
-                AND agreed.version_id = open.version_id AND agreed.line_id = open.line_id OFFSET 0
-        ) AS was ON true
+        LEFT JOIN was ON was.version_id = open.version_id AND was.line_id = wanted.line_id
         UNION ALL
         SELECT line_id, agreement_id, 'buyer', 'minimum', line_id, ends_on, 0, g, floor_fen_per_kg, buyer_penalty_bp,
             tolerance_g
         FROM untaken JOIN wanted USING (line_id)
-    ), covered AS (
+    )"""
+
+
+def _counted(parts: str) -> str:
+    """What of `parts`, a relation like `own`, is not covered: relations, the last one `counted`."""
+    return f"""
+    covered AS (
         -- Parts under the terms of before may have another tolerance than those after them; else it is one for all.
-        SELECT own.*, least(sum(g) OVER in_order, tolerance_g)::bigint AS upto_g FROM own
-        WHERE g > 0 AND line_id NOT IN (SELECT line_id FROM own WHERE version_id > 0)
+        SELECT parts.*, least(sum(g) OVER in_order, tolerance_g)::bigint AS upto_g FROM {parts} AS parts
+        WHERE g > 0 AND line_id NOT IN (SELECT line_id FROM {parts} WHERE version_id > 0)
         WINDOW in_order AS (PARTITION BY line_id, side, source ORDER BY day, fact_id)
         UNION ALL
-        SELECT own.*, covered_g(g, tolerance_g) OVER (PARTITION BY line_id, side, source ORDER BY day, fact_id)
-        FROM own WHERE g > 0 AND line_id IN (SELECT line_id FROM own WHERE version_id > 0)
+        SELECT parts.*, covered_g(g, tolerance_g) OVER (PARTITION BY line_id, side, source ORDER BY day, fact_id)
+        FROM {parts} AS parts WHERE g > 0 AND line_id IN (SELECT line_id FROM {parts} WHERE version_id > 0)
     ), uncovered AS (
         SELECT covered.*, g - upto_g
             + coalesce(lag(upto_g) OVER (PARTITION BY line_id, side, source ORDER BY day, fact_id), 0) AS short_g
@@ -162,15 +171,32 @@ def _penalty_fen(short_g: str) -> str:
 #: Who is behind with which part of which line, by how many grams beyond the tolerance, and the penalty in fen: rounded
 #: once for the parts of a line under the same terms, so that they add up to the fen.
 BREACHES = f"""
-    WITH {_PARTS}
+    WITH {_PARTS}, {_counted("own")}
     SELECT line_id, agreement_id, side, source, fact_id, day, short_g,
         {_penalty_fen("short_upto_g")} - {_penalty_fen("(short_upto_g - short_g)")} AS penalty_fen
     FROM counted
 """
-#: The same line by line.
+#: The same line by line. Where all calls of a line stand under one text it follows from their sum, which is faster.
 BEHIND = f"""
-    SELECT line_id, agreement_id, side, sum(short_g)::bigint AS short_g, sum(penalty_fen)::bigint AS penalty_fen
-    FROM ({BREACHES}) AS breaches GROUP BY line_id, agreement_id, side
+    WITH {_PARTS}, mixed AS (
+        SELECT own.* FROM own JOIN (
+            SELECT line_id, side FROM own WHERE source = 'call_offs'
+            GROUP BY 1, 2 HAVING min(version_id) < max(version_id)
+        ) AS texts USING (line_id, side)
+    ), {_counted("mixed")}, plain AS (
+        SELECT DISTINCT ON (line_id, side) * FROM (
+            SELECT line_id, agreement_id, side, source, greatest(sum(g) - max(tolerance_g), 0)::bigint AS short_g,
+                max(floor_fen_per_kg) AS floor_fen_per_kg, max(rate_bp) AS rate_bp
+            FROM own WHERE g > 0 AND NOT EXISTS (SELECT FROM mixed
+                WHERE mixed.line_id = own.line_id AND mixed.side = own.side)
+            GROUP BY 1, 2, 3, 4
+        ) AS summed ORDER BY line_id, side, short_g DESC, source
+    )
+    SELECT line_id, agreement_id, side, short_g, {_penalty_fen("short_g")} AS penalty_fen FROM plain WHERE short_g > 0
+    UNION ALL
+    SELECT line_id, agreement_id, side, sum(short_g)::bigint,
+        sum({_penalty_fen("short_upto_g")} - {_penalty_fen("(short_upto_g - short_g)")})::bigint
+    FROM counted GROUP BY 1, 2, 3
 """
 
 
