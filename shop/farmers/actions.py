@@ -31,6 +31,7 @@ from shop.kit.codes import way_out
 from shop.kit.money import part, price_of
 from shop.kit.schemas import MAX_FEN
 from shop.kit.states import record
+from shop.places.models import Village
 
 
 def household_by_code(session: Session, code: str) -> Household:
@@ -70,6 +71,22 @@ def correct_household(
         )  # fmt: skip
     session.flush()
     record(session, household, "correct", person_id=actor_id, now=now, reason=reason, facts=changed)
+
+
+def set_village(
+    session: Session, household: Household, village: Village, reason: str, *, actor_id: int | None, now: datetime
+) -> None:
+    """Say in which village the household lives: reports count all that it ever had there. The caller holds its lock.
+
+    Where it was said to live is kept with the reason. Raises NothingToChange.
+    """
+    if village.id == household.village_id:
+        raise NothingToChange(household=household.code)
+    before = session.get_one(Village, household.village_id)
+    household.village_id = village.id
+    session.flush()
+    facts: dict[str, object] = {"village": [before.code, village.code]}
+    record(session, household, "set_village", person_id=actor_id, now=now, reason=reason, facts=facts)
 
 
 def set_assisted(

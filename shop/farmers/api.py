@@ -7,15 +7,16 @@ from flask_smorest import Blueprint
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from shop.access.guard import ALL, Role, allow, current_actor, must_own, scope
+from shop.access.guard import ALL, Actor, Role, allow, current_actor, must_own, scope
 from shop.access.models import Party
 from shop.catalog.actions import firm_by_code
 from shop.catalog.models import Firm
 from shop.farmers import errors, families, pairings, schemas, ties
 from shop.farmers.actions import see_assisted, set_assisted, set_grade_factor
+from shop.farmers.actions import set_village as move_to_village
 from shop.farmers.errors import FactorTaken
 from shop.farmers.models import GradeFactor, Household, Pairing
-from shop.farmers.queries import corrections, households, told_to, visible_to
+from shop.farmers.queries import HouseholdSeen, corrections, households, told_to, visible_to
 from shop.kit.db import db, transaction
 from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.kit.http import documented, now
@@ -106,6 +107,37 @@ def set_assistance(body: dict[str, Any], code: str) -> dict[str, Any]:
         [household] = families.locked_households(session, code)
         set_assisted(session, household, **body, actor_id=current_actor().person_id, now=now())
     return {"household": code, "is_assisted": body["is_assisted"]}
+
+
+@blueprint.route("/households/<string:code>/village", methods=["POST"])
+@allow(*COUNTY)
+@blueprint.arguments(schemas.VillageAsked)
+@blueprint.response(201, schemas.HouseholdOut)
+@documented(
+    errors=[NotFoundError, errors.NothingToChange],
+    example={"village": "140829106202", "reason": "登记时选错了村（示例）"},
+)
+def set_village(body: dict[str, Any], code: str) -> HouseholdSeen:
+    """更正所在村 · Say in which village a household lives: the county, or a township within itself.
+
+    Reports count there all that it ever had; what was published, sent or told in statements stays, and is restated.
+    """
+    actor = current_actor()
+    with transaction() as session:
+        [household] = families.locked_households(session, code)
+        _village(session, actor, Village.id == household.village_id, code)
+        village = _village(session, actor, Village.code == body["village"], body["village"])
+        move_to_village(session, household, village, body["reason"], actor_id=actor.person_id, now=now())
+        return households(session, Household.id == household.id, limit=1)[0]
+
+
+def _village(session: Session, actor: Actor, which: ColumnElement[bool], what: str) -> Village:
+    """A village of the reader's area. Raises NotFoundError."""
+    here = scope(actor, {Role.OPERATOR: ALL, Role.MANAGER: Township.party_id})
+    found = session.scalar(select(Village).join(Township, Township.id == Village.township_id).where(which, here))
+    if found is None:
+        raise NotFoundError(what=what)
+    return found
 
 
 @blueprint.route("/grade-factors", methods=["GET"])

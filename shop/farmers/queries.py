@@ -156,7 +156,7 @@ def corrections(
         select(History)
         .where(
             History.entity_type == Household.__tablename__, History.entity_id == household_id,
-            History.event.in_(["correct", "set_assisted"] if assisted else ["correct"]),
+            History.event.in_(["correct", "set_village", *(["set_assisted"] if assisted else [])]),
         )
         .order_by(History.id.desc())
         .limit(limit)

@@ -69,6 +69,13 @@ class HouseholdCorrectionAsked(StrictSchema):
     reason = Text(high=200, required=True)
 
 
+class VillageAsked(StrictSchema):
+    """The village in which a household lives, by its code, and why its record said another one."""
+
+    village = Code(required=True)
+    reason = Text(high=200, required=True)
+
+
 class AssistanceAsked(StrictSchema):
     """Whether a household is assisted from now on (脱贫户、监测户), and why."""
 
@@ -92,11 +99,12 @@ class HouseholdCorrectionFilter(PageQuery):
 class HouseholdCorrection(Schema):
     """What was changed (name of the figure, what it said, what it says), when and why.
 
-    `is_assisted`: what was said of it, where that was changed.
+    `village`: the codes of the villages before and after; `is_assisted`: what was said of it, where that was changed.
     """
 
     at = fields.DateTime()
     changed = fields.Dict(keys=fields.String(), values=fields.List(fields.Integer()))
+    village = fields.List(fields.String())
     is_assisted = fields.Boolean()
     reason = fields.String()
 

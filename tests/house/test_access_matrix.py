@@ -68,6 +68,7 @@ AGREEMENT_READERS = "operator county_manager township_manager firm_staff buyer"
 REPORT_READERS = "operator county_manager township_manager firm_staff"
 PAYING = "buyer customer firm_staff operator"
 TRANSFER = {"bank_reference": "T1", "amount_fen": 1}
+SAME_VILLAGE = {"village": "140829101001", "reason": "选错了村"}
 PAIRED = {"helper": "cadre-1", "household": "农户-0001"}
 
 MATRIX: dict[str, Access] = {
@@ -185,6 +186,9 @@ MATRIX: dict[str, Access] = {
     "farmers.void_tie": row("operator", code="household", both="operator"),
     "farmers.list_household_corrections": row("operator county_manager township_manager household", code="household",
                                               both="operator county_manager"),
+    "farmers.set_village": row("operator county_manager township_manager", code="household",
+                               both="operator county_manager", owned={"village": "village"},
+                               bodies=dict.fromkeys(("operator", "county_manager", "township_manager"), SAME_VILLAGE)),
     "farmers.set_assistance": row("operator", code="household", both="operator"),
     "income.correct_household": row("operator", code="household", both="operator"),
     "farmers.merge_household": row("operator", code="household", both="operator"),
@@ -512,7 +516,8 @@ def test_who_is_let_in_reaches_his_own_things(world: World) -> None:
             continue  # tried in tests/access: it would end the token that the others need
         for actor in access.who:
             for side in (world.a, world.b) if actor in access.both else (world.a,):
-                response = ask(world, route, actor, side, key=f"own-{side is world.a}")
+                named = {name: side.things[of] for name, of in access.owned.items() if of == "village"}
+                response = ask(world, route, actor, side, key=f"own-{side is world.a}", **named)
                 good = response.status_code == 200 if route.method == "GET" else response.status_code not in (403, 404)
                 if not good or response.status_code >= 500:
                     wrong.append((route.name, actor, response.status_code, response.get_data(as_text=True)[:200]))
