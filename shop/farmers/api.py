@@ -20,7 +20,7 @@ from shop.farmers.queries import HouseholdSeen, corrections, households, told_to
 from shop.kit.db import db, transaction
 from shop.kit.errors import ForbiddenError, NotFoundError
 from shop.kit.http import documented, now
-from shop.kit.schemas import cursor_key, page
+from shop.kit.schemas import PageQuery, cursor_key, page
 from shop.places.models import Township, Village
 
 blueprint = Blueprint("farmers", __name__, url_prefix="/api/v1", description="农户 · Households")
@@ -227,6 +227,18 @@ def unmerge_household(body: dict[str, Any], code: str) -> dict[str, Any]:
 
 
 # -- groups ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/household-groups", methods=["GET"])
+@allow(*COUNTY)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.GroupPage)
+def list_groups(query: dict[str, Any]) -> dict[str, object]:
+    """分组列表 · Groups of households, newest first: the county's, or those in which your township has households."""
+    rows = ties.groups(
+        db.session(), current_actor(), limit=query["limit"] + 1, before_id=cursor_key(query["cursor"])
+    )  # fmt: skip
+    return page(rows, query["limit"], key=lambda row: int(row["id"]))
 
 
 @blueprint.route("/household-groups", methods=["POST"])

@@ -216,6 +216,21 @@ class GroupAsked(StrictSchema):
     name_zh = Text(high=60, required=True)
 
 
+class GroupOut(Schema):
+    """A group; `households`: how many records are in it now, of those that the reader sees."""
+
+    code = fields.String()
+    name_zh = fields.String()
+    households = fields.Integer()
+
+
+class GroupPage(Schema):
+    """A page of groups, newest first."""
+
+    items = fields.List(fields.Nested(GroupOut))
+    next = fields.String(allow_none=True)
+
+
 class TieAsked(StrictSchema):
     """The group that a household comes into, from which day."""
 

@@ -3,16 +3,19 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
-from shop.access.guard import ALL, Actor, Role, scope
+from shop.access.guard import ALL, Actor, Owner, Role, scope
 from shop.farmers.errors import GroupCodeTaken, NotTied, TieAhead, TiedAlready, TieTooEarly
 from shop.farmers.models import Household, HouseholdGroup, HouseholdTie
 from shop.kit.clock import beijing_day
 from shop.kit.errors import NotFoundError
 from shop.kit.states import record
 from shop.places.models import Township, Village
+
+#: Whose households' ties are whose.
+TIE_OWNERS: dict[Role, Owner] = {Role.OPERATOR: ALL, Role.MANAGER: Township.party_id}
 
 
 def add_group(session: Session, code: str, name_zh: str, *, actor_id: int | None, now: datetime) -> HouseholdGroup:
@@ -23,6 +26,29 @@ def add_group(session: Session, code: str, name_zh: str, *, actor_id: int | None
     session.add(group)
     session.flush()
     return group
+
+
+def groups(session: Session, actor: Actor, *, limit: int, before_id: int | None) -> list[dict[str, Any]]:
+    """Groups, newest first, with how many household records are in each now. One statement.
+
+    The county sees all of them; a township those of which it sees a tie, and counts its own households.
+    """
+    seen = (
+        select(HouseholdTie.id)
+        .join(Household, Household.id == HouseholdTie.household_id)
+        .join(Village, Village.id == Household.village_id)
+        .join(Township, Township.id == Village.township_id)
+        .where(HouseholdTie.group_id == HouseholdGroup.id, scope(actor, TIE_OWNERS))
+        .correlate(HouseholdGroup)
+    )
+    standing = seen.where(HouseholdTie.ends_on.is_(None), HouseholdTie.void_reason.is_(None))
+    there = standing.with_only_columns(func.count()).scalar_subquery()
+    query = select(HouseholdGroup.id, HouseholdGroup.code, HouseholdGroup.name_zh, there.label("households"))
+    if not actor.sees_county:
+        query = query.where(seen.exists())
+    if before_id is not None:
+        query = query.where(HouseholdGroup.id < before_id)
+    return [dict(row) for row in session.execute(query.order_by(HouseholdGroup.id.desc()).limit(limit)).mappings()]
 
 
 def group_by_code(session: Session, code: str) -> HouseholdGroup:
@@ -113,7 +139,7 @@ def ties(
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
         .join(HouseholdGroup, HouseholdGroup.id == HouseholdTie.group_id)
-        .where(scope(actor, {Role.OPERATOR: ALL, Role.MANAGER: Township.party_id}))
+        .where(scope(actor, TIE_OWNERS))
         .order_by(HouseholdTie.id.desc())
         .limit(limit)
     )

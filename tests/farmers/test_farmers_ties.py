@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from shop.access.models import Role
 from shop.kit.clock import WalkingClock
+from tests.factories.access import headers_of, person
 from tests.factories.office import Office, count_all, scalars
 
 
@@ -78,6 +80,38 @@ def test_a_tie_keyed_wrong_is_void_as_if_it_had_never_been(office: Office) -> No
     assert why(ended(office, one, 409, group="Z-001")) == "household-not-tied"
     tied(office, one, group="Z-001", starts_on="2025-01-01")
     assert [row["void_reason"] for row in office.get("/household-ties?group=Z-001")["items"]] == [None, "录错了户"]
+
+
+def test_groups_are_listed_newest_first_and_a_township_sees_those_of_its_households(office: Office) -> None:
+    found = scalars(
+        "SELECT households.code, townships.party_id FROM households JOIN villages ON villages.id = village_id"
+        " JOIN townships ON townships.id = township_id ORDER BY townships.id, households.code"
+    )
+    own = [row for row in found if row.party_id == found[0].party_id][:2]
+    far = next(row for row in found if row.party_id != own[0].party_id)
+    for number in (1, 2, 3):
+        office.post("/household-groups", {"code": f"Z-00{number}", "name_zh": f"{number}组（示例）"})
+    for code, group in ((own[0].code, "Z-001"), (own[1].code, "Z-001"), (far.code, "Z-001"), (far.code, "Z-002")):
+        tied(office, code, group=group)
+    ended(office, own[1].code, group="Z-001")
+
+    def listed(headers: dict[str, str] | None = None) -> list[tuple[str, int]]:
+        return [(row["code"], row["households"]) for row in office.get("/household-groups", headers)["items"]]
+
+    assert listed() == [("Z-003", 0), ("Z-002", 1), ("Z-001", 2)]
+    township, other = (
+        headers_of(office.app, person(office.app, (Role.MANAGER, one.party_id))) for one in (own[0], far)
+    )
+    assert listed(township) == [("Z-001", 1)]
+    assert listed(other) == [("Z-002", 1), ("Z-001", 1)]
+    first = office.get("/household-groups?limit=2")
+    assert first["items"][1]["name_zh"] == "2组（示例）"
+    rest = office.get(f"/household-groups?limit=2&cursor={first['next']}")
+    assert ([row["code"] for row in rest["items"]], rest["next"]) == (["Z-001"], None)
+    office.get("/household-groups", office.firms["F01"], 403)
+    void = {"group": "Z-001", "starts_on": "2026-01-01", "reason": "录错了户"}
+    office.post(f"/households/{own[0].code}/ties/voiding", void, status=200)
+    assert listed() == [("Z-003", 0), ("Z-002", 1), ("Z-001", 1)]
 
 
 def test_a_firm_is_not_told_for_whom_a_household_counts_that_it_does_not_know(office: Office) -> None:

@@ -175,6 +175,7 @@ MATRIX: dict[str, Access] = {
     "collectives.set_tiers": row("operator"),
     "collectives.list_tiers": row("operator county_manager township_manager"),
     "farmers.add_group": row("operator"),
+    "farmers.list_groups": row("operator county_manager township_manager"),
     "farmers.list_ties": row("operator county_manager township_manager"),
     "farmers.list_pairings": row("operator county_manager township_manager cadre buyer"),
     "farmers.pair": row("operator", both="operator",
