@@ -766,8 +766,9 @@ def correct_household(body: dict[str, Any], code: str) -> HouseholdSeen:
     reason = body.pop("reason")
     with transaction() as session:
         [household] = locked_households(session, code)
+        free = guarantees.free_land(household)
         correct_record(session, household, body, reason, actor_id=current_actor().person_id, now=now())
-        guarantees.hold_contracts(session, household, beijing_day(now()))
+        guarantees.hold_contracts(session, household, free, beijing_day(now()))
         return households(session, Household.id == household.id, limit=1)[0]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shop.access.guard import ALL, Actor, Role, scope
 from shop.catalog.models import Firm
 from shop.farmers.models import Household
+from shop.farmers.queries import of_family
 from shop.income.guarantees import IS_VOID, LAST_YEAR
 from shop.income.models import (
     GuaranteeContract,
@@ -29,7 +30,7 @@ _AS_SIGNED = (
 def contracts(
     session: Session, actor: Actor, *, today: date, limit: int, before_id: int | None = None, code: str | None = None
 ) -> list[dict[str, Any]]:
-    """Contracts that the reader sees with what they paid, newest first. A household sees its own land only.
+    """Contracts that the reader sees with what they paid, newest first. A household sees its family's land only.
 
     `last_year`: in which it runs as things stand; None = it is void. `endings` say how that came, `voided` what was
     paid and taken back. `unpaid_years`: years that are over and whose guarantee is owed. Four statements.
@@ -37,7 +38,7 @@ def contracts(
     mine = (
         select(GuaranteeLand.contract_id)
         .join(Household, Household.id == GuaranteeLand.household_id)
-        .where(scope(actor, {Role.HOUSEHOLD: Household.party_id}))
+        .where(of_family(actor, Household.id))
     )
     whole = scope(actor, {Role.OPERATOR: ALL, Role.FIRM_STAFF: Firm.party_id})
     query = (
@@ -54,7 +55,7 @@ def contracts(
     found = session.execute(query).all()
     ids = [contract.id for contract, *_ in found]
     seen = or_(GuaranteeLand.contract_id.in_([contract.id for contract, _, all_, _ in found if all_]),
-               scope(actor, {Role.HOUSEHOLD: Household.party_id}))  # fmt: skip
+               of_family(actor, Household.id))  # fmt: skip
     lands: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for contract_id, household, tenths in session.execute(
         select(GuaranteeLand.contract_id, Household.code, GuaranteeLand.mu_tenths)

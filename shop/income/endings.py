@@ -18,7 +18,7 @@ from shop.income.errors import (
     PaymentsStand,
     SecondShareStands,
 )
-from shop.income.guarantees import IS_VOID, hold_the_land, last_year, standing
+from shop.income.guarantees import IS_VOID, hold_the_land, last_year, lock_families, standing
 from shop.income.models import (
     GuaranteeContract,
     GuaranteeEnding,
@@ -92,7 +92,7 @@ def end_contract(
     """Let a contract end with the year `last`, as both sides agreed by the paper in `document`.
 
     Years after it are neither owed nor hold land. The year before the first: it never ran. Said again it is corrected,
-    up to the last year that was signed, where the land is free for the years that come back: their households are
+    up to the last year that was signed, where the land is free for the years that come back: their families are
     locked by rising id. The caller holds the contract's lock. Raises ContractVoid, LastYearOutside, EndingStands,
     PaidAfterwards, LandBeyondHolding.
     """
@@ -105,12 +105,14 @@ def end_contract(
     if paid > last:
         raise PaidAfterwards(contract=contract.code, year=paid, last_year=last)
     if last > before:
+        of_it = select(GuaranteeLand.household_id).where(GuaranteeLand.contract_id == contract.id)
+        lock_families(session, Household.id.in_(of_it))
         lands = session.execute(
             select(Household, GuaranteeLand.mu_tenths)
             .join(GuaranteeLand, GuaranteeLand.household_id == Household.id)
             .where(GuaranteeLand.contract_id == contract.id)
             .order_by(Household.id)
-            .with_for_update(of=Household)
+            .execution_options(populate_existing=True)
         ).all()
         own = {household.code: tenths for household, tenths in lands}
         hold_the_land(session, [household for household, _ in lands], own, range(before + 1, last + 1))

@@ -5,12 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import and_, exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from shop.catalog.models import Firm
 from shop.farmers.families import ever
-from shop.farmers.models import Household, Membership
+from shop.farmers.models import Household, HouseholdAlias, Membership
 from shop.income.actions import book_events
 from shop.income.errors import (
     ContractCodeTaken,
@@ -78,8 +78,9 @@ def sign_contract(
 ) -> GuaranteeContract:  # fmt: skip
     """Record a signed contract; `lands`: tenths of a mu by household code. The caller holds the firm's lock.
 
-    Locks the households by rising id: their land is in no other contract of these years. Raises ContractCodeTaken,
-    SignedInTheFuture, LandBeyondHolding, and NotFoundError for a household that has nothing to do with the firm.
+    Locks the records of the households' families by rising id: their land is in no other contract of these years.
+    Raises ContractCodeTaken, SignedInTheFuture, LandBeyondHolding, and NotFoundError for a household that has nothing
+    to do with the firm.
     """
     if promise.signed_on > beijing_day(now):
         raise SignedInTheFuture(day=str(promise.signed_on))
@@ -90,6 +91,7 @@ def sign_contract(
         void = tuple(taken) == (firm.id, 0)
         way = way_out(session, GuaranteeContract.code, code, void=void, of_zh="份合同", of_en="contract")
         raise ContractCodeTaken(contract=code, **way)
+    lock_families(session, Household.code.in_(lands))
     found = session.scalars(
         select(Household)
         .join(Membership, Membership.household_id == Household.id)
@@ -99,7 +101,7 @@ def sign_contract(
             ever(Membership.household_id.expression, Membership.firm_id.expression),
         )
         .order_by(Household.id)
-        .with_for_update(of=Household)
+        .execution_options(populate_existing=True)
     ).all()
     known = {household.code: household.id for household in found}
     for household in sorted(set(lands) - set(known)):
@@ -121,46 +123,85 @@ def sign_contract(
     return contract
 
 
+def lock_families(session: Session, *which: ColumnElement[bool]) -> None:
+    """Lock these households with all records of their families, by rising id: they put in one land."""
+    other, alias = aliased(Household), aliased(HouseholdAlias)
+    families = (
+        select(func.coalesce(alias.counts_for_id, Household.id))
+        .select_from(Household)
+        .outerjoin(alias, alias.household_id == Household.id)
+        .where(*which)
+    )
+    merged = select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id.in_(families))
+    records = select(other.id).where(or_(other.id.in_(families), other.id.in_(merged))).order_by(other.id)
+    for _ in range(2):  # again, for whoever was merged while this waited
+        session.execute(records.with_for_update())
+
+
 def hold_the_land(
     session: Session, households: Sequence[Household], lands: Mapping[str, int], years: Collection[int]
 ) -> None:
-    """In each of the years each household has the land that it puts in (tenths of a mu by its code).
+    """In each of the years each family has the land that it puts in (tenths of a mu by household code).
 
-    What it leased out is part of its land and taken; so is what is in contracts that run in such a year. The caller
-    holds the households' locks. Raises LandBeyondHolding.
+    The land is what the record says that the others count for. What it leased out is part of it and taken; so is what
+    is in contracts, of any of its records, that run in such a year. The caller holds the families' locks. Raises
+    LandBeyondHolding.
     """
-    used = land_used(session, households)
+    heads = _heads(session, households)
+    used = land_used(session, {head.id for head in heads.values()})
+    asked: dict[int, int] = defaultdict(int)
     for household in households:
+        head = heads[household.id]
+        asked[head.id] += lands[household.code]
         for year in years:
-            free = household.land_mu_tenths - household.leased_out_mu_tenths - used[household.id, year]
-            if lands[household.code] > free:
+            if asked[head.id] > free_land(head) - used[head.id, year]:
                 raise LandBeyondHolding(
-                    household=household.code, land_mu_tenths=household.land_mu_tenths,
-                    leased_out_mu_tenths=household.leased_out_mu_tenths, year=year, mu_tenths=lands[household.code],
+                    household=household.code, land_mu_tenths=head.land_mu_tenths,
+                    leased_out_mu_tenths=head.leased_out_mu_tenths, year=year, mu_tenths=asked[head.id],
                 )  # fmt: skip
 
 
-def hold_contracts(session: Session, household: Household, today: date) -> None:
-    """The household has what contracts hold of its land this year or later. The caller holds its lock.
+def _heads(session: Session, households: Sequence[Household]) -> dict[int, Household]:
+    """The record that each household counts for, by its id: perhaps itself."""
+    merged = (
+        select(HouseholdAlias.household_id, Household)
+        .join(Household, Household.id == HouseholdAlias.counts_for_id)
+        .where(HouseholdAlias.household_id.in_([household.id for household in households]))
+        .execution_options(populate_existing=True)
+    )
+    return {household.id: household for household in households} | dict(session.execute(merged).all())
 
-    Raises LandPromised.
+
+def free_land(household: Household) -> int:
+    """Tenths of a mu that a household has and did not lease out."""
+    return household.land_mu_tenths - household.leased_out_mu_tenths
+
+
+def hold_contracts(session: Session, household: Household, before: int, today: date) -> None:
+    """A record that says less free land than `before` says what contracts hold of the family's, this year or later.
+
+    That of a record that counts for another one is not the family's. The caller holds its lock. Raises LandPromised.
     """
-    free = household.land_mu_tenths - household.leased_out_mu_tenths
-    for (_, year), tenths in sorted(land_used(session, [household]).items()):
+    free = free_land(household)
+    if free >= before or _heads(session, [household])[household.id] is not household:
+        return
+    for (_, year), tenths in sorted(land_used(session, {household.id}).items()):
         if year >= today.year and tenths > free:
             raise LandPromised(household=household.code, held_mu_tenths=tenths, free_mu_tenths=free, year=year)
 
 
-def land_used(session: Session, households: Sequence[Household]) -> dict[tuple[int, int], int]:
-    """Tenths of a mu that are in contracts as things stand, by household id and year; zero for any other year."""
+def land_used(session: Session, families: Collection[int]) -> dict[tuple[int, int], int]:
+    """Tenths of a mu that are in contracts as things stand, by id of the family and year; zero for any other year."""
     used: dict[tuple[int, int], int] = defaultdict(int)
-    for household_id, tenths, first, last in session.execute(
-        select(GuaranteeLand.household_id, GuaranteeLand.mu_tenths, GuaranteeContract.from_year, LAST_YEAR)
+    family = func.coalesce(HouseholdAlias.counts_for_id, GuaranteeLand.household_id)
+    for family_id, tenths, first, last in session.execute(
+        select(family, GuaranteeLand.mu_tenths, GuaranteeContract.from_year, LAST_YEAR)
         .join(GuaranteeContract, GuaranteeContract.id == GuaranteeLand.contract_id)
-        .where(GuaranteeLand.household_id.in_([household.id for household in households]))
+        .outerjoin(HouseholdAlias, HouseholdAlias.household_id == GuaranteeLand.household_id)
+        .where(family.in_(families))
     ):
         for year in range(first, last + 1):
-            used[household_id, year] += tenths
+            used[family_id, year] += tenths
     return used
 
 

@@ -104,6 +104,83 @@ def test_land_that_a_household_leased_out_is_in_no_contract(office: Office) -> N
     signed(office, lands=[{"household": household, "mu_tenths": held - leased}])
 
 
+def two() -> list[Any]:
+    """Two households of F01 with land that they lease to nobody, the second with more of it: code, tenths of a mu."""
+    found = scalars(
+        "SELECT households.code, land_mu_tenths FROM households JOIN memberships ON household_id = households.id"
+        " JOIN firms ON firms.id = firm_id WHERE firms.code = 'F01' AND leased_out_mu_tenths = 0 AND land_mu_tenths > 9"
+        " ORDER BY land_mu_tenths, code"
+    )
+    return [found[0], found[-1]]
+
+
+def test_two_records_of_a_family_put_in_one_land_and_the_head_reads_what_both_were_paid(office: Office) -> None:
+    one, head = two()
+    assert one.land_mu_tenths < head.land_mu_tenths
+    office.post(f"/households/{one.code}/merge", {"into": head.code, "reason": "同一户登记两次"}, status=200)
+    both = [{"household": one.code, "mu_tenths": 3}, {"household": head.code, "mu_tenths": head.land_mu_tenths - 2}]
+    refused = signed(office, 409, lands=both)
+    assert (told(refused), refused["land_mu_tenths"], refused["mu_tenths"]) == (
+        "land-beyond-holding", head.land_mu_tenths, head.land_mu_tenths + 1,
+    )  # fmt: skip
+    assert scalars("SELECT count(*) FROM guarantee_contracts") == [(0,)]
+    both[1]["mu_tenths"] = head.land_mu_tenths - 4
+    signed(office, lands=both)
+    for code in (one.code, head.code):  # one tenth is left of the family's, under either record
+        assert told(signed(office, 409, code="BD-002", lands=[{"household": code, "mu_tenths": 2}])) == (
+            "land-beyond-holding"
+        )
+    signed(office, code="BD-002", lands=[{"household": one.code, "mu_tenths": 1}])
+    # What is paid goes by the land of each record, and the family has and reads it all.
+    paid(office, "guaranteed-payments", year=2025)
+    paid(office, "second-shares", year=2025, distributable_fen=1_000_000)
+    of_year = office.get(f"/households/{head.code}/statement?month=2026-03")
+    whole = {row["kind"]: row["amount_fen"] for row in of_year["by_kind"]}
+    tenths = head.land_mu_tenths - 4
+    assert whole["land_rent"] == sum((each * 90_001 + 5) // 10 for each in (3, tenths))
+    assert whole["dividend"] == 300_000
+    assert office.get(f"/households/{one.code}/statement?month=2026-03")["received_fen"] == 0
+    read = office.get("/guarantees/BD-001", office.household(head.code))
+    assert {land["household"] for land in read["lands"]} == {one.code, head.code}
+    assert {row["kind"]: row["amount_fen"] for row in read["paid"]} == {
+        "guaranteed": whole["land_rent"], "second": whole["dividend"],
+    }  # fmt: skip
+    [own] = [row for row in office.get("/guarantees", office.household(one.code))["items"] if row["code"] == "BD-001"]
+    assert own["lands"] == [{"household": one.code, "mu_tenths": 3}]
+    # Undone, each has its own again, and what was paid is of the record that it was paid to.
+    office.post(f"/households/{one.code}/unmerge", {"reason": "核实为两户"}, status=200)
+    read = office.get("/guarantees/BD-001", office.household(head.code))
+    assert read["lands"] == [{"household": head.code, "mu_tenths": tenths}]
+    signed(office, code="BD-003", lands=[{"household": head.code, "mu_tenths": 4}])
+    assert told(signed(office, 409, code="BD-004", lands=[{"household": head.code, "mu_tenths": 1}])) == (
+        "land-beyond-holding"
+    )
+    theirs = [
+        {row["kind"]: row["amount_fen"] for row in office.get(f"/households/{code}/statement?month=2026-03")["by_kind"]}
+        for code in (one.code, head.code)
+    ]
+    assert theirs[0]["land_rent"] == (3 * 90_001 + 5) // 10
+    assert {kind: sum(of[kind] for of in theirs) for kind in whole} == whole
+
+
+def test_contracts_that_a_merging_left_beyond_the_land_hold_up_no_other_correction(office: Office) -> None:
+    one, head = two()
+    for code, contract in ((one, "BD-001"), (head, "BD-002")):
+        signed(office, code=contract, lands=[{"household": code.code, "mu_tenths": code.land_mu_tenths}])
+    office.post(f"/households/{one.code}/merge", {"into": head.code, "reason": "同一户登记两次"}, status=200)
+    path = f"/households/{head.code}/corrections"
+    office.post(path, {"persons": 9, "reason": "入户核实"})
+    less = {"land_mu_tenths": head.land_mu_tenths - 1, "reason": "入户核实"}
+    refused = office.post(path, less, status=409)
+    assert (told(refused), refused["held_mu_tenths"]) == (
+        "land-in-contracts", one.land_mu_tenths + head.land_mu_tenths,
+    )  # fmt: skip
+    office.post(path, {"land_mu_tenths": one.land_mu_tenths + head.land_mu_tenths, "reason": "两块地"})
+    assert told(signed(office, 409, code="BD-003", lands=[{"household": one.code, "mu_tenths": 1}])) == (
+        "land-beyond-holding"
+    )
+
+
 def test_a_contract_is_its_firm_s_and_a_household_sees_its_own_land_alone(office: Office) -> None:
     signed(office)
     first, second, _ = sorted(lands())
