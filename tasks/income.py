@@ -12,7 +12,7 @@ from tasks.registry import Kind, runs
 
 @runs(COUNT_COSTS, Kind.JOB)
 def count_costs(session: Session, rate_id: int, *, now: datetime) -> None:
-    """Costs of past sales by a new rate, and anew where one is void."""
+    """Costs of past sales where a rate is new or void."""
     count_by_rate(session, rate_id)
 
 

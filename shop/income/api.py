@@ -822,7 +822,11 @@ def list_cost_rates(query: dict[str, Any]) -> dict[str, object]:
     },
 )  # fmt: skip
 def set_cost_rate(body: dict[str, Any]) -> dict[str, Any]:
-    """登记成本率 · Say what a product costs to grow: it counts sales that have no cost yet, past ones by a job."""
+    """登记成本率 · Say what a product costs to grow: a rate a kg counts the sales from its day until the next rate.
+
+    Past ones are counted by a job, also those that an earlier rate counted: these in the open month where their own is
+    closed.
+    """
     with transaction() as session:
         product = product_by_sku(session, body.pop("sku"))
         rate = costs.set_rate(session, product, **body, actor_id=current_actor().person_id, now=now())
@@ -841,8 +845,8 @@ def set_cost_rate(body: dict[str, Any]) -> dict[str, Any]:
 def void_cost_rate(body: dict[str, Any]) -> dict[str, Any]:
     """作废成本率 · Say that a rate was keyed wrong: it counts nothing any more, and its day may have the right one.
 
-    What it counted is taken back by a job, in the open month where its own is closed, and counted anew by the right
-    rate of the day, else by an earlier one, else its costs are unknown. Areas that it counted are void with it.
+    What it counted is taken back by a job, in the open month where its own is closed, and counted anew by the rate that
+    holds on the day without it; where none does, its costs are unknown. Areas that it counted are void with it.
     """
     session = db.session()
     product = product_by_sku(session, body.pop("sku"))

@@ -2,8 +2,8 @@
 
 Entered costs of a family, product and year go before its area times a rate a mu, and that before rates a kg. What
 was counted by a rate before is taken back by a line of its own; in closed months nothing changes. When the last record
-of a product and year is void, or no more of the family, its sales are counted by rates again, or are uncovered. So are
-those of a rate that is void.
+of a product and year is void, or no more of the family, its sales are counted by rates again, or are uncovered. By
+rates a sale costs what holds on its day, in whatever order they were entered or made void.
 """
 
 from collections.abc import Sequence
@@ -36,8 +36,8 @@ from shop.kit.errors import NotFoundError
 from shop.kit.jobs import enqueue
 from shop.kit.money import divide_half_up
 
-#: Advisory lock, taken after that of booking: whoever counts costs by rate takes it shared, whoever records costs of a
-#: household exclusively.
+#: Advisory lock, taken after that of booking: whoever counts the sales that he books takes it shared, whoever records
+#: costs of a household or counts anew by rates exclusively.
 LOCK = 0x1C057
 MU_TENTHS = 10
 
@@ -57,32 +57,18 @@ _FAMILY = """
     SELECT kin.household_id FROM household_aliases AS kin WHERE kin.counts_for_id = head.id UNION ALL SELECT head.id
 """
 
-#: The rate of a sale `sold`: that by which its slip was first counted, or the one in its place if it is void; else the
-#: first that counted it and is not void; else that of its day. `before`: the slip without what came later.
+#: The rate of the day of a sale `sold`.
 _RATE = """
-    CROSS JOIN LATERAL (
-        SELECT coalesce(sum(slip.weight_g) FILTER (WHERE slip.id < sold.id), 0)::bigint AS grams,
-            array_agg(slip.id) AS ids
-        FROM (SELECT id, weight_g FROM income_entries WHERE id = coalesce(sold.corrects_id, sold.id) UNION ALL
-              SELECT id, weight_g FROM income_entries WHERE corrects_id = coalesce(sold.corrects_id, sold.id)) AS slip
-        ) AS before
-    LEFT JOIN LATERAL (
-        SELECT (array_agg(told.valid_from ORDER BY cost_lines.id))[1] AS since,
-            (array_agg(told.id ORDER BY cost_lines.id) FILTER (WHERE void.rate_id IS NULL))[1] AS rate_id
-        FROM cost_lines JOIN cost_rates AS told ON told.id = cost_lines.rate_id
-        LEFT JOIN cost_rate_voids AS void ON void.rate_id = told.id
-        WHERE cost_lines.income_entry_id = ANY(before.ids)) AS first ON true
     LEFT JOIN LATERAL (
         SELECT id, rate_fen FROM cost_rates
         WHERE cost_rates.product_id = sold.product_id AND basis = 'kg' AND valid_from <= earned_on
             AND NOT EXISTS (SELECT FROM cost_rate_voids WHERE cost_rate_voids.rate_id = cost_rates.id)
-        ORDER BY valid_from IS DISTINCT FROM first.since, id IS DISTINCT FROM first.rate_id, valid_from DESC
-        LIMIT 1) AS rate ON true
+        ORDER BY valid_from DESC LIMIT 1) AS rate ON true
 """
 
 #: A line for each sale (or correction of one) that is not covered, by its rate; or none where a record of the family
-#: tells. With its corrections a slip costs what it weighs after them: a correction the difference. Each line of a sale
-#: but the first undoes or renews the one before: an odd number covers it.
+#: tells. With its corrections a slip costs what it weighs after them: a correction the difference (`before`: the slip
+#: without what came later). Each line of a sale but the first undoes or renews the one before: an odd number covers it.
 _COUNT = f"""
     INSERT INTO cost_lines (household_id, firm_id, product_id, incurred_on, month, amount_fen, covers_fen,
                             income_entry_id, position, rate_id)
@@ -93,6 +79,11 @@ _COUNT = f"""
         amount_fen, sold.id, counted.lines, CASE WHEN NOT recorded.so THEN rate.id END
     FROM income_entries AS sold
     {_RATE}
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(slip.weight_g) FILTER (WHERE slip.id < sold.id), 0)::bigint AS grams
+        FROM (SELECT id, weight_g FROM income_entries WHERE id = coalesce(sold.corrects_id, sold.id) UNION ALL
+              SELECT id, weight_g FROM income_entries WHERE corrects_id = coalesce(sold.corrects_id, sold.id)) AS slip
+        ) AS before
     CROSS JOIN LATERAL (SELECT coalesce((
         SELECT counts_for_id FROM household_aliases WHERE household_aliases.household_id = sold.household_id
         ), sold.household_id) AS id) AS head
@@ -122,7 +113,7 @@ _TAKE_BACK = text(
     """
 )
 
-#: Takes back what stands of a product's sales by another rate than is theirs now, and uncovers these.
+#: Takes back what stands of a product's sales by another rate than that of their day, and uncovers these.
 _TAKE_BACK_RATES = text(
     f"""
     WITH wrong AS (
@@ -177,19 +168,16 @@ def count_costs(session: Session, source: str, ids: Sequence[int] | None) -> int
 
 
 def count_by_rate(session: Session, rate_id: int) -> int:
-    """Count the costs of sales of a rate's product that have none yet; returns lines. Run twice, it finds none.
+    """Count the sales of a rate's product from its first day on by the rate of their day; returns lines.
 
-    What a rate counted that is void, or what another one counted in its place until the day had its right one, is taken
-    back before. Takes the lock of booking shared, then that of costs: shared, or exclusively where it takes back.
+    What another rate counted, or one that is void, is taken back before. Run twice, it finds nothing. Takes the lock of
+    booking shared, then that of costs exclusively: a sale that is being booked was counted by the rates before it.
     """
     rate = session.get_one(CostRate, rate_id)
     of = {"product": rate.product_id, "since": rate.valid_from}
     first = open_from(session)
-    if rate.replaces_id is None and session.get(CostRateVoid, rate_id) is None:
-        session.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
-    else:
-        session.execute(select(func.pg_advisory_xact_lock(LOCK)))
-        session.execute(_TAKE_BACK_RATES, of | {"open_from": first})
+    session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    session.execute(_TAKE_BACK_RATES, of | {"open_from": first})
     return _count(session, _OF_PRODUCT, of)
 
 
@@ -204,8 +192,8 @@ def set_rate(
 ) -> CostRate:  # fmt: skip
     """Say what a product costs to grow from a day on: fen a kg, or a mu and year. Asks for the counting of past sales.
 
-    It counts what has no cost yet: what was counted by an earlier rate stays. In the place of a void rate of its day it
-    also counts what that one did. Raises RateTaken.
+    A rate a kg counts the sales from its day on until that of the next one, also those that an earlier rate counted.
+    Raises RateTaken.
     """
     last = session.execute(
         select(CostRate.id, CostRateVoid.rate_id)

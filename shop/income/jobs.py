@@ -8,5 +8,5 @@ TAKE_BACK = Job("income.take_back")
 #: Every minute, the guarantee: accepted orders not settled yet, refunds of settled orders not taken back yet.
 FIND_UNSETTLED = Job("income.find_unsettled")
 
-#: A new rate a kg counts the costs of past sales that have none: rate id.
+#: Past sales from the day of a rate a kg that is new or void are counted by the rate of their day: rate id.
 COUNT_COSTS = Job("income.count_costs")

@@ -566,8 +566,8 @@ CHECKS: tuple[Check, ...] = (
             OR coalesce(sum(collective_parts.cost_fen), 0) <> collective_incomes.cost_fen
             OR (undone.id IS NOT NULL AND (undone.income_fen + collective_incomes.income_fen <> 0
                                            OR undone.cost_fen + collective_incomes.cost_fen <> 0))"""),
-    Check("I22-costs", "成本等于成本率乘更正后的交售或成本记录，一次销售只算一次成本",
-        "a cost is a rate times its slip as corrected, or its record; no sale of a family bears both", """
+    Check("I22-costs", "成本等于当日成本率乘更正后的交售或成本记录，一次销售只算一次成本",
+        "a cost is the rate of its day times its slip as corrected, or its record; no sale of a family bears both", """
         WITH sold AS (
             SELECT id, household_id, amount_fen, weight_g, coalesce(corrects_id, id) AS slip_id,
                 sum(weight_g) OVER (PARTITION BY coalesce(corrects_id, id) ORDER BY id)::bigint AS grams
@@ -607,15 +607,23 @@ CHECKS: tuple[Check, ...] = (
         )
         SELECT 'line' AS what, id FROM wrong UNION ALL SELECT 'twice', id FROM both_told
         UNION ALL
-        SELECT 'rates', slip_id FROM cost_lines AS lines JOIN sold ON sold.id = income_entry_id
-        WHERE lines.amount_fen <> 0 AND NOT EXISTS (
-            SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
+        SELECT 'rate', lines.id FROM cost_lines AS lines
+        WHERE rate_id IS NOT NULL AND NOT EXISTS (SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
           AND NOT EXISTS (SELECT FROM outbox WHERE job = 'income.count_costs' AND done_at IS NULL)
-        GROUP BY slip_id HAVING count(DISTINCT rate_id) > 1
+          AND rate_id IS DISTINCT FROM (
+            SELECT held.id FROM cost_rates AS held LEFT JOIN cost_rate_voids AS void ON void.rate_id = held.id
+            WHERE held.product_id = lines.product_id AND basis = 'kg' AND valid_from <= incurred_on
+              AND void.rate_id IS NULL
+            ORDER BY valid_from DESC LIMIT 1)
         UNION ALL
-        SELECT 'void', lines.id FROM cost_lines AS lines JOIN cost_rate_voids USING (rate_id)
-        WHERE NOT EXISTS (SELECT FROM cost_lines AS back WHERE back.corrects_id = lines.id)
-          AND NOT EXISTS (SELECT FROM outbox WHERE job = 'income.count_costs' AND done_at IS NULL)
+        SELECT 'unknown', id FROM income_entries AS sale
+        LEFT JOIN (SELECT income_entry_id, count(*) AS lines FROM cost_lines GROUP BY 1) AS counted
+            ON income_entry_id = sale.id
+        WHERE kind = 'sale' AND coalesce(lines, 0) % 2 = 0 AND EXISTS (
+            SELECT FROM cost_rates WHERE cost_rates.product_id = sale.product_id AND basis = 'kg'
+                AND valid_from <= earned_on AND NOT EXISTS (SELECT FROM cost_rate_voids WHERE rate_id = cost_rates.id))
+          AND NOT EXISTS (SELECT FROM outbox WHERE done_at IS NULL
+                              AND job IN ('income.count_costs', 'income.count_family_costs'))
         UNION ALL
         SELECT 'record', id FROM cost_records WHERE NOT EXISTS (
             SELECT FROM cost_lines WHERE record_id = cost_records.id)

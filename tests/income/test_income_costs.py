@@ -189,24 +189,27 @@ def july_of(office: Office, household: str) -> dict[str, int]:
     return told
 
 
-def test_a_corrected_slip_costs_what_it_weighs_at_the_rate_that_it_was_counted_by(office: Office) -> None:
+def test_a_corrected_slip_costs_what_it_weighs_at_the_rate_of_its_day(office: Office) -> None:
     office.go(date(2026, 7, 20))
     rate(office, "PL001", 100, since="2026-01-01")
     household = min(sold("PL001"))
     slip(office, "Q1", household, "2026-07-12", 100_000, "PL001")
-    rate(office, "PL001", 50, since="2026-07-10")
     assert july_of(office, household)["cost_fen"] == 10_000
     weighs(office, "Q1", 50_000)
     assert july_of(office, household)["cost_fen"] == 5_000
+    rate(office, "PL001", 50, since="2026-07-10")
+    assert july_of(office, household)["cost_fen"] == 2_500
     weighs(office, "Q1", 0)
     told = july_of(office, household)
     assert (told["gross_fen"], told["cost_fen"], told["net_fen"]) == (0, 0, 0)
     weighs(office, "Q1", 30_000)
-    assert july_of(office, household)["cost_fen"] == 3_000
+    assert july_of(office, household)["cost_fen"] == 1_500
     spent(office, household, sku="PL001", incurred_on="2026-07-13", amount_fen=7)
     assert july_of(office, household)["cost_fen"] == 7
+    rate(office, "PL001", 70, since="2026-07-11")
+    assert july_of(office, household)["cost_fen"] == 7
     corrected(office, "CB-001", 0)
-    assert july_of(office, household)["cost_fen"] == 3_000
+    assert july_of(office, household)["cost_fen"] == 2_100
 
 
 def test_what_a_slip_costs_is_rounded_once_however_often_it_is_corrected(office: Office) -> None:
@@ -254,7 +257,7 @@ def test_what_is_entered_for_one_record_of_a_family_goes_before_rates_for_all_un
     one, other = sorted(sold("PL001"))[:2]
     slip(office, "Q1", one, "2026-07-12", 50_000, "PL001")
     slip(office, "Q2", other, "2026-07-12", 20_000, "PL001")
-    rate(office, "PL001", 70, since="2026-07-10")
+    rate(office, "PL001", 70, since="2026-07-13")
     before = {household: july_of(office, household) for household in (one, other)}
     assert [told["cost_fen"] for told in before.values()] == [5_000, 2_000]
     if first == "merged":
@@ -625,9 +628,8 @@ def test_what_a_void_rate_counted_costs_by_an_earlier_one_until_its_day_has_the_
     assert july_of(office, household)["cost_fen"] == 1_000 + 450_000
     unrated(office, "PL001", since="2026-07-10")
     assert july_of(office, household)["cost_fen"] == 1_000 + 3_000
-    rate(office, "PL001", 70, since="2026-07-11")
     weighs(office, "Q2", 40_000)
-    assert july_of(office, household)["cost_fen"] == 1_000 + 4_000  # what a rate has counted once
+    assert july_of(office, household)["cost_fen"] == 1_000 + 4_000
     rate(office, "PL001", 150, since="2026-07-10")
     assert july_of(office, household)["cost_fen"] == 1_000 + 6_000
     spent(office, household, sku="PL001", incurred_on="2026-07-13", amount_fen=7)
@@ -664,7 +666,7 @@ def test_check_books_finds_what_a_void_rate_still_counts(office: Office) -> None
         connection.execute(text("INSERT INTO cost_rate_voids (rate_id, reason, recorded_at) VALUES (1, 'x', now())"))
         found = run_checks(connection, [check for check in CHECKS if check.code == "I22-costs"], now=MARCH_2026)
         connection.rollback()
-    assert {one.row["what"] for one in found} == {"void"}
+    assert {one.row["what"] for one in found} == {"rate"}
 
 
 def test_the_gain_counts_business_income_once_the_costs_of_every_sale_are_known(office: Office) -> None:

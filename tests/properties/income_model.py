@@ -22,7 +22,8 @@ LANDS, FEN_PER_MU, SECOND_BP = (5, 3, 7), 90_001, 3_333
 class Sold:
     """A sale, or the correction of one: who, day, month, grams, fen; the cost that stands, and whether it is known.
 
-    `slip`: which slip it is or corrects; `before`: grams that this weighed before. `by_rate`: whether a rate says so.
+    `slip`: which slip it is or corrects; `before`: grams that this weighed before. `by_rate`: fen a kg that it
+    costs, 0 where no rate says so.
     """
 
     who: int
@@ -33,7 +34,7 @@ class Sold:
     slip: str
     before: int
     cost: int = 0
-    by_rate: bool = False
+    by_rate: int = 0
     cost_month: date | None = None
 
 
@@ -48,7 +49,6 @@ class Model:
     covered: dict[tuple[int, date, date], int] = field(default_factory=lambda: defaultdict(int))  # and month sold
     recorded: set[int] = field(default_factory=set)
     rates: dict[date, int] = field(default_factory=dict)
-    rated: dict[str, int] = field(default_factory=dict)  # the rate that a slip was counted by, for good
     family: dict[int, int] = field(default_factory=dict)
     told: dict[date, dict[int, int]] = field(default_factory=dict)  # family, of closed months
     guaranteed: dict[tuple[int, str], tuple[date, list[int]]] = field(default_factory=dict)  # what stands, by household
@@ -70,12 +70,23 @@ class Model:
             return
         event.cost_month = max(event.month, self.open_from)
         self.covered[event.who, event.cost_month, event.month] += event.fen
-        event.by_rate = not told
+        event.by_rate = 0 if told else self.rates[max(valid)]
         if event.by_rate:
-            rate = self.rated.setdefault(event.slip, self.rates[max(valid)])
+            rate = event.by_rate
             after, before = ((grams * rate + 500) // 1_000 for grams in (event.before + event.grams, event.before))
             event.cost = after - before
             self.costs[event.who, event.cost_month] += event.cost
+
+    def rates_changed(self) -> None:
+        """What stands by another rate than that of its day is taken back; then all is counted that can be."""
+        for event in self.sold:
+            held = [day for day in self.rates if day <= event.day]
+            if event.by_rate and (not held or self.rates[max(held)] != event.by_rate):
+                month = max(event.cost_month or date.min, self.open_from)
+                self.costs[event.who, month] -= event.cost
+                self.covered[event.who, month, event.month] -= event.fen
+                event.cost, event.by_rate, event.cost_month = 0, 0, None
+            self.count(event)
 
     def head(self, who: int) -> int:
         return self.family.get(who, who)
@@ -132,7 +143,7 @@ class Model:
                 continue
             if event.cost_month is not None and event.by_rate and told:
                 self.costs[event.who, max(event.cost_month, self.open_from)] -= event.cost
-                event.cost, event.by_rate = 0, False
+                event.cost = event.by_rate = 0
             elif event.cost_month is not None and not event.by_rate and not told:
                 self.covered[event.who, max(event.cost_month, self.open_from), event.month] -= event.fen
                 event.cost_month = None

@@ -24,11 +24,12 @@ from shop.farmers.families import merge, unmerge
 from shop.farmers.models import Delivery, Grade, Household
 from shop.income.actions import book_events
 from shop.income.corrections import correct_slip, locked_slip
-from shop.income.costs import Spent, correct_cost, count_by_rate, count_family, record_cost, set_rate
+from shop.income.costs import Spent, correct_cost, count_by_rate, count_family, record_cost, set_rate, void_rate
 from shop.income.endings import void_payment
 from shop.income.errors import (
     GuaranteeUnpaid,
     MonthNotOver,
+    NoRateOfDay,
     NothingToCorrect,
     RateTaken,
     RecordStands,
@@ -52,6 +53,8 @@ OPERATOR = Actor(None, (Grant(Role.OPERATOR, 0, PartyKind.COUNTY),))
 DAYS = [date(2025, 7, day) for day in (1, 8, 14, 15)]
 MONTHS = [date(2025, number, 1) for number in range(1, 13)]
 PAID_ON = [date(2025, 2, 3), date(2025, 6, 30), date(2025, 7, 15)]
+#: What may happen before the job that a rate asked for has been there.
+MEANWHILE = {"rate", "unrate", "deliver", "correct", "close"}
 #: Statements by household and month.
 Told: TypeAlias = dict[tuple[int, date], dict[str, Any]]
 
@@ -59,10 +62,12 @@ WHO, FEN, PAID = st.integers(0, 2), st.integers(1, 5_000_000), st.sampled_from(P
 CLOSE = st.tuples(st.just("close"), st.integers(1, 3))
 MERGE, UNMERGE = st.tuples(st.just("merge"), WHO, WHO), st.tuples(st.just("unmerge"), WHO)
 DELIVER = st.tuples(st.just("deliver"), WHO, st.sampled_from(DAYS), st.integers(1, 300_000), st.integers(1, 2_000))
-RATE = st.tuples(st.just("rate"), st.sampled_from([date(2025, 1, 1), *DAYS]), st.integers(1, 900))
+SINCE = st.sampled_from([date(2025, 1, 1), *DAYS])
+RATE, UNRATE = st.tuples(st.just("rate"), SINCE, st.integers(1, 900)), st.tuples(st.just("unrate"), SINCE)
+JOBS = st.tuples(st.just("jobs"))
+CORRECT = st.tuples(st.just("correct"), st.integers(0, 30), st.integers(0, 300_000), st.integers(1, 2_000))
 STEP = st.one_of(
-    DELIVER, RATE, CLOSE, MERGE, UNMERGE,
-    st.tuples(st.just("correct"), st.integers(0, 30), st.integers(0, 300_000), st.integers(1, 2_000)),
+    DELIVER, RATE, UNRATE, CLOSE, MERGE, UNMERGE, CORRECT,
     st.tuples(st.just("spend"), WHO, PAID, FEN),
     st.tuples(st.just("pay"), WHO, st.sampled_from([PaymentKind.WAGE, PaymentKind.SUBSIDY]), PAID, FEN),
     st.tuples(st.just("correct_payment"), st.integers(0, 30), st.integers(0, 5_000_000)),
@@ -99,6 +104,7 @@ class Walk:
         self.paid: list[tuple[str, int, PaymentKind, date, int]] = []  # code, who, kind, day, fen as it stands
         self.spent: list[tuple[str, int, date, int]] = []  # code, who, day, fen as it stands
         self.model, self.steps = Model(), 0
+        self.asked: list[int] = []  # ids of rates whose job has not been there yet
         for entry in self.session.execute(
             text("SELECT household_id, kind, month, earned_on, weight_g, amount_fen, product_id,"
                  " coalesce(corrects_id, id) AS slip FROM income_entries"
@@ -112,6 +118,8 @@ class Walk:
 
     def step(self, name: str, *told: object) -> None:
         self.steps += 1
+        if name not in MEANWHILE:
+            self.jobs()
         getattr(self, name)(*told)
 
     def deliver(self, who: int, day: date, grams: int, price: int) -> None:
@@ -160,10 +168,27 @@ class Walk:
         except RateTaken:
             assert since in self.model.rates
             return
-        count_by_rate(self.session, made.id)
         self.model.rates[since] = fen
-        for event in self.model.sold:
-            self.model.count(event)
+        self.asked.append(made.id)
+
+    def unrate(self, since: date) -> None:
+        """The rate of a day is void."""
+        try:
+            void, _ = void_rate(
+                self.session, self.season.product, CostBasis.KG, since, "录错", actor_id=None, now=self.now
+            )
+        except NoRateOfDay:
+            assert since not in self.model.rates
+            return
+        del self.model.rates[since]
+        self.asked.append(void.id)
+
+    def jobs(self) -> None:
+        """What the jobs do that rates asked for."""
+        for rate_id in self.asked:
+            count_by_rate(self.session, rate_id)
+        self.asked = []
+        self.model.rates_changed()
 
     def spend(self, who: int, day: date, fen: int) -> None:
         record_cost(
@@ -297,6 +322,7 @@ class Walk:
 
     def check(self) -> None:
         """Every statement of every month is what the model says; the rollups are what their facts say."""
+        self.jobs()
         told = {
             (at, month): statement(self.session, OPERATOR, household.code, month, month)
             for at, household in enumerate(self.households) for month in MONTHS
@@ -388,6 +414,15 @@ def test_any_walk_of_income_says_in_every_statement_what_the_model_says(
 @WALKS
 @given(st.lists(st.one_of(CLOSE, MERGE, UNMERGE, DELIVER, RATE), min_size=4, max_size=12))
 def test_months_are_closed_between_mergings_and_what_undoes_them(
+    market: Flask, steps: list[tuple[object, ...]]
+) -> None:
+    walked(market, steps)
+
+
+@pytest.mark.timeout(3_600)
+@WALKS
+@given(st.lists(st.one_of(DELIVER, CORRECT, RATE, UNRATE, JOBS, CLOSE), min_size=4, max_size=14))
+def test_sales_cost_the_rate_of_their_day_whenever_rates_are_entered_or_void_and_counted(
     market: Flask, steps: list[tuple[object, ...]]
 ) -> None:
     walked(market, steps)
