@@ -377,14 +377,19 @@ class Cuts:
         )
         return sql, self._values()
 
-    def altogether(self, source: Source) -> TextClause:
-        """The figures of all, the sets of families reached and of others behind them; NULL if there are none."""
+    def altogether(self, source: Source, *, own: bool = False) -> TextClause:
+        """The figures of all, the sets of families reached and of others behind them; NULL if there are none.
+
+        `own`: of costs only what is of sales of these months.
+        """
         sums = ", ".join(f"sum({figure})::bigint AS {figure}" for figure in source.figures)
         rows, reached = (self.rows(source, Cut.PAYER, known=known) for known in (True, False))
+        where = " WHERE sold >= :first" if own else ""
         return self.bound(
             f"SELECT {', '.join(source.figures)}, reached::text, (families # reached)::text AS others"
             f" FROM (SELECT {sums}, bit_or(families) AS families,"
-            f" (SELECT bit_or(families) FROM ({reached}) AS rows) AS reached FROM ({rows}) AS rows) AS found"
+            f" (SELECT bit_or(families) FROM ({reached}) AS rows{where}) AS reached"
+            f" FROM ({rows}) AS rows{where}) AS found"
         )
 
     def families(self, *sources: Source) -> TextClause:

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import Actor
 from shop.farmers.models import Household, HouseholdAlias
-from shop.income.models import CATEGORY_OF, BaselineIncome, Category, IncomeKind
+from shop.income.models import CATEGORY_OF, BaselineIncome, Category, CostLine, IncomeEntry, IncomeKind
 from shop.kit.clock import beijing_month
 from shop.kit.money import divide_half_up
 from shop.places.models import Township, Village
@@ -59,19 +59,20 @@ class _Seen:
     """The months of a reader's area. The sums of some families are those of all less those of the others, who are few.
 
     `kept`: the cuts that know the sums of all; None where every family is looked at: in a place, to who sees a township
-    and firms elsewhere.
+    and firms elsewhere. `own`: of costs only what is of sales of these months.
     """
 
     session: Session
     actor: Actor
     months: Months
     kept: Cuts | None
+    own: bool = False
 
     def recorded(self, source: Source) -> tuple[Families, Callable[[Families], dict[str, int | None]]]:
         """The families reached, as the report counts them, and how to know the figures of some of them."""
         if self.kept is None:
             return self._families(source), lambda some: self._sums(some, source)
-        *sums, reached, others = self.session.execute(self.kept.altogether(source)).one()
+        *sums, reached, others = self.session.execute(self.kept.altogether(source, own=self.own)).one()
         all_of = dict(zip(source.figures, sums, strict=True))
         families = {family for family, bit in enumerate(reached or "") if bit == "1"}
         everybody = families | {found.start() for found in re.finditer("1", others or "")}  # few: not bit by bit
@@ -120,9 +121,27 @@ class _Seen:
         each = (exists().where(*here, getattr(rows, figure).is_not(None)).label(figure) for figure in figures)
         return dict(self.session.execute(select(*each)).mappings().one())
 
+    def below_zero(self, families: Families) -> bool:
+        """Whether of a slip of the families something below zero is not known: corrections of a sale of before."""
+        changed = select(IncomeEntry.corrects_id.label("slip_id")).where(
+            *self._here(IncomeEntry), _under(IncomeEntry, families), IncomeEntry.kind == IncomeKind.SALE,
+            IncomeEntry.corrects_id.is_not(None), IncomeEntry.amount_fen < 0,
+        ).distinct().cte("changed")  # fmt: skip
+        # A sale that has an even number of lines is not covered by them.
+        lines = select(func.count()).where(
+            CostLine.income_entry_id == IncomeEntry.id, CostLine.month <= self.months.last
+        ).scalar_subquery()  # fmt: skip
+        unknown = select(func.sum(IncomeEntry.amount_fen)).where(
+            or_(IncomeEntry.id == changed.c.slip_id, IncomeEntry.corrects_id == changed.c.slip_id),
+            IncomeEntry.month.in_(self.months.each()), lines % 2 == 0,
+        ).correlate(changed).scalar_subquery()  # fmt: skip
+        return bool(self.session.scalar(select(exists().where(changed.c.slip_id.is_not(None), unknown < 0))))
+
     def _here(self, rows: Any) -> list[ColumnElement[bool]]:
         """The rows of the reader's area, of the months and the place."""
         wanted: list[ColumnElement[bool]] = [rows.month.in_(self.months.each())]
+        if self.own:
+            wanted.append(rows.sold >= self.months.first)
         if not sees_all(self.actor):
             wanted.append(rows.household_id.in_(records_in(township_area(self.actor))))
         if self.months.place is not None:
@@ -420,7 +439,12 @@ def _by_category(figures: Mapping[str, int | None], of: Record) -> dict[Category
 
 
 def _costs_if_all_known(seen: _Seen, families: Families, sold_fen: int | None) -> int | None:
-    """Costs of the families, if the costs of every sale of theirs are known; else None."""
+    """Costs of the families, if the costs of every sale of theirs are known by the end of the months; else None.
+
+    Sales that are not known come to nothing where there are none, or where some slip's are below zero.
+    """
+    _, own_of = replace(seen, own=True).recorded(COSTS)
+    if (sold_fen or 0) != (own_of(families)["covered_fen"] or 0) or seen.below_zero(families):
+        return None
     _, figures_of = seen.recorded(COSTS)
-    spent = figures_of(families)
-    return (spent["cost_fen"] or 0) if (sold_fen or 0) == (spent["covered_fen"] or 0) else None
+    return figures_of(families)["cost_fen"] or 0

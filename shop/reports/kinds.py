@@ -16,8 +16,9 @@ from shop.income.models import CATEGORY_OF, Category, IncomeKind
 from shop.reports.income_report import CATEGORY_NAMES, KIND_NAMES, Months
 from shop.reports.told import FEW
 
-#: Besides the kinds of cash: sales whose costs are known, those whose costs are not, sales that produce reached.
-COVERED, UNCOVERED, REACHED = "covered", "uncovered", "sales_reached"
+#: Besides the kinds of cash: sales whose costs are known, sales of these months whose costs are not, sales of before
+#: whose costs became known in them or unknown again, sales that produce reached.
+COVERED, UNCOVERED, LATE, REACHED = "covered", "uncovered", "covered_late", "sales_reached"
 _BUSINESS = {kind for kind, category in CATEGORY_OF.items() if category is Category.BUSINESS}
 
 _KIND_SUMS = ", ".join(f"sum({kind}_fen) AS {kind}_fen" for kind in IncomeKind)
@@ -27,13 +28,15 @@ _HAVE = {
     **{kind.value: f"{kind}_fen <> 0" for kind in IncomeKind},
     IncomeKind.SALE.value: "(sale_fen <> 0 OR income.weight_g <> 0)",
     COVERED: "(covered_fen <> 0 OR cost_fen <> 0)",
-    UNCOVERED: "coalesce(sale_fen, 0) <> coalesce(covered_fen, 0)",
+    UNCOVERED: "coalesce(sale_fen, 0) <> coalesce(own_fen, 0)",
+    LATE: "covered_fen <> coalesce(own_fen, 0)",
     REACHED: "(reached_fen <> 0 OR reached.weight_g <> 0)",
 }
 #: Families of each township that had something of a kind which did not come to nothing.
 _COUNTED = f"""
     WITH income AS (SELECT {_FAMILY}, {_KIND_SUMS}, sum(weight_g) AS weight_g FROM income_months {_FACTS}),
-    costs AS (SELECT {_FAMILY}, sum(covered_fen) AS covered_fen, sum(cost_fen) AS cost_fen FROM cost_rollup {_FACTS}),
+    costs AS (SELECT {_FAMILY}, sum(covered_fen) AS covered_fen, sum(cost_fen) AS cost_fen,
+        sum(covered_fen) FILTER (WHERE sold >= :first) AS own_fen FROM cost_rollup {_FACTS}),
     reached AS (SELECT {_FAMILY}, sum(amount_fen) AS reached_fen, sum(weight_g) AS weight_g FROM reach_months {_FACTS})
     SELECT townships.code, {", ".join(f"count(*) FILTER (WHERE {have}) AS {kind}" for kind, have in _HAVE.items())}
     FROM income FULL JOIN costs USING (family_id) FULL JOIN reached USING (family_id)
@@ -69,7 +72,7 @@ def without_kinds(row: dict[str, Any], hidden: set[str]) -> dict[str, Any]:
     """A row of the report with None for what is of kinds that are not told."""
     kinds = {kind for kind in IncomeKind if kind in hidden}
     gross = {"gross_fen"} if kinds & _BUSINESS else set()
-    net = set(row["business"]) - {"gross_fen"} if gross or hidden & {COVERED, UNCOVERED} else set()
+    net = set(row["business"]) - {"gross_fen"} if gross or hidden & {COVERED, UNCOVERED, LATE} else set()
     untold = {
         "cash": {KIND_NAMES[kind] for kind in kinds},
         "categories": {CATEGORY_NAMES[CATEGORY_OF[kind]] for kind in kinds},
