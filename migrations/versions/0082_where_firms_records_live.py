@@ -1,13 +1,13 @@
 """What a firm is told by place stands where the record lives that it dealt with, not where the family's first one does.
 
-Revision ID: 0085
-Revises: 0082
+Revision ID: 0082
+Revises: 0081
 """
 
 from alembic import op
 
-revision = "0085"
-down_revision = "0082"
+revision = "0082"
+down_revision = "0081"
 branch_labels = None
 depends_on = None
 

@@ -1,14 +1,14 @@
 """A missed day keeps what it had asked for: an amendment spreads it anew.
 
-Revision ID: 0081
-Revises: 0080
+Revision ID: 0080
+Revises: 0079
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0081"
-down_revision = "0080"
+revision = "0080"
+down_revision = "0079"
 branch_labels = None
 depends_on = None
 

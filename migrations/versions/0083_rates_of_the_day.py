@@ -1,13 +1,13 @@
 """Sales that an older version counted by another rate than that of their day are counted anew.
 
-Revision ID: 0095
-Revises: 0085
+Revision ID: 0083
+Revises: 0082
 """
 
 from alembic import op
 
-revision = "0095"
-down_revision = "0085"
+revision = "0083"
+down_revision = "0082"
 branch_labels = None
 depends_on = None
 

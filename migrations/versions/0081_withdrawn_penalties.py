@@ -1,13 +1,13 @@
 """A penalty that was claimed may be withdrawn by the side that claimed it.
 
-Revision ID: 0082
-Revises: 0081
+Revision ID: 0081
+Revises: 0080
 """
 
 from alembic import op
 
-revision = "0082"
-down_revision = "0081"
+revision = "0081"
+down_revision = "0080"
 branch_labels = None
 depends_on = None
 

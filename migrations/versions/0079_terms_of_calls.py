@@ -1,13 +1,13 @@
 """A call-off stands under the version of the terms that was in force when its price was fixed.
 
-Revision ID: 0080
+Revision ID: 0079
 Revises: 0078
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0080"
+revision = "0079"
 down_revision = "0078"
 branch_labels = None
 depends_on = None
