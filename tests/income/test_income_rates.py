@@ -237,7 +237,7 @@ def test_what_an_older_version_counted_by_another_rate_is_counted_anew_after_the
         session.execute(text("UPDATE outbox SET done_at = now() WHERE job = 'income.count_costs'"))
     release()
     with_migrations(office.app)
-    downgrade(directory=str(FOLDER), revision="0085")
+    downgrade(directory=str(FOLDER), revision="0082")
     upgrade(directory=str(FOLDER))
     db.engine.dispose()
     assert stands() == by_day({NEW_YEAR: 151})
