@@ -15,7 +15,7 @@ from shop.kit.db import db
 from shop.kit.outbox import BrokerDown, Send
 from tasks.broker import bare_celery
 from tasks.registry import Kind, Work, works
-from tasks.run import TryAgain, run_asked, run_daily, run_sweep
+from tasks.run import TryAgain, do
 
 ROOMS_OF_WORK = (
     "agreements",
@@ -43,25 +43,26 @@ def make_celery(app: Flask) -> Celery:
     celery = bare_celery(app.extensions["settings"].redis_url)
     app.extensions["send_job"] = _sender(celery)
     for work in works().values():
-        celery.task(name=work.job.name, bind=True, max_retries=None)(_task_of(work, app))
+        celery.task(name=work.job.name, bind=True, max_retries=None)(task_of(work, app))
     _fresh_connections_after_fork(app)
     celeryd_after_setup.connect(_keep_pages_shared, weak=False)
     return celery
 
 
-def _task_of(work: Work, app: Flask) -> Callable[..., None]:
+def task_of(work: Work, app: Flask) -> Callable[..., None]:
+    """What the worker calls for `work`: it raises nothing that the worker would log."""
     clock: Clock = app.extensions["clock"]
 
     def asked(self: Task, outbox_id: int) -> None:
         with app.app_context():
             try:
-                run_asked(work, int(outbox_id), clock)
+                do(work, clock, int(outbox_id))
             except TryAgain as later:
                 raise self.retry(countdown=later.seconds) from None
 
     def look(self: Task) -> None:
         with app.app_context():
-            (run_daily if work.kind is Kind.DAILY else run_sweep)(work, clock)
+            do(work, clock)
 
     return asked if work.kind in (Kind.JOB, Kind.ERRAND) else look
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from shop.kit import outbox
 from shop.kit.clock import BEIJING, Clock
 from shop.kit.db import transaction
+from shop.kit.logs import trace_of
 from shop.kit.pause import time_is_played
 from shop.reports import runs
 from tasks.registry import Done, Kind, Work
@@ -37,6 +38,25 @@ class TryAgain(Exception):
     def __init__(self, seconds: float) -> None:
         super().__init__(f"again in {seconds} s")
         self.seconds = seconds
+
+
+def do(work: Work, clock: Clock, outbox_id: int | None = None) -> None:
+    """Do work, whichever its kind; `outbox_id` is of what asks for it. Raises TryAgain, and nothing else.
+
+    What goes wrong is logged here by kinds and places: the worker's own log would tell messages, and the driver's hold
+    whole rows with names, phones and addresses.
+    """
+    try:
+        if outbox_id is not None:
+            run_asked(work, outbox_id, clock)
+        elif work.kind is Kind.DAILY:
+            run_daily(work, clock)
+        else:
+            run_sweep(work, clock)
+    except TryAgain:
+        raise
+    except Exception as error:  # noqa: BLE001  the next look does it again, and the worker lives
+        log.error("job failed", job=work.job.name, error=type(error).__name__, trace=trace_of(error))
 
 
 def run_asked(work: Work, outbox_id: int, clock: Clock) -> None:

@@ -1,7 +1,6 @@
 """One door for errors: everything leaves as RFC 9457 problem+json with a stable type, in Chinese or English."""
 
 import re
-import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pkgutil import walk_packages
@@ -18,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from shop.kit.errors import DomainError, all_errors
 from shop.kit.http import json_bytes, language, request_id
+from shop.kit.logs import trace_of
 
 PROBLEM_JSON = "application/problem+json"
 log = structlog.get_logger("shop")
@@ -344,17 +344,6 @@ def on_unexpected(error: Exception) -> Response:
     """500 without a word of why; the log has kinds and places, never values."""
     log.error("unexpected", request_id=request_id(), route=_route(), trace=trace_of(error))
     return http_problem(500)
-
-
-def trace_of(error: BaseException) -> list[str]:
-    """The kinds of the exceptions behind `error` and where they arose. Messages may hold personal data: left out."""
-    lines: list[str] = []
-    seen: BaseException | None = error
-    while seen is not None:
-        frames = traceback.extract_tb(seen.__traceback__)
-        lines += [type(seen).__name__, *(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:])]
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
-    return lines
 
 
 def _route() -> str:

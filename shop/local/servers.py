@@ -209,6 +209,8 @@ def postgres(
         "shared_buffers": "128MB",
         "timezone": "UTC",
         "log_min_messages": "warning",
+        # Without the details: they hold whole rows, with names, phones and addresses.
+        "log_error_verbosity": "terse",
         "max_wal_size": "2GB",
     }
     if not durable:

@@ -83,6 +83,17 @@ def test_both_servers_answer_and_end_with_the_block(tmp_path: Path) -> None:
         ask(running.database_url, "SELECT 1")
 
 
+def test_the_log_of_postgres_holds_no_row_that_was_refused(tmp_path: Path) -> None:
+    with servers(tmp_path, durable=False) as running, psycopg.connect(running.database_url) as connection:
+        connection.execute("CREATE TABLE kept (what text, kilograms int CHECK (kilograms > 0))")
+        with pytest.raises(psycopg.errors.CheckViolation) as refused:
+            connection.execute("INSERT INTO kept VALUES (%s, %s)", ["13812345678", -1])
+        assert "13812345678" in str(refused.value)
+    log = (tmp_path / "logs" / "postgres.log").read_text()
+    assert "kept_kilograms_check" in log
+    assert "13812345678" not in log
+
+
 def test_a_given_server_is_used_and_not_started(tmp_path: Path) -> None:
     with servers(tmp_path, durable=False, database_url="postgresql://elsewhere/shop") as running:
         assert running.database_url == "postgresql://elsewhere/shop"
