@@ -23,6 +23,8 @@ def playing_time(engine: Engine) -> Iterator[None]:
         connection.execute(text("SET lock_timeout = '60s'"))
         connection.execute(select(func.pg_advisory_lock(_TIME_IS_PLAYED)))
         yield
+        # Not left to the closing of the connection, which the server notices a moment later.
+        connection.execute(select(func.pg_advisory_unlock(_TIME_IS_PLAYED)))
 
 
 def time_is_played(session: Session) -> bool:
