@@ -13,9 +13,10 @@ from shop.kit.clock import BEIJING, Clock
 from shop.kit.db import transaction
 from shop.kit.logs import trace_of
 from shop.kit.pause import time_is_played
+from shop.kit.types import MAX_CODE
 from shop.reports import runs
 from tasks.registry import Done, Kind, Work
-from tasks.schedule import DAILY_TIMES
+from tasks.schedule import DAILY_TIMES, day_late_from, late_from
 
 log = structlog.get_logger()
 JOBS = Counter("shop_jobs", "Jobs run", ["job", "outcome"])
@@ -43,8 +44,8 @@ class TryAgain(Exception):
 def do(work: Work, clock: Clock, outbox_id: int | None = None) -> None:
     """Do work, whichever its kind; `outbox_id` is of what asks for it. Raises TryAgain, and nothing else.
 
-    What goes wrong is logged here by kinds and places: the worker's own log would tell messages, and the driver's hold
-    whole rows with names, phones and addresses.
+    What goes wrong is counted, remembered as the kind of the error, and logged by kinds and places: the worker's own
+    log would tell messages, and the driver's hold whole rows with names, phones and addresses.
     """
     try:
         if outbox_id is not None:
@@ -56,7 +57,23 @@ def do(work: Work, clock: Clock, outbox_id: int | None = None) -> None:
     except TryAgain:
         raise
     except Exception as error:  # noqa: BLE001  the next look does it again, and the worker lives
-        log.error("job failed", job=work.job.name, error=type(error).__name__, trace=trace_of(error))
+        _note(work.job.name, error, clock)
+
+
+def _kind(error: Exception) -> str:
+    """The type only: a message may hold a person's data."""
+    return type(error).__name__[:MAX_CODE]
+
+
+def _note(name: str, error: Exception, clock: Clock) -> None:
+    kind = _kind(error)
+    log.error("job failed", job=name, error=kind, trace=trace_of(error))
+    JOBS.labels(name, "failed").inc()
+    try:
+        with transaction() as session:
+            runs.fail(session, name, error=kind, now=clock.now())
+    except Exception as other:  # noqa: BLE001  the database may be what fails
+        log.error("failure not remembered", job=name, error=type(other).__name__)
 
 
 def run_asked(work: Work, outbox_id: int, clock: Clock) -> None:
@@ -91,7 +108,8 @@ def _remember(name: str, rows: int, began: float, clock: Clock, *, always: bool)
     SECONDS.labels(name).observe(took)
     if always or last is None or wall.monotonic() - last >= _REMEMBERED_S:
         with transaction() as session:
-            runs.touch(session, name, rows=rows, now=clock.now(), seconds=took)
+            now = clock.now()
+            runs.touch(session, name, rows=rows, now=now, seconds=took, due_by=late_from(name, now))
         _remembered[name] = wall.monotonic()
 
 
@@ -132,9 +150,10 @@ def run_sweep(work: Work, clock: Clock) -> int:
     total, began = 0, wall.perf_counter()
     for _ in range(_ROUNDS):
         with transaction() as session:
-            if work.by_the_clock and time_is_played(session):
-                break
-            done = work.act(session, now=clock.now())
+            rests = work.by_the_clock and time_is_played(session)
+            done = None if rests else work.act(session, now=clock.now())
+            if done is None and (late := late_from(work.job.name, clock.now())):
+                runs.rest(session, work.job.name, due_by=late)
         total += done or 0
         if done == 0:
             _remember(work.job.name, total, began, clock, always=total > 0)
@@ -159,7 +178,8 @@ def run_daily(work: Work, clock: Clock) -> Done | None:
         if run_id is None:
             return None
         done: Done = work.act(session, day, now=now)
-        runs.close(session, run_id, rows=done.rows, outcome=done.outcome, now=clock.now())
+        late = day_late_from(work.job.name, day)
+        runs.close(session, run_id, rows=done.rows, outcome=done.outcome, now=clock.now(), due_by=late)
     SECONDS.labels(work.job.name).observe(wall.perf_counter() - began)
     JOBS.labels(work.job.name, "done").inc()
     return done

@@ -1,11 +1,12 @@
 """The whole timetable, in one table. Beat only says "look": what is to be done, the database decides."""
 
 from dataclasses import dataclass
-from datetime import time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from shop.agreements.jobs import FETCH_QUOTES, FIND_ENDING
 from shop.catalog.jobs import FIND_EXPIRING
 from shop.income.jobs import FIND_UNSETTLED
+from shop.kit.clock import at_beijing
 from shop.kit.job import FORGET_OLD, RELAY_OUTBOX, RESEND_LOST, Job
 from shop.links.jobs import FIND_SIGNS
 from shop.live.jobs import END_OVERDUE, FORGET_RECORDINGS, SETTLE_ENDED
@@ -90,6 +91,26 @@ TIMETABLE: tuple[Every | DailyAt, ...] = (
 
 #: When each daily job is due.
 DAILY_TIMES: dict[str, time] = {entry.job.name: entry.at for entry in TIMETABLE if isinstance(entry, DailyAt)}
+
+
+#: When each other one is looked at again.
+_PERIODS: dict[str, timedelta] = {entry.job.name: entry.period for entry in TIMETABLE if isinstance(entry, Every)}
+#: A look may have to wait for a long one before it: it is late after three periods, but not before this.
+_LATE_AFTER = timedelta(minutes=5)
+#: A daily job is late when its day is not done so long after its hour.
+_LATE_ON_DAY = timedelta(hours=1)
+
+
+def late_from(job: str, now: datetime) -> datetime | None:
+    """From when on a job that is not daily and was looked at `now` is late; None where the timetable lacks it."""
+    period = _PERIODS.get(job)
+    return None if period is None else now + max(3 * period, _LATE_AFTER)
+
+
+def day_late_from(job: str, done: date) -> datetime:
+    """From when on a daily job that was done for a day is late with the next one."""
+    at = DAILY_TIMES[job]
+    return at_beijing(done + timedelta(days=1), at.hour, at.minute) + _LATE_ON_DAY
 
 
 def look_after(entry: Every | DailyAt) -> timedelta:

@@ -37,7 +37,7 @@ def metrics_page() -> Response:
     """Prometheus text; only for programs on this machine."""
     if not ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104  stands for "unknown"
         abort(404)
-    told = current_app.extensions["gauges"](db.session())
+    told = current_app.extensions["gauges"](db.session(), now=now())
     return Response(metrics() + _outbox_age() + told, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 

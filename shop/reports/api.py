@@ -498,7 +498,8 @@ def made_file(code: str) -> Response:
             "job": "reports.refresh_sales", "state": "done", "period": "latest",
             "started_at": "2025-07-15T02:00:04+00:00",
             "finished_at": "2025-07-15T02:00:05+00:00", "took_ms": 12, "rows": 3, "outcome": None,
-            "last_success_at": "2025-07-15T02:00:05+00:00", "waiting": 0, "oldest_waiting_at": None, "given_up": 0,
+            "last_success_at": "2025-07-15T02:00:05+00:00", "due_by": "2025-07-15T02:05:05+00:00", "overdue_ms": 0,
+            "failed_at": None, "error": None, "failures": 0, "waiting": 0, "oldest_waiting_at": None, "given_up": 0,
         }],
         "dirty": [{"rollup": "sales", "keys": 2}],
         "parts": [{
@@ -509,11 +510,11 @@ def made_file(code: str) -> Response:
     }
 )  # fmt: skip
 def jobs() -> dict[str, Any]:
-    """任务情况 · The jobs: last run and success, duration, rows, what waits or was given up, and the nightly proof.
+    """任务情况 · The jobs: last run, success and failure, what is late, waits or was given up, and the nightly proof.
 
     Rollups that are made from zero or proved are shown part by part.
     """
-    return jobs_at_work(db.session())
+    return jobs_at_work(db.session(), now=now())
 
 
 @blueprint.route("/reports/rebuilds", methods=["POST"])

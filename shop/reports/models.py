@@ -511,7 +511,8 @@ class Publication(Model):
 class JobRun(Model):
     """One run of a job for a period: claimed by inserting the row, so two schedulers do it once.
 
-    Rollups keep one row each of period `latest`: when they last took in everything that was marked.
+    Rollups keep one row each of period `latest`: when they last took in everything that was marked. `due_by`: when the
+    next run of a job of the timetable is late.
     """
 
     __tablename__ = "job_runs"
@@ -524,6 +525,19 @@ class JobRun(Model):
     finished_at: Mapped[Instant | None]
     rows: Mapped[int | None]
     outcome: Mapped[Prose | None]
+    due_by: Mapped[Instant | None]
+
+
+class JobFailure(Model):
+    """A job that has failed since it last did its work: when last, how often, and the kind of the error, no message."""
+
+    __tablename__ = "job_failures"
+    __table_args__ = (CheckConstraint("times > 0", name="times_counted"),)
+
+    job: Mapped[Code] = mapped_column(primary_key=True)
+    failed_at: Mapped[Instant]
+    error: Mapped[Code]
+    times: Mapped[int]
 
 
 class RollupPart(Model):

@@ -683,7 +683,11 @@ class SalesExplained(Schema):
 
 
 class JobAtWork(Schema):
-    """A job: its last run, its last success, what of it waits. Times of the jobs' own clock."""
+    """A job: its last run and success, what of it waits. Times of the jobs' own clock.
+
+    `due_by`: when the next run of a job of the timetable is late; `overdue_ms` by how much it is. `failed_at`, `error`
+    (the kind, never a message) and `failures` are of the time since it last did its work.
+    """
 
     job = fields.String()
     state = fields.Enum(JobState, by_value=True)
@@ -694,6 +698,11 @@ class JobAtWork(Schema):
     rows = fields.Integer(allow_none=True)
     outcome = fields.String(allow_none=True)
     last_success_at = fields.DateTime(allow_none=True)
+    due_by = fields.DateTime(allow_none=True)
+    overdue_ms = fields.Integer()
+    failed_at = fields.DateTime(allow_none=True)
+    error = fields.String(allow_none=True)
+    failures = fields.Integer()
     waiting = fields.Integer()
     oldest_waiting_at = fields.DateTime(allow_none=True)
     given_up = fields.Integer()

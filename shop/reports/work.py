@@ -1,12 +1,13 @@
 """How the jobs do, for the operator and for monitors: when each last did its work, how long it took, what waits."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -18,31 +19,43 @@ import shop.rounds.jobs
 import shop.stock.jobs  # noqa: F401  like those above: a job is known once its room is loaded
 from shop.kit.dirty import DirtyKey
 from shop.kit.jobs import Outbox, all_jobs
-from shop.reports.models import JobRun, PartWork, RollupPart
+from shop.reports.models import JobFailure, JobRun, PartWork, RollupPart
+
+#: Clocks of two machines may differ by so much. A run that ended later than this is of a clock that had jumped ahead.
+_CLOCKS_DIFFER = timedelta(minutes=1)
+_NO_RUN = dict.fromkeys(("period", "started_at", "finished_at", "rows", "outcome", "due_by"))
+_NO_FAILURE = {"failed_at": None, "error": None, "failures": 0}
 
 
 class JobState(StrEnum):
     """How a job stands: the first of these that is so."""
 
     GIVEN_UP = "given_up"  # after its last try: a person has to look
+    FAILING = "failing"  # it failed since it last did its work
+    OVERDUE = "overdue"  # of the timetable, and not done for too long: nobody looks, or nobody works
     WORKING = "working"  # a run began and has not ended
     WAITING = "waiting"  # asked for and not done
     DONE = "done"
     NEVER = "never"  # nothing was asked of it yet
 
 
-def jobs_at_work(session: Session) -> dict[str, Any]:
+def jobs_at_work(session: Session, *, now: datetime) -> dict[str, Any]:
     """Every declared job with its last run, its last success, what of it waits; and whether the nightly proof holds.
 
     A run that is not finished is under way, or was cut off: its row says since when.
     """
-    last = (
-        select(JobRun.job, JobRun.period, JobRun.started_at, JobRun.finished_at, JobRun.rows, JobRun.outcome)
-        .ext(distinct_on(JobRun.job))
-        .order_by(JobRun.job, JobRun.started_at.desc())
+    runs = _last_runs(session, now)
+    succeeded = dict(
+        session.execute(
+            select(JobRun.job, func.max(JobRun.finished_at)).where(_not_ahead(now)).group_by(JobRun.job)
+        ).all()
     )
-    runs = {row["job"]: dict(row) for row in session.execute(last).mappings()}
-    succeeded = dict(session.execute(select(JobRun.job, func.max(JobRun.finished_at)).group_by(JobRun.job)).all())
+    failures = {
+        row["job"]: dict(row)
+        for row in session.execute(
+            select(JobFailure.job, JobFailure.failed_at, JobFailure.error, JobFailure.times.label("failures"))
+        ).mappings()
+    }
     asked = {
         job: {"waiting": waiting, "given_up": dead, "oldest_waiting_at": oldest}
         for job, waiting, dead, oldest in session.execute(
@@ -63,12 +76,30 @@ def jobs_at_work(session: Session) -> dict[str, Any]:
     parts = _parts(session)
     return {
         "items": [
-            _shown(job, runs.get(job), succeeded.get(job), asked.get(job)) for job in sorted({*all_jobs(), *runs})
+            _shown(job, runs.get(job), succeeded.get(job), asked.get(job), failures.get(job), now)
+            for job in sorted({*all_jobs(), *runs})
         ],
         "dirty": dirty,
         "parts": parts,
         "rollups_differ": _differ([row for row in parts if row["work"] == PartWork.PROVE]),
     }
+
+
+def _not_ahead(now: datetime) -> ColumnElement[bool]:
+    return func.coalesce(JobRun.finished_at, JobRun.started_at) <= now + _CLOCKS_DIFFER
+
+
+def _last_runs(session: Session, now: datetime) -> dict[str, dict[str, Any]]:
+    """The last run of each job; of runs that a clock ahead of now wrote down, nothing but that the job is overdue."""
+    ahead = session.scalars(select(JobRun.job).where(~_not_ahead(now)))
+    runs: dict[str, dict[str, Any]] = {job: _NO_RUN | {"due_by": now} for job in ahead}
+    last = (
+        select(JobRun.job, *(getattr(JobRun, name) for name in _NO_RUN))
+        .where(_not_ahead(now))
+        .ext(distinct_on(JobRun.job))
+        .order_by(JobRun.job, JobRun.id.desc())
+    )
+    return runs | {row["job"]: dict(row) for row in session.execute(last).mappings()}
 
 
 def _parts(session: Session) -> list[dict[str, Any]]:
@@ -93,30 +124,41 @@ def _differ(proofs: list[dict[str, Any]]) -> bool | None:
     return None if not proofs or any(row["done"] < row["parts"] for row in proofs) else False
 
 
-def _shown(job: str, run: dict[str, Any] | None, done: Any, asked: dict[str, Any] | None) -> dict[str, Any]:
-    run = run or {"period": None, "started_at": None, "finished_at": None, "rows": None, "outcome": None}
+def _shown(
+    job: str, run: dict[str, Any] | None, done: Any, asked: dict[str, Any] | None, failure: dict[str, Any] | None,
+    now: datetime,
+) -> dict[str, Any]:  # fmt: skip
+    run = run or _NO_RUN
     took = None
     if run["finished_at"] is not None:
         took = (run["finished_at"] - run["started_at"]).total_seconds() * 1000
-    asked = asked or {"waiting": 0, "given_up": 0, "oldest_waiting_at": None}
-    return {
-        **run,
+    seen = run | (asked or {"waiting": 0, "given_up": 0, "oldest_waiting_at": None}) | (failure or _NO_FAILURE)
+    return seen | {
         "job": job,
-        "state": _state(run, asked),
+        "state": _state(seen, now),
         "took_ms": None if took is None else int(took),
         "last_success_at": done,
-        **asked,
+        "overdue_ms": _overdue_ms(seen, now),
     }
 
 
-def _state(run: dict[str, Any], asked: dict[str, Any]) -> JobState:
-    if asked["given_up"]:
+def _overdue_ms(seen: dict[str, Any], now: datetime) -> int:
+    due_by = seen["due_by"]
+    return 0 if due_by is None or now < due_by else max(int((now - due_by).total_seconds() * 1000), 1)
+
+
+def _state(seen: dict[str, Any], now: datetime) -> JobState:
+    if seen["given_up"]:
         return JobState.GIVEN_UP
-    if run["started_at"] is not None and run["finished_at"] is None:
+    if seen["failures"]:
+        return JobState.FAILING
+    if _overdue_ms(seen, now):
+        return JobState.OVERDUE
+    if seen["started_at"] is not None and seen["finished_at"] is None:
         return JobState.WORKING
-    if asked["waiting"]:
+    if seen["waiting"]:
         return JobState.WAITING
-    return JobState.NEVER if run["started_at"] is None else JobState.DONE
+    return JobState.NEVER if seen["started_at"] is None else JobState.DONE
 
 
 class _Told:
@@ -134,6 +176,8 @@ class _Told:
             ("shop_job_rows", "How much the last run of a job did", "rows", 1),
             ("shop_job_waiting", "Asked for and not done", "waiting", 1),
             ("shop_job_given_up", "Given up on, for a person to see", "given_up", 1),
+            ("shop_job_failures", "Failed so often since the job last did its work", "failures", 1),
+            ("shop_job_overdue_seconds", "Late by so long with its next run", "overdue_ms", 1000),
         ):
             values = [([row["job"]], _number(row[key]) / scale) for row in jobs if row[key] is not None]
             yield _gauge(name, said, ["job"], values)
@@ -157,8 +201,8 @@ def _gauge(name: str, said: str, labels: list[str], values: Iterable[tuple[list[
     return gauge
 
 
-def gauges(session: Session) -> bytes:
+def gauges(session: Session, *, now: datetime) -> bytes:
     """The view as Prometheus text."""
     registry = CollectorRegistry()
-    registry.register(_Told(jobs_at_work(session)))
+    registry.register(_Told(jobs_at_work(session, now=now)))
     return generate_latest(registry)

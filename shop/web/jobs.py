@@ -6,6 +6,7 @@ from flask import Blueprint, request, url_for
 
 from shop.access.guard import Role
 from shop.kit.db import db
+from shop.kit.http import now
 from shop.reports.columns import NONE, written
 from shop.reports.models import PartWork, Rollup
 from shop.reports.work import JobState, jobs_at_work
@@ -52,9 +53,12 @@ ROLLUPS_ZH = {
     Rollup.COSTS: "成本", Rollup.INCOME_CUTS: "全县各月收入", Rollup.COST_CUTS: "全县各月成本",
     Rollup.REACH_CUTS: "全县各月触达", Rollup.INCOME_DAYS: "各日收入",
 }  # fmt: skip
+#: What is shown in red.
+ALARMING = (JobState.GIVEN_UP, JobState.FAILING, JobState.OVERDUE)
 WORK_ZH = {PartWork.REBUILD: "重算", PartWork.PROVE: "核对"}
 STATES_ZH = {
-    JobState.GIVEN_UP: "已放弃，须人工处理", JobState.WORKING: "进行中", JobState.WAITING: "等待中",
+    JobState.GIVEN_UP: "已放弃，须人工处理", JobState.FAILING: "失败", JobState.OVERDUE: "逾期未运行",
+    JobState.WORKING: "进行中", JobState.WAITING: "等待中",
     JobState.DONE: "正常", JobState.NEVER: "还没有运行",
 }  # fmt: skip
 
@@ -74,13 +78,13 @@ def took_zh(milliseconds: int | None) -> str:
 @page_for(Role.OPERATOR)
 def show() -> str:
     """任务 · The jobs, what wants a person's look first; the page looks again by itself unless it is told to rest."""
-    view = jobs_at_work(db.session())
+    view = jobs_at_work(db.session(), now=now())
     rests = "still" in request.args
     order = list(JobState)
     return page_of(
         "jobs", "任务", view=view, jobs=sorted(view["items"], key=lambda job: order.index(job["state"])),
         cards=_cards(view), names=JOBS_ZH | RUNS_ZH, rollups=ROLLUPS_ZH,
-        works=WORK_ZH, states=STATES_ZH, took=took_zh, again=None if rests else LOOK_AGAIN_S,
+        works=WORK_ZH, states=STATES_ZH, alarming=ALARMING, took=took_zh, again=None if rests else LOOK_AGAIN_S,
         other=url_for("jobs_page.show", still=None if rests else 1),
     )  # fmt: skip
 
@@ -91,6 +95,13 @@ def _cards(view: dict[str, Any]) -> list[Card]:
     return [
         Card("夜间核对", proof, "", "汇总与原始记录逐行相比", alarm=differ is True),
         _counted("须人工处理", sum(job["given_up"] for job in jobs), "件", "试过五次仍未办成", alarm=True),
+        _counted(
+            "失败或逾期",
+            sum(job["failures"] > 0 or job["overdue_ms"] > 0 for job in jobs),
+            "项",
+            "上次成功之后又失败，或到时未运行",
+            alarm=True,
+        ),
         _counted("等待", sum(job["waiting"] for job in jobs), "件", "已要求、尚未办成"),
         _counted("待重算", sum(row["keys"] for row in view["dirty"]), "项", "原始记录已变、汇总尚未更新"),
     ]

@@ -184,12 +184,12 @@ def test_the_nightly_proof_finds_a_planted_fault_alarms_and_heals_it(
     assert asked.rows == open_parts() > 30
     with transaction() as session:
         session.execute(text("UPDATE sales_rollup SET net_fen = net_fen + 1 WHERE channel_id = 1"))
-        assert jobs_at_work(session)["rollups_differ"] is None
+        assert jobs_at_work(session, now=A_DAY_IN_JULY)["rollups_differ"] is None
     assert run_sweep(on_parts, clock) == asked.rows + 1
     assert "rollup differs from its facts" in "".join(capsys.readouterr())
     with transaction() as session:
-        view = jobs_at_work(session)
-        told = gauges(session).decode()
+        view = jobs_at_work(session, now=clock.now())
+        told = gauges(session, now=clock.now()).decode()
     proved = {(row["rollup"], row["work"]): row for row in view["parts"]}
     assert view["rollups_differ"] is True
     assert proved[Rollup.SALES, PartWork.PROVE]["differences"] == 2
@@ -203,7 +203,7 @@ def test_a_proof_that_finds_nothing_says_so(season: Flask) -> None:
     asked = ask_all(PartWork.PROVE)
     assert [one.differences for one in do_all()] == [[]] * asked
     with transaction() as session:
-        assert jobs_at_work(session)["rollups_differ"] is False
+        assert jobs_at_work(session, now=A_DAY_IN_JULY)["rollups_differ"] is False
 
 
 def test_every_part_of_a_rollup_together_is_the_whole_of_it(season: Flask) -> None:

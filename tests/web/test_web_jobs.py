@@ -1,6 +1,7 @@
 """The operator's page of the jobs: what it says of each, what is in red, and for whom it is."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -83,6 +84,21 @@ def test_what_was_given_up_stands_first_and_in_red(office: FlaskClient, clock: W
     assert (second[0], second[1], second[5]) == ("通知收付款payments.notify", "等待中", "1")
     assert '<b class="alarm">已放弃，须人工处理</b>' in page
     assert re.search(r'须人工处理</h2><p><b class="alarm">1</b>', page)
+
+
+def test_what_fails_or_is_late_is_in_red(office: FlaskClient, clock: WalkingClock) -> None:
+    now = clock.now()
+    with transaction() as session:
+        runs.touch(session, "stock.take_recalled", rows=0, now=now, due_by=now - timedelta(minutes=2))
+        runs.fail(session, "reports.refresh_sales", error="IntegrityError", now=now)
+    page = told(office)
+    failing, late = rows_of(page, -1)[:2]
+    assert failing[0:2] == ["汇总销售reports.refresh_sales", "失败"]
+    assert failing[-1] == "失败 1 次，最近 2025-07-15 10:00（IntegrityError）"
+    assert (late[1], late[-1]) == ("逾期未运行", "已逾期 2 分 0 秒")
+    assert '<b class="alarm">失败</b>' in page
+    assert '<b class="alarm">逾期未运行</b>' in page
+    assert re.search(r'失败或逾期</h2><p><b class="alarm">2</b>', page)
 
 
 def test_the_proof_shows_how_far_it_is_and_the_first_difference_in_red(
