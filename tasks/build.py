@@ -5,7 +5,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 import structlog
-from celery import Celery, Task
+from celery import Celery
 from celery.signals import celeryd_after_setup, worker_process_init
 from flask import Flask
 from kombu.exceptions import OperationalError
@@ -15,7 +15,7 @@ from shop.kit.db import db
 from shop.kit.outbox import BrokerDown, Send
 from tasks.broker import bare_celery
 from tasks.registry import Kind, Work, works
-from tasks.run import TryAgain, do
+from tasks.run import do
 
 ROOMS_OF_WORK = (
     "agreements",
@@ -43,7 +43,7 @@ def make_celery(app: Flask) -> Celery:
     celery = bare_celery(app.extensions["settings"].redis_url)
     app.extensions["send_job"] = _sender(celery)
     for work in works().values():
-        celery.task(name=work.job.name, bind=True, max_retries=None)(task_of(work, app))
+        celery.task(name=work.job.name)(task_of(work, app))
     _fresh_connections_after_fork(app)
     celeryd_after_setup.connect(_keep_pages_shared, weak=False)
     return celery
@@ -53,14 +53,11 @@ def task_of(work: Work, app: Flask) -> Callable[..., None]:
     """What the worker calls for `work`: it raises nothing that the worker would log."""
     clock: Clock = app.extensions["clock"]
 
-    def asked(self: Task, outbox_id: int) -> None:
+    def asked(outbox_id: int) -> None:
         with app.app_context():
-            try:
-                do(work, clock, int(outbox_id))
-            except TryAgain as later:
-                raise self.retry(countdown=later.seconds) from None
+            do(work, clock, int(outbox_id))
 
-    def look(self: Task) -> None:
+    def look() -> None:
         with app.app_context():
             do(work, clock)
 

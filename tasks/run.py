@@ -33,16 +33,8 @@ _REMEMBERED_S = 4.0
 _remembered: dict[str, float] = {}
 
 
-class TryAgain(Exception):
-    """The work failed and may be tried again after `seconds`."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"again in {seconds} s")
-        self.seconds = seconds
-
-
 def do(work: Work, clock: Clock, outbox_id: int | None = None) -> None:
-    """Do work, whichever its kind; `outbox_id` is of what asks for it. Raises TryAgain, and nothing else.
+    """Do work, whichever its kind; `outbox_id` is of what asks for it. Raises nothing.
 
     What goes wrong is counted, remembered as the kind of the error, and logged by kinds and places: the worker's own
     log would tell messages, and the driver's hold whole rows with names, phones and addresses.
@@ -54,8 +46,6 @@ def do(work: Work, clock: Clock, outbox_id: int | None = None) -> None:
             run_daily(work, clock)
         else:
             run_sweep(work, clock)
-    except TryAgain:
-        raise
     except Exception as error:  # noqa: BLE001  the next look does it again, and the worker lives
         _note(work.job.name, error, clock)
 
@@ -77,7 +67,7 @@ def _note(name: str, error: Exception, clock: Clock) -> None:
 
 
 def run_asked(work: Work, outbox_id: int, clock: Clock) -> None:
-    """Do what an outbox row asks for, once. Raises TryAgain; after `MAX_ATTEMPTS` the row is given up on.
+    """Do what an outbox row asks for, once. Where it fails the row waits for its next try, after the last for a person.
 
     A row that is done, given up on, or not of this job is left alone, so a forged or doubled message does nothing.
     """
@@ -132,14 +122,16 @@ def _act(work: Work, outbox_id: int, ids: list[int], clock: Clock) -> None:
 
 
 def _failed(name: str, outbox_id: int, attempts: int, error: Exception, clock: Clock) -> None:
-    last = attempts >= outbox.MAX_ATTEMPTS
-    # The type only: a message may hold a person's data.
-    log.error("job failed", job=name, outbox_id=outbox_id, attempts=attempts, error=type(error).__name__, dead=last)
+    last, kind = attempts >= outbox.MAX_ATTEMPTS, _kind(error)
+    log.error(
+        "job failed", job=name, outbox_id=outbox_id, attempts=attempts, error=kind, dead=last, trace=trace_of(error)
+    )
     JOBS.labels(name, "dead" if last else "failed").inc()
-    if not last:
-        raise TryAgain(min(2.0 ** (attempts - 1), 30.0))
     with transaction() as session:
-        outbox.give_up(session, outbox_id, now=clock.now())
+        if last:
+            outbox.give_up(session, outbox_id, now=clock.now(), error=kind)
+        else:
+            outbox.wait(session, outbox_id, attempts, error=kind, now=clock.now())
 
 
 def run_sweep(work: Work, clock: Clock) -> int:

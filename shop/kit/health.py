@@ -76,9 +76,9 @@ def _broker_ready() -> bool:
 
 
 def _outbox_age() -> bytes:
-    """Seconds the oldest unsent message waits: above 60 the relay is not doing its work."""
+    """Seconds since the oldest unsent message should have left: above 60 the relay is not doing its work."""
     oldest = db.session.execute(
-        text("SELECT min(created_at) FROM outbox WHERE sent_at IS NULL AND dead_at IS NULL")
+        text("SELECT min(coalesce(due_at, created_at)) FROM outbox WHERE sent_at IS NULL AND dead_at IS NULL")
     ).scalar()
     age = max((now() - oldest).total_seconds(), 0.0) if oldest else 0.0
     return (

@@ -21,7 +21,7 @@ class Outbox(Model):
 
     `done_at` is written in the transaction of the job's effect, so that a repeated message finds it and stops.
     `attempts` counts starts, each committed before the work begins; `dead_at` marks a job given up on, for a person to
-    see.
+    see. One that failed is unsent again and waits until `due_at`; `error` is the kind of what it failed by, no message.
     """
 
     __tablename__ = "outbox"
@@ -44,6 +44,8 @@ class Outbox(Model):
     attempts: Mapped[Small] = mapped_column(server_default="0")
     done_at: Mapped[Instant | None]
     dead_at: Mapped[Instant | None]
+    due_at: Mapped[Instant | None]
+    error: Mapped[Code | None]
 
 
 def enqueue(session: Session, job: Job, *ids: int, now: datetime) -> None:

@@ -8,13 +8,20 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
-from shop.kit.jobs import Job, enqueue
+from shop.kit.errors import NotFoundError
+from shop.kit.jobs import Job, Outbox, enqueue
+from shop.kit.states import record
 
+#: How long a job that failed waits for its next try: an hour and a quarter in all, so that a restart or a short
+#: trouble of somebody else gives nothing up.
+WAITS = (
+    timedelta(seconds=1), timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1),
+)  # fmt: skip
 #: A job is given up on after so many starts; one that kills its worker counts as well.
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = len(WAITS) + 1
 #: A job that was sent and is not done after this is sent again. Too early costs a message, never an effect.
 LOST_AFTER = timedelta(seconds=90)
 
@@ -28,13 +35,15 @@ class BrokerDown(Exception):
 
 _UNSENT = text(
     "SELECT id, job FROM outbox WHERE sent_at IS NULL AND dead_at IS NULL AND done_at IS NULL"
+    # A wait longer than the longest is of a clock that had jumped ahead.
+    " AND (due_at IS NULL OR due_at <= :now OR due_at > :longest)"
     " ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED"
 )
 _LOST = text(
     "SELECT id, job FROM outbox WHERE sent_at < :before AND done_at IS NULL AND dead_at IS NULL"
     " ORDER BY sent_at, id LIMIT :limit FOR UPDATE SKIP LOCKED"
 )
-_SENT = text("UPDATE outbox SET sent_at = :now WHERE id = ANY(:ids)")
+_SENT = text("UPDATE outbox SET sent_at = :now, due_at = NULL WHERE id = ANY(:ids)")
 
 
 def relay(session: Session, send: Send, *, now: datetime, limit: int = 500) -> int:
@@ -44,7 +53,8 @@ def relay(session: Session, send: Send, *, now: datetime, limit: int = 500) -> i
     The rows stay locked while they are sent: nobody else waits for them, and a crash before the mark only sends twice.
     When the broker is down, what was sent is marked and the rest stays for the next second.
     """
-    return _pass_on(session, send, session.execute(_UNSENT, {"limit": limit}).all(), now)
+    due = {"limit": limit, "now": now, "longest": now + 2 * WAITS[-1]}
+    return _pass_on(session, send, session.execute(_UNSENT, due).all(), now)
 
 
 def resend(session: Session, send: Send, *, now: datetime, limit: int = 500) -> int:
@@ -66,7 +76,7 @@ def _pass_on(session: Session, send: Send, rows: Sequence[Row[Any]], now: dateti
 
 
 def start(session: Session, job: str, outbox_id: int, *, now: datetime) -> tuple[int, list[int]] | None:
-    """Count a try: (tries so far, ids of the work); None when it is done, given up on, or no such row of `job`.
+    """Count a try: (tries so far, ids of the work); None when it is done, waits, was given up, or no such row of `job`.
 
     Committed before the work begins, so that a job which kills its worker cannot come for ever: the start after
     `MAX_ATTEMPTS` gives it up.
@@ -75,7 +85,8 @@ def start(session: Session, job: str, outbox_id: int, *, now: datetime) -> tuple
         text(
             "UPDATE outbox SET attempts = attempts + 1,"
             " dead_at = CASE WHEN attempts >= :most THEN CAST(:now AS timestamptz) END"
-            " WHERE id = :id AND job = :job AND done_at IS NULL AND dead_at IS NULL RETURNING attempts, ids"
+            " WHERE id = :id AND job = :job AND done_at IS NULL AND dead_at IS NULL AND due_at IS NULL"
+            " RETURNING attempts, ids"
         ),
         {"id": outbox_id, "job": job, "most": MAX_ATTEMPTS, "now": now},
     ).first()
@@ -99,12 +110,43 @@ def finish(session: Session, outbox_id: int, *, now: datetime) -> bool:
     )
 
 
-def give_up(session: Session, outbox_id: int, *, now: datetime) -> None:
+def wait(session: Session, outbox_id: int, attempts: int, *, error: str, now: datetime) -> None:
+    """After so many tries, unsend a job that failed, by an `error` of this kind, until its next one is due."""
+    session.execute(
+        text(
+            "UPDATE outbox SET sent_at = NULL, due_at = :due, error = :error"
+            " WHERE id = :id AND done_at IS NULL AND dead_at IS NULL"
+        ),
+        {"id": outbox_id, "due": now + WAITS[attempts - 1], "error": error},
+    )
+
+
+def give_up(session: Session, outbox_id: int, *, now: datetime, error: str | None = None) -> None:
     """Keep a job that failed `MAX_ATTEMPTS` times for a person to see; check-books and the metrics show it."""
     session.execute(
-        text("UPDATE outbox SET dead_at = :now WHERE id = :id AND done_at IS NULL AND dead_at IS NULL"),
-        {"id": outbox_id, "now": now},
+        text("UPDATE outbox SET dead_at = :now, error = :error WHERE id = :id AND done_at IS NULL AND dead_at IS NULL"),
+        {"id": outbox_id, "now": now, "error": error},
     )
+
+
+def given_up(session: Session, *, limit: int, before_id: int | None = None) -> list[Outbox]:
+    """What was given up, the latest asked first: `limit` + 1 rows before an id."""
+    query = select(Outbox).where(Outbox.dead_at.is_not(None)).order_by(Outbox.id.desc()).limit(limit + 1)
+    return list(session.scalars(query if before_id is None else query.where(Outbox.id < before_id)))
+
+
+def take_up(session: Session, outbox_id: int, *, person_id: int | None, now: datetime) -> Outbox:
+    """A person has a job that was given up tried again, from its first try on; who, is recorded. Locks the row.
+
+    Raises NotFoundError for one that was not given up, or is taken up already.
+    """
+    row = session.scalar(select(Outbox).where(Outbox.id == outbox_id, Outbox.dead_at.is_not(None)).with_for_update())
+    if row is None:
+        raise NotFoundError(what=str(outbox_id))
+    record(session, row, "retry", person_id=person_id, now=now, facts={"job": row.job, "error": row.error})
+    row.attempts, row.dead_at, row.sent_at, row.due_at, row.error = 0, None, None, None, None
+    session.flush()
+    return row
 
 
 def take_back(session: Session, outbox_id: int) -> None:
@@ -118,7 +160,8 @@ def take_back(session: Session, outbox_id: int) -> None:
 def ask_again(session: Session, job: Job, candidates: Sequence[int], *, now: datetime) -> int:
     """Enqueue `job` for those ids that no open and no dead row of it speaks of; returns how many.
 
-    For sweeps: the fact in the database is what is to be done, and a message of it may never have been written.
+    For sweeps: the fact in the database is what is to be done, and a message of it may never have been written. What
+    was given up waits for a person, who takes it up again.
     """
     if not candidates:
         return 0

@@ -7,6 +7,7 @@ from flask import Response
 from flask_smorest import Blueprint
 
 from shop.access.guard import EVERYONE, Role, allow, current_actor
+from shop.kit import outbox
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, one_moment, release, transaction
 from shop.kit.errors import NotFoundError
@@ -515,6 +516,33 @@ def jobs() -> dict[str, Any]:
     Rollups that are made from zero or proved are shown part by part.
     """
     return jobs_at_work(db.session(), now=now())
+
+
+_GIVEN_UP = {
+    "id": 7, "job": "payments.notify", "ids": [41], "attempts": 6, "error": "URLError",
+    "asked_at": "2025-07-15T00:10:00+00:00", "given_up_at": "2025-07-15T01:21:11+00:00",
+}  # fmt: skip
+
+
+@blueprint.route("/reports/jobs/given-up", methods=["GET"])
+@allow(Role.OPERATOR)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.JobsGivenUp)
+@documented(answer={"items": [_GIVEN_UP], "next": None})
+def jobs_given_up(query: dict[str, Any]) -> dict[str, Any]:
+    """已放弃的任务 · Jobs that failed at their last try and wait for a person."""
+    rows = outbox.given_up(db.session(), limit=query["limit"], before_id=cursor_key(query["cursor"]))
+    return page(rows, query["limit"], lambda row: int(row.id))
+
+
+@blueprint.route("/reports/jobs/given-up/<int:outbox_id>/retry", methods=["POST"])
+@allow(Role.OPERATOR)
+@blueprint.response(202, schemas.JobGivenUp)
+@documented(errors=[NotFoundError], answer=_GIVEN_UP | {"attempts": 0, "error": None, "given_up_at": None})
+def retry_job(outbox_id: int) -> Any:
+    """重新办理 · Take up a job that was given up: it leaves at once, with all its tries. Who did is recorded."""
+    with transaction() as session:
+        return outbox.take_up(session, outbox_id, person_id=current_actor().person_id, now=now())
 
 
 @blueprint.route("/reports/rebuilds", methods=["POST"])

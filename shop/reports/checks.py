@@ -715,7 +715,7 @@ CHECKS: tuple[Check, ...] = (
             OR abs(fen) * 10000 > abs(net_fen) * agreed.rate_bp + lines * 20000"""),
     Check("I26", "发件箱一分钟内送出，十分钟内办完", "jobs leave within a minute and are done within ten", """
         SELECT id AS outbox_id, job FROM outbox WHERE done_at IS NULL AND dead_at IS NULL AND (
-            (sent_at IS NULL AND created_at < CAST(:now AS timestamptz) - interval '60 seconds')
+            (sent_at IS NULL AND coalesce(due_at, created_at) < CAST(:now AS timestamptz) - interval '60 seconds')
             OR sent_at < CAST(:now AS timestamptz) - interval '10 minutes')"""),
     Check("I26-dead", "没有被放弃的任务", "no job was given up on", """
         SELECT id AS outbox_id, job, attempts FROM outbox WHERE dead_at IS NOT NULL"""),

@@ -708,6 +708,25 @@ class JobAtWork(Schema):
     given_up = fields.Integer()
 
 
+class JobGivenUp(Schema):
+    """A job that was given up: what it is about, by ids; the kind of its last error, null where its worker died."""
+
+    id = fields.Integer()
+    job = fields.String()
+    ids = fields.List(fields.Integer())
+    attempts = fields.Integer()
+    error = fields.String(allow_none=True)
+    asked_at = fields.DateTime(attribute="created_at")
+    given_up_at = fields.DateTime(attribute="dead_at", allow_none=True)
+
+
+class JobsGivenUp(Schema):
+    """What was given up, the latest asked first."""
+
+    items = fields.List(fields.Nested(JobGivenUp))
+    next = fields.String(allow_none=True)
+
+
 class DirtyKeys(Schema):
     """Keys of a rollup whose facts changed and whose figures are not recomputed yet."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,7 @@ from shop.reports.models import JobFailure, JobRun, PartWork, RollupPart
 #: Clocks of two machines may differ by so much. A run that ended later than this is of a clock that had jumped ahead.
 _CLOCKS_DIFFER = timedelta(minutes=1)
 _NO_RUN = dict.fromkeys(("period", "started_at", "finished_at", "rows", "outcome", "due_by"))
+_NOT_ASKED = {"waiting": 0, "given_up": 0, "oldest_waiting_at": None, "trying": 0, "tried": None}
 _NO_FAILURE = {"failed_at": None, "error": None, "failures": 0}
 
 
@@ -56,14 +57,17 @@ def jobs_at_work(session: Session, *, now: datetime) -> dict[str, Any]:
             select(JobFailure.job, JobFailure.failed_at, JobFailure.error, JobFailure.times.label("failures"))
         ).mappings()
     }
+    waits = and_(Outbox.done_at.is_(None), Outbox.dead_at.is_(None))
     asked = {
-        job: {"waiting": waiting, "given_up": dead, "oldest_waiting_at": oldest}
-        for job, waiting, dead, oldest in session.execute(
+        job: {"waiting": waiting, "given_up": dead, "oldest_waiting_at": oldest, "trying": trying, "tried": tried}
+        for job, waiting, dead, oldest, trying, tried in session.execute(
             select(
                 Outbox.job,
-                func.count().filter(Outbox.done_at.is_(None), Outbox.dead_at.is_(None)),
+                func.count().filter(waits),
                 func.count().filter(Outbox.dead_at.is_not(None)),
-                func.min(Outbox.created_at).filter(Outbox.done_at.is_(None), Outbox.dead_at.is_(None)),
+                func.min(Outbox.created_at).filter(waits),
+                func.count(Outbox.error).filter(waits),
+                func.max(Outbox.error).filter(waits),
             ).group_by(Outbox.job)
         )
     }
@@ -132,7 +136,11 @@ def _shown(
     took = None
     if run["finished_at"] is not None:
         took = (run["finished_at"] - run["started_at"]).total_seconds() * 1000
-    seen = run | (asked or {"waiting": 0, "given_up": 0, "oldest_waiting_at": None}) | (failure or _NO_FAILURE)
+    seen: dict[str, Any] = {**run, **(asked or _NOT_ASKED), **(failure or _NO_FAILURE)}
+    # Of what was asked for each row remembers its own failure, until it is done.
+    seen["failures"] += seen.pop("trying")
+    seen["error"] = seen["error"] or seen["tried"]
+    del seen["tried"]
     return seen | {
         "job": job,
         "state": _state(seen, now),

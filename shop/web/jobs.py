@@ -1,18 +1,22 @@
 """The operator's page of the jobs: how each stands, how far rollups have come, and what the nightly proof found."""
 
+from contextlib import suppress
 from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
-from shop.access.guard import Role
-from shop.kit.db import db
+from shop.access.guard import Role, current_actor
+from shop.kit import outbox
+from shop.kit.db import db, transaction
+from shop.kit.errors import NotFoundError
 from shop.kit.http import now
 from shop.reports.columns import NONE, written
 from shop.reports.models import PartWork, Rollup
 from shop.reports.work import JobState, jobs_at_work
 from shop.web.dashboard import page_of
 from shop.web.panels import Card
-from shop.web.signin import page_for
+from shop.web.signin import from_our_page, page_for
 
 blueprint = Blueprint("jobs_page", __name__, template_folder="templates")
 
@@ -74,6 +78,10 @@ def took_zh(milliseconds: int | None) -> str:
     return f"{minutes} 分 {seconds} 秒" if minutes < 60 else f"{minutes // 60} 小时 {minutes % 60} 分"
 
 
+#: Jobs that were given up and are shown; the API has them all.
+_GIVEN_UP_SHOWN = 50
+
+
 @blueprint.route("/reports/jobs")
 @page_for(Role.OPERATOR)
 def show() -> str:
@@ -84,9 +92,21 @@ def show() -> str:
     return page_of(
         "jobs", "任务", view=view, jobs=sorted(view["items"], key=lambda job: order.index(job["state"])),
         cards=_cards(view), names=JOBS_ZH | RUNS_ZH, rollups=ROLLUPS_ZH,
-        works=WORK_ZH, states=STATES_ZH, alarming=ALARMING, took=took_zh, again=None if rests else LOOK_AGAIN_S,
+        works=WORK_ZH,
+        dead=outbox.given_up(db.session(), limit=_GIVEN_UP_SHOWN)[:_GIVEN_UP_SHOWN],
+        states=STATES_ZH, alarming=ALARMING, took=took_zh, again=None if rests else LOOK_AGAIN_S,
         other=url_for("jobs_page.show", still=None if rests else 1),
     )  # fmt: skip
+
+
+@blueprint.route("/reports/jobs/given-up/<int:outbox_id>/retry", methods=["POST"])
+@page_for(Role.OPERATOR)
+def retry(outbox_id: int) -> AnyResponse:
+    """重新办理 · Take a job up again by the button of the page; one that somebody else took up is no longer there."""
+    from_our_page()
+    with suppress(NotFoundError), transaction() as session:
+        outbox.take_up(session, outbox_id, person_id=current_actor().person_id, now=now())
+    return redirect(url_for("jobs_page.show"), 303)
 
 
 def _cards(view: dict[str, Any]) -> list[Card]:
@@ -94,7 +114,7 @@ def _cards(view: dict[str, Any]) -> list[Card]:
     proof = {True: "有差异", False: "一致", None: "未核对完"}[differ]
     return [
         Card("夜间核对", proof, "", "汇总与原始记录逐行相比", alarm=differ is True),
-        _counted("须人工处理", sum(job["given_up"] for job in jobs), "件", "试过五次仍未办成", alarm=True),
+        _counted("须人工处理", sum(job["given_up"] for job in jobs), "件", "试过六次仍未办成", alarm=True),
         _counted(
             "失败或逾期",
             sum(job["failures"] > 0 or job["overdue_ms"] > 0 for job in jobs),

@@ -77,6 +77,7 @@ from shop.income.models import (
 from shop.inquiries.models import Inquiry, InquiryLine, InquiryStatus
 from shop.kit.clock import at_beijing
 from shop.kit.db import Base, db, transaction
+from shop.kit.jobs import Outbox
 from shop.kit.jpeg import plain
 from shop.kit.scans import JPEG
 from shop.live.models import LiveSession, LiveStatus, ShelfItem
@@ -159,6 +160,7 @@ def build(app: Flask) -> World:
         sides = [_side(writer, number, campaign) for number in (1, 2)]
     for number, side in enumerate(sides, 1):
         side.parties[PartyKind.COUNTY] = county
+        side.things["given_up"] = _given_up(app, number)
         side.things["sent_report"] = _sent(app, number, side.parties[PartyKind.TOWNSHIP])
     with app.app_context(), transaction() as session:
         session.add(
@@ -256,6 +258,15 @@ def _file(app: Flask, code: str, person_id: int) -> str:
                          expires_at=NOW + timedelta(days=3), body=b"")
         )  # fmt: skip
     return f"file-{code}"
+
+
+def _given_up(app: Flask, number: int) -> int:
+    """A job that was given up, of nothing that is there."""
+    with app.app_context(), transaction() as session:
+        row = Outbox(job="payments.notify", ids=[-number], created_at=NOW, sent_at=NOW, attempts=6, dead_at=NOW)
+        session.add(row)
+        session.flush()
+        return int(row.id)
 
 
 def _side(writer: _Writer, n: int, campaign: Campaign) -> Side:

@@ -92,6 +92,14 @@ def send_all() -> int:
         return relay(session, app_sender(), now=SystemClock().now())
 
 
+def send_without_waiting() -> bool:
+    """The hours between two tries have passed."""
+    with transaction() as session:
+        session.execute(text("UPDATE outbox SET due_at = :now WHERE due_at > :now"), {"now": SystemClock().now()})
+    send_all()
+    return True
+
+
 def resend_all() -> int:
     """What the sweep does once the messages are old enough."""
     with transaction() as session:
@@ -122,7 +130,7 @@ def outbox_row(order_id: int) -> Outbox:
         return next(row for row in session.scalars(select(Outbox).order_by(Outbox.id.desc())) if row.ids == [order_id])
 
 
-def test_poison_dies_after_five_tries_and_holds_up_nobody(
+def test_poison_dies_after_its_last_try_and_holds_up_nobody(
     county: Flask, clock: WalkingClock, broker: None, program: Program
 ) -> None:
     with transaction() as session:
@@ -132,7 +140,7 @@ def test_poison_dies_after_five_tries_and_holds_up_nobody(
     with program(*WORKER):
         wait_until(lambda: settlements() == orders)
         assert outbox_row(NO_ORDER).dead_at is None
-        wait_until(lambda: outbox_row(NO_ORDER).dead_at is not None)
+        wait_until(lambda: send_without_waiting() and outbox_row(NO_ORDER).dead_at is not None)
     assert outbox_row(NO_ORDER).attempts == MAX_ATTEMPTS
     assert settlements() == orders
 

@@ -351,6 +351,8 @@ MATRIX: dict[str, Access] = {
     "reports.show_file": row(AGREEMENT_READERS, code="report_file"),
     "reports.fetch_file": row(AGREEMENT_READERS, code="report_file"),
     "reports.jobs": row("operator"),
+    "reports.jobs_given_up": row("operator"),
+    "reports.retry_job": row("operator", outbox_id="given_up", both="operator"),
     "reports.rebuild": row("operator"),
     "reports.show_periodic": row(REPORT_READERS),
     "reports.periodic_sources": row(REPORT_READERS, query="section=channels&figure=net_fen"),

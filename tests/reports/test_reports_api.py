@@ -16,9 +16,10 @@ from shop.access.models import PartyKind, Role
 from shop.catalog.season import sellable
 from shop.income.models import IncomeEntry
 from shop.income.months import close_month
+from shop.kit import outbox
 from shop.kit.clock import WalkingClock, beijing_day
 from shop.kit.db import db, release, transaction
-from shop.kit.jobs import all_jobs
+from shop.kit.jobs import Outbox, all_jobs
 from shop.kit.money import part, price_of
 from shop.kit.tables import read_table
 from shop.reports import exports, rollups, runs
@@ -848,6 +849,22 @@ def test_the_total_of_an_explanation_is_the_total_of_the_report(reports: Reports
 def test_an_explanation_of_endless_or_reversed_days_is_refused(reports: Reports) -> None:
     for days in ("from=2025-07-02&to=2025-07-01", "from=2024-01-01&to=2025-07-01", "from=2025-07-01"):
         assert reports.status(f"/api/v1/reports/channels/explain?{days}") == 422
+
+
+def test_an_operator_takes_up_what_was_given_up(reports: Reports) -> None:
+    with reports.app.app_context(), transaction() as session:
+        (dead,) = session.scalars(select(Outbox).where(Outbox.done_at.is_(None)).limit(1))
+        outbox.give_up(session, dead.id, error="URLError", now=A_DAY_IN_JULY)
+        expected = {"id": dead.id, "job": dead.job, "ids": dead.ids, "error": "URLError"}
+    given_up = "/api/v1/reports/jobs/given-up"
+    (row,) = reports.get(given_up)["items"]
+    assert expected.items() <= row.items()
+    retry, client = f"{given_up}/{row['id']}/retry", reports.app.test_client()
+    assert client.post(retry, headers=reports.township).status_code == 403
+    answers = [client.post(retry, headers=reports.operator) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 404]
+    assert answers[0].get_json()["given_up_at"] is None
+    assert reports.get(given_up) == {"items": [], "next": None}
 
 
 def test_an_operator_sees_every_job_and_what_waits(reports: Reports) -> None:

@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 from shop.kit import outbox
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
+from shop.kit.errors import NotFoundError
 from shop.kit.jobs import Outbox, enqueue
 from shop.kit.retention import forget_old
+from shop.kit.states import History
 from shop.orders.jobs import REFUND_EXCESS, SETTLE_ORDER
 
 
@@ -101,13 +103,13 @@ def test_a_lost_message_leaves_again_until_its_work_is_done(session: Session, cl
     assert broker.got == [(SETTLE_ORDER.name, row)] * 2
 
 
-def test_a_try_is_counted_before_the_work_and_the_sixth_gives_up(session: Session, clock: WalkingClock) -> None:
+def test_a_try_is_counted_before_the_work_and_the_seventh_gives_up(session: Session, clock: WalkingClock) -> None:
     (row,) = ask(session, clock, 5)
-    tries = [outbox.start(session, SETTLE_ORDER.name, row, now=clock.now()) for _ in range(7)]
-    assert tries == [(1, [5]), (2, [5]), (3, [5]), (4, [5]), (5, [5]), None, None]
+    tries = [outbox.start(session, SETTLE_ORDER.name, row, now=clock.now()) for _ in range(8)]
+    assert tries == [(1, [5]), (2, [5]), (3, [5]), (4, [5]), (5, [5]), (6, [5]), None, None]
     session.expire_all()
     kept = session.get_one(Outbox, row)
-    assert (kept.attempts, kept.dead_at, kept.done_at) == (6, clock.now(), None)
+    assert (kept.attempts, kept.dead_at, kept.done_at) == (7, clock.now(), None)
 
 
 def test_work_is_finished_once(session: Session, clock: WalkingClock) -> None:
@@ -133,6 +135,31 @@ def test_a_sweep_asks_again_only_where_no_row_speaks_of_it(session: Session, clo
     rows = session.scalars(select(Outbox).where(Outbox.id > done).order_by(Outbox.id))
     assert [row.ids for row in rows] == [[3], [4]]
     assert outbox.ask_again(session, REFUND_EXCESS, [1], now=clock.now()) == 1
+
+
+def test_what_was_given_up_is_listed_taken_up_once_and_who_did_it_is_recorded(
+    session: Session, clock: WalkingClock
+) -> None:
+    first, second, alive = ask(session, clock, 1, 2, 3)
+    for dead in (first, second):
+        for _ in range(outbox.MAX_ATTEMPTS):
+            outbox.start(session, SETTLE_ORDER.name, dead, now=clock.now())
+        outbox.give_up(session, dead, error="ValueError", now=clock.now())
+    session.expire_all()
+    assert [row.id for row in outbox.given_up(session, limit=1)] == [second, first]
+    assert [row.id for row in outbox.given_up(session, limit=1, before_id=second)] == [first]
+    outbox.take_up(session, first, person_id=7, now=clock.walk(timedelta(hours=1)))
+    (kept,) = session.scalars(select(History).where(History.entity_type == "outbox"))
+    assert (kept.entity_id, kept.event, kept.person_id, kept.at) == (first, "retry", 7, clock.now())
+    assert kept.facts == {"job": SETTLE_ORDER.name, "error": "ValueError"}
+    assert [row.id for row in outbox.given_up(session, limit=5)] == [second]
+    broker = Broker()
+    outbox.relay(session, broker.send, now=clock.now())
+    assert [outbox_id for _, outbox_id in broker.got] == [first, alive]
+    assert outbox.start(session, SETTLE_ORDER.name, first, now=clock.now()) == (1, [1])
+    for other in (first, alive, 99):
+        with pytest.raises(NotFoundError):
+            outbox.take_up(session, other, person_id=7, now=clock.now())
 
 
 def test_done_jobs_are_forgotten_after_a_week_and_dead_ones_are_kept(session: Session, clock: WalkingClock) -> None:

@@ -54,7 +54,7 @@ KINDS = [
 
 
 def as_task(job: Job, act: Callable[..., None]) -> Task:
-    task: Task = bare_celery("redis://localhost:1").task(name=job.name, bind=True, max_retries=None)(act)
+    task: Task = bare_celery("redis://localhost:1").task(name=job.name)(act)
     return task
 
 
@@ -87,7 +87,7 @@ def test_a_failing_job_of_any_kind_tells_of_nobody(
 
 
 def test_control_what_a_task_raises_the_worker_logs_with_the_person(committed: Flask) -> None:
-    def bare(self: Task) -> None:
+    def bare() -> None:
         with committed.app_context(), transaction() as session:
             fails(session)
 

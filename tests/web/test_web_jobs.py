@@ -77,13 +77,47 @@ def test_what_was_given_up_stands_first_and_in_red(office: FlaskClient, clock: W
                          ("payments.notify", "stock.take_recalled"))  # fmt: skip
         session.add_all([waiting, dead])
         session.flush()
-        outbox.give_up(session, dead.id, now=clock.now())
+        outbox.give_up(session, dead.id, error="KeyError", now=clock.now())
     page = told(office)
     first, second = rows_of(page, -1)[:2]
+    assert rows_of(page, -2) == [
+        [
+            str(dead.id),
+            "收回召回的货stock.take_recalled",
+            "1",
+            "KeyError",
+            "2025-07-15 10:00",
+            "2025-07-15 10:00",
+            "重新办理",
+        ]
+    ]
     assert (first[0], first[1], first[7]) == ("收回召回的货stock.take_recalled", "已放弃，须人工处理", "1")
     assert (second[0], second[1], second[5]) == ("通知收付款payments.notify", "等待中", "1")
     assert '<b class="alarm">已放弃，须人工处理</b>' in page
     assert re.search(r'须人工处理</h2><p><b class="alarm">1</b>', page)
+
+
+def test_what_was_given_up_is_taken_up_by_a_button_of_the_office_alone(
+    county: Flask, office: FlaskClient, clock: WalkingClock
+) -> None:
+    with transaction() as session:
+        dead = Outbox(job="payments.notify", ids=[1], created_at=clock.now(), dead_at=clock.now(), attempts=6)
+        session.add(dead)
+        session.flush()
+        retry = f"/reports/jobs/given-up/{dead.id}/retry"
+    assert f'action="{retry}"' in told(office)
+    assert browser(county, "manager").post(retry).status_code == 403
+    assert office.post(retry, headers={"Origin": "https://elsewhere.example"}).status_code == 403
+    assert state_of(told(office), "payments.notify")[7] == "1"
+    for _ in range(2):
+        assert office.post(retry).headers["Location"] == "/reports/jobs"
+    page = told(office)
+    assert state_of(page, "payments.notify")[1:2] == ["等待中"]
+    assert "已放弃的任务" not in page
+    with transaction() as session:
+        who = session.execute(text("SELECT login FROM history JOIN people ON people.id = person_id"
+                                   " WHERE entity_type = 'outbox'")).scalars().all()  # fmt: skip
+    assert who == ["office"]
 
 
 def test_what_fails_or_is_late_is_in_red(office: FlaskClient, clock: WalkingClock) -> None:
