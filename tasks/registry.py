@@ -27,12 +27,17 @@ class Done:
 
 @dataclass(frozen=True)
 class Work:
-    """The work of a job. `by_the_clock`: it rests while somebody plays another time (`kit.pause`)."""
+    """The work of a job. `by_the_clock`: it rests while somebody plays another time (`kit.pause`).
+
+    `failed(session, error, now=)`, of a sweep: notes what failed, in a transaction of its own, so that the sweep goes
+    on with the rest; False for an error that it knows nothing of.
+    """
 
     job: Job
     kind: Kind
     act: Callable[..., Any]
     by_the_clock: bool
+    failed: Callable[..., bool] | None = None
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,13 +45,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 _works: dict[str, Work] = {}
 
 
-def runs(job: Job, kind: Kind, *, by_the_clock: bool = True) -> Callable[[F], F]:
+def runs(
+    job: Job, kind: Kind, *, by_the_clock: bool = True, failed: Callable[..., bool] | None = None
+) -> Callable[[F], F]:
     """Make a function the work of `job`. Raises ValueError when the job has one already."""
 
     def register(act: F) -> F:
         if job.name in _works:
             raise ValueError(f"job {job.name} has two pieces of work")
-        _works[job.name] = Work(job, kind, act, by_the_clock)
+        _works[job.name] = Work(job, kind, act, by_the_clock, failed)
         return act
 
     return register

@@ -84,7 +84,15 @@ def compare_rollups(session: Session, _: date, *, now: datetime) -> Done:
     )
 
 
-@runs(jobs.WORK_ON_PARTS, Kind.SWEEP, by_the_clock=False)
+def _part_failed(session: Session, error: Exception, *, now: datetime) -> bool:
+    """One part that fails holds up no other."""
+    if not isinstance(error, parts.PartFailed):
+        return False
+    parts.note_failure(session, error, now=now)
+    return True
+
+
+@runs(jobs.WORK_ON_PARTS, Kind.SWEEP, by_the_clock=False, failed=_part_failed)
 def work_on_parts(session: Session, *, now: datetime) -> int:
     """The next part of a rollup that nobody has; a difference found in it is an alarm."""
     done = parts.do_next(session, now=now)

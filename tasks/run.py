@@ -141,12 +141,13 @@ def run_sweep(work: Work, clock: Clock) -> int:
     """
     total, began = 0, wall.perf_counter()
     for _ in range(_ROUNDS):
-        with transaction() as session:
-            rests = work.by_the_clock and time_is_played(session)
-            done = None if rests else work.act(session, now=clock.now())
-            if done is None and (late := late_from(work.job.name, clock.now())):
-                runs.rest(session, work.job.name, due_by=late)
-        total += done or 0
+        try:
+            done = _sweep_once(work, clock)
+            total += done or 0
+        except Exception as error:
+            if not _noted(work, error, clock):
+                raise
+            done = 1
         if done == 0:
             _remember(work.job.name, total, began, clock, always=total > 0)
         if not done or wall.perf_counter() - began > _SWEEP_SECONDS:
@@ -154,6 +155,28 @@ def run_sweep(work: Work, clock: Clock) -> int:
     if total:
         JOBS.labels(work.job.name, "done").inc()
     return total
+
+
+def _sweep_once(work: Work, clock: Clock) -> int | None:
+    """How much one transaction of a sweep did; None when it has to wait for others."""
+    with transaction() as session:
+        rests = work.by_the_clock and time_is_played(session)
+        done: int | None = None if rests else work.act(session, now=clock.now())
+        if done is None and (late := late_from(work.job.name, clock.now())):
+            runs.rest(session, work.job.name, due_by=late)
+        return done
+
+
+def _noted(work: Work, error: Exception, clock: Clock) -> bool:
+    """Whether the sweep itself knows what failed and can go on with the rest."""
+    if work.failed is None:
+        return False
+    with transaction() as session:
+        if not work.failed(session, error, now=clock.now()):
+            return False
+    log.error("part of a sweep failed", job=work.job.name, error=_kind(error), trace=trace_of(error))
+    JOBS.labels(work.job.name, "failed").inc()
+    return True
 
 
 def run_daily(work: Work, clock: Clock) -> Done | None:

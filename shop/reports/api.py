@@ -506,6 +506,7 @@ def made_file(code: str) -> Response:
         "parts": [{
             "rollup": "sales", "work": "prove", "parts": 216, "done": 216, "rows": 0, "took_ms": 900,
             "last_done_at": "2025-07-15T18:30:09+00:00", "differences": 0, "found": None,
+            "failed": 0, "error": None, "next_try_at": None,
         }],
         "rollups_differ": False,
     }

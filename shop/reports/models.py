@@ -545,6 +545,7 @@ class RollupPart(Model):
 
     Taken by locking the row for as long as the work lasts, so a worker that dies leaves it as it was. `month`,
     `firm_id`: what is in it; None = all. `differences`: rows that a proof found otherwise, `found` the first of them.
+    One that failed, `attempts` times, waits until `due_at`; `error` is the kind of what it failed by, no message.
     """
 
     __tablename__ = "rollup_parts"
@@ -568,6 +569,9 @@ class RollupPart(Model):
     took_ms: Mapped[int | None]
     differences: Mapped[int | None]
     found: Mapped[Prose | None]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    due_at: Mapped[Instant | None]
+    error: Mapped[Code | None]
 
 
 class SentReport(Model):

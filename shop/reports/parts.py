@@ -9,20 +9,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
 from shop.catalog.models import Firm
+from shop.kit.outbox import WAITS
+from shop.kit.types import MAX_CODE
 from shop.reports.models import PartWork, Rollup, RollupPart
 from shop.reports.rollups import PLANS, WHOLE, Difference, Part, compare, months_of, rebuild_part
 
-#: What was asked for twice is there once; a part that is done is open again.
+#: What was asked for twice is there once; a part that is done is open again, and one that failed tried at once.
 _ASK = text(
     """
     INSERT INTO rollup_parts (rollup, work, month, firm_id, asked_at) VALUES (:rollup, :work, :month, :firm, :now)
     ON CONFLICT (rollup, work, month, firm_id) DO UPDATE
-    SET asked_at = excluded.asked_at, done_at = NULL, rows = NULL, took_ms = NULL, differences = NULL, found = NULL
-    WHERE rollup_parts.done_at IS NOT NULL
+    SET asked_at = excluded.asked_at, done_at = NULL, rows = NULL, took_ms = NULL, differences = NULL, found = NULL,
+        attempts = 0, due_at = NULL, error = NULL
+    WHERE rollup_parts.done_at IS NOT NULL OR rollup_parts.error IS NOT NULL
     """
 )
 
@@ -34,6 +37,14 @@ class Done:
     rollup: Rollup
     work: PartWork
     differences: list[Difference]
+
+
+class PartFailed(Exception):
+    """A part could not be done; why is its cause. To be noted once the transaction of the try is undone."""
+
+    def __init__(self, part_id: int) -> None:
+        super().__init__(f"part {part_id}")
+        self.part_id = part_id
 
 
 def parts_of(session: Session, rollup: Rollup) -> list[Part]:
@@ -59,20 +70,42 @@ def ask(session: Session, rollup: Rollup, work: PartWork, parts: Iterable[Part],
 
 
 def do_next(session: Session, *, now: datetime) -> Done | None:
-    """Do the next part that nobody has, rebuilding before proving; None when there is none.
+    """Do the next part that nobody has and that is due, rebuilding before proving; None when there is none.
 
-    A proof that finds a difference asks for the part to be made from zero. Locks the part, then as refreshing.
+    A proof that finds a difference asks for the part to be made from zero. Locks the part, then as refreshing. Raises
+    PartFailed.
     """
-    began = time.perf_counter()
     part = session.scalars(
         select(RollupPart)
-        .where(RollupPart.done_at.is_(None))
-        .order_by(RollupPart.work.desc(), RollupPart.id)
+        .where(RollupPart.done_at.is_(None), or_(RollupPart.due_at.is_(None), RollupPart.due_at <= now))
+        .order_by(RollupPart.work.desc(), RollupPart.due_at.asc().nulls_first(), RollupPart.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     ).one_or_none()
     if part is None:
         return None
+    part_id = part.id
+    try:
+        return _do(session, part, now=now)
+    except Exception as error:
+        raise PartFailed(part_id) from error
+
+
+def note_failure(session: Session, failed: PartFailed, *, now: datetime) -> None:
+    """A part that failed lets all others go before it, and is tried again after the waits of jobs, the last for ever.
+
+    In a transaction after that of the try.
+    """
+    part = session.get_one(RollupPart, failed.part_id, with_for_update=True)
+    if part.done_at is not None:
+        return
+    part.error = type(failed.__cause__).__name__[:MAX_CODE]
+    part.due_at = now + WAITS[min(part.attempts, len(WAITS) - 1)]
+    part.attempts += 1
+
+
+def _do(session: Session, part: RollupPart, *, now: datetime) -> Done:
+    began = time.perf_counter()
     where = Part(part.month, part.firm_id)
     differences: list[Difference] = []
     if part.work is PartWork.REBUILD:
@@ -81,7 +114,7 @@ def do_next(session: Session, *, now: datetime) -> Done | None:
         differences = compare(session, part.rollup, where)
         rows = part.differences = len(differences)
         part.found = str(differences[0]) if differences else None
-    part.rows, part.done_at = rows, now
+    part.rows, part.done_at, part.error, part.due_at = rows, now, None, None
     part.took_ms = int((time.perf_counter() - began) * 1000)
     session.flush()
     if differences:

@@ -21,11 +21,14 @@ from shop.reports.models import SENT_REPORTS, Rollup
 
 #: Dirty marks answered for in one transaction.
 BATCH = 20_000
-#: A rebuild of years, or a first batch after a long pause, may take longer than a job's usual minute.
+#: A part of a rebuild, or a first batch after a long pause, may take longer than a job's usual minute; less than the
+#: 270 s after which the worker ends it (`tasks/broker.py`).
 _LONG = (
-    "SELECT set_config('statement_timeout', '15min', true), set_config('lock_timeout', '1min', true),"
+    "SELECT set_config('statement_timeout', '4min', true), set_config('lock_timeout', '1min', true),"
     " set_config('work_mem', '64MB', true)"
 )
+#: All of a rollup in one go is no job's work.
+_LONGER = "SELECT set_config('statement_timeout', '15min', true)"
 
 
 @dataclass(frozen=True)
@@ -467,8 +470,9 @@ def refresh(session: Session, rollup: Rollup, *, limit: int = BATCH) -> Refreshe
     """Answer for up to `limit` dirty marks, oldest first: recompute their keys, drop rows that are no more.
 
     One statement on one snapshot: marks and facts are committed together, so a fact that it does not see leaves a mark
-    that it does not delete. One refresh of a rollup at a time (advisory lock), none while parts of it are rebuilt. A
-    rollup that follows is refreshed in the same transaction: no reader sees the days without their month.
+    that it does not delete. One refresh of a rollup at a time (advisory lock), none while parts of it are rebuilt; a
+    part that failed holds it up no longer. A rollup
+    that follows is refreshed in the same transaction: no reader sees the days without their month.
     """
     began = time.perf_counter()
     if session.scalar(_IN_PARTS, {"rollup": rollup.value}):
@@ -485,6 +489,7 @@ def refresh(session: Session, rollup: Rollup, *, limit: int = BATCH) -> Refreshe
 def rebuild(session: Session, rollup: Rollup) -> int:
     """Make a rollup from zero, and those above it, and return its rows: the same bytes as refreshing gives."""
     _alone(session, rollup)
+    session.execute(text(_LONGER))
     # Marks first: a fact committed from here on leaves a mark, whether the recount below sees it or not.
     session.execute(text("DELETE FROM dirty_keys WHERE rollup = :rollup"), {"rollup": rollup.value})
     rows = _make(session, PLANS[rollup], WHOLE)
@@ -594,9 +599,10 @@ def _alone(session: Session, rollup: Rollup) -> None:
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"rollup {rollup.value}"})
 
 
-#: Whether parts of a rollup wait to be made from zero.
+#: Whether parts of a rollup wait to be made from zero, other than such as failed.
 _IN_PARTS = text(
-    "SELECT EXISTS (SELECT FROM rollup_parts WHERE rollup = :rollup AND work = 'rebuild' AND done_at IS NULL)"
+    "SELECT EXISTS (SELECT FROM rollup_parts"
+    " WHERE rollup = :rollup AND work = 'rebuild' AND done_at IS NULL AND error IS NULL)"
 )
 
 

@@ -746,6 +746,9 @@ class PartsAtWork(Schema):
     last_done_at = fields.DateTime(allow_none=True)
     differences = fields.Integer()
     found = fields.String(allow_none=True)
+    failed = fields.Integer(metadata={"description": "Failed at the last try and wait for the next"})
+    error = fields.String(allow_none=True)
+    next_try_at = fields.DateTime(allow_none=True)
 
 
 class RebuildAsked(StrictSchema):

@@ -116,6 +116,8 @@ def _parts(session: Session) -> list[dict[str, Any]]:
         func.max(RollupPart.done_at).label("last_done_at"),
         func.coalesce(func.sum(RollupPart.differences), 0).label("differences"),
         func.min(RollupPart.found).label("found"),
+        func.count(RollupPart.error).label("failed"), func.max(RollupPart.error).label("error"),
+        func.min(RollupPart.due_at).label("next_try_at"),
     )  # fmt: skip
     rows = session.execute(query.group_by(RollupPart.rollup, RollupPart.work).order_by("rollup", "work")).mappings()
     return [dict(row) | {name: int(row[name]) for name in ("rows", "took_ms", "differences")} for row in rows]
@@ -191,7 +193,7 @@ class _Told:
             yield _gauge(name, said, ["job"], values)
         dirty = [([row["rollup"]], row["keys"]) for row in self.view["dirty"]]
         yield _gauge("shop_rollup_dirty_keys", "Keys marked and not recomputed yet", ["rollup"], dirty)
-        for state in ("parts", "done", "differences"):
+        for state in ("parts", "done", "differences", "failed"):
             parts = [([row["rollup"].value, row["work"].value], row[state]) for row in self.view["parts"]]
             yield _gauge(
                 f"shop_rollup_part_{state}", "Parts of a rollup made from zero or proved", ["rollup", "work"], parts

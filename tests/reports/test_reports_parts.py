@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from datetime import timedelta
 from threading import Barrier, Thread
 
 import pytest
@@ -16,6 +17,7 @@ from shop.kit.db import db, transaction
 from shop.reports import parts, rollups
 from shop.reports.models import PartWork, Rollup, RollupPart
 from shop.reports.work import gauges, jobs_at_work
+from tasks.broker import SETTINGS
 from tasks.registry import works
 from tasks.run import run_daily, run_sweep
 from tests.conftest import A_DAY_IN_JULY, fresh_app
@@ -197,6 +199,68 @@ def test_the_nightly_proof_finds_a_planted_fault_alarms_and_heals_it(
     assert proved[Rollup.SALES, PartWork.REBUILD]["done"] == 1
     assert 'shop_rollup_part_differences{rollup="sales",work="prove"} 2.0' in told
     assert digest() == before
+
+
+def test_a_part_that_fails_holds_up_no_other_and_is_tried_again_later(season: Flask) -> None:
+    clock, before = season.extensions["clock"], digest()
+    on_parts, refresh = works()["reports.work_on_parts"], works()["reports.refresh_income"]
+    with transaction() as session:
+        month = session.execute(text("SELECT min(month) FROM income_rollup")).scalar_one()
+        session.execute(text("DELETE FROM income_rollup WHERE month = :month"), {"month": month})
+        session.execute(text(f"ALTER TABLE income_rollup ADD CONSTRAINT never CHECK (month <> '{month}') NOT VALID"))
+        asked = [
+            parts.ask(session, Rollup.INCOME, work, parts.parts_of(session, Rollup.INCOME), now=clock.now())
+            for work in (PartWork.REBUILD, PartWork.PROVE)
+        ]
+    assert run_sweep(on_parts, clock) >= sum(asked) - 1
+    with transaction() as session:
+        (failed,) = session.scalars(select(RollupPart).where(RollupPart.error.is_not(None)))
+        assert (failed.month, failed.work, failed.done_at) == (month, PartWork.REBUILD, None)
+        assert (failed.attempts, failed.error) == (1, "IntegrityError")
+        assert failed.due_at == clock.now() + timedelta(seconds=1)
+        assert gauges(session, now=clock.now()).decode().count(
+            'shop_rollup_part_failed{rollup="income",work="rebuild"} 1.0'
+        ) == 1  # fmt: skip
+        session.execute(text("INSERT INTO dirty_keys (rollup, on_day, a_id) VALUES ('income', '2025-07-01', 1)"))
+    # Nobody waits for it: its rollup is refreshed, and it is not tried before its time.
+    assert run_sweep(refresh, clock) == 1
+    assert run_sweep(on_parts, clock) == 0
+    clock.walk(timedelta(seconds=1))
+    assert run_sweep(on_parts, clock) == 0
+    with transaction() as session:
+        again = session.get_one(RollupPart, failed.id)
+        assert (again.attempts, again.due_at) == (2, clock.now() + timedelta(seconds=10))
+        session.execute(text("ALTER TABLE income_rollup DROP CONSTRAINT never"))
+    clock.walk(timedelta(seconds=10))
+    assert run_sweep(on_parts, clock) == 1
+    assert (open_parts(), digest()) == (0, before)
+    with transaction() as session:
+        assert {row["failed"] for row in jobs_at_work(session, now=clock.now())["parts"]} == {0}
+
+
+def test_a_part_that_failed_is_tried_at_once_when_it_is_asked_for_again(season: Flask) -> None:
+    now = A_DAY_IN_JULY
+    with transaction() as session:
+        parts.ask(session, Rollup.INCOME, PartWork.REBUILD, [rollups.WHOLE], now=now)
+        (part_id,) = session.scalars(select(RollupPart.id))
+        failed = parts.PartFailed(part_id)
+        failed.__cause__ = ValueError()
+        for _ in range(7):
+            parts.note_failure(session, failed, now=now)
+        assert session.get_one(RollupPart, part_id).due_at == now + timedelta(hours=1)
+        assert parts.do_next(session, now=now) is None
+        parts.ask(session, Rollup.INCOME, PartWork.REBUILD, [rollups.WHOLE], now=now)
+        session.expire_all()
+        assert (session.get_one(RollupPart, part_id).attempts, session.get_one(RollupPart, part_id).error) == (0, None)
+
+
+def test_a_statement_of_a_part_ends_before_the_worker_ends_it(season: Flask) -> None:
+    with transaction() as session:
+        rollups.rebuild_part(session, Rollup.RECEIVABLES, rollups.WHOLE)
+        limit = session.execute(
+            text("SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout'")
+        ).scalar_one()
+    assert limit / 1000 < SETTINGS["task_soft_time_limit"]
 
 
 def test_a_proof_that_finds_nothing_says_so(season: Flask) -> None:
