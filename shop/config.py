@@ -2,11 +2,12 @@
 
 import os
 import secrets
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 T = TypeVar("T")
 
@@ -176,7 +177,10 @@ def _number(environ: Mapping[str, str], name: str, default: int, low: int, high:
 
 
 def _secret(environ: Mapping[str, str], name: str, data_dir: Path) -> str:
-    """From the environment, else made once and kept in `data_dir/secrets`, readable by its owner only."""
+    """From the environment, else made once and kept in `data_dir/secrets`, readable by its owner only.
+
+    Where the database is one that other machines reach, it is said on standard error that one is made.
+    """
     given = environ.get(name)
     if given is not None:
         return _strong(name, given)
@@ -184,11 +188,27 @@ def _secret(environ: Mapping[str, str], name: str, data_dir: Path) -> str:
     try:
         if not file.exists():
             _make_secret(file)
+            if _on_the_network(environ.get("DATABASE_URL", "")):
+                print(
+                    f"  ! 未设 {name}，本机自制了一个；若有多台机器共用这一数据库，各机必须设同样的 {name} · "
+                    f"{name} is not set: this machine made its own. Machines that share the database need the same.",
+                    file=sys.stderr,
+                )  # fmt: skip
         return _strong(str(file), file.read_text())
     except OSError as error:
         raise ConfigError(
             f"{file} 不可读写：{error.strerror} · {file} cannot be read or written ({error.strerror})."
         ) from None
+
+
+def _on_the_network(url: str) -> bool:
+    """Whether other machines may use the same database: it is neither on a socket nor on a loopback address."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or next(iter(parse_qs(parts.query).get("host", [])), "")
+    except ValueError:
+        return False
+    return not (host in ("", "localhost", "::1") or host.startswith(("/", "127.")))
 
 
 def _strong(name: str, secret: str) -> str:

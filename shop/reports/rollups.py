@@ -471,8 +471,8 @@ def refresh(session: Session, rollup: Rollup, *, limit: int = BATCH) -> Refreshe
 
     One statement on one snapshot: marks and facts are committed together, so a fact that it does not see leaves a mark
     that it does not delete. One refresh of a rollup at a time (advisory lock), none while parts of it are rebuilt; a
-    part that failed holds it up no longer. A rollup
-    that follows is refreshed in the same transaction: no reader sees the days without their month.
+    part that failed holds it up no longer. A rollup that follows is refreshed in the same transaction: no reader sees
+    the days without their month.
     """
     began = time.perf_counter()
     if session.scalar(_IN_PARTS, {"rollup": rollup.value}):

@@ -37,6 +37,28 @@ def test_secrets_are_made_once_and_kept_for_their_owner_only(tmp_path: Path) -> 
     assert oct((tmp_path / "secrets").stat().st_mode & 0o777) == "0o700"
 
 
+@pytest.mark.parametrize(
+    ("database_url", "said"),
+    [
+        ("postgresql://shop@db/shop", True),
+        ("postgresql://shop@10.0.0.7:5432/shop", True),
+        ("postgresql://shop@/shop?host=db", True),
+        ("postgresql://shop@/postgres?host=/srv/shop/sockets", False),
+        ("postgresql://shop@localhost/shop", False),
+        ("postgresql://shop@127.0.0.1:5432/shop", False),
+        ("postgresql://shop@[::1]/shop", False),
+    ],
+)
+def test_a_machine_that_makes_its_own_secrets_for_a_database_of_others_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], database_url: str, said: bool
+) -> None:
+    Settings.from_env(given(tmp_path, DATABASE_URL=database_url))
+    told = capsys.readouterr().err
+    assert [name in told for name in ("SECRET_KEY is not set", "PAYMENT_SECRET is not set")] == [said, said]
+    Settings.from_env(given(tmp_path, DATABASE_URL=database_url))
+    assert capsys.readouterr().err == ""
+
+
 def test_every_wrong_value_is_said_at_once_a_line_each(tmp_path: Path) -> None:
     wrong = given(
         tmp_path,
