@@ -10,7 +10,7 @@ from shop.agreements.jobs import FETCH_QUOTES, FIND_ENDING, REMIND_END
 from shop.agreements.quote_inbox import take_next
 from shop.orders.calls import close_ended
 from shop.orders.jobs import CALL_OFF_DUE, CLOSE_AGREEMENTS
-from shop.orders.scheduled import place_due
+from shop.orders.scheduled import Scheduled, place_due
 from tasks.registry import Done, Kind, runs
 
 
@@ -18,7 +18,17 @@ from tasks.registry import Done, Kind, runs
 def call_off_due(session: Session, day: date, *, now: datetime) -> Done:
     """What the schedules ask for on `day` is called off and ordered; a line that cannot be stops no other."""
     result = place_due(session, day, now=now)
-    return Done(result.placed, "; ".join(f"{code}: {why}" for code, why in result.refused) or "ok")
+    return Done(result.placed, _told(result))
+
+
+def _told(result: Scheduled) -> str:
+    """What of the morning a person has to look at, Chinese first; "ok" where all was ordered."""
+    if not result.refused:
+        return "ok"
+    many = len(result.refused)
+    said = f"{many} 项未能下单 · {many} refused" if result.placed else f"{many} 项全部未能下单 · all {many} refused"
+    lines = dict.fromkeys(f"{agreement} {sku}: {why}" for agreement, sku, why in result.refused)
+    return f"{said}: {'; '.join(lines)}"
 
 
 @runs(FETCH_QUOTES, Kind.SWEEP)

@@ -105,7 +105,7 @@ class _Season:
     def play(self) -> None:
         """From the first day that was not finished to the last, then mark the season played."""
         with transaction() as session:
-            runs.claim(session, MARKER, "2025", now=self.now)
+            runs.claim(session, MARKER, "2025", now=self.clock.now())
             if cast.sign_up(session, now=self.now):
                 desks.file_the_year(session, now=self.now)
                 desks.pair(session, now=self.now)
@@ -132,7 +132,7 @@ class _Season:
         with transaction() as session:
             session.execute(
                 text("UPDATE job_runs SET finished_at = :now, outcome = 'played' WHERE job = :job"),
-                {"now": self.now, "job": MARKER},
+                {"now": self.clock.now(), "job": MARKER},
             )
 
     def _links(self, session: Session, kind: PartnerKind) -> list[str]:

@@ -94,6 +94,13 @@ def parse_json(raw: bytes) -> Any:
     return parsed
 
 
+class FileWanted(UnsupportedMediaType):
+    """A route that takes a file was sent something that is neither a form with one nor JSON."""
+
+    description = "send the file as multipart/form-data"
+    zh = "请以 multipart/form-data 提交文件。"
+
+
 def guard_request() -> None:
     """Before each request: bounded body, known content type, strict JSON, known query parameters, clean text.
 
@@ -110,6 +117,8 @@ def guard_request() -> None:
     if request.view_args:
         _clean_text(request.view_args)
     if request.method in _WITH_BODY and not (upload_limit and request.mimetype == "multipart/form-data"):
+        if upload_limit and request.mimetype != "application/json" and request.content_length:
+            raise FileWanted
         _strict_body()
 
 

@@ -19,7 +19,7 @@ _STATUS_TEXT = {
     403: "没有权限 · Role does not include this",
     404: "没有找到 · Missing or not yours",
     409: "当前状态不允许 · Refused by the state of things",
-    415: "格式不支持 · Not JSON",
+    415: "格式不支持 · Neither JSON nor, where a file is taken, a form with one",
     422: "字段不合要求 · Fields not acceptable",
     429: "过于频繁 · Too many requests",
     503: "繁忙 · Busy, try again",

@@ -218,13 +218,13 @@ def for_a_person() -> bool:
     return not request.path.startswith("/api/") and asked.quality("text/html") > asked.quality("application/json")
 
 
-def http_problem(status: int, detail: str | None = None, **kwargs: Any) -> Response:
-    """A problem for a bare HTTP status. `detail` is an English sentence that says more than the status does."""
+def http_problem(status: int, detail: str | None = None, detail_zh: str | None = None, **kwargs: Any) -> Response:
+    """A problem for a bare HTTP status. `detail`, `detail_zh`: sentences that say more than the status does."""
     code, title_zh, title_en, zh, en = HTTP_CODES.get(
         status, ("http-error", "请求未完成", "Not done", "请求未完成。", "")
     )
     if language() == "zh":
-        return problem(status, code, title_zh, zh, **kwargs)
+        return problem(status, code, title_zh, detail_zh or zh, **kwargs)
     return problem(status, code, title_en, detail or en, **kwargs)
 
 
@@ -307,7 +307,7 @@ def on_http(error: HTTPException) -> Response:
         return invalid(tree)
     headers = {k: v for k, v in error.get_headers() if k.lower() not in ("content-type", "content-length")}
     told = error.description if status in (400, 411, 415) else None
-    return http_problem(status, told, headers=headers)
+    return http_problem(status, told, getattr(error, "zh", None), headers=headers)
 
 
 def on_domain(error: DomainError) -> Response:

@@ -49,7 +49,7 @@ JOBS_ZH = {
     "stock.take_recalled": "收回召回的货",
 }  # fmt: skip
 #: What is remembered as a run, but is no job.
-RUNS_ZH = {"demo.season": "演示季（按演示的时钟）"}
+RUNS_ZH = {"demo.season": "演示季"}
 ROLLUPS_ZH = {
     Rollup.SALES: "销售（日）", Rollup.SALES_DEKADS: "销售（旬）", Rollup.SALES_MONTHS: "销售（月）",
     Rollup.PARTNER_DAYS: "经手（日）", Rollup.PARTNER_DEKADS: "经手（旬）", Rollup.PARTNER_MONTHS: "经手（月）",

@@ -257,6 +257,9 @@ def test_t08_only_json_in_utf_8_is_read(caller: Caller, content_type: str) -> No
     for route in writing(caller.app):
         response = caller.send(route, data=json.dumps(route.example).encode(), Content_Type=content_type)
         caller.refused(route, response, 415)
+        takes_file = getattr(caller.app.view_functions[route.name], "upload_limit", None)
+        wanted = "multipart/form-data" if takes_file and content_type != "application/json; charset=gbk" else "JSON"
+        assert wanted.casefold() in response.get_data(as_text=True).casefold(), (route.name, content_type)
     caller.nothing_changed()
 
 

@@ -122,7 +122,7 @@ def test_when_the_harvest_is_over_neither_the_buyer_nor_the_schedule_calls_and_n
     deliver(TODAY)
     with transaction() as session:
         run = place_due(session, date(2025, 9, 9), now=at_beijing(date(2025, 9, 9), 6))
-    assert (run.placed, set(run.refused)) == (0, {("A50", "out-of-season")})
+    assert (run.placed, set(run.refused)) == (0, {("A50", "PL001", "out-of-season")})
     assert behind(db.session(), AFTER, [agreement_by_code(db.session(), "A50").id]) == []
 
 
@@ -273,7 +273,7 @@ def test_what_fell_due_while_a_line_was_refused_is_ordered_later(world: World) -
         session.execute(text("UPDATE products SET status = 'withdrawn'"))
     with transaction() as session:
         result = place_due(session, later, now=at_beijing(later, 6))
-        assert (result.placed, result.refused) == (0, [("A50", "not-for-sale")])
+        assert (result.placed, result.refused) == (0, [("A50", "PL001", "not-for-sale")])
     with transaction() as session:
         session.execute(text("UPDATE products SET status = 'listed'"))
     with transaction() as session:
@@ -297,6 +297,14 @@ def called_days() -> list[tuple[date | None, date, int]]:
     ).all()
     release()
     return [tuple(row) for row in rows]
+
+
+def test_a_morning_on_which_every_call_off_was_refused_says_so(world: World, clock: WalkingClock) -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE products SET status = 'withdrawn'"))
+    clock.put(at_beijing(TODAY + timedelta(days=14), 7))
+    said = "2 项全部未能下单 · all 2 refused: A50 PL001: not-for-sale"
+    assert run_schedule(clock) == Done(0, said)
 
 
 def test_a_scheduler_that_was_away_for_six_weeks_orders_each_missed_day_once(world: World, clock: WalkingClock) -> None:
