@@ -1,14 +1,14 @@
 """When a job is due again, and how often it failed since it last did its work.
 
-Revision ID: 0090
-Revises: 0085
+Revision ID: 0084
+Revises: 0083
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0090"
-down_revision = "0085"
+revision = "0084"
+down_revision = "0083"
 branch_labels = None
 depends_on = None
 

@@ -1,14 +1,14 @@
 """A job that failed waits in the outbox for its next try, and its row says what kind of error it was.
 
-Revision ID: 0091
-Revises: 0090
+Revision ID: 0085
+Revises: 0084
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0091"
-down_revision = "0090"
+revision = "0085"
+down_revision = "0084"
 branch_labels = None
 depends_on = None
 

@@ -1,14 +1,14 @@
 """A part of a rollup that failed says how often and by what kind of error, and waits for its next try.
 
-Revision ID: 0092
-Revises: 0091
+Revision ID: 0086
+Revises: 0085
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0092"
-down_revision = "0091"
+revision = "0086"
+down_revision = "0085"
 branch_labels = None
 depends_on = None
 
