@@ -16,7 +16,7 @@ from shop.agreements.in_force import AGREED_THEN
 from shop.agreements.models import FALLS_DUE
 from shop.channels.policies import POLICIES, Hold
 from shop.orders.breach import BEHIND, BREACHES, CALLED, CALLED_ROLLED
-from shop.reports.rollups import PROMISE_FIGURES, PROMISE_SUMS
+from shop.reports.plans import PROMISE_FIGURES, PROMISE_SUMS
 
 #: In grams and fen; each adds up over rows.
 FIGURES = (

@@ -14,8 +14,8 @@ from shop.catalog.models import Firm
 from shop.channels.models import Channel, ChannelKind, Partner
 from shop.places.models import Township, Village
 from shop.reports.area import PARTNER_TOLD, area
+from shop.reports.plans import SALES_FACTS, SALES_FIGURES
 from shop.reports.queries import FIGURES
-from shop.reports.rollups import SALES_FACTS, SALES_FIGURES
 
 #: One row for each confirmed order of the days, with its figures.
 _ORDERS = (

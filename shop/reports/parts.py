@@ -16,7 +16,8 @@ from shop.catalog.models import Firm
 from shop.kit.outbox import WAITS
 from shop.kit.types import MAX_CODE
 from shop.reports.models import PartWork, Rollup, RollupPart
-from shop.reports.rollups import PLANS, WHOLE, Difference, Part, compare, months_of, rebuild_part
+from shop.reports.plans import PLANS
+from shop.reports.rollups import WHOLE, Difference, Part, compare, months_of, rebuild_part
 
 #: What was asked for twice is there once; a part that is done is open again, and one that failed tried at once.
 _ASK = text(

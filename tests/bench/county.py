@@ -29,7 +29,7 @@ from shop.imports.slips import take_batch
 from shop.income.months import close_month
 from shop.kit.db import db, transaction
 from shop.kit.tables import Sheet, write_xlsx
-from shop.reports import parts, rollups
+from shop.reports import parts, plans, rollups
 from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.income_report import IncomeBy, Months, income_report
 from shop.reports.models import PartWork, Rollup
@@ -339,7 +339,7 @@ def _written_by(xid: str) -> int:
             connection.execute(
                 text(f"SELECT count(*) FROM {table.name} WHERE xmin = CAST(CAST(:xid AS text) AS xid)"), {"xid": xid}
             ).scalar_one()
-            for table in rollups.PLANS[Rollup.INCOME].tables
+            for table in plans.PLANS[Rollup.INCOME].tables
         )
 
 
@@ -389,7 +389,7 @@ def _rebuild(results: Results, rows: int, environ: dict[str, str]) -> None:
     """S8: the rollup in parts by two workers, from nothing and once more, against one raw group-by into a table."""
     for rollup in (Rollup.INCOME, Rollup.SALES):
         raw = 0.0
-        for table in rollups.PLANS[rollup].tables:
+        for table in plans.PLANS[rollup].tables:
             began = time.perf_counter()
             _outside(
                 "SET max_parallel_workers_per_gather = 2",  # as a server of its own would
@@ -400,7 +400,7 @@ def _rebuild(results: Results, rows: int, environ: dict[str, str]) -> None:
             _outside("DROP TABLE bench_raw")
         for state in ("emptied", "as it is"):
             if state == "emptied":
-                _outside(*(f"TRUNCATE {table.name}" for table in rollups.PLANS[rollup].tables))
+                _outside(*(f"TRUNCATE {table.name}" for table in plans.PLANS[rollup].tables))
             asked, took = _by_two_workers(rollup, environ)
             results.add("S8", f"{rollup.value} rebuilt, {state}, {rows:,} rows, {asked} parts, two workers",
                         f"{took / raw:.2f} = {took:.1f} s / {raw:.1f} s raw", "<= 1.5")  # fmt: skip
@@ -408,7 +408,7 @@ def _rebuild(results: Results, rows: int, environ: dict[str, str]) -> None:
     for rollup in (Rollup.SALES, *beside):
         with transaction() as session:
             rollups.rebuild(session, rollup)
-    _outside(*(f"VACUUM ANALYZE {table.name}" for plan in rollups.PLANS.values() for table in plan.tables))
+    _outside(*(f"VACUUM ANALYZE {table.name}" for plan in plans.PLANS.values() for table in plan.tables))
 
 
 def _by_two_workers(rollup: Rollup, environ: dict[str, str]) -> tuple[int, float]:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 import tasks.reports  # noqa: F401  its jobs are known once it is loaded
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, transaction
-from shop.reports import parts, rollups
+from shop.reports import parts, plans, rollups
 from shop.reports.models import PartWork, Rollup, RollupPart
 from shop.reports.work import gauges, jobs_at_work
 from tasks.broker import SETTINGS
@@ -274,7 +274,7 @@ def test_every_part_of_a_rollup_together_is_the_whole_of_it(season: Flask) -> No
     with transaction() as session:
         for rollup in Rollup:
             whole = rollups.rebuild(session, rollup)
-            above = rollups.PLANS[rollup].above
+            above = plans.PLANS[rollup].above
             assert sum(rollups.rebuild_part(session, rollup, part) for part in parts.parts_of(session, rollup)) == (
                 whole - sum(rollups.rebuild(session, one) for one in above)
             )

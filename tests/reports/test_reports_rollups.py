@@ -20,7 +20,7 @@ from shop.kit.db import db, transaction
 from shop.orders.actions import cancel
 from shop.reports import gain as gains
 from shop.reports import income_report as told
-from shop.reports import rollups
+from shop.reports import plans, rollups
 from shop.reports.cuts import cuts_of
 from shop.reports.gain import gain
 from shop.reports.income_report import IncomeBy, Months, income_report
@@ -30,7 +30,7 @@ from shop.reports.periods import Every, period_of, spans_of
 from tests.conftest import A_DAY_IN_JULY, fresh_app
 from tests.factories.sales import Season, agreement_of, ready
 
-TABLES = [table.name for plan in rollups.PLANS.values() for table in plan.tables]
+TABLES = [table.name for plan in plans.PLANS.values() for table in plan.tables]
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def contents(session: Session) -> dict[str, str]:
     }
 
 
-DEKAD = rollups.DEKAD.first.format(day="placed_on")
+DEKAD = plans.DEKAD.first.format(day="placed_on")
 
 
 def mark_all(session: Session) -> None:
@@ -173,7 +173,7 @@ def test_a_rebuild_from_zero_gives_the_same_bytes(season: Flask, rollup: Rollup)
     with transaction() as session:
         refresh_all(session)
         before = contents(session)
-        for table in rollups.PLANS[rollup].tables:
+        for table in plans.PLANS[rollup].tables:
             session.execute(text(f"DELETE FROM {table.name}"))
         assert contents(session) != before
         assert rollups.rebuild(session, rollup) > 0
@@ -305,7 +305,7 @@ def test_the_cost_follows_the_keys_and_not_the_history(season: Flask) -> None:
         assert (done.marks, done.keys) == (2, 1)
         plan = "\n".join(
             session.execute(
-                text("EXPLAIN " + rollups._refresh_sql(rollups.PLANS[Rollup.INCOME])),
+                text("EXPLAIN " + rollups._refresh_sql(plans.PLANS[Rollup.INCOME])),
                 {"rollup": "income", "limit": 20_000},
             ).scalars()
         )
@@ -441,7 +441,7 @@ def test_days_and_months_tell_what_the_entries_tell(season: Flask) -> None:
                         assert said == tuple(truth), (name, one.township)
 
 
-@pytest.mark.parametrize(("every", "grouping"), [(Every.TEN_DAYS, rollups.DEKAD), (Every.MONTH, rollups.MONTH)])
+@pytest.mark.parametrize(("every", "grouping"), [(Every.TEN_DAYS, plans.DEKAD), (Every.MONTH, plans.MONTH)])
 def test_the_database_knows_the_first_and_the_last_of_dekads_and_months(
     season: Flask, every: Every, grouping: rollups.Grouping
 ) -> None:
