@@ -85,8 +85,9 @@ def start(session: Session, job: str, outbox_id: int, *, now: datetime) -> tuple
         text(
             "UPDATE outbox SET attempts = attempts + 1,"
             " dead_at = CASE WHEN attempts >= :most THEN CAST(:now AS timestamptz) END"
-            " WHERE id = :id AND job = :job AND done_at IS NULL AND dead_at IS NULL AND due_at IS NULL"
-            " RETURNING attempts, ids"
+            " WHERE id = :id AND job = :job AND done_at IS NULL AND dead_at IS NULL"
+            # A message may come before its relay has committed that it left: due it is all the same.
+            " AND (due_at IS NULL OR due_at <= :now) RETURNING attempts, ids"
         ),
         {"id": outbox_id, "job": job, "most": MAX_ATTEMPTS, "now": now},
     ).first()

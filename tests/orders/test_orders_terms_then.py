@@ -162,7 +162,7 @@ def test_moved_a_call_stands_under_the_terms_of_today_and_reduced_under_its_own(
     before = dict(db.session.execute(select(CallOff.id, CallOff.version_id)).all())
     with transaction() as session:  # as the migration tells it from the history
         session.execute(text("UPDATE call_offs SET version_id = NULL"))
-        session.execute(text(migration("0080_terms_of_calls").FILL))
+        session.execute(text(migration("0079_terms_of_calls").FILL))
     after = dict(db.session.execute(select(CallOff.id, CallOff.version_id)).all())
     told = {called(week).id for week in (0, 1, 2)}
     assert {known: after[known] for known in told} == {known: before[known] for known in told}

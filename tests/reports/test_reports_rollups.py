@@ -443,7 +443,7 @@ def test_days_and_months_tell_what_the_entries_tell(season: Flask) -> None:
 
 @pytest.mark.parametrize(("every", "grouping"), [(Every.TEN_DAYS, plans.DEKAD), (Every.MONTH, plans.MONTH)])
 def test_the_database_knows_the_first_and_the_last_of_dekads_and_months(
-    season: Flask, every: Every, grouping: rollups.Grouping
+    season: Flask, every: Every, grouping: plans.Grouping
 ) -> None:
     first = grouping.first.format(day="day")
     days = (

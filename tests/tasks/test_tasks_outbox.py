@@ -1,5 +1,8 @@
 """From the outbox to the broker: what is committed leaves, once or more, never not at all."""
 
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -169,3 +172,37 @@ def test_done_jobs_are_forgotten_after_a_week_and_dead_ones_are_kept(session: Se
     outbox.finish(session, young, now=clock.walk(timedelta(days=7)))
     assert forget_old(session, now=clock.walk(timedelta(seconds=1))) == 1
     assert list(session.scalars(select(Outbox.id).order_by(Outbox.id))) == [dead, young]
+
+
+def test_a_message_that_comes_before_its_relay_has_committed_is_not_lost(committed: Flask, clock: WalkingClock) -> None:
+    """The row of a retry still says when it was due: who starts it then waits for the relay instead of turning away."""
+    with transaction() as session:
+        (row,) = ask(session, clock, 7)
+    with transaction() as session:
+        outbox.relay(session, lambda *_: None, now=clock.now())
+    with transaction() as session:
+        assert outbox.start(session, SETTLE_ORDER.name, row, now=clock.now()) is not None
+        outbox.wait(session, row, 1, error="OSError", now=clock.now())
+    with transaction() as session:
+        # It waits: a message of the first try that comes twice starts nothing.
+        assert outbox.start(session, SETTLE_ORDER.name, row, now=clock.now()) is None
+    later = clock.now() + timedelta(hours=1)
+
+    def start() -> tuple[int, list[int]] | None:
+        with Session(db.engine) as session:
+            found = outbox.start(session, SETTLE_ORDER.name, row, now=later)
+            session.commit()
+            return found
+
+    with ThreadPoolExecutor() as pool:
+        with Session(db.engine) as session:
+            came: list[Future[tuple[int, list[int]] | None]] = []
+            outbox.relay(session, lambda *_: came.append(pool.submit(committed_start, committed, start)), now=later)
+            time.sleep(0.5)  # the worker looks before the relay commits
+            session.commit()
+        assert came[0].result(10) == (2, [7])
+
+
+def committed_start(app: Flask, start: Callable[[], tuple[int, list[int]] | None]) -> tuple[int, list[int]] | None:
+    with app.app_context():
+        return start()
