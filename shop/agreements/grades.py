@@ -14,7 +14,8 @@ from shop.farmers.models import Grade
 from shop.kit.money import BP_WHOLE, GRAMS_PER_KG, divide_half_up, part
 
 _GRADES = ("special_bp", "second_bp", "off_bp")
-#: The farm-gate floors of a product in agreements that run on a day, with the factors of its grades: as agreed then.
+#: The farm-gate floors of a product in agreements that run on a day, with the factors of its grades: as agreed then. A
+#: product that an amendment dropped is promised no more.
 _FLOORS = f"""
     WITH read AS (
         SELECT DISTINCT agreements.id FROM agreements JOIN agreement_lines ON agreement_id = agreements.id
@@ -24,12 +25,12 @@ _FLOORS = f"""
         SELECT {
     ", ".join(
         f"CASE WHEN was.line_id IS NULL THEN line.{name} ELSE was.{name} END AS {name}"
-        for name in ("farm_gate_floor_fen_per_kg", *_GRADES)
+        for name in ("committed_g", "farm_gate_floor_fen_per_kg", *_GRADES)
     )
 }
         FROM read JOIN agreement_lines AS line ON line.agreement_id = read.id AND line.product_id = :product_id
         LEFT JOIN {AGREED_THEN} AS was ON was.line_id = line.id
-    ) AS agreed WHERE farm_gate_floor_fen_per_kg > 0
+    ) AS agreed WHERE farm_gate_floor_fen_per_kg > 0 AND committed_g > 0
 """
 
 

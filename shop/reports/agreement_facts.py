@@ -85,7 +85,8 @@ _WAS = f"""was AS MATERIALIZED (
 _SIGNED = _facts(
     "'agreement_lines'", "agreement_lines.id", "agreement_lines.id", "signed_on",
     "FROM read JOIN agreements ON agreements.id = read.id JOIN agreement_lines ON agreement_id = agreements.id"
-    " LEFT JOIN was ON was.line_id = agreement_lines.id WHERE signed_on <= :day", ("was",),
+    " LEFT JOIN was ON was.line_id = agreement_lines.id"
+    " WHERE signed_on <= :day AND coalesce(was_g, committed_g) > 0", ("was",),
     signed_g="coalesce(was_g, committed_g)",
     signed_fen="(coalesce(was_g, committed_g) * coalesce(was_fen, floor_fen_per_kg) * 2 + 1000) / 2000",
 )  # fmt: skip

@@ -40,6 +40,10 @@ AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 Found: TypeAlias = tuple[dict[str, dict[str, Any]], dict[str, Any]]
 
 
+#: The source of what was signed: the lines that promise something.
+_SIGNED_FACTS = "agreement_lines"
+
+
 class AgreementsBy(StrEnum):
     """What a row of the report is."""
 
@@ -92,7 +96,7 @@ def _of_signed(query: AnySelect, made: Subquery, day: Any) -> AnySelect:
 
 def signed_agreement(made: Subquery) -> ColumnElement[Any]:
     """The agreement of which a fact says that it was signed, else NULL: counted once however many lines it has."""
-    return case((made.c.source == "agreement_lines", Agreement.id))
+    return case((made.c.source == _SIGNED_FACTS, Agreement.id))
 
 
 def not_ahead(day: date, today: date) -> None:
@@ -195,9 +199,12 @@ def _query(by: AgreementsBy, figures: tuple[str, ...], of: str = ALL) -> AnySele
     else:
         each = facts(None, KEPT_BY_LINE, figures, of=of)
         sums = (func.sum(each.c[figure]).label(figure) for figure in figures)
-        made = select(each.c.line_id, *sums).group_by(each.c.line_id).subquery("lines")
+        signed = func.bool_or(each.c.source == _SIGNED_FACTS).label("signed")
+        made = select(each.c.line_id, signed, *sums).group_by(each.c.line_id).subquery("lines")
         key, name = key_of(by, made)
-        query = select(key.label("key"), func.max(name).label("name"), func.count(Agreement.id.distinct()))
+        query = select(
+            key.label("key"), func.max(name).label("name"), func.count(Agreement.id.distinct()).filter(made.c.signed)
+        )
         query = signed_by(query, made, day).group_by(func.grouping_sets(none, key))
     return query.add_columns(*(cast(func.coalesce(func.sum(made.c[figure]), 0), BigInteger) for figure in figures))
 

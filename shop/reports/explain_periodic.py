@@ -215,7 +215,8 @@ def _received(actor: Actor, asked: Figure, span: Span) -> Any:
     """Income entries with their slips; or the households that they reached, each once."""
     months = Months(month_of(span.first), month_of(span.last))
     query = entries_with_sources(actor, months).where(counted_on().between(span.first, span.last))
-    if asked.key is not None:
+    # A row of the head is a figure of its own, of all townships.
+    if asked.key is not None and asked.section != "summary":
         query = query.where(Township.code == asked.key)
     if asked.figure == "cash_fen":
         entries = query.subquery()

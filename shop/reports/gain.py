@@ -420,9 +420,9 @@ def _compare(period: Record, base: Record, seen: _Seen) -> _Compared | str:
     net_of = None
     if period.business_gross and not base.business_gross:
         cost = _costs_if_all_known(seen, both, ours[f"{IncomeKind.SALE}_fen"])
-        if cost is not None:
+        if cost is not None and Category.BUSINESS in now_fen:
             period = replace(period, business_gross=False)
-            now_fen[Category.BUSINESS] = now_fen.get(Category.BUSINESS, 0) - cost
+            now_fen[Category.BUSINESS] -= cost
             net_of = partial(seen.each, source=COSTS)
     of_few = frozenset[Category]() if base.business_gross else _of_few(seen, seen.months.first.year - 1)
     found = _Compared(period, base, both, now_fen, before_fen, net_of, of_few)
@@ -430,10 +430,15 @@ def _compare(period: Record, base: Record, seen: _Seen) -> _Compared | str:
 
 
 def _by_category(figures: Mapping[str, int | None], of: Record) -> dict[Category, int]:
-    """Fen by category; one that is not recorded, or came to nothing since, is not there."""
+    """Fen by category; one that is not recorded is not there, nor one of entries that came to nothing since.
+
+    A survey that says 0 has asked: that household had none.
+    """
     found: dict[Category, int] = {}
+    surveyed = of.categories is _SURVEYED
     for figure, category in of.categories.items():
-        if fen := figures[figure]:
+        fen = figures[figure]
+        if fen or (surveyed and fen is not None):
             found[category] = found.get(category, 0) + fen
     return found
 

@@ -792,6 +792,10 @@ class ExportAsked(StrictSchema):
             by: IncomeBy | AgreementsBy = IncomeBy(data["by"]) if of_income else AgreementsBy(data["by"])
         except ValueError:
             raise ValidationError({"by": ["Not a row of this report."]}) from None
+        others = ("day",) if of_income else ("first", "last", "place")
+        if any(data[name] is not None for name in others):
+            raise ValidationError({self.fields[name].data_key or name: ["Not of this report."] for name in others
+                                   if data[name] is not None})  # fmt: skip
         first, last = (data["first"], data["last"]) if of_income else (data["day"], data["day"])
         if first is None or last is None or last < first or _months(first, last) > LONGEST_MONTHS:
             raise ValidationError({"from": [f"Give `from` and `to`, at most {LONGEST_MONTHS} months, or `as_of`."]})

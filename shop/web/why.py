@@ -1,6 +1,6 @@
 """The pages behind a figure: the rows that make it, with names beside their codes, paged both ways, and as a file."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from shop.access.guard import current_actor
+from shop.access.guard import Role, current_actor
 from shop.channels.policies import POLICIES
 from shop.income.models import IncomeKind
 from shop.kit.clock import beijing_day
@@ -122,15 +122,15 @@ def _page(behind: Behind, query: dict[str, Any], wanted: Wanted) -> str:
     )  # fmt: skip
 
 
-def _file(behind: Behind, file: str, moment: datetime) -> AnyResponse:
+def _file(behind: Behind, file: str, moment: datetime, readers: Collection[Role] = READERS) -> AnyResponse:
     """All rows as a file, with what they are on its cover. Raises TooManyRowsForFile."""
     if behind.found["rows"] > MOST_ROWS:
         raise TooManyRowsForFile(rows=behind.found["rows"], most=MOST_ROWS)
     session = db.session()
     said = cover(
         f"数字来源：{behind.figure}，{behind.span}",
-        place_zh(session, behind.place) or area_zh(session, current_actor()), ("所属", behind.whose),
-        *((word or "行数", f"{number} {unit}".strip()) for word, number, unit in behind.counted),
+        place_zh(session, behind.place) or area_zh(session, current_actor(), readers), ("所属", behind.whose),
+        *((word or "行数", f"共 {number} {unit}".strip()) for word, number, unit in behind.counted),
         ("截止时间", cut_off_zh(moment)), ("口径", f"{behind.follows}。"),
     )  # fmt: skip
     sheets = [cover_sheet(said), sheet("明细", behind.columns, behind.rows, behind.total)]
@@ -239,7 +239,7 @@ def agreements() -> str:
 @page_for(*AGREEMENT_READERS)
 def agreements_file(file: str) -> AnyResponse:
     """协议数字来源文件 · The same facts, all of them, as a file."""
-    return _file(_agreements(_agreements_asked(), _ALL), file, now())
+    return _file(_agreements(_agreements_asked(), _ALL), file, now(), AGREEMENT_READERS)
 
 
 def _agreements_asked() -> dict[str, Any]:

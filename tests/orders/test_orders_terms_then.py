@@ -25,7 +25,7 @@ from shop.orders.locks import locked_order_by_id
 from shop.orders.models import Order
 from shop.orders.scheduled import place_due
 from shop.reports.books import CHECKS, run_checks
-from tests.factories.agreements import amended, line, recorded, sign_by, terms
+from tests.factories.agreements import amended, line, recorded, second_product, sign_by, terms
 from tests.factories.tables import contents
 from tests.factories.world import NOW, TODAY, World, build
 
@@ -195,6 +195,22 @@ def test_a_delivery_is_held_to_the_farm_gate_floor_of_its_own_day(
         sign_by(session, "A51", *hands)
     slip = {"code": "D90009", "household": "农户-0001", "sku": "PL001", "delivered_on": str(TODAY),
             "weight_g": 52_500, "grade": "一级", "price_fen_per_kg": price}  # fmt: skip
+    headers = world.headers["firm_staff"] | {"Idempotency-Key": "1"}
+    answer = world.app.test_client().post("/api/v1/deliveries", json=slip, headers=headers)
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(("dropped", "status"), [(False, 409), (True, 201)])
+def test_a_product_that_an_amendment_dropped_binds_no_delivery(world: World, dropped: bool, status: int) -> None:
+    """Its line stays with nothing promised, and its floor of before on it."""
+    with transaction() as session:
+        second_product(session, "PL901")
+        recorded(session, line(farm_gate_floor_fen_per_kg=200), line(sku="PL901"), code="A51")
+    if dropped:
+        with transaction() as session:
+            amended(session, "A51", terms(line(sku="PL901"), starts_on=TODAY))
+    slip = {"code": "D90009", "household": "农户-0001", "sku": "PL001", "delivered_on": str(TODAY),
+            "weight_g": 52_500, "grade": "一级", "price_fen_per_kg": 199}  # fmt: skip
     headers = world.headers["firm_staff"] | {"Idempotency-Key": "1"}
     answer = world.app.test_client().post("/api/v1/deliveries", json=slip, headers=headers)
     assert answer.status_code == status, answer.text

@@ -616,6 +616,40 @@ def test_a_kind_is_compared_where_a_half_of_those_who_had_it_are_recorded_whoeve
     assert (county["per_household_fen"] == -1_606_797) == (left_out is not None)
 
 
+def test_a_survey_that_found_none_is_a_base_of_zero(reports: Reports) -> None:
+    """The first rent or dividend of a household is what a gain is about."""
+    with reports.app.app_context(), Session(db.engine) as session:
+        session.execute(
+            text("UPDATE baseline_incomes SET property_net_fen = 0, total_fen = total_fen - property_net_fen")
+        )
+        found = gain(session, OPERATOR, whole_year(2025), "zh", now=AFTER_THE_YEAR)
+        session.rollback()
+    (rent,) = (row for row in found["categories"] if row["category"] == "property")
+    assert (rent["base_fen"], rent["compared"], rent["left_out"]) == (0, True, None)
+
+
+def test_households_without_a_sale_have_no_business_income_to_compare(reports: Reports) -> None:
+    """Wages and rents alone: what the survey said of their business was compared with nothing at all."""
+    with reports.app.app_context(), Session(db.engine) as session:
+        session.execute(text("UPDATE income_months SET sale_fen = NULL, patronage_fen = NULL"))
+        rollups.rebuild(session, Rollup.INCOME_CUTS)
+        found = gain(session, OPERATOR, whole_year(2025), "zh", now=AFTER_THE_YEAR)
+        session.rollback()
+    (business,) = (row for row in found["categories"] if row["category"] == "business")
+    assert (business["period_fen"], business["left_out"]) == (None, "not_recorded_now")
+
+
+@pytest.mark.parametrize(
+    "given", [{"place": "140829101"}, {"from": "2025-01"}, {"to": "2025-06"}], ids=["place", "from", "to"]
+)
+def test_a_file_of_agreements_takes_no_place_and_no_months(reports: Reports, given: dict[str, str]) -> None:
+    """It told the whole county under one township's name."""
+    asked = {"report": "agreements", "file": "csv", "by": "agreement", "as_of": "2025-07-31", **given}
+    answer = reports.app.test_client().post("/api/v1/reports/files", json=asked, headers=reports.supermarket)
+    assert answer.status_code == 422
+    assert next(iter(given)) in answer.text
+
+
 @pytest.mark.parametrize("which", ["year=2025", "year=2025&place=140829101"])
 def test_the_households_behind_the_gain_add_up_to_its_two_sums(reports: Reports, which: str) -> None:
     told = reports.get(f"/api/v1/reports/income?{which}")["gain"]
