@@ -62,21 +62,23 @@ def renewal_of(session: Session, old: Agreement) -> Agreement | None:
 
 def _came_to_nothing(session: Session, old: Agreement) -> bool:
     """Whether every signed agreement that renewed this one was terminated: then another may."""
-    stands = select(Agreement.id).where(
-        Agreement.renews_id == old.id, Agreement.status.not_in((*UNSIGNED, AgreementStatus.TERMINATED))
-    )
-    return session.scalar(stands.limit(1)) is None
+    return _follower(session, old) is None
+
+
+def _follower(session: Session, old: Agreement) -> str | None:
+    """The code of the last signed agreement that renews this one and was not terminated, running or at its end."""
+    stands = Agreement.status.not_in((*UNSIGNED, AgreementStatus.TERMINATED))
+    follows = select(Agreement.code).where(Agreement.renews_id == old.id, stands)
+    return session.scalar(follows.order_by(Agreement.id.desc()).limit(1))
 
 
 def renewed(session: Session, old: Agreement, actor_id: int | None, now: datetime) -> None:
-    """The old agreement has ended and one that renews it is signed: both must be so, in whatever order."""
+    """The old agreement has ended and one that renews it is signed: both must be so, in whatever order.
+
+    A renewal that was terminated meanwhile renews nothing: the old one stays as it ended.
+    """
     if not AGREEMENT_LIFE.allows(old.status, "renew"):
         return
-    follower = session.scalar(
-        select(Agreement.code)
-        .where(Agreement.renews_id == old.id, Agreement.status.not_in(UNSIGNED))
-        .order_by(Agreement.id.desc())
-        .limit(1)
-    )
+    follower = _follower(session, old)
     if follower is not None:
         advance(session, old, AGREEMENT_LIFE, "renew", person_id=actor_id, now=now, facts={"renewed_by": follower})

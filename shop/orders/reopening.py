@@ -34,6 +34,8 @@ from shop.orders.models import PenaltyProposal, PenaltyStatus
 
 #: Days after the end until which both must have consented [A].
 REOPENED_WITHIN = timedelta(days=30)
+#: A successor in one of these states bars nothing.
+_CAME_TO_NOTHING = (AgreementStatus.WITHDRAWN, AgreementStatus.TERMINATED)
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def _not_barred(session: Session, agreement: Agreement) -> None:
         )  # fmt: skip
     successor = session.scalar(
         select(Agreement.code)
-        .where(Agreement.renews_id == agreement.id, Agreement.status != AgreementStatus.WITHDRAWN)
+        .where(Agreement.renews_id == agreement.id, Agreement.status.not_in(_CAME_TO_NOTHING))
         .limit(1)
     )
     if successor is not None:

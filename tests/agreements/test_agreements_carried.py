@@ -190,6 +190,30 @@ def test_after_a_renewal_that_was_terminated_another_may_renew_and_one_at_a_time
     books_hold()
 
 
+def test_a_renewal_that_was_terminated_before_the_old_one_ended_renews_nothing(desk: Desk) -> None:
+    desk.signed()
+    desk.sign(renewal(desk, "T2"), code="T2")
+    desk.at(july(20))
+    end(desk, "T2")
+    desk.at(july(21))
+    end(desk, "T1")
+    found = shown(desk)
+    assert (found["status"], found["history"][-1]["event"]) == ("terminated", "terminate")
+    for side in ("buyer", "firm_staff"):
+        desk.post(side, "/agreements/T1/reopenings", {"reason": "误登记"}, 200)
+    assert shown(desk)["status"] == "executing"
+    books_hold()
+
+
+def test_control_one_that_stands_renews_the_old_one_at_its_end_and_bars_its_reopening(desk: Desk) -> None:
+    desk.signed()
+    desk.sign(renewal(desk, "T2"), code="T2")
+    desk.at(july(21))
+    end(desk, "T1")
+    assert (shown(desk)["status"], shown(desk)["renewed_by"]) == ("renewed", "T2")
+    assert desk.refused("buyer", "/agreements/T1/reopenings", {"reason": "误登记"})["code"] == "move-refused"
+
+
 @pytest.mark.parametrize("who", ["buyer", "firm_staff"])
 def test_a_renewal_of_what_one_does_not_see_answers_as_of_nothing(desk: Desk, who: str) -> None:
     """A02 is the agreement of the other buyer and firm."""
