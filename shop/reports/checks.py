@@ -429,19 +429,27 @@ CHECKS: tuple[Check, ...] = (
            OR (call_offs.version_id IS NOT NULL AND agreed.line_id IS NULL)"""),
     Check("I20-version", "要货按定价时生效的文本",
         "a call-off stands under the version that was in force when its price was fixed", """
-        -- When it was asked for or moved. What was before what is told by the order of writing: a clock may have been
-        -- set back.
+        -- When it was asked for or last moved: a mere reduction fixes no price. `due_on` of a change is the day before
+        -- it. What was before what is told by the order of writing: a clock may have been set back.
         SELECT call_offs.id AS call_off_id FROM call_offs JOIN agreements ON agreements.id = agreement_id
+        LEFT JOIN (
+            SELECT entity_id, max(id) AS id FROM (
+                SELECT history.entity_id, history.id, event, (facts->>'due_on')::date AS was_on,
+                    coalesce(lead((facts->>'due_on')::date) OVER (PARTITION BY history.entity_id ORDER BY history.id),
+                        due_on) AS is_on
+                FROM history JOIN call_offs ON call_offs.id = history.entity_id
+                WHERE entity_type = 'call_offs' AND event IN ('request', 'change')
+            ) AS words WHERE event = 'request' OR was_on <> is_on GROUP BY entity_id
+        ) AS fixed ON fixed.entity_id = call_offs.id
         WHERE agreements.version_id IS NOT NULL AND NOT EXISTS (
-            SELECT FROM history AS fixed CROSS JOIN LATERAL (
+            SELECT FROM (
                 SELECT (facts->>'version')::int AS number FROM history
                 WHERE entity_type = 'agreements' AND entity_id = call_offs.agreement_id
                   AND event IN ('sign', 'amend') AND history.id < fixed.id ORDER BY history.id DESC LIMIT 1
             ) AS in_force
             JOIN agreement_versions AS agreed
                 ON agreed.agreement_id = call_offs.agreement_id AND agreed.number = in_force.number
-            WHERE fixed.entity_type = 'call_offs' AND fixed.entity_id = call_offs.id
-              AND fixed.event IN ('request', 'change') AND agreed.id = call_offs.version_id)"""),
+            WHERE agreed.id = call_offs.version_id)"""),
     Check("I20-grades", "分级验收合计等于该行验收的重量与金额",
         "accepted grades add up to the line's weight and amount", """
         SELECT order_line_id FROM graded_acceptances JOIN order_lines ON order_lines.id = order_line_id

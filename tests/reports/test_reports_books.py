@@ -356,6 +356,25 @@ def test_other_faults_of_the_same_kind_are_found(tampering: Connection, code: st
     assert found(tampering, code) != []
 
 
+@pytest.mark.parametrize(("days", "flaws"), [(1, 1), (0, 0)])
+def test_a_call_moved_after_an_amendment_with_its_old_version_is_found_and_a_mere_reduction_is_none(
+    tampering: Connection, days: int, flaws: int
+) -> None:
+    """The history says that one call-off was changed after an amendment, by so many days; it keeps its version."""
+    (call_off,) = tampering.execute(text("SELECT min(id) FROM call_offs WHERE version_id IS NOT NULL")).one()
+    for table, entity, event, facts in (
+        ("agreements", "agreement_id", "amend", """'{"version": 2}'"""),
+        ("call_offs", "id", "change", f"json_build_object('due_on', due_on - {days})"),
+    ):
+        tampering.execute(
+            text(
+                "INSERT INTO history (entity_type, entity_id, at, event, facts)"
+                f" SELECT '{table}', {entity}, now(), '{event}', {facts} FROM call_offs WHERE id = {call_off}"
+            )
+        )
+    assert found(tampering, "I20-version") == [{"call_off_id": call_off}] * flaws
+
+
 def test_a_waiting_mark_excuses_its_key_and_no_other(tampering: Connection) -> None:
     tampering.execute(text("UPDATE income_rollup SET entries = entries + 1 WHERE household_id IN (1, 2)"))
     before = {row["household_id"] for row in found(tampering, "I23-income")}
