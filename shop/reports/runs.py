@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -12,8 +12,15 @@ from shop.reports.models import JobFailure, JobRun
 LATEST = "latest"
 
 
+#: Held until the end of the transaction that claims. It is tried, not waited for: whoever has it may work for minutes,
+#: and to wait in vain (lock_timeout) is a failure of nothing.
+_AT_IT = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:run, 2))")
+
+
 def claim(session: Session, job: str, period: str, *, now: datetime) -> int | None:
-    """The id of the new run, or None when the period has one. A rival waits for this transaction and then sees it."""
+    """The id of the new run, or None when the period has one or a rival is at it: without its work it leaves none."""
+    if not session.scalar(_AT_IT, {"run": f"{job} {period}"}):
+        return None
     return session.execute(
         insert(JobRun).values(job=job, period=period, started_at=now).on_conflict_do_nothing().returning(JobRun.id)
     ).scalar()

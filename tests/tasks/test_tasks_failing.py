@@ -1,6 +1,7 @@
 """A job that fails, or that nobody looks at, shows as such until it did its work again."""
 
 from datetime import date, datetime, timedelta
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from shop.kit.clock import WalkingClock, at_beijing
 from shop.kit.db import db, transaction
 from shop.kit.pause import playing_time
+from shop.reports import runs
 from shop.reports.work import gauges, jobs_at_work
 from shop.stock.jobs import RETIRE_EXPIRED, TAKE_RECALLED
 from tasks import run
@@ -89,6 +91,44 @@ def test_a_daily_job_that_fails_shows_and_is_done_at_the_next_look(committed: Fl
     do(daily(), clock)
     row = shown(DAILY, clock.now())
     assert (row["state"], row["failures"], row["period"]) == ("done", 0, "2025-07-15")
+
+
+def look_twice(app: Flask, clock: WalkingClock) -> tuple[str, str]:
+    """How the daily job shows after a second worker looked for it while the first works, and when that is done."""
+    begun, goes_on = Event(), Event()
+
+    def act(session: Session, day: date, *, now: datetime) -> Done:
+        begun.set()
+        assert goes_on.wait(30)
+        return Done(1)
+
+    def look() -> None:
+        with app.app_context():
+            do(Work(RETIRE_EXPIRED, Kind.DAILY, act, by_the_clock=True), clock)
+
+    first = Thread(target=look)
+    first.start()
+    assert begun.wait(30)
+    do(daily(), clock)
+    meanwhile = shown(DAILY, clock.now())["state"]
+    goes_on.set()
+    first.join()
+    return meanwhile, shown(DAILY, clock.now())["state"]
+
+
+def test_a_daily_job_that_works_for_long_does_not_show_as_failing(committed: Flask, clock: WalkingClock) -> None:
+    before = counted(DAILY)
+    assert look_twice(committed, clock) == ("never", "done")
+    assert counted(DAILY) == before
+
+
+def test_control_whoever_waits_for_a_rival_s_claim_fails(
+    committed: Flask, clock: WalkingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_AT_IT", text("SELECT :run <> ''"))
+    before = counted(DAILY)
+    assert look_twice(committed, clock) == ("failing", "done")
+    assert counted(DAILY) == before + 1
 
 
 def test_a_sweep_that_nobody_looks_at_is_overdue(committed: Flask, clock: WalkingClock) -> None:
