@@ -24,7 +24,7 @@ from shop.inquiries.api import blueprint as inquiries
 from shop.kit import docs, health, observe, problems
 from shop.kit.clock import Clock
 from shop.kit.db import db
-from shop.kit.http import guard_request
+from shop.kit.http import RowNumber, guard_request
 from shop.kit.logs import configure_logging
 from shop.kit.openapi import DocumentedApi, schema_name
 from shop.kit.revisions import FOLDER as MIGRATIONS
@@ -98,6 +98,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
+    app.url_map.converters["int"] = RowNumber
     app.extensions["gauges"] = gauges
     urls = redis_urls(settings.redis_url)
     app.extensions["attempts"] = Attempts(urls.limiter, owner=settings.database_url)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from flask import Response, current_app, g, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import BadRequest, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.routing import IntegerConverter, Map
 
 from shop.kit.clock import Clock
 from shop.kit.errors import DomainError
@@ -27,6 +28,15 @@ API_PREFIX = "/api/"
 MAX_DEPTH = 32
 MAX_NUMBER_DIGITS = 40
 _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
+
+
+class RowNumber(IntegerConverter):
+    """A whole number in a path, up to the largest that a table can hold: beyond it nothing is found."""
+
+    def __init__(
+        self, url_map: Map, fixed_digits: int = 0, min: int | None = None, max: int | None = 2**63 - 1
+    ) -> None:
+        super().__init__(url_map, fixed_digits, min, max)
 
 
 def now() -> datetime:

@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from marshmallow import Schema, fields, validate
 from sqlalchemy import text
+from werkzeug.routing import IntegerConverter
 from werkzeug.test import TestResponse
 
 from shop.access.models import Role
@@ -419,7 +420,7 @@ def test_t11_tricks_in_a_path_find_nothing(caller: Caller, trick: str) -> None:
 def _try(route: Route, name: str) -> str:
     """The address with TRICK in the place of a text parameter; a number has no place for it."""
     build: Callable[..., str] = route.url
-    return "" if type(route.rule._converters[name]).__name__ == "IntegerConverter" else build(**{name: "TRICK"})
+    return "" if isinstance(route.rule._converters[name], IntegerConverter) else build(**{name: "TRICK"})
 
 
 def test_t11_a_header_cannot_change_the_method(caller: Caller) -> None:

@@ -133,6 +133,8 @@ def test_papers_are_not_for_another_buyer_or_firm_nor_for_who_only_manages(world
     assert [browser.get(path).status_code for path in pages] == [404] * 2
     # The contract of his own, and none of somebody else's.
     assert browser.get("/desk/agreements/A02/versions/1.pdf").mimetype == "application/pdf"
+    for none in (2**15 - 1, 2**15, 10**20 - 1):
+        assert browser.get(f"/desk/agreements/A02/versions/{none}.pdf").status_code == 404
 
 
 def test_a_paper_is_neither_changed_nor_lost_nor_forged_at_the_database(world: World) -> None:

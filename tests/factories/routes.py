@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
-from werkzeug.routing import Rule
+from werkzeug.routing import IntegerConverter, Rule
 
 from shop.access.guard import EVERYONE, SIGNED_IN
 from shop.access.models import Role
@@ -60,7 +60,7 @@ class Route:
 
 
 def _missing(rule: Rule, name: str) -> object:
-    return 999_999_999 if type(rule._converters[name]).__name__ == "IntegerConverter" else "NONE-999"
+    return 999_999_999 if isinstance(rule._converters[name], IntegerConverter) else "NONE-999"
 
 
 def routes(app: Flask) -> Iterator[Route]:

@@ -898,6 +898,8 @@ def test_an_operator_takes_up_what_was_given_up(reports: Reports) -> None:
     answers = [client.post(retry, headers=reports.operator) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [202, 404]
     assert answers[0].get_json()["given_up_at"] is None
+    for beyond in (2**63 - 1, 2**63, 10**20 - 1):  # the last that a table can hold, and what none holds
+        assert client.post(f"{given_up}/{beyond}/retry", headers=reports.operator).status_code == 404
     assert reports.get(given_up) == {"items": [], "next": None}
 
 

@@ -111,6 +111,7 @@ def test_what_was_given_up_is_taken_up_by_a_button_of_the_office_alone(
     assert state_of(told(office), "payments.notify")[7] == "1"
     for _ in range(2):
         assert office.post(retry).headers["Location"] == "/reports/jobs"
+    assert office.post(f"/reports/jobs/given-up/{10**20 - 1}/retry").status_code == 404
     page = told(office)
     assert state_of(page, "payments.notify")[1:2] == ["等待中"]
     assert "已放弃的任务" not in page
