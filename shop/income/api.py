@@ -610,7 +610,10 @@ def list_guarantees(query: dict[str, Any]) -> dict[str, object]:
 @blueprint.arguments(schemas.GuaranteeAsked)
 @blueprint.response(201, schemas.GuaranteeOut)
 @documented(
-    errors=[NotFoundError, errors.ContractCodeTaken, errors.SignedInTheFuture, errors.LandBeyondHolding],
+    errors=[
+        NotFoundError, errors.ContractCodeTaken, errors.SignedInTheFuture, errors.LandBeyondHolding,
+        errors.FamilyLandBeyondHolding,
+    ],
     example={
         "code": "BD-001", "firm": "F01", "guaranteed_fen_per_mu": 90_000, "second_bp": 3_000, "from_year": 2024,
         "to_year": 2028, "signed_on": "2024-01-10", "document": "合同 2024-1 号",
@@ -739,7 +742,7 @@ def void_guarantee(body: dict[str, Any], code: str) -> dict[str, Any]:
 @documented(
     errors=[
         NotFoundError, errors.ContractVoid, errors.LastYearOutside, errors.EndingStands, errors.PaidAfterwards,
-        errors.LandBeyondHolding,
+        errors.LandBeyondHolding, errors.FamilyLandBeyondHolding,
     ],
     example={"last_year": 2026, "document": "解除协议 2026-3 号", "reason": "双方协商解除"},
 )  # fmt: skip

@@ -94,7 +94,7 @@ def end_contract(
     Years after it are neither owed nor hold land. The year before the first: it never ran. Said again it is corrected,
     up to the last year that was signed, where the land is free for the years that come back: their families are
     locked by rising id. The caller holds the contract's lock. Raises ContractVoid, LastYearOutside, EndingStands,
-    PaidAfterwards, LandBeyondHolding.
+    PaidAfterwards, LandBeyondHolding, FamilyLandBeyondHolding.
     """
     before, earliest = last_year(session, contract), contract.from_year - 1
     if not earliest <= last <= contract.to_year:

@@ -4,12 +4,12 @@ from shop.kit.errors import DomainError
 
 __all__ = [
     "AnsweredAfterMeeting", "AreaRecordedAnew", "ContractCodeTaken", "ContractVoid", "CostCodeTaken", "CostInTheFuture",
-    "CostTakenOver", "CostsEntered", "EarlierMonthOpen", "EndingStands", "GuaranteePaid", "GuaranteeUnpaid",
-    "GuaranteedFirst", "LandBeyondHolding", "LandPromised", "LastYearOutside", "LaterPlanStands", "MembershipCounted",
-    "MembershipUsed", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NoRateOfDay", "NoTransactions",
-    "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered", "ObjectionTooLate",
-    "ObjectionsUnanswered", "PaidAfterwards", "PaidInTheFuture", "PaidTooEarly", "PaymentCodeTaken", "PaymentsStand",
-    "PlanExists", "PlanOutdated", "RateTaken", "RecordStands", "SecondShareStands", "SharedElsewhere",
+    "CostTakenOver", "CostsEntered", "EarlierMonthOpen", "EndingStands", "FamilyLandBeyondHolding", "GuaranteePaid",
+    "GuaranteeUnpaid", "GuaranteedFirst", "LandBeyondHolding", "LandPromised", "LastYearOutside", "LaterPlanStands",
+    "MembershipCounted", "MembershipUsed", "MonthClosed", "MonthNotOver", "NoCostRate", "NoProfit", "NoRateOfDay",
+    "NoTransactions", "NotACooperative", "NotAMember", "NotInContract", "NothingToCorrect", "ObjectionAnswered",
+    "ObjectionTooLate", "ObjectionsUnanswered", "PaidAfterwards", "PaidInTheFuture", "PaidTooEarly", "PaymentCodeTaken",
+    "PaymentsStand", "PlanExists", "PlanOutdated", "RateTaken", "RecordStands", "SecondShareStands", "SharedElsewhere",
     "SignedInTheFuture", "SurplusBelowFloor", "TooEarlyToApprove", "YearNotBegun", "YearNotOver",
 ]  # fmt: skip
 
@@ -315,6 +315,18 @@ class LandBeyondHolding(DomainError):
     en = (
         "{household} has {land_mu_tenths}, of which {leased_out_mu_tenths} are leased out: {mu_tenths} more do not fit"
         " in {year} beside other contracts."
+    )
+
+
+class FamilyLandBeyondHolding(DomainError):
+    """Several records put in the land of one family: who knows one of them is told nothing of another's land."""
+
+    code = "family-land-beyond-holding"
+    title_zh, title_en = "超过同一户的土地", "More land than the family has"
+    zh = "{household} 与其他记录为同一户，该户 {year} 年可入的土地不足以再放 {mu_tenths}。"
+    en = (
+        "{household} is of one family with other records: what land it can still put in in {year} does not hold"
+        " {mu_tenths} more."
     )
 
 

@@ -15,6 +15,7 @@ from shop.income.actions import book_events
 from shop.income.errors import (
     ContractCodeTaken,
     ContractVoid,
+    FamilyLandBeyondHolding,
     GuaranteedFirst,
     GuaranteePaid,
     LandBeyondHolding,
@@ -79,8 +80,8 @@ def sign_contract(
     """Record a signed contract; `lands`: tenths of a mu by household code. The caller holds the firm's lock.
 
     Locks the records of the households' families by rising id: their land is in no other contract of these years.
-    Raises ContractCodeTaken, SignedInTheFuture, LandBeyondHolding, and NotFoundError for a household that has nothing
-    to do with the firm.
+    Raises ContractCodeTaken, SignedInTheFuture, LandBeyondHolding, FamilyLandBeyondHolding, and NotFoundError for a
+    household that has nothing to do with the firm.
     """
     if promise.signed_on > beijing_day(now):
         raise SignedInTheFuture(day=str(promise.signed_on))
@@ -145,7 +146,7 @@ def hold_the_land(
 
     The land is what the record says that the others count for. What it leased out is part of it and taken; so is what
     is in contracts, of any of its records, that run in such a year. The caller holds the families' locks. Raises
-    LandBeyondHolding.
+    LandBeyondHolding, and FamilyLandBeyondHolding where that would tell of the land or the share of another record.
     """
     heads = _heads(session, households)
     used = land_used(session, {head.id for head in heads.values()})
@@ -155,9 +156,12 @@ def hold_the_land(
         asked[head.id] += lands[household.code]
         for year in years:
             if asked[head.id] > free_land(head) - used[head.id, year]:
+                own = lands[household.code]
+                if head is not household or asked[head.id] != own:
+                    raise FamilyLandBeyondHolding(household=household.code, year=year, mu_tenths=own)
                 raise LandBeyondHolding(
                     household=household.code, land_mu_tenths=head.land_mu_tenths,
-                    leased_out_mu_tenths=head.leased_out_mu_tenths, year=year, mu_tenths=asked[head.id],
+                    leased_out_mu_tenths=head.leased_out_mu_tenths, year=year, mu_tenths=own,
                 )  # fmt: skip
 
 

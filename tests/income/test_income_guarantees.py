@@ -120,16 +120,15 @@ def test_two_records_of_a_family_put_in_one_land_and_the_head_reads_what_both_we
     office.post(f"/households/{one.code}/merge", {"into": head.code, "reason": "同一户登记两次"}, status=200)
     both = [{"household": one.code, "mu_tenths": 3}, {"household": head.code, "mu_tenths": head.land_mu_tenths - 2}]
     refused = signed(office, 409, lands=both)
-    assert (told(refused), refused["land_mu_tenths"], refused["mu_tenths"]) == (
-        "land-beyond-holding", head.land_mu_tenths, head.land_mu_tenths + 1,
-    )  # fmt: skip
+    assert told(refused) == "family-land-beyond-holding"
+    own = {land["household"]: land["mu_tenths"] for land in both}
+    assert refused["mu_tenths"] == own[refused["household"]]
     assert scalars("SELECT count(*) FROM guarantee_contracts") == [(0,)]
     both[1]["mu_tenths"] = head.land_mu_tenths - 4
     signed(office, lands=both)
-    for code in (one.code, head.code):  # one tenth is left of the family's, under either record
-        assert told(signed(office, 409, code="BD-002", lands=[{"household": code, "mu_tenths": 2}])) == (
-            "land-beyond-holding"
-        )
+    for code, refusal in ((one.code, "family-land-beyond-holding"), (head.code, "land-beyond-holding")):
+        # One tenth is left of the family's, under either record.
+        assert told(signed(office, 409, code="BD-002", lands=[{"household": code, "mu_tenths": 2}])) == refusal
     signed(office, code="BD-002", lands=[{"household": one.code, "mu_tenths": 1}])
     # What is paid goes by the land of each record, and the family has and reads it all.
     paid(office, "guaranteed-payments", year=2025)
@@ -177,8 +176,27 @@ def test_contracts_that_a_merging_left_beyond_the_land_hold_up_no_other_correcti
     )  # fmt: skip
     office.post(path, {"land_mu_tenths": one.land_mu_tenths + head.land_mu_tenths, "reason": "两块地"})
     assert told(signed(office, 409, code="BD-003", lands=[{"household": one.code, "mu_tenths": 1}])) == (
-        "land-beyond-holding"
+        "family-land-beyond-holding"
     )
+
+
+def test_a_refused_firm_is_told_nothing_of_the_land_of_another_record_of_the_family(office: Office) -> None:
+    one = two()[0]
+    head = scalars(
+        "SELECT code, land_mu_tenths FROM households WHERE leased_out_mu_tenths = 0 AND land_mu_tenths > 0 AND NOT"
+        " EXISTS (SELECT FROM memberships JOIN firms ON firms.id = firm_id WHERE household_id = households.id"
+        " AND firms.code = 'F01') ORDER BY land_mu_tenths DESC, code LIMIT 1"
+    )[0]
+    far = [{"household": one.code, "mu_tenths": 9_000}]
+    alone = signed(office, 409, lands=far)
+    assert (told(alone), alone["land_mu_tenths"]) == ("land-beyond-holding", one.land_mu_tenths)
+    office.post(f"/households/{one.code}/merge", {"into": head.code, "reason": "同一户登记两次"}, status=200)
+    refused = signed(office, 409, lands=far)
+    assert told(refused) == "family-land-beyond-holding"
+    assert refused["detail"] == f"{one.code} 与其他记录为同一户，该户 2024 年可入的土地不足以再放 900.0 亩。"
+    assert {name for name in refused if name.endswith("mu_tenths")} == {"mu_tenths"}
+    assert head.code not in str(refused)
+    signed(office, lands=[{"household": one.code, "mu_tenths": head.land_mu_tenths}])
 
 
 def test_a_contract_is_its_firm_s_and_a_household_sees_its_own_land_alone(office: Office) -> None:
