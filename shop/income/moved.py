@@ -40,6 +40,7 @@ _MOVED = text(
         FROM changes WHERE into_id <> from_id AND CAST(:household AS bigint) IN (into_id, from_id)
     )
     SELECT moves.month, told.month AS of_month, households.code AS household,
+        CASE sign WHEN 1 THEN 'in' ELSE 'out' END AS direction,
         sum(sign * wage_fen)::bigint AS wage_fen, sum(sign * business_fen)::bigint AS business_gross_fen,
         sum(sign * property_fen)::bigint AS property_fen, sum(sign * transfer_fen)::bigint AS transfer_fen,
         sum(sign * (patronage_fen + covers_fen))::bigint AS covered_fen, sum(sign * cost_fen)::bigint AS cost_fen,
@@ -59,8 +60,8 @@ _MOVED = text(
         FROM sales_reach WHERE household_id = moves.id AND month <= told_through
     ) AS told
     WHERE moves.month BETWEEN :first AND :last
-    GROUP BY moves.month, told.month, households.code
-    ORDER BY moves.month, told.month, households.code
+    GROUP BY moves.month, told.month, households.code, sign
+    ORDER BY moves.month, told.month, households.code, sign
     """
 )
 _CATEGORIES = ("wage_fen", "business_gross_fen", "property_fen", "transfer_fen")
@@ -69,8 +70,9 @@ _CATEGORIES = ("wage_fen", "business_gross_fen", "property_fen", "transfer_fen")
 def moved(session: Session, actor: Actor, household_id: int, first: date, last: date) -> list[dict[str, Any]]:
     """What the statements of the months from `first` to `last` move to a household (+) or away from it (-), in fen.
 
-    A line for each month that was told before, and for the household on whose statement it stood or stands since: that
-    one's code is None where the reader may not see it.
+    A line for each month that was told before, for the household on whose statement it stood or stands since, and for
+    each `direction`: "in" from that one's, "out" to it, whatever the sums. That one's code is None where the reader may
+    not see it.
     """
     records = list(session.scalars(records_of(household_id)))
     asked = {"records": records, "household": household_id, "first": first, "last": last}

@@ -193,12 +193,14 @@ class Business(Schema):
 class MovedLine(Schema):
     """What a closed month told on one statement and belongs to another since records were merged or that was undone.
 
-    `month`: that of the statement that moves it; `of_month`: the closed one; `household`: whose statement told it (+)
-    or has it now (-). Net = covered - cost.
+    `month`: that of the statement that moves it; `of_month`: the closed one. `direction` "in": the statement of
+    `household` told it and this one has it now; "out": this one told it and that of `household` has it now, each sum
+    with its sign turned. No sum says which: it may be zero, or below zero by a correction. Net = covered - cost.
     """
 
     month = Month()
     of_month = Month()
+    direction = fields.String(validate=validate.OneOf(["in", "out"]))
     household = fields.String(allow_none=True)
     received_fen = fields.Integer()
     wage_fen = fields.Integer()

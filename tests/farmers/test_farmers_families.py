@@ -148,7 +148,9 @@ def test_what_a_closed_month_told_of_another_family_is_moved_in_the_open_one_whe
         assert [{name: line[name] for name in FIGURES} for line in lines] == [
             {name: sign * alone["2025-06"][name] for name in FIGURES}
         ], code
-        assert {line["household"] for line in july[code]["moved"]} == {whose}
+        assert {(line["household"], line["direction"]) for line in july[code]["moved"]} == {
+            (whose, "in" if sign > 0 else "out")
+        }
         assert july[code]["moved_fen"] == sum(line["received_fen"] for line in july[code]["moved"])
     # ... and undone, the others move June and July back, in the month that is open.
     moved(office, one, "unmerge")

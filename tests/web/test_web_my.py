@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from werkzeug.test import Client, TestResponse
 
 from shop.access.models import Role
@@ -13,7 +13,8 @@ from shop.catalog.models import Firm
 from shop.farmers.families import locked_households, merge, unmerge
 from shop.farmers.models import Delivery, Household
 from shop.income.corrections import correct_slip, locked_slip
-from shop.income.models import IncomeEntry
+from shop.income.costs import Spent, record_cost
+from shop.income.models import CostKind, IncomeEntry
 from shop.income.months import close_month
 from shop.kit.clock import WalkingClock
 from shop.kit.db import db, release, transaction
@@ -177,6 +178,36 @@ def test_the_head_of_a_family_opens_the_slips_of_the_records_that_count_for_it_a
     assert f"当时记在 {head} 的收入单上，现在归本户" in told
     assert f"当时记在本户的收入单上，现在归 {home.code}" in words(browser.get("/my?month=2025-08"))
     assert "不是本月收到的" not in words(browser.get("/my?month=2025-06"))
+
+
+def test_a_moved_month_that_brought_no_income_says_whose_it_was_and_what_else_is_moved(home: Home) -> None:
+    now, july = home.app.extensions["clock"].now(), date(2025, 7, 1)
+    with transaction() as session:
+        received = select(IncomeEntry.household_id).where(IncomeEntry.month == july)
+        one = session.scalars(select(Household).where(Household.id.not_in(received)).limit(1)).one()
+        spent = Spent("CB-1", CostKind.MATERIALS, july, "调查表（示例）", amount_fen=1_200)
+        record_cost(session, one, None, spent, actor_id=None, now=now)
+        session.execute(text("SET LOCAL session_replication_role = replica"))  # a sale alone, without its order
+        session.execute(
+            text(
+                "INSERT INTO sales_reach (settlement_id, order_line_id, lot_id, household_id, firm_id, product_id,"
+                " channel_id, month, weight_g, amount_fen, recorded_at)"
+                " VALUES (1, 1, 1, :one, 1, 1, 1, :july, 2000, 3400, :now)"
+            ),
+            {"one": one.id, "july": july, "now": now},
+        )
+        code = one.code
+    with transaction() as session:
+        close_month(session, july, actor_id=None, now=now + timedelta(days=31))
+        merge(session, *locked_households(session, code, home.code), "同一户", actor_id=None, now=now)
+    away = words(home.browser(code).get("/my?month=2025-08"))
+    assert f"当时记在本户的收入单上，现在归 {home.code}。另：经营净收入 12.00 元。另：触达销售 -34.00 元。" in away
+    into = words(home.browser().get("/my?month=2025-08"))
+    assert f"当时记在 {code} 的收入单上，现在归本户。另：经营净收入 -12.00 元。另：触达销售 34.00 元。" in into
+    release()
+    with transaction() as session:
+        unmerge(session, *locked_households(session, code), "核实为两户", actor_id=None, now=now)
+    assert "当时记在" not in words(home.browser(code).get("/my?month=2025-08"))
 
 
 def test_nobody_reads_another_households_slips_and_no_other_role_the_page(home: Home) -> None:
