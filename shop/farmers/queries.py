@@ -6,8 +6,8 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, select, union_all
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from shop.access.guard import ALL, Actor, Role, scope
 from shop.catalog.models import Firm
@@ -115,15 +115,30 @@ def households(session: Session, *wanted: ColumnElement[bool], limit: int) -> li
 
 
 def known_to(session: Session, actor: Actor, codes: Set[str | None]) -> Set[str | None]:
-    """Of the codes of records of one family those that the reader may know. A household knows all of its own."""
-    if not codes - {None} or actor.has(Role.HOUSEHOLD):
+    """Of the codes of records of one family those that the reader may know: he sees them, or they are of his own."""
+    if not codes - {None}:
         return codes
-    known = _joined(select(Household.code), isouter=True).where(Household.code.in_(codes), visible_to(actor))
-    return set(session.scalars(known))
+    may = or_(visible_to(actor), _of_own_family(actor))
+    return set(session.scalars(_joined(select(Household.code), isouter=True).where(Household.code.in_(codes), may)))
+
+
+def _of_own_family(actor: Actor) -> ColumnElement[bool]:
+    """Whether a record is of the reading household's family: one counts for the other, or both for a third one."""
+    if not actor.has(Role.HOUSEHOLD):
+        return false()
+    other, its = aliased(Household), aliased(HouseholdAlias)
+    own = (
+        select(func.coalesce(its.counts_for_id, other.id))
+        .select_from(other)
+        .outerjoin(its, its.household_id == other.id)
+        .where(other.party_id.in_(actor.parties(Role.HOUSEHOLD)))
+    )
+    merged = select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id.in_(own))
+    return or_(Household.id.in_(own), Household.id.in_(merged))
 
 
 def told_to(session: Session, actor: Actor, seen: list[HouseholdSeen]) -> list[HouseholdSeen]:
-    """Without the record that one counts for, where that household is not the reader's to see. A household knows it."""
+    """Without the record that one counts for, where the reader may not know that household."""
     known = known_to(session, actor, {household.counts_for for household in seen})
     return [one if one.counts_for in known else replace(one, counts_for=None) for one in seen]
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from shop.access.guard import Actor
+from shop.access.guard import Actor, Role, may_see
+from shop.farmers.models import Household
 from shop.farmers.queries import known_to
 from shop.income.months import records_of
 
@@ -72,13 +73,21 @@ def moved(session: Session, actor: Actor, household_id: int, first: date, last: 
 
     A line for each month that was told before, for the household on whose statement it stood or stands since, and for
     each `direction`: "in" from that one's, "out" to it, whatever the sums. That one's code is None where the reader may
-    not see it.
+    not see it: on his own statement he reads also those that are of his family no more.
     """
     records = list(session.scalars(records_of(household_id)))
     asked = {"records": records, "household": household_id, "first": first, "last": last}
     rows = [row for row in map(_line, session.execute(_MOVED, asked).mappings()) if any(_figures(row))]
-    known = known_to(session, actor, {row["household"] for row in rows})
+    others = {row["household"] for row in rows}
+    known = others if _is_own(session, actor, household_id) else known_to(session, actor, others)
     return [row | {"household": row["household"] if row["household"] in known else None} for row in rows]
+
+
+def _is_own(session: Session, actor: Actor, household_id: int) -> bool:
+    if not actor.has(Role.HOUSEHOLD):
+        return False
+    party = session.scalar(select(Household.party_id).where(Household.id == household_id))
+    return may_see(actor, {Role.HOUSEHOLD: party})
 
 
 def _line(row: Any) -> dict[str, Any]:

@@ -193,6 +193,47 @@ def test_a_township_is_not_told_of_the_household_elsewhere_with_which_a_record_w
     assert {line["household"] for line in told_to(office, one, office.household(one))["moved"]} == {other}
 
 
+def test_who_is_of_a_household_and_more_is_told_of_its_family_and_of_no_other(office: Office) -> None:
+    members = scalars(
+        "SELECT households.code, households.party_id, firms.party_id AS firm, townships.party_id AS township"
+        " FROM memberships JOIN households ON households.id = household_id JOIN firms ON firms.id = firm_id"
+        " JOIN villages ON villages.id = households.village_id JOIN townships ON townships.id = villages.township_id"
+        " WHERE firms.code = 'F01' AND EXISTS (SELECT FROM deliveries WHERE household_id = households.id) ORDER BY 1"
+    )
+    own, sibling, foreign = members[:3]
+    strangers = scalars(
+        "SELECT households.code FROM households JOIN villages ON villages.id = households.village_id"
+        " JOIN townships ON townships.id = villages.township_id WHERE townships.party_id <> :township"
+        " AND households.id NOT IN (SELECT household_id FROM memberships JOIN firms ON firms.id = firm_id"
+        " WHERE firms.code = 'F01') ORDER BY 1 LIMIT 2",
+        township=foreign.township,
+    )
+    head, far = (row.code for row in strangers)
+    staff, manager, household = (
+        (Role.FIRM_STAFF, own.firm), (Role.MANAGER, foreign.township), (Role.HOUSEHOLD, own.party_id)
+    )  # fmt: skip
+    at_firm, of_firm, cadre = (
+        headers_of(office.app, person(office.app, *grants))
+        for grants in ((staff,), (staff, household), (manager, household))
+    )
+    for record, into in ((own, head), (sibling, head), (foreign, far)):
+        moved(office, record.code, "merge", into=into)
+    codes = (own.code, sibling.code, foreign.code)
+    for reader, known in (
+        (at_firm, [None] * 3), (of_firm, [head, head, None]), (office.operator, [head, head, far]),
+    ):  # fmt: skip
+        listed = {row["code"]: row["counts_for"] for row in office.get("/households?limit=100", reader)["items"]}
+        assert [listed[code] for code in codes] == known
+        assert [office.get(f"/households/{code}", reader)["counts_for"] for code in codes] == known
+    assert [told_to(office, code, cadre)["counts_for"] for code in (own.code, foreign.code)] == [head, None]
+    # Undone, his own statement still says whose it was; another one that he reads says nothing of a foreign record.
+    office.close_through(6)
+    for code in codes:
+        moved(office, code, "unmerge")
+    for code, known_since in ((own.code, {head}), (foreign.code, {None})):
+        assert {line["household"] for line in told_to(office, code, cadre)["moved"]} == known_since
+
+
 def told_to(office: Office, code: str, reader: dict[str, str]) -> Any:
     return office.get(f"/households/{code}/statement?month=2025-07", reader)
 
