@@ -171,6 +171,7 @@ MESSAGES_ZH: tuple[tuple[str, str], ...] = (
     (r"The gain is of a whole area: ask for `place`\.", "户均增收按整个区域计，请用 `place` 指定乡镇或村。"),
     (r"Only cash has kinds and categories\.", "只有现金收入才分种类和类别。"),
     (r"Not a row of this report\.", "本报表没有这种行。"),
+    (r"Not of this report\.", "本报表没有这个条件。"),
 )
 
 

@@ -130,7 +130,9 @@ def _file(behind: Behind, file: str, moment: datetime, readers: Collection[Role]
     said = cover(
         f"数字来源：{behind.figure}，{behind.span}",
         place_zh(session, behind.place) or area_zh(session, current_actor(), readers), ("所属", behind.whose),
-        *((word or "行数", f"共 {number} {unit}".strip()) for word, number, unit in behind.counted),
+        # A cell that begins with a minus and ends with a word would be taken for a formula.
+        *((word or "行数", f"{'共 ' * number.startswith('-')}{number} {unit}".strip())
+          for word, number, unit in behind.counted),
         ("截止时间", cut_off_zh(moment)), ("口径", f"{behind.follows}。"),
     )  # fmt: skip
     sheets = [cover_sheet(said), sheet("明细", behind.columns, behind.rows, behind.total)]
