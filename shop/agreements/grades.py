@@ -7,13 +7,12 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from shop.agreements.errors import BelowFarmGateFloor
-from shop.agreements.in_force import AGREED_THEN, terms_of_call
+from shop.agreements.in_force import AGREED_THEN, GRADES, terms_of_call
 from shop.agreements.models import RUNNING
 from shop.agreements.terms import LineTerms
 from shop.farmers.models import Grade
 from shop.kit.money import BP_WHOLE, GRAMS_PER_KG, divide_half_up, part
 
-_GRADES = ("special_bp", "second_bp", "off_bp")
 #: The farm-gate floors of a product in agreements that run on a day, with the factors of its grades: as agreed then. A
 #: product that an amendment dropped is promised no more.
 _FLOORS = f"""
@@ -25,7 +24,7 @@ _FLOORS = f"""
         SELECT {
     ", ".join(
         f"CASE WHEN was.line_id IS NULL THEN line.{name} ELSE was.{name} END AS {name}"
-        for name in ("committed_g", "farm_gate_floor_fen_per_kg", *_GRADES)
+        for name in ("committed_g", "farm_gate_floor_fen_per_kg", *GRADES)
     )
 }
         FROM read JOIN agreement_lines AS line ON line.agreement_id = read.id AND line.product_id = :product_id

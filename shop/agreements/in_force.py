@@ -16,13 +16,14 @@ from shop.catalog.models import Product
 from shop.kit.clock import BEIJING
 
 _OF_LINE = ("committed_g", "floor_fen_per_kg", "minimum_date_g", "farm_gate_floor_fen_per_kg")
-_GRADES = ("special_bp", "second_bp", "off_bp")
+#: The factors of the grades of a line.
+GRADES = ("special_bp", "second_bp", "off_bp")
 _OF_ALL = ("penalty_bp", "buyer_penalty_bp")
 
 #: What each version says of each line that it names, with the grams of it that it tolerates.
 AGREED = f"""(
     SELECT agreement_versions.id AS version_id, agreement_lines.id AS line_id, said->>'price_rule' AS price_rule,
-        {", ".join(f"(said->>'{name}')::bigint AS {name}" for name in (*_OF_LINE, *_GRADES))},
+        {", ".join(f"(said->>'{name}')::bigint AS {name}" for name in (*_OF_LINE, *GRADES))},
         {", ".join(f"(terms->>'{name}')::bigint AS {name}" for name in _OF_ALL)},
         ((said->>'committed_g')::bigint * (terms->>'tolerance_bp')::bigint * 2 + 10000) / 20000 AS tolerance_g
     FROM agreement_versions CROSS JOIN LATERAL jsonb_array_elements(terms->'lines') AS said
@@ -35,7 +36,7 @@ AGREED = f"""(
 #: the youngest version that both had signed by the day, else by the first. What it did not name has no terms: NULL.
 AGREED_THEN = f"""(
     SELECT agreement_lines.id AS line_id, agreed.committed_g, agreed.floor_fen_per_kg,
-        agreed.farm_gate_floor_fen_per_kg, {", ".join(f"agreed.{name}" for name in _GRADES)}
+        agreed.farm_gate_floor_fen_per_kg, {", ".join(f"agreed.{name}" for name in GRADES)}
     FROM (
         SELECT DISTINCT ON (agreement_id) agreement_id, version_id FROM (
             SELECT agreement_id, agreement_versions.id AS version_id, number,

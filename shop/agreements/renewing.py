@@ -44,7 +44,7 @@ def may_renew(session: Session, old: Agreement, partner_id: int, firm_id: int, s
     renewal = renewal_of(session, old)
     if (old.partner_id, old.firm_id) != (partner_id, firm_id):
         barred = "双方与原协议不同", "its sides are others"
-    elif old.status in UNSIGNED or (old.status is AgreementStatus.RENEWED and not _came_to_nothing(session, old)):
+    elif old.status in UNSIGNED or (old.status is AgreementStatus.RENEWED and _follower(session, old) is not None):
         barred = f"原协议{STATE_ZH[old.status]}", f"it is in state {old.status}"
     elif renewal is not None:
         barred = f"已由 {renewal.code} 续签", f"{renewal.code} renews it"
@@ -60,13 +60,11 @@ def renewal_of(session: Session, old: Agreement) -> Agreement | None:
     return session.scalar(renews.limit(1))
 
 
-def _came_to_nothing(session: Session, old: Agreement) -> bool:
-    """Whether every signed agreement that renewed this one was terminated: then another may."""
-    return _follower(session, old) is None
-
-
 def _follower(session: Session, old: Agreement) -> str | None:
-    """The code of the last signed agreement that renews this one and was not terminated, running or at its end."""
+    """The code of the last signed agreement that renews this one and was not terminated, running or at its end.
+
+    Where all were terminated another may.
+    """
     stands = Agreement.status.not_in((*UNSIGNED, AgreementStatus.TERMINATED))
     follows = select(Agreement.code).where(Agreement.renews_id == old.id, stands)
     return session.scalar(follows.order_by(Agreement.id.desc()).limit(1))

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, not_, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, func, literal, not_, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from shop.catalog.models import CO_OPERATIVES, Firm
@@ -89,6 +90,17 @@ def counts_for(household_id: int | ColumnElement[int]) -> Select[str]:
         .join(HouseholdAlias, HouseholdAlias.counts_for_id == other.id)
         .where(HouseholdAlias.household_id == household_id)
     )
+
+
+def heads_of(*which: ColumnElement[bool]) -> Select[int]:
+    """Ids of the records that those of `Household` count for: perhaps they themselves."""
+    families = select(func.coalesce(HouseholdAlias.counts_for_id, Household.id)).select_from(Household)
+    return families.outerjoin(HouseholdAlias, HouseholdAlias.household_id == Household.id).where(*which).correlate(None)
+
+
+def with_merged(families: Any) -> CompoundSelect[int]:
+    """Ids of families, which `families` selects, and of the records that count for them."""
+    return union(families, select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id.in_(families)))
 
 
 def stood_on(household_id: ColumnElement[int], firm_id: ColumnElement[int], day: date) -> ColumnElement[bool]:

@@ -7,11 +7,11 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, union_all
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shop.access.guard import ALL, Actor, Role, scope
 from shop.catalog.models import Firm
-from shop.farmers.families import counts_for, ever
+from shop.farmers.families import counts_for, ever, heads_of, with_merged
 from shop.farmers.models import Household, HouseholdAlias, Membership, MembershipSpell, Relation
 from shop.kit.states import History
 from shop.places.models import Township, Village
@@ -126,15 +126,7 @@ def _of_own_family(actor: Actor) -> ColumnElement[bool]:
     """Whether a record is of the reading household's family: one counts for the other, or both for a third one."""
     if not actor.has(Role.HOUSEHOLD):
         return false()
-    other, its = aliased(Household), aliased(HouseholdAlias)
-    own = (
-        select(func.coalesce(its.counts_for_id, other.id))
-        .select_from(other)
-        .outerjoin(its, its.household_id == other.id)
-        .where(other.party_id.in_(actor.parties(Role.HOUSEHOLD)))
-    )
-    merged = select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id.in_(own))
-    return or_(Household.id.in_(own), Household.id.in_(merged))
+    return Household.id.in_(with_merged(heads_of(Household.party_id.in_(actor.parties(Role.HOUSEHOLD)))))
 
 
 def told_to(session: Session, actor: Actor, seen: list[HouseholdSeen]) -> list[HouseholdSeen]:

@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy.orm import Session
 
 from shop.catalog.models import Firm
-from shop.farmers.families import ever
+from shop.farmers.families import ever, heads_of, with_merged
 from shop.farmers.models import Household, HouseholdAlias, Membership
 from shop.income.actions import book_events
 from shop.income.errors import (
@@ -126,15 +126,7 @@ def sign_contract(
 
 def lock_families(session: Session, *which: ColumnElement[bool]) -> None:
     """Lock these households with all records of their families, by rising id: they put in one land."""
-    other, alias = aliased(Household), aliased(HouseholdAlias)
-    families = (
-        select(func.coalesce(alias.counts_for_id, Household.id))
-        .select_from(Household)
-        .outerjoin(alias, alias.household_id == Household.id)
-        .where(*which)
-    )
-    merged = select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id.in_(families))
-    records = select(other.id).where(or_(other.id.in_(families), other.id.in_(merged))).order_by(other.id)
+    records = select(Household.id).where(Household.id.in_(with_merged(heads_of(*which)))).order_by(Household.id)
     for _ in range(2):  # again, for whoever was merged while this waited
         session.execute(records.with_for_update())
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select, true, union
+from sqlalchemy import ColumnElement, case, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import ALL, Actor, scope
@@ -86,11 +86,6 @@ def records_in(where: ColumnElement[bool]) -> Any:
     query = query.join(Household, Household.id == func.coalesce(HouseholdAlias.counts_for_id, record.id))
     query = query.join(Village, Village.id == Household.village_id).join(Township, Township.id == Village.township_id)
     return query.where(where).correlate(None)
-
-
-def with_merged(families: Any) -> Any:
-    """Ids of families, which `families` selects, and of the records that count for them."""
-    return union(families, select(HouseholdAlias.household_id).where(HouseholdAlias.counts_for_id.in_(families)))
 
 
 def of_reader(actor: Actor, counted: Any) -> ColumnElement[bool]:

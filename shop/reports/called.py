@@ -7,9 +7,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import Actor
-from shop.farmers.families import ever
+from shop.farmers.families import ever, with_merged
 from shop.farmers.models import Household, HouseholdAlias, Membership
-from shop.reports.area import firms_of, sees_households, with_merged
+from shop.reports.area import firms_of, sees_households
 
 
 def called_by(firms: ColumnElement[Any]) -> tuple[Subquery, ColumnElement[str]]:

@@ -21,12 +21,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
 from shop.access.guard import Actor
+from shop.farmers.families import with_merged
 from shop.farmers.models import Household, HouseholdAlias
 from shop.income.models import CATEGORY_OF, BaselineIncome, Category, CostLine, IncomeEntry, IncomeKind
 from shop.kit.clock import beijing_month
 from shop.kit.money import divide_half_up
 from shop.places.models import Township, Village
-from shop.reports.area import records_in, sees_all, sees_households, township_area, with_merged
+from shop.reports.area import records_in, sees_all, sees_households, township_area
 from shop.reports.cuts import COSTS, INCOME, Cuts, Source, county_cuts, cuts_in
 from shop.reports.income_report import Months, of_families, reaches
 from shop.reports.models import CostRollup, IncomeMonth
@@ -52,6 +53,11 @@ class Record:
     categories: Mapping[str, Category]
     business_gross: bool
     name: str
+
+    @property
+    def surveyed(self) -> bool:
+        """Whether it is what households were asked: 0 is an answer then, and nothing says who else had it."""
+        return self.categories is _SURVEYED
 
 
 @dataclass(frozen=True)
@@ -424,7 +430,7 @@ def _compare(period: Record, base: Record, seen: _Seen) -> _Compared | str:
             period = replace(period, business_gross=False)
             now_fen[Category.BUSINESS] -= cost
             net_of = partial(seen.each, source=COSTS)
-    of_few = frozenset[Category]() if base.business_gross else _of_few(seen, seen.months.first.year - 1)
+    of_few = _of_few(seen, seen.months.first.year - 1) if base.surveyed else frozenset[Category]()
     found = _Compared(period, base, both, now_fen, before_fen, net_of, of_few)
     return found if any(found.left_out(category) is None for category in Category) else "nothing_in_common"
 
@@ -435,10 +441,9 @@ def _by_category(figures: Mapping[str, int | None], of: Record) -> dict[Category
     A survey that says 0 has asked: that household had none.
     """
     found: dict[Category, int] = {}
-    surveyed = of.categories is _SURVEYED
     for figure, category in of.categories.items():
         fen = figures[figure]
-        if fen or (surveyed and fen is not None):
+        if fen or (of.surveyed and fen is not None):
             found[category] = found.get(category, 0) + fen
     return found
 

@@ -245,7 +245,6 @@ def test_reminders_are_read_by_both_sides(world: World) -> None:
         items = world.app.test_client().get("/api/v1/agreement-reminders", headers=world.headers[actor]).get_json()
         assert [(item["agreement"], item["days_before"]) for item in items["items"]] == [("A01", 60)]
     for actor in ("buyer", "firm_staff"):
-        browser = world.app.test_client()
-        browser.set_cookie("signed_in", world.headers[actor]["Authorization"].removeprefix("Bearer "))
+        browser = world.browser(actor)
         assert "<br><small>60 天内到期</small>" in browser.get("/desk/agreements").text
         assert "到期提醒：60 天内到期（2025-07-15 " in browser.get("/desk/agreements/A01").text

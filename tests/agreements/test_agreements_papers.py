@@ -182,8 +182,7 @@ def test_force_majeure_is_told_with_a_proof_of_one_s_own_or_the_county_s(world: 
 
 
 def test_on_the_page_of_the_agreement_papers_are_read_and_sent(world: World) -> None:
-    browser = world.app.test_client()
-    browser.set_cookie("signed_in", world.headers["firm_staff"]["Authorization"].removeprefix("Bearer "))
+    browser = world.browser("firm_staff")
 
     def form(data: bytes, title: str = "承诺达标合格证", **more: str) -> Any:
         fields = {"kind": "inspection", "title": title, "file": (BytesIO(data), "a.png")}

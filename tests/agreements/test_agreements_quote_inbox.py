@@ -126,8 +126,7 @@ def test_bad_rows_are_left_out_and_listed_and_hold_back_no_other(world: World, i
     assert [(file["name"], file["bad_rows"], [row["line"] for row in file["bad"]]) for file in files(world)] == [  # type: ignore[attr-defined]
         ("c.csv", 1, [0]), ("b.csv", 1, [1]), ("a.csv", 4, [2, 3, 4, 5]),
     ]  # fmt: skip
-    client = world.app.test_client()
-    client.set_cookie("signed_in", world.headers["operator"]["Authorization"].removeprefix("Bearer "))
+    client = world.browser("operator")
     page = client.get("/desk/quotes").text
     for words in ("a.csv", "第 2 行：没有商品 NONE", "来源 乙（示例） 不在设置之内", "文件超过 2 MB", "6.40"):
         assert words in page

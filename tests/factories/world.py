@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -137,6 +138,12 @@ class World:
     a: Side
     b: Side
     headers: dict[str, dict[str, str]]
+
+    def browser(self, who: str) -> FlaskClient:
+        """Somebody who has signed in to the pages."""
+        client = self.app.test_client()
+        client.set_cookie("signed_in", self.headers[who]["Authorization"].removeprefix("Bearer "))
+        return client
 
 
 def build(app: Flask) -> World:

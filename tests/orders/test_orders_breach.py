@@ -289,8 +289,7 @@ def test_a_penalty_is_proposed_once_and_decided_by_the_side_that_was_let_down(wo
     assert (told["status"], told["decision_reason"], told["decided_at"] is None) == ("waived", "协商免除", False)
     listed = world.app.test_client().get("/api/v1/agreements/A50/penalties", headers=world.headers["township_manager"])
     assert listed.get_json()["items"] == [told]
-    page = world.app.test_client()
-    page.set_cookie("signed_in", world.headers["firm_staff"]["Authorization"].removeprefix("Bearer "))
+    page = world.browser("firm_staff")
     told = page.get("/desk/agreements/A50").text
     row = f'<td>1</td><td>供方</td><td>{TODAY}</td><td class="n">5</td><td class="n">1.25</td>'
     assert [words in told for words in (row, "<td>已放弃<br>", "<small>协商免除</small>")] == [True] * 3
@@ -321,8 +320,7 @@ def test_a_claim_is_withdrawn_by_the_side_that_made_it_openly_and_may_be_made_an
     for actor in ("firm_staff", "township_manager"):  # read by the other side as well
         listed = world.app.test_client().get("/api/v1/agreements/A50/penalties", headers=world.headers[actor])
         assert listed.get_json()["items"] == [told]
-    page = world.app.test_client()
-    page.set_cookie("signed_in", world.headers["firm_staff"]["Authorization"].removeprefix("Bearer "))
+    page = world.browser("firm_staff")
     shown = page.get("/desk/agreements/A50").text
     assert [words in shown for words in ("主张已撤回", "<small>未交货</small>", "<small>已协商补货</small>")] == [
         True

@@ -237,8 +237,7 @@ def test_in_mid_term_what_was_made_good_is_behind_no_more_and_the_buyer_called_i
     assert [(one["weight_g"], one["stands_g"], one["again_g"]) for one in calls] == [
         (10_000, 0, 0), (6_000, 6_000, 6_000), (4_000, 4_000, 4_000),
     ]  # fmt: skip
-    client = world.app.test_client()
-    client.set_cookie("signed_in", world.headers["buyer"]["Authorization"].removeprefix("Bearer "))
+    client = world.browser("buyer")
     page = client.get("/desk/agreements/A50").text
     # Called, again of it, what it takes of the promise; called in all and left.
     assert [words in page for words in ('<td class="n">6</td><td class="n">6</td><td class="n">6</td>',

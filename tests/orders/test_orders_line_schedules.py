@@ -135,8 +135,7 @@ def figures_on(world: World, day: date) -> None:
 
 
 def test_the_page_of_the_agreement_shows_each_rhythm_in_words(world: World) -> None:
-    client = world.app.test_client()
-    client.set_cookie("signed_in", world.headers["buyer"]["Authorization"].removeprefix("Bearer "))
+    client = world.browser("buyer")
     page = client.get("/desk/agreements/A60").text
     assert "<span>排期：每日</span>" in page
     assert ["同协议" in row for row in page.split("<tr>")[2:4]] == [True, False]

@@ -108,8 +108,7 @@ def test_a_breach_keeps_floor_rate_and_tolerance_and_what_is_called_later_has_it
     assert found(AFTER) == [("firm", 15_000, 125 + 1_600)]  # nothing of it is tolerated: 10 kg at 8 yuan, 20 %
     told = world.app.test_client().get("/api/v1/agreements/A50", headers=world.headers["buyer"]).get_json()
     assert [one["version"] for one in told["call_offs"]] == [1, 2]
-    page = world.app.test_client()
-    page.set_cookie("signed_in", world.headers["buyer"]["Authorization"].removeprefix("Bearer "))
+    page = world.browser("buyer")
     assert page.get("/desk/agreements/A50").text.count("<small>按第 1 版</small>") == 1
 
 

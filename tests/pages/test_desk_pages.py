@@ -4,7 +4,6 @@ import re
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from shop.access.models import PartyKind, Role
 from shop.kit.tables import XLSX_TYPE, read_table
@@ -21,13 +20,6 @@ def world(committed: Flask) -> World:
     return build(committed)
 
 
-def browser(world: World, who: str) -> FlaskClient:
-    """Somebody who has signed in to the pages."""
-    client = world.app.test_client()
-    client.set_cookie("signed_in", world.headers[who]["Authorization"].removeprefix("Bearer "))
-    return client
-
-
 @pytest.mark.parametrize("path", PAGES)
 def test_who_has_not_signed_in_is_asked_to(world: World, path: str) -> None:
     answer = world.app.test_client().get(path)
@@ -35,20 +27,20 @@ def test_who_has_not_signed_in_is_asked_to(world: World, path: str) -> None:
 
 
 def test_t49_a_paper_of_a_unit_is_for_its_buyers(world: World) -> None:
-    host, buyer = browser(world, "host"), browser(world, "buyer")
+    host, buyer = world.browser("host"), world.browser("buyer")
     assert [host.get(path).status_code for path in PAGES] == [403] * 8
     assert [buyer.get(path).status_code for path in PAGES] == [200] * 8
 
 
 @pytest.mark.parametrize("path", [re.sub("(T0|UNIT|A0)1", r"\g<1>2", path) for path in PAGES if "1" in path])
 def test_t48_a_paper_of_another_unit_reads_like_a_missing_one(world: World, path: str) -> None:
-    buyer = browser(world, "buyer")
+    buyer = world.browser("buyer")
     foreign, missing = buyer.get(path), buyer.get(re.sub("T02|UNIT2|A02(-1)?", "NONE-999", path))
     assert (foreign.status_code, foreign.text) == (404, missing.text)
 
 
 def test_the_list_of_rounds_shows_the_link_to_pass_on_and_only_our_own(world: World) -> None:
-    text = browser(world, "buyer").get("/desk/rounds").text
+    text = world.browser("buyer").get("/desk/rounds").text
     assert "http://localhost/r/jn2" in text
     assert "团购1（示例）" in text
     assert "团购2" not in text
@@ -56,7 +48,7 @@ def test_the_list_of_rounds_shows_the_link_to_pass_on_and_only_our_own(world: Wo
 
 def test_agreements_that_do_not_fit_on_a_page_stand_on_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shop.web.desk.AGREEMENTS", 1)
-    client, seen, address = browser(world, "operator"), [], "/desk/agreements"
+    client, seen, address = world.browser("operator"), [], "/desk/agreements"
     while address:
         text = client.get(address).text
         seen += re.findall(r'<a href="/desk/agreements/(\w+)">', text)
@@ -82,7 +74,7 @@ def test_who_buys_for_one_unit_and_sells_to_another_learns_neither_its_link_nor_
 
 
 def test_the_distribution_list_prints_people_boxes_and_a_place_to_sign(world: World) -> None:
-    buyer = browser(world, "buyer")
+    buyer = world.browser("buyer")
     text = buyer.get("/desk/rounds/T01/distribution").text
     for words in ("同事1（示例）", "苹果1（示例）", "签名", "按箱", "1 号 同事1（示例）", "合计 1 人", "自愿参加"):
         assert words in text
@@ -94,6 +86,6 @@ def test_the_distribution_list_prints_people_boxes_and_a_place_to_sign(world: Wo
 
 
 def test_the_acceptance_sheet_has_two_places_to_sign(world: World) -> None:
-    text = browser(world, "buyer").get("/desk/orders/UNIT1/acceptance-sheet").text
+    text = world.browser("buyer").get("/desk/orders/UNIT1/acceptance-sheet").text
     for words in ("货物验收单", "UNIT1", "U01（示例）", "尚未发货", "采购方验收人", "供货方交货人"):
         assert words in text

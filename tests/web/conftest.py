@@ -137,6 +137,17 @@ def pytest_report_header() -> str | None:
 collect_ignore = [] if installed() else ["test_web_phone.py"]
 
 
+def staff(app: Flask) -> dict[tuple[str, str], int]:
+    """The county office, a township and a firm that read pages; ids of all parties by kind and code."""
+    with db.engine.connect() as connection:
+        found = connection.execute(text("SELECT kind, code, id FROM parties"))
+        parties = {(kind, code): party_id for kind, code, party_id in found}
+    person(app, (Role.OPERATOR, parties["county", "140829"]), login="office")
+    person(app, (Role.MANAGER, parties["township", CHANGLE]), login="changle")
+    person(app, (Role.FIRM_STAFF, parties["firm", "F01"]), login="f01")
+    return parties
+
+
 def rollups_made(clock: WalkingClock) -> None:
     """What the jobs do."""
     for rollup in Rollup:
@@ -180,14 +191,7 @@ def pages(urls: tuple[str, str], county_template: str, tmp_path_factory: pytest.
             season.settled(season.called(agreement_of(season), 20_000), refused_g=1_000)
         rollups_made(clock)
         clock.put(AFTER_THE_YEAR)
-        with db.engine.connect() as connection:
-            parties = {
-                (kind, code): found
-                for kind, code, found in connection.execute(text("SELECT kind, code, id FROM parties"))
-            }
-        person(app, (Role.OPERATOR, parties["county", "140829"]), login="office")
-        person(app, (Role.MANAGER, parties["township", CHANGLE]), login="changle")
-        person(app, (Role.FIRM_STAFF, parties["firm", "F01"]), login="f01")
+        parties = staff(app)
         person(app, (Role.HOUSEHOLD, next(v for k, v in parties.items() if k[0] == "household")), login="family")
         yield Pages(app)
 

@@ -4,19 +4,16 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import text
 
-from shop.access.models import Role
 from shop.campaigns.actions import Wanted, set_goal
 from shop.channels.actions import campaign_by_code, open_campaign
 from shop.channels.models import ChannelKind
 from shop.kit.clock import WalkingClock
-from shop.kit.db import db, transaction
+from shop.kit.db import transaction
 from shop.web.campaigns import PARTS
 from tests.conftest import A_DAY_IN_JULY, fresh_app
-from tests.factories.access import person
 from tests.factories.sales import Season, ready
-from tests.web.conftest import CHANGLE, Pages, sheet_of
+from tests.web.conftest import CHANGLE, Pages, sheet_of, staff
 from tests.web.test_web_dashboard import rows_of
 
 
@@ -44,14 +41,7 @@ def pages(urls: tuple[str, str], county_template: str, tmp_path_factory: pytest.
                 Wanted(None, 3, partner="UNIT"),
             ):
                 set_goal(session, campaign, wanted, actor_id=None, now=clock.now())
-        with db.engine.connect() as connection:
-            parties = {
-                (kind, code): found
-                for kind, code, found in connection.execute(text("SELECT kind, code, id FROM parties"))
-            }
-        person(app, (Role.OPERATOR, parties["county", "140829"]), login="office")
-        person(app, (Role.MANAGER, parties["township", CHANGLE]), login="changle")
-        person(app, (Role.FIRM_STAFF, parties["firm", "F01"]), login="f01")
+        staff(app)
         yield Pages(app)
 
 

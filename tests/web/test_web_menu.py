@@ -16,12 +16,6 @@ def world(committed: Flask) -> World:
     return build(committed)
 
 
-def browser(world: World, who: str) -> FlaskClient:
-    client = world.app.test_client()
-    client.set_cookie("signed_in", world.headers[who]["Authorization"].removeprefix("Bearer "))
-    return client
-
-
 def menu_of(page: str) -> list[tuple[str, str, str]]:
     """(name, address, how it is marked) of each line of the menu."""
     found = re.search(r'<nav aria-label="主菜单">(.*?)</nav>', page, re.DOTALL)
@@ -35,7 +29,7 @@ def opens(client: FlaskClient, address: str) -> bool:
 
 @pytest.mark.parametrize("who", ACTORS)
 def test_the_menu_holds_what_the_reader_may_open_and_nothing_else(world: World, who: str) -> None:
-    client = browser(world, who)
+    client = world.browser(who)
     with world.app.test_request_context():
         everything = {place.name: world.app.url_for(place.endpoint) for place in PLACES}
     mine = {name: href for name, href, _ in menu_of(client.get("/reports/income").text)}
@@ -53,7 +47,7 @@ PAGES = {
 
 @pytest.mark.parametrize("who", PAGES)
 def test_every_page_has_the_same_menu(world: World, who: str) -> None:
-    client = browser(world, who)
+    client = world.browser(who)
     menus = {address: [line[:2] for line in menu_of(client.get(address).text)] for address in PAGES[who]}
     assert len({tuple(menu) for menu in menus.values()}) == 1, menus
     assert len(next(iter(menus.values()))) > 1
@@ -73,7 +67,7 @@ def test_every_page_has_the_same_menu(world: World, who: str) -> None:
     ],
 )
 def test_the_place_of_the_page_is_marked(world: World, who: str, address: str, marked: list[tuple[str, str]]) -> None:
-    lines = menu_of(browser(world, who).get(address).text)
+    lines = menu_of(world.browser(who).get(address).text)
     assert [(name, current) for name, _, current in lines if current] == marked
 
 
@@ -84,6 +78,6 @@ def test_who_has_not_signed_in_has_no_menu(world: World) -> None:
 
 
 def test_every_page_says_who_reads_it_and_lets_him_sign_out(world: World) -> None:
-    client = browser(world, "buyer")
+    client = world.browser("buyer")
     for address in PAGES["buyer"]:
         assert 'action="/sign-out"' in client.get(address).text, address
