@@ -260,7 +260,7 @@ class IncomeRollup(Model):
     """Per month, household, firm, product (0 = none) and kind of income."""
 
     __tablename__ = "income_rollup"
-    __table_args__ = (one_of("kind", IncomeKind), Index(None, "firm_id", "month"))
+    __table_args__ = (one_of("kind", IncomeKind),)
 
     month: Mapped[date] = mapped_column(primary_key=True)
     household_id: Mapped[Ref] = mapped_column(primary_key=True)

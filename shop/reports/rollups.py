@@ -95,21 +95,24 @@ def rebuild_part(session: Session, rollup: Rollup, part: Part) -> int:
 
 
 def _make(session: Session, plan: Plan, part: Part) -> int:
-    """Recount a part, write the rows that differ, and return how many it has."""
-    rows = 0
+    """Recount a part, write the rows that differ, and return how many it has.
+
+    One statement: a table that counts the one before it counts the rows that were just made, not those it wrote.
+    """
+    parts = []
     for table in plan.tables:
-        columns, fresh = _columns(table), _rows(plan, table, part)
-        there = f"FROM {table.name}{_within(plan, part, table.name)}"
+        name, columns = table.name, _columns(table)
+        fresh = _rows_of_fresh(plan, table) or _rows(plan, table, part)
+        there = f"FROM {name}{_within(plan, part, name)}"
         if session.scalar(text(f"SELECT EXISTS (SELECT {there})"), _bound(part)):
-            written = ", ".join([*_written(table, fresh, f"SELECT {columns} {there}"), _gone(table)])
-            made = f"WITH {written} SELECT count(*) FROM fresh_{table.name}"
+            parts += [*_written(table, fresh, f"SELECT {columns} {there}"), _gone(table)]
         else:
             # Nothing to compare nor to conflict with. The rows of a day lie together, as if they had come day by day.
-            order = ", ".join(table.key)
-            made = f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({fresh}) AS fresh ORDER BY {order}"
-        done = session.execute(text(made), _bound(part))
-        rows += done.scalar_one() if done.returns_rows else done.rowcount  # type: ignore[attr-defined]
-    return rows
+            ordered = f"SELECT {columns} FROM ({fresh}) AS fresh ORDER BY {', '.join(table.key)}"
+            parts.append(f"fresh_{name} AS MATERIALIZED ({ordered})")
+            parts.append(f"put_{name} AS (INSERT INTO {name} ({columns}) TABLE fresh_{name})")
+    rows = " + ".join(f"(SELECT count(*) FROM fresh_{table.name})" for table in plan.tables)
+    return int(session.execute(text(f"WITH {', '.join(parts)} SELECT {rows}"), _bound(part)).scalar_one())
 
 
 def _mark_above(session: Session, plan: Plan, part: Part) -> None:
@@ -203,6 +206,13 @@ def _rows(plan: Plan, table: Table, part: Part) -> str:
     return table.rows.format(facts=f"(SELECT * FROM {facts}{within}) AS {name}" if within else facts)
 
 
+def _rows_of_fresh(plan: Plan, table: Table) -> str | None:
+    """The rows of a table that counts another of its plan, from the rows of that which were just made."""
+    facts, name = _facts(plan, table)
+    counts_another = facts in [one.name for one in plan.tables]
+    return table.rows.format(facts=f"fresh_{facts} AS {name}") if counts_another else None
+
+
 def _within(plan: Plan, part: Part, table: str | None) -> str:
     """The WHERE that a part makes, over the facts or over `table`."""
     side = 0 if table is None else 1
@@ -236,9 +246,9 @@ def _dirty_rows(plan: Plan, table: Table) -> str:
     LATERAL behind OFFSET 0: one index scan for each key, whatever the planner thinks of their number, so that the cost
     follows the keys and not the history. Each key is counted by itself: twenty facts are added faster than 200,000.
     """
+    if again := _rows_of_fresh(plan, table):
+        return again
     facts, name = _facts(plan, table)
-    if facts in [one.name for one in plan.tables]:
-        return table.rows.format(facts=f"fresh_{facts} AS {name}")
     if plan.grouping:
         day, first = f"{name}.{plan.own[0]}", f"keys.{plan.mark[0]}"
         same = f"{_same(name, plan.own[1:], 'keys', plan.mark[1:])} AND {day} >= {first}"
