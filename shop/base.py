@@ -36,6 +36,7 @@ def _config(settings: Settings, engine: dict[str, Any]) -> dict[str, Any]:
         "SQLALCHEMY_ENGINE_OPTIONS": engine_options(**engine) | {"hide_parameters": True},
         "BROKER_REDIS_URL": redis_urls(settings.redis_url).redis,
         "MAX_CONTENT_LENGTH": MIB,
+        "METRICS_TOKEN": settings.metrics_token,
         "TRUSTED_HOSTS": list(settings.trusted_hosts) or None,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",

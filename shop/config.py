@@ -30,7 +30,7 @@ class Settings:
     """Everything the processes need to know. `data_dir` holds embedded servers, secrets and logs.
 
     `quotes_inbox`: the folder in which files of market quotes are laid, None for none; `quotes_sources`: whose quotes
-    are taken from it, empty for any.
+    are taken from it, empty for any. `metrics_token`: who sends it sees `/metrics`; empty: programs on this machine do.
     """
 
     database_url: str
@@ -46,6 +46,7 @@ class Settings:
     video_hosts: tuple[str, ...] = VIDEO_HOSTS
     quotes_inbox: Path | None = None
     quotes_sources: tuple[str, ...] = ()
+    metrics_token: str = ""
 
     @property
     def base_url(self) -> str:
@@ -80,6 +81,7 @@ class Settings:
             video_hosts=_several(environ, "VIDEO_HOSTS") or VIDEO_HOSTS,
             quotes_inbox=read(lambda: _folder(environ, "QUOTES_INBOX"), None),
             quotes_sources=_several(environ, "QUOTES_SOURCES"),
+            metrics_token=read(lambda: _token(environ, "METRICS_TOKEN"), ""),
         )
         if settings.secret_key and settings.secret_key == settings.payment_secret:
             wrong.append("SECRET_KEY 与 PAYMENT_SECRET 不能相同 · SECRET_KEY and PAYMENT_SECRET must differ.")
@@ -199,6 +201,11 @@ def _secret(environ: Mapping[str, str], name: str, data_dir: Path) -> str:
         raise ConfigError(
             f"{file} 不可读写：{error.strerror} · {file} cannot be read or written ({error.strerror})."
         ) from None
+
+
+def _token(environ: Mapping[str, str], name: str) -> str:
+    given = environ.get(name, "")
+    return _strong(name, given) if given else ""
 
 
 def _on_the_network(url: str) -> bool:

@@ -1,6 +1,7 @@
 """Is it alive, is it ready, how is it doing: for supervisors and monitors, not for the public."""
 
 import functools
+import hmac
 from ipaddress import ip_address
 
 import redis
@@ -16,6 +17,8 @@ from shop.kit.revisions import heads
 blueprint = Blueprint("health", __name__)
 
 _BROKER_SECONDS = 1.0
+#: What proxies add to a request that they pass on.
+_PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
 
 
 @blueprint.route("/healthz")
@@ -34,11 +37,25 @@ def readyz() -> Response:
 
 @blueprint.route("/metrics")
 def metrics_page() -> Response:
-    """Prometheus text; only for programs on this machine."""
-    if not ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104  stands for "unknown"
+    """Prometheus text, for who may see it: others are told that there is no such page."""
+    if not _may_see_metrics():
         abort(404)
     told = current_app.extensions["gauges"](db.session(), now=now())
     return Response(metrics() + _outbox_age() + told, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _may_see_metrics() -> bool:
+    """With METRICS_TOKEN who sends it as a bearer, from wherever; else programs on this machine.
+
+    A request that a proxy on this machine passed on comes from it as well, and says so.
+    """
+    token: str = current_app.config["METRICS_TOKEN"]
+    if token:
+        given = request.headers.get("Authorization", "")
+        return hmac.compare_digest(f"Bearer {token}".encode(), given.encode("utf-8", "replace"))
+    if any(name in request.headers for name in _PASSED_ON):
+        return False
+    return ip_address(request.remote_addr or "0.0.0.0").is_loopback  # noqa: S104  stands for "unknown"
 
 
 def _database_ready() -> bool:

@@ -135,6 +135,24 @@ def test_metrics_are_for_programs_on_this_machine(client: FlaskClient) -> None:
     assert client.get("/metrics", environ_overrides={"REMOTE_ADDR": "::1"}).status_code == 200
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+def test_metrics_are_not_for_those_whom_a_proxy_on_this_machine_passes_on(client: FlaskClient, header: str) -> None:
+    passed_on = client.get("/metrics", headers={header: "203.0.113.9"})
+    assert (passed_on.status_code, b"shop_requests" in passed_on.data) == (404, False)
+    assert client.get("/metrics").status_code == 200
+
+
+def test_metrics_with_a_token_are_for_who_sends_it_from_wherever(committed: Flask) -> None:
+    token = "5c0f2d9e71b84a36f5c0f2d9e71b84a36"
+    committed.config["METRICS_TOKEN"] = token
+    client, elsewhere = committed.test_client(), {"REMOTE_ADDR": "10.0.0.1"}
+    for said in ({}, {"Authorization": token}, {"Authorization": f"Bearer {token}x"}, {"Authorization": "Bearer é"}):
+        for environ in ({}, elsewhere):
+            assert client.get("/metrics", headers=said, environ_overrides=environ).status_code == 404
+    sent = client.get("/metrics", headers={"Authorization": f"Bearer {token}"}, environ_overrides=elsewhere)
+    assert (sent.status_code, b"shop_requests" in sent.data) == (200, True)
+
+
 def test_an_unlisted_host_is_refused_when_hosts_are_listed(committed: Flask) -> None:
     committed.config["TRUSTED_HOSTS"] = ["shop.example"]
     client = committed.test_client()

@@ -69,12 +69,14 @@ def test_every_wrong_value_is_said_at_once_a_line_each(tmp_path: Path) -> None:
         PROXY_HOPS="-1",
         SECRET_KEY="short",
         QUOTES_INBOX=str(tmp_path / "none"),
+        METRICS_TOKEN="short",
     )
     with pytest.raises(ConfigError) as refused:
         Settings.from_env(wrong)
     lines = str(refused.value).splitlines()
     assert [line.rpartition(" · ")[2].split()[0] for line in lines] == [
         "DATABASE_URL", "REDIS_URL", "PORT", "SECRET_KEY", "PROXY_HOPS", "WEB_WORKERS", "QUOTES_INBOX",
+        "METRICS_TOKEN",
     ]  # fmt: skip
 
 
