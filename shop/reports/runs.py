@@ -63,11 +63,6 @@ def fail(session: Session, job: str, *, error: str, now: datetime) -> None:
     )
 
 
-def last_done(session: Session, job: str) -> datetime | None:
-    """When `job` had last done everything, or None if never."""
-    return session.scalar(select(JobRun.finished_at).where(JobRun.job == job, JobRun.period == LATEST))
-
-
 def last_day(session: Session, job: str) -> date | None:
     """The last day for which a daily job was done, or None if never."""
     done = select(func.max(JobRun.period)).where(JobRun.job == job, JobRun.finished_at.is_not(None))

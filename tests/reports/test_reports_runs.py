@@ -4,13 +4,14 @@ from sqlalchemy.orm import Session
 
 from shop.kit.clock import WalkingClock
 from shop.reports import runs
+from shop.reports.area import as_of
 
 
 def test_a_drained_rollup_remembers_when(session: Session, clock: WalkingClock) -> None:
-    assert runs.last_done(session, "reports.refresh_sales") is None
+    assert as_of(session, "reports.refresh_sales") is None
     for _ in range(2):
         runs.touch(session, "reports.refresh_sales", rows=3, now=clock.now())
-    assert runs.last_done(session, "reports.refresh_sales") == clock.now()
+    assert as_of(session, "reports.refresh_sales") == clock.now()
 
 
 def test_a_period_is_claimed_once(session: Session, clock: WalkingClock) -> None:
