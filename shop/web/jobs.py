@@ -66,6 +66,9 @@ STATES_ZH = {
     JobState.DONE: "正常", JobState.NEVER: "还没有运行",
 }  # fmt: skip
 
+#: What a run says of itself in one word; whatever else it says is for people already.
+OUTCOMES_ZH = {"ok": "已办完", "played": "已演完"}
+
 
 def took_zh(milliseconds: int | None) -> str:
     """How long something took, in two units at most."""
@@ -94,7 +97,7 @@ def show() -> str:
         cards=_cards(view), names=JOBS_ZH | RUNS_ZH, rollups=ROLLUPS_ZH,
         works=WORK_ZH,
         dead=outbox.given_up(db.session(), limit=_GIVEN_UP_SHOWN)[:_GIVEN_UP_SHOWN],
-        states=STATES_ZH, alarming=ALARMING, took=took_zh, again=None if rests else LOOK_AGAIN_S,
+        states=STATES_ZH, outcomes=OUTCOMES_ZH, alarming=ALARMING, took=took_zh, again=None if rests else LOOK_AGAIN_S,
         other=url_for("jobs_page.show", still=None if rests else 1),
     )  # fmt: skip
 

@@ -71,6 +71,21 @@ def test_a_job_shows_its_last_success_how_long_it_took_and_how_much_it_did(
     assert at == "2025-07-15 10:00"
 
 
+def test_what_a_run_says_of_itself_is_chinese_first(office: FlaskClient, clock: WalkingClock) -> None:
+    said = {
+        "stock.retire_expired": "ok",
+        "orders.call_off_due": "2 项未能下单 · 2 refused: XY-1",
+        "demo.season": "played",
+    }
+    with transaction() as session:
+        for job, outcome in said.items():
+            run = runs.claim(session, job, "2025-07-15", now=clock.now())
+            assert run is not None
+            runs.close(session, run, rows=1, outcome=outcome, now=clock.now())
+    page = told(office)
+    assert [state_of(page, job)[8] for job in said] == ["已办完", said["orders.call_off_due"], "已演完"]
+
+
 def test_what_was_given_up_stands_first_and_in_red(office: FlaskClient, clock: WalkingClock) -> None:
     with transaction() as session:
         waiting, dead = (Outbox(job=job, ids=[1], created_at=clock.now()) for job in
