@@ -26,6 +26,8 @@ SETTINGS: dict[str, Any] = {
     # When a look was last taken is not worth a file: the database knows what was done.
     "beat_scheduler": "celery.beat:Scheduler",
     "broker_connection_retry_on_startup": True,
+    # For ever: after Celery's own hundred tries (some 46 min) worker and beat would end, and `make run` with them.
+    "broker_connection_max_retries": None,
     "worker_hijack_root_logger": False,
     "worker_soft_shutdown_timeout": 30,
     "worker_send_task_events": False,

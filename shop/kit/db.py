@@ -63,6 +63,25 @@ def one_of(column: str, kind: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({values})", name=f"{column}_known")
 
 
+#: Seconds after which a connection over TCP whose other end is silent is given up: 20, then 3 times 5.
+_SILENT_S, _ASK_AGAIN_S, _ASKED = 20, 5, 3
+_SILENT_MS = (_SILENT_S + _ASKED * _ASK_AGAIN_S) * 1000
+#: Milliseconds after which the server looks whether who waits for a statement is still there.
+_STILL_THERE_MS = 5_000
+#: Either end notices the other's going by itself, for a machine that lost its power or its line says no farewell: the
+#: server lets go of its locks, and a web process or worker does not wait for ever. Sockets of one machine ignore it.
+_LIMITS_OF_SILENCE = (
+    f" -c tcp_keepalives_idle={_SILENT_S} -c tcp_keepalives_interval={_ASK_AGAIN_S} -c tcp_keepalives_count={_ASKED}"
+    f" -c tcp_user_timeout={_SILENT_MS} -c client_connection_check_interval={_STILL_THERE_MS}"
+)
+_OUR_END = {
+    "keepalives_idle": _SILENT_S,
+    "keepalives_interval": _ASK_AGAIN_S,
+    "keepalives_count": _ASKED,
+    "tcp_user_timeout": _SILENT_MS,
+}
+
+
 def engine_options(*, pool_size: int = 10, statement_timeout_ms: int = 5_000) -> dict[str, Any]:
     """Engine options for one process. Time limits hold for every connection, so no statement waits for ever.
 
@@ -73,6 +92,7 @@ def engine_options(*, pool_size: int = 10, statement_timeout_ms: int = 5_000) ->
     limits = (
         f"-c statement_timeout={statement_timeout_ms} -c lock_timeout=3000"
         " -c idle_in_transaction_session_timeout=30000 -c timezone=UTC -c jit=off -c max_parallel_workers_per_gather=0"
+        + _LIMITS_OF_SILENCE
     )
     return {
         "pool_size": pool_size,
@@ -80,7 +100,7 @@ def engine_options(*, pool_size: int = 10, statement_timeout_ms: int = 5_000) ->
         "pool_timeout": 3,
         "pool_pre_ping": False,
         # The driver forgets at each ROLLBACK what it prepared, and every read ends with one: `kit.direct` prepares.
-        "connect_args": {"options": limits, "connect_timeout": 3, "prepare_threshold": None},
+        "connect_args": {"options": limits, "connect_timeout": 3, "prepare_threshold": None, **_OUR_END},
     }
 
 
