@@ -1,7 +1,8 @@
 """Closing months, correcting slips, and explaining figures, over HTTP on the county's own data."""
 
+import time
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from threading import Barrier, Thread
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from shop.income.actions import book_events
 from shop.income.corrections import correct_slip, locked_slip
 from shop.income.months import close_month, next_month
-from shop.kit.clock import WalkingClock
+from shop.kit.clock import WalkingClock, at_beijing
 from shop.kit.db import db, release, transaction
 from shop.reports import rollups
 from shop.reports.books import CHECKS, check_books, run_checks
@@ -52,6 +53,29 @@ def books_are_right_afterwards(office: Office) -> Any:
             rollups.refresh(session, rollup)
     assert check_books(db.session(), now=office.clock.now()) == []
     release()
+
+
+@pytest.fixture(params=["America/New_York", "Asia/Shanghai", "Pacific/Kiritimati"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The zone of the machine."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield request.param
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_beijing_says_when_a_month_is_over_whatever_zone_a_machine_is_in(office: Office, zone: str) -> None:
+    office.close_through(6)
+    midnight = at_beijing(date(2025, 8, 1))
+    # Here its own calendar would say otherwise: in New York it is still July then, on Kiritimati August long before.
+    assert (midnight.astimezone().month == 8) is (zone != "America/New_York")
+    office.clock.put(midnight - timedelta(seconds=1))
+    refused = office.post("/months", {"month": "2025-07"}, status=409)
+    assert refused["type"].endswith("month-not-over")
+    office.clock.put(midnight)
+    assert office.post("/months", {"month": "2025-07"})["month"] == "2025-07"
+    office.clock.put(MARCH_2026)
 
 
 def test_closing_a_month_makes_a_statement_for_every_household_that_received_something(office: Office) -> None:
