@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -314,16 +314,19 @@ def _set_up(page: Any) -> None:
     page.set_footer("&L&A&R&P / &N")
 
 
-def write_xlsx(*sheets: Sheet) -> bytes:
+def write_xlsx(*sheets: Sheet, made_at: datetime | None = None) -> bytes:
     """A workbook, row by row, so that memory does not grow with it. Text is never a formula or a link.
 
-    Columns are as wide as their first rows ask for, long texts are wrapped, and it prints as it is.
+    Columns are as wide as their first rows ask for, long texts are wrapped, and it prints as it is. `made_at`: the
+    moment that it tells as its making, the present unless given; the same cells then make the same bytes.
     """
     target = io.BytesIO()
     safe = {
         "constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
     }  # fmt: skip
     with xlsxwriter.Workbook(target, safe) as book:
+        if made_at is not None:
+            book.set_properties({"created": made_at.astimezone(UTC).replace(tzinfo=None)})
         head = book.add_format({"bold": True, "text_wrap": True, "valign": "vcenter", "bottom": 1})
         top = {"valign": "top"}
         text = book.add_format(top | {"num_format": "@", "text_wrap": True})

@@ -82,7 +82,7 @@ def periodic_file(kind: str, report: dict[str, Any]) -> bytes:
         from shop.reports.printed import periodic_pdf
 
         return periodic_pdf(report)
-    return as_bytes(kind, periodic_sheets(report))
+    return as_bytes(kind, periodic_sheets(report), made_at=datetime.fromisoformat(str(report["cut_off"])))
 
 
 def columns_of(section: dict[str, Any]) -> list[Column]:
@@ -98,11 +98,14 @@ def columns_of(section: dict[str, Any]) -> list[Column]:
     ]
 
 
-def as_bytes(kind: str, sheets: Iterable[Sheet]) -> bytes:
-    """A workbook of `sheets`; as CSV, which knows none, they stand below each other, each under its title."""
+def as_bytes(kind: str, sheets: Iterable[Sheet], *, made_at: datetime | None = None) -> bytes:
+    """A workbook of `sheets`; as CSV, which knows none, they stand below each other, each under its title.
+
+    `made_at`: the moment that a workbook tells as its making, the present unless given.
+    """
     named = _named_apart(sheets)
     if kind == XLSX_TYPE:
-        return write_xlsx(*named)
+        return write_xlsx(*named, made_at=made_at)
     rows: list[list[Cell]] = []
     for position, one in enumerate(named):
         rows += [[], [one.title]] * (position > 0)

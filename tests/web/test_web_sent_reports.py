@@ -2,6 +2,7 @@
 
 import html
 import re
+import time
 
 import pytest
 from flask import Flask
@@ -98,3 +99,14 @@ def test_the_county_sees_what_a_township_told_and_leaves_it_to_send_it_anew(desk
     assert browser(desk, "other").get(f"/reports/sent/{code}").status_code == 404
     assert TOLD not in read(browser(desk, "other"), "/reports/periodic")
     assert TOLD not in read(browser(desk, "firm"), "/reports/periodic")
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "csv", "pdf"])
+def test_a_sent_report_makes_the_same_bytes_whenever_it_is_fetched(desk: Desk, kind: str) -> None:
+    sent_daily(desk, 15)
+    county = browser(desk, "county")
+    first = county.get(f"/reports/sent/{FIRST}.{kind}")
+    assert first.status_code == 200
+    # A workbook tells when it was made, to the second.
+    time.sleep(1.1)
+    assert county.get(f"/reports/sent/{FIRST}.{kind}").data == first.data
