@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 
 from shop.web import why
 from tests.factories.statements import statements
-from tests.web.conftest import Pages, sheet_of
+from tests.web.browser import phone
+from tests.web.conftest import CHROMIUM, Pages, served, sheet_of
 from tests.web.test_web_dashboard import heads_of, rows_of
 
 JULY = "periodic/why?every=month&on=2025-07-15"
@@ -127,3 +128,28 @@ def test_a_file_of_another_township_has_no_rows(pages: Pages) -> None:
     told = pages.browser("changle").get("/reports/income/why.csv?year=2025&by=township&key=140829100").text
     assert "行数,0 笔" in told
     assert "农户-" not in told
+
+
+#: Cells of words that take more than four lines.
+NARROW = """
+[...document.querySelectorAll("td")].filter((cell) => {
+  const text = document.createRange();
+  text.selectNodeContents(cell);
+  return new Set([...text.getClientRects()].map((line) => Math.round(line.top))).size > 4;
+}).map((cell) => cell.innerText)
+"""
+
+
+@pytest.mark.parametrize("chromium", CHROMIUM)
+def test_names_have_room_on_a_phone_and_whose_row_it_is_stays_in_view(pages: Pages, chromium: str) -> None:
+    with served(pages.app, pages.token("office")) as home, phone(chromium) as screen:
+        for address in ("/reports/periodic/why?every=month&on=2025-07-15&section=summary&figure=net_fen",
+                        "/reports/income/why?year=2025", "/desk/agreements"):  # fmt: skip
+            screen.open(home + address)
+            assert screen.run("document.querySelectorAll('td').length") > 5, address
+            assert screen.run(NARROW) == [], address
+        screen.open(f"{home}/reports/periodic?every=month&on=2025-07-15")
+        screen.run("document.querySelectorAll('.table > div')[1].scrollTo(400, 0)")
+        first = "document.querySelectorAll('.table > div')[1].querySelector('tbody td')"
+        assert screen.run(f"{first}.getBoundingClientRect().left") >= 0
+        assert screen.run("document.querySelectorAll('.table > div')[1].scrollLeft") == 400
