@@ -15,9 +15,11 @@ _FONT = Path(noto_cjk_sans_otc.__file__).parent / "NotoSansCJK-Regular.ttc"
 _SIMPLIFIED = 2
 #: What is never torn apart at the end of a line: a number or word with the marks that open before and close after it.
 _UNBROKEN = re.compile(r"[（“]*(?:[0-9A-Za-z.,%\-]+|[\s\S])[，。；：、）”]*")
-#: Millimetres that a title needs below it: no table begins at the foot of a page.
-_TITLE_ROOM = 30
+#: Millimetres of a title, and those that it needs from its head on: no table begins at the foot of a page.
+_TITLE, _TITLE_ROOM = 8, 30
 _SMALLEST, _LARGEST = 4.5, 8.0
+#: Millimetres above and below what a row says, and the part of a page up to which a table is kept on one.
+_ROW_ROOM, _TOGETHER = 1.2, 0.5
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,13 @@ class Paper(FPDF):
             self.cell(0, height, line, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def grid_of(self, grid: Grid) -> None:
-        """A table under its title; its head stands on every page that it reaches, no row is torn apart."""
-        if self.will_page_break(_TITLE_ROOM):
+        """A table under its title; its head stands on every page that it reaches, no row is torn apart.
+
+        A short one is not torn apart either: up to half a page it begins on the next one where this has no room.
+        """
+        if self.will_page_break(self._room_of(grid)):
             self.add_page()
-        self.line_of(grid.title, 11, height=8)
+        self.line_of(grid.title, 11, height=_TITLE)
         if not grid.rows:
             self.line_of("没有记录", 8)
             return
@@ -73,6 +78,16 @@ class Paper(FPDF):
             for cells in (self._heads(grid, widths), *grid.rows, *([grid.total] if grid.total else [])):
                 table.row(cells, style=lined if cells is grid.total else None)
         self.ln(4)
+
+    def _room_of(self, grid: Grid) -> float:
+        """Millimetres without which the table begins on the next page."""
+        if not grid.rows:
+            return _TITLE_ROOM
+        widths = self._fitted(grid)
+        lines = max(head.count("\n") + 1 for head in self._heads(grid, widths)) + len(grid.rows) + bool(grid.total)
+        rows = 1 + len(grid.rows) + bool(grid.total)
+        whole = _TITLE + lines * self.font_size * 1.5 + rows * _ROW_ROOM
+        return max(whole, _TITLE_ROOM) if whole <= self.eph * _TOGETHER else _TITLE_ROOM
 
     def _heads(self, grid: Grid, widths: Sequence[float]) -> list[str]:
         return ["\n".join(self._broken(head, width - 0.6)) for head, width in zip(grid.heads, widths, strict=True)]

@@ -47,6 +47,13 @@ def test_a_long_table_has_its_head_on_every_page_and_its_total_once() -> None:
     assert drawn == [3] * (len(drawn) - 1) + [6]
 
 
+def test_a_short_table_is_not_torn_apart_and_a_long_one_fills_the_page_that_is_begun() -> None:
+    # Of each page the heads and totals that stand on it: a table that is torn apart has its head on two.
+    assert rectangles(printed(grid(16), grid(9))) == [6, 6]
+    assert rectangles(printed(grid(14), grid(9))) == [12]
+    assert rectangles(printed(grid(16), grid(40))) == [9, 3, 6]
+
+
 def test_a_table_of_many_columns_stays_within_the_page() -> None:
     paper = printed(grid(2, columns=15))
     widths = paper._fitted(grid(2, columns=15))
