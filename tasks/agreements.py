@@ -27,8 +27,11 @@ def _told(result: Scheduled) -> str:
         return "ok"
     many = len(result.refused)
     said = f"{many} 项未能下单 · {many} refused" if result.placed else f"{many} 项全部未能下单 · all {many} refused"
-    lines = dict.fromkeys(f"{agreement} {sku}: {why}" for agreement, sku, why in result.refused)
-    return f"{said}: {'; '.join(lines)}"
+    lines = dict.fromkeys(
+        f"{agreement} {sku}：{why.sentence('zh').removesuffix('。')}（{why.code}）"
+        for agreement, sku, why in result.refused
+    )
+    return f"{said}：{'；'.join(lines)}"
 
 
 @runs(FETCH_QUOTES, Kind.SWEEP)

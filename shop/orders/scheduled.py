@@ -17,10 +17,10 @@ from shop.orders.place import Called, place_call_off
 
 @dataclass
 class Scheduled:
-    """Orders placed, and (agreement, product, code of the refusal) of those that could not be."""
+    """Orders placed, and (agreement, product, refusal) of those that could not be."""
 
     placed: int = 0
-    refused: list[tuple[str, str, str]] = field(default_factory=list)
+    refused: list[tuple[str, str, DomainError]] = field(default_factory=list)
 
 
 def place_due(session: Session, day: date, *, now: datetime) -> Scheduled:
@@ -39,7 +39,7 @@ def place_due(session: Session, day: date, *, now: datetime) -> Scheduled:
             with session.begin_nested():
                 result.placed += _place(session, due, comes_on, goods, channels, now)
         except DomainError as refusal:
-            result.refused.append((due.agreement_code, due.sku, refusal.code))
+            result.refused.append((due.agreement_code, due.sku, refusal))
     return result
 
 

@@ -122,7 +122,8 @@ def test_when_the_harvest_is_over_neither_the_buyer_nor_the_schedule_calls_and_n
     deliver(TODAY)
     with transaction() as session:
         run = place_due(session, date(2025, 9, 9), now=at_beijing(date(2025, 9, 9), 6))
-    assert (run.placed, set(run.refused)) == (0, {("A50", "PL001", "out-of-season")})
+    refused = {(code, sku, why.code) for code, sku, why in run.refused}
+    assert (run.placed, refused) == (0, {("A50", "PL001", "out-of-season")})
     assert behind(db.session(), AFTER, [agreement_by_code(db.session(), "A50").id]) == []
 
 
@@ -273,7 +274,8 @@ def test_what_fell_due_while_a_line_was_refused_is_ordered_later(world: World) -
         session.execute(text("UPDATE products SET status = 'withdrawn'"))
     with transaction() as session:
         result = place_due(session, later, now=at_beijing(later, 6))
-        assert (result.placed, result.refused) == (0, [("A50", "PL001", "not-for-sale")])
+        refused = [(code, sku, why.code) for code, sku, why in result.refused]
+        assert (result.placed, refused) == (0, [("A50", "PL001", "not-for-sale")])
     with transaction() as session:
         session.execute(text("UPDATE products SET status = 'listed'"))
     with transaction() as session:
@@ -303,7 +305,7 @@ def test_a_morning_on_which_every_call_off_was_refused_says_so(world: World, clo
     with transaction() as session:
         session.execute(text("UPDATE products SET status = 'withdrawn'"))
     clock.put(at_beijing(TODAY + timedelta(days=14), 7))
-    said = "2 项全部未能下单 · all 2 refused: A50 PL001: not-for-sale"
+    said = "2 项全部未能下单 · all 2 refused：A50 PL001：商品 PL001 目前不出售（not-for-sale）"
     assert run_schedule(clock) == Done(0, said)
 
 
