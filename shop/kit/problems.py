@@ -111,7 +111,10 @@ MESSAGES_ZH: tuple[tuple[str, str], ...] = (
         r"请填写起止月份 `from` 和 `to`（最多 \1 个月），协议报表填写截至日 `as_of`。",
     ),
     # Agreements, inquiries and orders.
-    (r"Not a schedule\.", "不是交货计划的写法。"),
+    (
+        r"Not a schedule\.",
+        "交货排期须写作 daily（每日）、weekly:1,4（周一、周四）、monthly:5,20（每月）或 once:2026-01-20（一次）。",
+    ),
     (r"A single delivery must lie within the term\.", "一次交货的日期须在期限之内。"),
     (r"Only MARKET_PLUS has a margin\.", "只有“市场价加价”（MARKET_PLUS）才填加价率。"),
     (r"Give either committed_g or per_date_g\.", "约定总量（committed_g）与每期数量（per_date_g）须填其一，不能都填。"),

@@ -193,6 +193,15 @@ def test_terms_that_make_no_sense_are_refused_with_their_place(world: World, cha
     assert "/lines/0" in answer.text
 
 
+def test_a_schedule_that_is_written_otherwise_is_told_how_it_is_written(world: World) -> None:
+    headers = world.headers["operator"] | {"Accept-Language": "zh"}
+    answer = world.app.test_client().post(URL, json=SIGNED | {"schedule": "每周一"}, headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert [(one["pointer"], "weekly:1,4（周一、周四）" in one["detail"]) for one in answer.get_json()["errors"]] == [
+        ("/schedule", True)
+    ]
+
+
 def test_the_largest_promise_is_counted_in_every_report(world: World) -> None:
     client, largest = world.app.test_client(), {"committed_g": 10**10, "floor_fen_per_kg": 1_000}
     body = SIGNED | {"lines": [{"sku": "PL001", "price_rule": "FIXED", **largest}]}
