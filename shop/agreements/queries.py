@@ -97,7 +97,12 @@ def agreements(
     renews = select(before.code).where(before.id == Agreement.renews_id).correlate(Agreement).scalar_subquery()
     renewed_by = (
         select(after.code)
-        .where(after.renews_id == Agreement.id, after.status.not_in(UNSIGNED))
+        .where(
+            after.renews_id == Agreement.id,
+            after.status.not_in(UNSIGNED),
+            # One that was terminated renewed what it made `renewed` before; else it renews nothing.
+            (after.status != AgreementStatus.TERMINATED) | (Agreement.status == AgreementStatus.RENEWED),
+        )
         .order_by(after.status == AgreementStatus.TERMINATED, after.id.desc())
         .limit(1)
         .correlate(Agreement)

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shop.agreements.models import (
+    RUNNING,
     Agreement,
     AgreementLine,
     AgreementReopening,
@@ -160,11 +161,23 @@ def _not_barred(session: Session, agreement: Agreement) -> None:
             agreement=agreement.code, bar_zh=f"续签的 {successor} 已起草，请先撤回",
             bar_en=f"{successor} is drafted to renew it; withdraw that first",
         )  # fmt: skip
-    other = renewal_of(session, renewed_by(session, agreement)) if agreement.renews_id is not None else None
+    if agreement.renews_id is not None:
+        _in_turn(session, agreement, renewed_by(session, agreement))
+
+
+def _in_turn(session: Session, agreement: Agreement, old: Agreement) -> None:
+    """Raise ReopeningBarred where another renews now what this one renewed, or that runs again into its term."""
+    other = renewal_of(session, old)
     if other is not None:
         raise ReopeningBarred(
             agreement=agreement.code, bar_zh=f"它所续签的协议已改由 {other.code} 续签",
             bar_en=f"{other.code} renews now what it renewed",
+        )  # fmt: skip
+    if old.status in RUNNING and old.ends_on >= agreement.starts_on:
+        raise ReopeningBarred(
+            agreement=agreement.code,
+            bar_zh=f"它所续签的 {old.code} 仍在履行，到 {old.ends_on} 才期满，与它的期限重叠",
+            bar_en=f"{old.code}, which it renewed, runs until {old.ends_on}, into its term",
         )  # fmt: skip
 
 

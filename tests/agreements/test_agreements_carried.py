@@ -176,6 +176,7 @@ def test_after_a_renewal_that_was_terminated_another_may_renew_and_one_at_a_time
     body = {**DRAFT, "code": "T3", "renews": "T1", "starts_on": "2025-07-25", "ends_on": "2025-07-31"}
     assert desk.refused("buyer", "/agreements/drafts", body)["code"] == "not-renewable"
     end(desk, "T2")
+    assert (shown(desk)["status"], shown(desk)["renewed_by"]) == ("renewed", "T2")  # it did until then
     third, fourth = renewal(desk, "T3"), renewal(desk, "T4")
     end(desk, "T4", "withdraw")
     desk.sign(third, code="T3")
@@ -195,10 +196,12 @@ def test_a_renewal_that_was_terminated_before_the_old_one_ended_renews_nothing(d
     desk.sign(renewal(desk, "T2"), code="T2")
     desk.at(july(20))
     end(desk, "T2")
+    assert shown(desk)["renewed_by"] is None
     desk.at(july(21))
     end(desk, "T1")
     found = shown(desk)
     assert (found["status"], found["history"][-1]["event"]) == ("terminated", "terminate")
+    assert found["renewed_by"] is None
     for side in ("buyer", "firm_staff"):
         desk.post(side, "/agreements/T1/reopenings", {"reason": "误登记"}, 200)
     assert shown(desk)["status"] == "executing"
@@ -212,6 +215,25 @@ def test_control_one_that_stands_renews_the_old_one_at_its_end_and_bars_its_reop
     end(desk, "T1")
     assert (shown(desk)["status"], shown(desk)["renewed_by"]) == ("renewed", "T2")
     assert desk.refused("buyer", "/agreements/T1/reopenings", {"reason": "误登记"})["code"] == "move-refused"
+
+
+def test_a_terminated_renewal_does_not_run_again_into_the_old_one_that_was_prolonged(desk: Desk) -> None:
+    desk.signed()
+    desk.sign(renewal(desk, "T2"), code="T2")
+    desk.at(july(17))
+    end(desk, "T2")
+    desk.sign(desk.version([{**LINE, "committed_g": 100_000}], ends_on="2025-07-26"))
+    before = contents(desk.world.app)
+    problem = desk.refused("buyer", "/agreements/T2/reopenings", {"reason": "误登记"})
+    assert (problem["code"], "T1 仍在履行，到 2025-07-26 才期满" in problem["detail"]) == ("reopening-barred", True)
+    assert contents(desk.world.app) == before
+    # Shortened again to the day before, they follow on each other.
+    desk.at(july(18))
+    desk.sign(desk.version([{**LINE, "committed_g": 100_000}], ends_on="2025-07-24"))
+    for side in ("buyer", "firm_staff"):
+        desk.post(side, "/agreements/T2/reopenings", {"reason": "误登记"}, 200)
+    assert (shown(desk, "T2")["status"], shown(desk)["renewed_by"]) == ("executing", "T2")
+    books_hold()
 
 
 @pytest.mark.parametrize("who", ["buyer", "firm_staff"])
