@@ -43,8 +43,8 @@ KEPT = [
 ]  # fmt: skip
 #: What is still open: by whose fault, at what price, what is owed, what is to come.
 OPEN = [
-    Column("企业欠量", "firm_short_g", "g"), Column("企业违约金测算（含已放弃）", "firm_penalty_fen", "fen"),
-    Column("采购方欠量", "buyer_short_g", "g"), Column("采购方违约金测算（含已放弃）", "buyer_penalty_fen", "fen"),
+    Column("企业欠量", "firm_short_g", "g"), Column("企业违约金测算（含已作决定的）", "firm_penalty_fen", "fen"),
+    Column("采购方欠量", "buyer_short_g", "g"), Column("采购方违约金测算（含已作决定的）", "buyer_penalty_fen", "fen"),
     Column("应收（目前）", "receivable_fen", "fen"), Column("其中逾期", "overdue_fen", "fen"),
     Column("预计", "forecast_g", "g"), Column("预计金额", "forecast_fen", "fen"),
     Column("产季外", "out_of_season_g", "g"), Column("供货风险", "at_risk_g", "g"),

@@ -120,7 +120,7 @@ class AgreementFigures(Schema):
     rate_bp = fields.Integer(allow_none=True, metadata={"description": "accepted of due; null while nothing is due"})
     firm_short_g = fields.Integer(metadata={"description": "what the firm is behind with, beyond the tolerance"})
     firm_penalty_fen = fields.Integer(
-        metadata={"description": "exposure by contract, not booked, what was waived included"}
+        metadata={"description": "exposure by contract, not booked, whatever was decided of it"}
     )
     buyer_short_g = fields.Integer()
     buyer_penalty_fen = fields.Integer(metadata={"description": "the same of the buyer"})

@@ -351,10 +351,10 @@ def test_what_was_waived_of_one_day_is_named_anew_of_the_next_and_the_report_say
     told = client.get(f"/api/v1/reports/agreements?{asked}", headers=headers | {"Accept-Language": "zh"}).get_json()
     why = client.get(f"/api/v1/reports/agreements/explain?{asked}&figure=firm_penalty_fen", headers=headers).get_json()
     assert (told["total"]["firm_penalty_fen"], why["value"]) == (125, 125)
-    assert "不论此前提出的是否已主张或放弃" in told["basis"]
+    assert "已主张、放弃、撤回或适用定金罚则的都在内" in told["basis"]
     client.set_cookie("signed_in", headers["Authorization"].removeprefix("Bearer "))
     page = client.get(f"/reports/agreements?{asked}").text
-    assert [f"{side}违约金测算（含已放弃）" in page for side in ("企业", "采购方")] == [True, True]
+    assert [f"{side}违约金测算（含已作决定的）" in page for side in ("企业", "采购方")] == [True, True]
 
 
 @pytest.mark.parametrize(("grade", "price", "status"), [("一级", 399, 409), ("一级", 400, 201), ("二级", 319, 409),
