@@ -30,7 +30,7 @@ from shop.kit.errors import ForbiddenError, MoveRefusedError, NotFoundError
 from shop.kit.http import documented, json_bytes, now
 from shop.kit.idempotency import idempotent
 from shop.kit.schemas import cursor_key, page
-from shop.orders import actions, breach, cuts, errors, queries, receipt, reopening, schemas
+from shop.orders import actions, cuts, errors, queries, receipt, reopening, schemas
 from shop.orders.calls import change_call, terminate, waiting
 from shop.orders.entered import clerk_for, enter_order, partner_who_buys
 from shop.orders.locks import locked_order
@@ -525,57 +525,6 @@ def list_cuts(number: str) -> dict[str, Any]:
     session = db.session()
     found = queries.order(session, current_actor(), number)
     return {"items": cuts.cuts_of(session, found["id"], catalog(session, reference_version()))}
-
-
-@blueprint.route("/agreements/<string:code>/penalties", methods=["POST"])
-@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
-@idempotent
-@blueprint.arguments(schemas.PenaltyAsked)
-@blueprint.response(201, schemas.PenaltyList)
-@documented(errors=[NotFoundError, errors.DayAhead], example={"day": "2025-07-15"})
-def propose_penalties(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """计算违约金 · Compute what each side is behind with on a day and propose the penalty; nothing is booked."""
-    session = db.session()
-    agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
-    if body["day"] > beijing_day(hand.now):
-        raise errors.DayAhead(day=str(body["day"]))
-    breach.propose_penalties(session, agreement, body["day"], actor_id=hand.person_id, now=hand.now)
-    return {"items": breach.proposals_told(session, agreement.id)}
-
-
-@blueprint.route("/agreements/<string:code>/penalties", methods=["GET"])
-@allow(*AGREEMENT_READERS)
-@blueprint.response(200, schemas.PenaltyList)
-@documented(errors=[NotFoundError])
-def list_penalties(code: str) -> dict[str, Any]:
-    """违约金 · Proposed, claimed and waived penalties of an agreement."""
-    session = db.session()
-    found = agreement_queries.agreement(session, current_actor(), code, beijing_day(now()))
-    return {"items": breach.proposals_told(session, found["id"])}
-
-
-@blueprint.route("/agreements/<string:code>/penalty-decisions", methods=["POST"])
-@allow(Role.FIRM_STAFF, Role.BUYER)
-@idempotent
-@blueprint.arguments(schemas.PenaltyDecision)
-@blueprint.response(200, schemas.PenaltyList)
-@documented(
-    errors=[
-        errors.NoSuchPenalty,
-        NotFoundError,
-        MoveRefusedError,
-        errors.NotYoursToDecide,
-        errors.TakenAlready,
-        errors.PenaltyOutdated,
-    ],
-    example={"number": 1, "event": "waive", "reason": "双方协商免除"},
-)
-def decide_penalty(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """主张、放弃或撤回违约金 · The side that was let down claims a penalty, waives it, or withdraws its claim."""
-    session = db.session()
-    agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
-    breach.decide(session, agreement, body["number"], body["event"], by=hand, reason=body["reason"])
-    return {"items": breach.proposals_told(session, agreement.id)}
 
 
 @blueprint.route("/agreements/<string:code>/ending", methods=["POST"])

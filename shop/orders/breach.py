@@ -276,6 +276,16 @@ def proposals(session: Session, agreement_id: int) -> list[PenaltyProposal]:
     return list(session.scalars(wanted.order_by(PenaltyProposal.number)))
 
 
+def proposal(session: Session, agreement: Agreement, number: int) -> PenaltyProposal:
+    """One proposal of an agreement. Raises NoSuchPenalty."""
+    found = session.scalar(
+        select(PenaltyProposal).where(PenaltyProposal.agreement_id == agreement.id, PenaltyProposal.number == number)
+    )
+    if found is None:
+        raise NoSuchPenalty(agreement=agreement.code, number=number)
+    return found
+
+
 def proposals_told(session: Session, agreement_id: int) -> list[dict[str, Any]]:
     """The same as they are shown: when and why each was claimed, waived, answered by the deposit, and withdrawn."""
     known = proposals(session, agreement_id)
@@ -301,10 +311,7 @@ def decide(
     Taken is what still stands by what is recorded now. The caller holds the agreement's lock. Raises NoSuchPenalty,
     NotYoursToDecide for the side in breach, TakenAlready, MoveRefusedError, PenaltyOutdated.
     """
-    known = proposals(session, agreement.id)
-    found = next((proposal for proposal in known if proposal.number == number), None)
-    if found is None:
-        raise NoSuchPenalty(agreement=agreement.code, number=number)
+    known, found = proposals(session, agreement.id), proposal(session, agreement, number)
     if found.side is by.side:
         raise NotYoursToDecide(agreement=agreement.code)
     takes = event not in ("waive", "withdraw")

@@ -4,12 +4,11 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from shop.agreements.models import Side
 from shop.agreements.schemas import AgreementTold, CallOffOut
 from shop.channels.models import ChannelKind
 from shop.farmers.models import Grade
 from shop.kit.schemas import MAX_GRAMS, Code, Day, PageQuery, StrictSchema, Text, Whole, each_once
-from shop.orders.models import OrderStatus, PenaltyStatus
+from shop.orders.models import OrderStatus
 
 #: Packs of one product in one order.
 MAX_PACKS = 10_000
@@ -503,39 +502,3 @@ class ReopeningList(Schema):
     """Reopenings, the oldest first."""
 
     items = fields.List(fields.Nested(ReopeningOut))
-
-
-class PenaltyAsked(StrictSchema):
-    """The day on which the breach is looked at: today or before."""
-
-    day = Day(required=True)
-
-
-class PenaltyDecision(StrictSchema):
-    """`claim` or `waive` a proposal, or `withdraw` what was claimed, and why."""
-
-    number = Whole(low=1, high=10_000, required=True)
-    event = fields.String(required=True, validate=validate.OneOf(["claim", "waive", "withdraw"]))
-    reason = Text(high=500, required=True)
-
-
-class PenaltyOut(Schema):
-    """A penalty that the contract names: `side` is the one in breach. Nothing is booked by it."""
-
-    number = fields.Integer()
-    side = fields.Enum(Side, by_value=True)
-    status = fields.Enum(PenaltyStatus, by_value=True)
-    as_of = fields.Date()
-    shortfall_g = fields.Integer()
-    penalty_fen = fields.Integer()
-    proposed_at = fields.DateTime()
-    decided_at = fields.DateTime(allow_none=True)
-    decision_reason = fields.String(allow_none=True, metadata={"description": "of the side that was let down"})
-    withdrawn_at = fields.DateTime(allow_none=True)
-    withdrawal_reason = fields.String(allow_none=True, metadata={"description": "of the side that had claimed it"})
-
-
-class PenaltyList(Schema):
-    """Proposals, the oldest first."""
-
-    items = fields.List(fields.Nested(PenaltyOut))

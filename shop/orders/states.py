@@ -52,5 +52,11 @@ PENALTY_LIFE: Life[P] = Life(
         (P.CLAIMED, "withdraw"): P.WITHDRAWN,
     },
     PENALTY_ZH,
-    {"claim": "主张", "take_deposit": "适用定金罚则", "waive": "放弃", "withdraw": "撤回主张"},
+    {
+        "claim": "主张",
+        "take_deposit": "适用定金罚则",
+        "waive": "放弃",
+        "withdraw": "撤回主张",
+        "pay": "登记违约金付款",
+    },
 )

@@ -1,5 +1,5 @@
 """Paying, what was refunded, and the door for the provider's notifications; deposits, and signing, which may make one
-whole.
+whole; penalties of agreements and what was paid of them.
 """
 
 from dataclasses import asdict
@@ -19,22 +19,28 @@ from shop.catalog.models import Firm
 from shop.channels.errors import NoCampaign
 from shop.kit.clock import beijing_day
 from shop.kit.db import db, transaction
-from shop.kit.errors import NotFoundError
+from shop.kit.errors import MoveRefusedError, NotFoundError
 from shop.kit.http import documented, now
 from shop.kit.idempotency import idempotent
+from shop.orders import breach
 from shop.orders import queries as order_queries
-from shop.orders.errors import NoSuchPenalty, NotYoursToDecide, PenaltyOutdated, TakenAlready
+from shop.orders.errors import DayAhead, NoSuchPenalty, NotYoursToDecide, PenaltyOutdated, TakenAlready
 from shop.orders.locks import locked_order
 from shop.orders.models import Order
-from shop.payments import actions, deposits, schemas
+from shop.payments import actions, deposits, penalties, schemas
 from shop.payments.errors import (
     DepositBeyond,
     DepositBeyondAgreed,
     DepositStillBound,
     DepositUsedUp,
+    NoSuchPenaltyPayment,
     NothingToPay,
     NotificationRefused,
+    NotYoursToReceive,
     PaymentBeyondOwed,
+    PenaltyBeyondClaimed,
+    PenaltyPaid,
+    PenaltyPaymentVoided,
     PenaltyUndecided,
     SignatureRefused,
     TransferBooked,
@@ -236,3 +242,94 @@ def forfeit_deposit(body: dict[str, Any], code: str) -> dict[str, Any]:
     agreement, hand = locked_agreement(code, Role.FIRM_STAFF)
     deposits.forfeit(db.session(), agreement, body["penalty"], by=hand, reason=body["reason"])
     return _deposit(agreement)
+
+
+@blueprint.route("/agreements/<string:code>/penalties", methods=["POST"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
+@idempotent
+@blueprint.arguments(schemas.PenaltyAsked)
+@blueprint.response(201, schemas.PenaltyList)
+@documented(errors=[NotFoundError, DayAhead], example={"day": "2025-07-15"})
+def propose_penalties(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """计算违约金 · Compute what each side is behind with on a day and propose the penalty; nothing is booked."""
+    session = db.session()
+    agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
+    if body["day"] > beijing_day(hand.now):
+        raise DayAhead(day=str(body["day"]))
+    breach.propose_penalties(session, agreement, body["day"], actor_id=hand.person_id, now=hand.now)
+    return {"items": penalties.told(session, agreement.id)}
+
+
+@blueprint.route("/agreements/<string:code>/penalties", methods=["GET"])
+@allow(*agreement_queries.READERS)
+@blueprint.response(200, schemas.PenaltyList)
+@documented(errors=[NotFoundError])
+def list_penalties(code: str) -> dict[str, Any]:
+    """违约金 · Proposed, claimed and waived penalties of an agreement."""
+    session = db.session()
+    found = agreement_queries.agreement(session, current_actor(), code, beijing_day(now()))
+    return {"items": penalties.told(session, found["id"])}
+
+
+@blueprint.route("/agreements/<string:code>/penalty-decisions", methods=["POST"])
+@allow(Role.FIRM_STAFF, Role.BUYER)
+@idempotent
+@blueprint.arguments(schemas.PenaltyDecision)
+@blueprint.response(200, schemas.PenaltyList)
+@documented(
+    errors=[
+        NoSuchPenalty,
+        NotFoundError,
+        MoveRefusedError,
+        NotYoursToDecide,
+        TakenAlready,
+        PenaltyOutdated,
+        PenaltyPaid,
+    ],
+    example={"number": 1, "event": "waive", "reason": "双方协商免除"},
+)
+def decide_penalty(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """主张、放弃或撤回违约金 · The side that was let down claims a penalty, waives it, or withdraws its claim."""
+    session = db.session()
+    agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF)
+    penalties.decide(session, agreement, body["number"], body["event"], by=hand, reason=body["reason"])
+    return {"items": penalties.told(session, agreement.id)}
+
+
+@blueprint.route("/agreements/<string:code>/penalty-payments", methods=["POST"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
+@idempotent
+@blueprint.arguments(schemas.PenaltyReceived)
+@blueprint.response(201, schemas.PenaltyList)
+@documented(
+    errors=[
+        NotFoundError, NoSuchPenalty, NotYoursToReceive, MoveRefusedError, DayAhead, PenaltyBeyondClaimed,
+        TransferBooked,
+    ],
+    example={"penalty": 1, "amount_fen": 20_000, "bank_reference": "W20250801001", "paid_on": "2025-08-01"},
+)  # fmt: skip
+def receive_penalty(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """违约金到账 · Money of a claimed penalty was paid: said by the side that it is paid to, or by the county."""
+    session = db.session()
+    agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
+    penalties.receive(
+        session, agreement, body["penalty"], body["amount_fen"], body["bank_reference"], body["paid_on"], by=hand
+    )
+    return {"items": penalties.told(session, agreement.id)}
+
+
+@blueprint.route("/agreements/<string:code>/penalty-payment-voids", methods=["POST"])
+@allow(Role.OPERATOR, Role.FIRM_STAFF, Role.BUYER)
+@idempotent
+@blueprint.arguments(schemas.PenaltyPaymentToVoid)
+@blueprint.response(201, schemas.PenaltyList)
+@documented(
+    errors=[NotFoundError, NoSuchPenaltyPayment, NotYoursToReceive, PenaltyPaymentVoided],
+    example={"bank_reference": "W20250801001", "reason": "金额录错"},
+)
+def void_penalty_payment(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """作废违约金付款 · A payment of a penalty that was recorded by mistake counts no more; it stays readable."""
+    session = db.session()
+    agreement, hand = locked_agreement(code, Role.BUYER, Role.FIRM_STAFF, Role.OPERATOR)
+    penalties.void(session, agreement, body["bank_reference"], body["reason"], by=hand)
+    return {"items": penalties.told(session, agreement.id)}

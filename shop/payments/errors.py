@@ -131,3 +131,48 @@ class DepositStillBound(DomainError):
     title_zh, title_en = "协议未结束，定金不能处置", "The deposit is bound"
     zh = "协议 {agreement} 尚未结束，定金只能抵作货款；超出条款约定的部分可以先退。"
     en = "Agreement {agreement} has not ended: its deposit can only be set off, what exceeds its terms returned."
+
+
+class PenaltyBeyondClaimed(DomainError):
+    """More than is still open of a claimed penalty, or nothing."""
+
+    code = "penalty-beyond-claimed"
+    title_zh, title_en = "超出未付的违约金", "Beyond the claimed penalty"
+    zh = "协议 {agreement} 第 {number} 号违约金还有 {left_fen}未付，登记 {asked_fen}。"
+    en = "{left_fen} of penalty {number} under {agreement} are open, {asked_fen} were said to be paid."
+
+
+class NotYoursToReceive(DomainError):
+    """That a penalty was paid is said by who has the money, or by the county."""
+
+    code = "not-yours-to-receive"
+    title_zh, title_en = "应由收款方登记", "Not yours to receive"
+    zh = "协议 {agreement} 的违约金到账由收款的守约方或县里登记。"
+    en = "That a penalty under {agreement} was paid is recorded by the side that it is paid to, or by the county."
+
+
+class NoSuchPenaltyPayment(DomainError):
+    """Nothing was paid of the agreement's penalties by this bank number."""
+
+    code = "no-such-penalty-payment"
+    title_zh, title_en = "没有该笔违约金付款", "No such payment of a penalty"
+    zh = "协议 {agreement} 没有银行流水 {reference} 的违约金付款。"
+    en = "No penalty under {agreement} was paid by bank reference {reference}."
+
+
+class PenaltyPaymentVoided(DomainError):
+    """This payment of a penalty is void already."""
+
+    code = "penalty-payment-voided"
+    title_zh, title_en = "该笔违约金付款已作废", "The payment is void already"
+    zh = "银行流水 {reference} 的违约金付款已作废。"
+    en = "The payment of a penalty by bank reference {reference} is void already."
+
+
+class PenaltyPaid(DomainError):
+    """A claim of which something was paid is not withdrawn."""
+
+    code = "penalty-paid"
+    title_zh, title_en = "违约金已付，不能撤回主张", "The penalty was paid"
+    zh = "协议 {agreement} 第 {number} 号违约金已付 {paid_fen}，不能撤回主张；登记有误或已退回的，先作废该笔付款。"
+    en = "{paid_fen} of penalty {number} under {agreement} were paid: void what was keyed wrong or went back first."

@@ -1,12 +1,14 @@
 """Tables of payments, refunds, notifications, and the simulated provider's own book."""
 
+from datetime import date
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shop.agreements.models import Side
 from shop.kit.db import Model, one_of
-from shop.kit.types import Code, Fen, Id, Instant, Prose, Ref
+from shop.kit.types import Code, Fen, Id, Instant, Prose, Ref, Small
 
 
 class Provider(StrEnum):
@@ -162,3 +164,42 @@ class DepositMove(Model):
     payment_id: Mapped[Ref | None] = mapped_column(ForeignKey("payments.id"), unique=True)
     moved_at: Mapped[Instant]
     reason: Mapped[Prose | None]
+
+
+class PenaltyPayment(Model):
+    """A sum that was paid of a claimed penalty (违约金) on a day, by the bank's number. Append-only.
+
+    `side`: who says so, the side that was let down or the county. `take`: the how manieth record of this number, the
+    earlier ones are void.
+    """
+
+    __tablename__ = "penalty_payments"
+    __table_args__ = (
+        one_of("side", Side),
+        CheckConstraint("amount_fen > 0 AND take > 0", name="pays_something"),
+        UniqueConstraint("bank_reference", "take"),
+        Index(None, "proposal_id"),
+    )
+
+    id: Mapped[Id]
+    proposal_id: Mapped[Ref] = mapped_column(ForeignKey("penalty_proposals.id"))
+    amount_fen: Mapped[Fen]
+    paid_on: Mapped[date]
+    bank_reference: Mapped[Code]
+    take: Mapped[Small]
+    side: Mapped[Side]
+    recorded_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
+    recorded_at: Mapped[Instant]
+
+
+class PenaltyPaymentVoid(Model):
+    """A payment of a penalty that was recorded by mistake: it stays readable and counts no more. Append-only."""
+
+    __tablename__ = "penalty_payment_voids"
+    __table_args__ = (one_of("side", Side), CheckConstraint("length(btrim(reason)) > 0", name="has_a_reason"))
+
+    payment_id: Mapped[Ref] = mapped_column(ForeignKey("penalty_payments.id"), primary_key=True)
+    reason: Mapped[Prose]
+    side: Mapped[Side]
+    recorded_by_id: Mapped[Ref | None] = mapped_column(ForeignKey("people.id"))
+    recorded_at: Mapped[Instant]

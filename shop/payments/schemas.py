@@ -1,8 +1,10 @@
 """Shapes of payments and refunds. Money in fen."""
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
-from shop.kit.schemas import Code, StrictSchema, Text, Whole
+from shop.agreements.models import Side
+from shop.kit.schemas import Code, Day, StrictSchema, Text, Whole
+from shop.orders.models import PenaltyStatus
 
 
 class PaymentAsked(StrictSchema):
@@ -105,3 +107,74 @@ class DepositOut(Schema):
     excess_fen = fields.Integer()
     open_fen = fields.Integer()
     moves = fields.List(fields.Nested(DepositMoveOut))
+
+
+class PenaltyAsked(StrictSchema):
+    """The day on which the breach is looked at: today or before."""
+
+    day = Day(required=True)
+
+
+class PenaltyDecision(StrictSchema):
+    """`claim` or `waive` a proposal, or `withdraw` what was claimed, and why."""
+
+    number = Whole(low=1, high=10_000, required=True)
+    event = fields.String(required=True, validate=validate.OneOf(["claim", "waive", "withdraw"]))
+    reason = Text(high=500, required=True)
+
+
+class PenaltyReceived(StrictSchema):
+    """Money of a claimed penalty that was paid: left out, the amount is all that is open of it."""
+
+    penalty = Whole(low=1, high=10_000, required=True)
+    amount_fen = Whole(low=1, load_default=None)
+    bank_reference = Code(required=True)
+    paid_on = Day(required=True)
+
+
+class PenaltyPaymentToVoid(StrictSchema):
+    """The bank's number of a payment that was recorded by mistake, or went back, and why."""
+
+    bank_reference = Code(required=True)
+    reason = Text(high=500, required=True)
+
+
+class PenaltyPaymentOut(Schema):
+    """What was paid of a penalty, on which day, and which side says so; `voided_at`: since when it counts no more."""
+
+    amount_fen = fields.Integer()
+    paid_on = fields.Date()
+    bank_reference = fields.String()
+    side = fields.Enum(Side, by_value=True)
+    recorded_at = fields.DateTime()
+    voided_at = fields.DateTime(allow_none=True)
+    voided_by = fields.Enum(Side, by_value=True, allow_none=True)
+    void_reason = fields.String(allow_none=True)
+
+
+class PenaltyOut(Schema):
+    """A penalty that the contract names: `side` is the one in breach. Nothing is booked but what was paid of it.
+
+    `open_fen`: of what is claimed, what was not paid yet.
+    """
+
+    number = fields.Integer()
+    side = fields.Enum(Side, by_value=True)
+    status = fields.Enum(PenaltyStatus, by_value=True)
+    as_of = fields.Date()
+    shortfall_g = fields.Integer()
+    penalty_fen = fields.Integer()
+    proposed_at = fields.DateTime()
+    decided_at = fields.DateTime(allow_none=True)
+    decision_reason = fields.String(allow_none=True, metadata={"description": "of the side that was let down"})
+    withdrawn_at = fields.DateTime(allow_none=True)
+    withdrawal_reason = fields.String(allow_none=True, metadata={"description": "of the side that had claimed it"})
+    paid_fen = fields.Integer()
+    open_fen = fields.Integer()
+    payments = fields.List(fields.Nested(PenaltyPaymentOut))
+
+
+class PenaltyList(Schema):
+    """Proposals, the oldest first."""
+
+    items = fields.List(fields.Nested(PenaltyOut))

@@ -28,6 +28,7 @@ from shop.reports import (
     schemas,
     sent,
 )
+from shop.reports.agreement_penalties import claimed_penalties, penalties_total
 from shop.reports.agreement_stock import agreement_stock as stock_of_agreements
 from shop.reports.area import AGREEMENT_READERS, READERS
 from shop.reports.errors import PeriodNotBegun, ReportNeedsReason, ReportUnchanged
@@ -161,6 +162,31 @@ def agreement_stock(query: dict[str, Any]) -> dict[str, Any]:
     day = beijing_day(now())
     items = stock_of_agreements(db.session(), current_actor(), day, query["days"])
     return {"day": day, "days": query["days"], "items": items}
+
+
+@blueprint.route("/reports/agreement-penalties", methods=["GET"])
+@allow(*AGREEMENT_READERS)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.ClaimedPenalties)
+@documented(
+    answer={
+        "items": [{
+            "agreement": "A001", "number": 1, "side": "firm", "owed_by": "合作社（示例）",
+            "owed_to": "连锁超市（示例）", "as_of": "2025-07-31", "claimed_at": "2025-08-01T02:00:00+00:00",
+            "last_paid_on": "2025-08-05", "penalty_fen": 30_000, "paid_fen": 20_000, "open_fen": 10_000,
+        }],
+        "next": None,
+        "total": {
+            "firm": {"penalty_fen": 30_000, "paid_fen": 20_000, "open_fen": 10_000},
+            "buyer": {"penalty_fen": 0, "paid_fen": 0, "open_fen": 0},
+        },
+    }
+)  # fmt: skip
+def agreement_penalties(query: dict[str, Any]) -> dict[str, Any]:
+    """违约金应收应付 · Claimed penalties: who owes them to whom, what was paid, what is open, as of now."""
+    session, actor = db.session(), current_actor()
+    rows = claimed_penalties(session, actor, limit=query["limit"] + 1, before_id=cursor_key(query["cursor"]))
+    return page(rows, query["limit"], lambda row: int(row["id"])) | {"total": penalties_total(session, actor)}
 
 
 @blueprint.route("/reports/income", methods=["GET"])

@@ -55,6 +55,15 @@ def _broken_path(table: str, life: Life[Any], *begins: str) -> str:
 
 
 #: Balances of the ledger; `party` 0 = the account has none.
+#: What was paid of penalties and is not void: to the firm by a buyer in breach, else by it, by agreement.
+_PENALTIES_PAID = """
+    SELECT agreements.firm_id, CASE side WHEN 'buyer' THEN amount_fen ELSE -amount_fen END AS firm_fen
+    FROM (
+        SELECT agreement_id, penalty_proposals.side, amount_fen FROM penalty_payments
+        JOIN penalty_proposals ON penalty_proposals.id = proposal_id
+        WHERE NOT EXISTS (SELECT FROM penalty_payment_voids WHERE payment_id = penalty_payments.id)
+    ) AS paid JOIN agreements ON agreements.id = agreement_id
+"""
 _POSTED = """
     SELECT accounts.kind, coalesce(party_id, 0) AS party, sum(amount_fen) AS fen
     FROM accounts JOIN postings ON account_id = accounts.id GROUP BY accounts.kind, party_id
@@ -258,9 +267,9 @@ CHECKS: tuple[Check, ...] = (
         GROUP BY journals.id HAVING coalesce(sum(amount_fen), 0) <> 0 OR count(postings.id) < 2"""),
     Check("I12", "总账借贷相抵", "the whole ledger sums to zero", """
         SELECT sum(amount_fen) AS fen FROM postings HAVING coalesce(sum(amount_fen), 0) <> 0"""),
-    Check("I13", "往来余额等于收款、退款、平台打款、预收、定金、应收的事实",
-        "clearing, marketplaces, refunds due, advances, deposits, receivables say what happened",
-        _ledger_says("'clearing', 'marketplace', 'refunds_due', 'advances', 'deposit', 'receivable'", """
+    Check("I13", "往来余额等于收款、退款、平台打款、预收、定金、违约金、应收的事实",
+        "clearing, marketplaces, refunds due, advances, deposits, penalties, receivables say what happened",
+        _ledger_says("'clearing', 'marketplace', 'refunds_due', 'advances', 'deposit', 'receivable'", f"""
             SELECT 'clearing' AS kind, 0 AS party,
                 (SELECT coalesce(sum(amount_fen), 0) FROM payments
                  WHERE status = 'succeeded' AND provider NOT IN ('marketplace', 'deposit'))
@@ -268,7 +277,8 @@ CHECKS: tuple[Check, ...] = (
                    WHERE refunds.status = 'succeeded' AND provider <> 'marketplace')
                 + (SELECT coalesce(sum(received_fen), 0) FROM marketplace_payouts)
                 + (SELECT coalesce(sum(CASE kind WHEN 'received' THEN amount_fen ELSE -amount_fen END), 0)
-                   FROM deposit_moves WHERE kind IN ('received', 'returned', 'doubled')) AS fen
+                   FROM deposit_moves WHERE kind IN ('received', 'returned', 'doubled'))
+                + (SELECT coalesce(sum(firm_fen), 0) FROM ({_PENALTIES_PAID}) AS paid) AS fen
             UNION ALL
             SELECT 'deposit', party_id, sum(CASE deposit_moves.kind WHEN 'received' THEN -amount_fen
                                             ELSE amount_fen END)
@@ -294,9 +304,9 @@ CHECKS: tuple[Check, ...] = (
             SELECT 'receivable', buyer_party_id, sum((
                 SELECT coalesce(sum(net_fen), 0) FROM settlements WHERE settlements.order_id = orders.id) - paid_fen)
             FROM orders WHERE payment_terms = 'on_invoice' GROUP BY buyer_party_id""")),
-    Check("I13-shares", "企业、主播、平台、承运账户等于结算份额与坑位费",
-        "firms, hosts, platforms, carriers are owed their shares, hosts also slot fees",
-        _ledger_says("'firm', 'host', 'platform', 'carrier', 'pledged'", """
+    Check("I13-shares", "企业、主播、平台、承运账户等于结算份额、坑位费与已付违约金",
+        "firms, hosts, platforms, carriers are owed their shares, hosts also slot fees, firms also penalties",
+        _ledger_says("'firm', 'host', 'platform', 'carrier', 'pledged'", f"""
             SELECT kind, party, sum(fen) AS fen FROM (
                 SELECT CASE kind WHEN 'coupon' THEN 'pledged' ELSE kind END AS kind, coalesce(party_id, 0) AS party,
                     -amount_fen AS fen FROM settlement_shares
@@ -305,6 +315,9 @@ CHECKS: tuple[Check, ...] = (
                     CASE deposit_moves.kind WHEN 'forfeited' THEN -amount_fen ELSE amount_fen END FROM deposit_moves
                 JOIN agreements ON agreements.id = agreement_id JOIN firms ON firms.id = firm_id
                 WHERE deposit_moves.kind IN ('forfeited', 'doubled')
+                UNION ALL
+                SELECT 'firm', party_id, -firm_fen FROM ({_PENALTIES_PAID}) AS paid
+                JOIN firms ON firms.id = firm_id
                 UNION ALL
                 SELECT owes.kind, CASE owes.kind WHEN 'host' THEN partners.party_id ELSE firms.party_id END,
                     owes.sign * slot_fee_fen
@@ -321,6 +334,20 @@ CHECKS: tuple[Check, ...] = (
         UNION ALL
         SELECT agreement_id FROM deposit_moves JOIN payments ON payments.id = payment_id
         WHERE payments.amount_fen <> deposit_moves.amount_fen OR provider <> 'deposit'"""),
+    Check("I13-penalties", "违约金付款只付已主张的，不超过主张，登记与作废各有凭证",
+        "no more is paid of a penalty than was claimed; each payment and each void of one has its journal", """
+        SELECT penalty_proposals.id AS proposal_id FROM penalty_payments
+        JOIN penalty_proposals ON penalty_proposals.id = proposal_id
+        WHERE NOT EXISTS (SELECT FROM penalty_payment_voids WHERE payment_id = penalty_payments.id)
+        GROUP BY penalty_proposals.id HAVING sum(amount_fen) > penalty_fen OR penalty_proposals.status <> 'claimed'
+        UNION ALL
+        SELECT proposal_id FROM (
+            SELECT id, proposal_id, 'paid' AS kind FROM penalty_payments
+            UNION ALL
+            SELECT id, proposal_id, 'voided' FROM penalty_payments
+            JOIN penalty_payment_voids ON payment_id = penalty_payments.id
+        ) AS said WHERE NOT EXISTS (SELECT FROM journals WHERE source_type = 'penalty_payments'
+            AND source_id = said.id AND journals.kind = said.kind)"""),
     Check("I13-households", "农户账户等于入户记录", "households are owed what was recorded for them",
         _ledger_says("'household'", """
             SELECT 'household' AS kind, party_id AS party, -sum(amount_fen) AS fen
@@ -375,9 +402,17 @@ CHECKS: tuple[Check, ...] = (
             JOIN households ON households.party_id = accounts.party_id)
             ON postings.journal_id = income_entries.journal_id AND households.id = household_id
         WHERE postings.amount_fen IS DISTINCT FROM -income_entries.amount_fen"""),
-    Check("I17", "没有人被多付", "nobody owes us who should be owed", f"""
-        SELECT kind, party, fen FROM ({_POSTED}) AS posted
-        WHERE kind IN ('firm', 'host', 'platform', 'carrier', 'household', 'reserve') AND fen > 0"""),
+    Check("I17", "没有人被多付", "nobody owes us who should be owed, but for what a firm in breach paid itself", f"""
+        SELECT kind, party, sum(fen)::bigint AS fen FROM (
+            SELECT kind, party, fen FROM ({_POSTED}) AS posted
+            UNION ALL
+            SELECT 'firm', party_id, -amount_fen FROM deposit_moves JOIN agreements ON agreements.id = agreement_id
+            JOIN firms ON firms.id = firm_id WHERE deposit_moves.kind = 'doubled'
+            UNION ALL
+            SELECT 'firm', party_id, firm_fen FROM ({_PENALTIES_PAID}) AS paid JOIN firms ON firms.id = firm_id
+            WHERE firm_fen < 0
+        ) AS owed WHERE kind IN ('firm', 'host', 'platform', 'carrier', 'household', 'reserve')
+        GROUP BY kind, party HAVING sum(fen) > 0"""),
     Check("I19", "要货不超过协议约定量", "no more is called off than was promised", """
         SELECT agreement_lines.id AS line_id FROM agreement_lines JOIN call_offs
             ON line_id = agreement_lines.id GROUP BY agreement_lines.id

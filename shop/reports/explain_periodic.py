@@ -20,12 +20,14 @@ from shop.kit.clock import beijing_day, month_of
 from shop.kit.errors import NotFoundError
 from shop.orders.models import Order, OrderLine, OrderStatus, PaymentTerms, PriceBasis
 from shop.places.models import Township, Village
+from shop.reports.agreement_penalties import FIGURES as PENALTY_SUMS
+from shop.reports.agreement_penalties import behind_open_penalties
 from shop.reports.area import PARTNER_TOLD, area
 from shop.reports.cadre_classes import CLASSES, classes_told
 from shop.reports.explain import entries_with_sources
 from shop.reports.income_report import Months, family_of
 from shop.reports.paging import rows_from
-from shop.reports.periodic import SPANS_ZH, counted_on
+from shop.reports.periodic import PENALTY_FIGURES, SPANS_ZH, counted_on
 from shop.reports.periods import Every, Span, Spans, spans_of
 from shop.reports.spanned import pieces_of
 
@@ -58,6 +60,7 @@ PERIODIC_FIGURES: dict[str, tuple[str, ...]] = {
     "sessions": ("orders", "ordered_fen", "refunded_fen", "net_fen", "weight_g"),
     "households": _OF_PEOPLE,
     "receivables": ("due_fen", "overdue_fen"),
+    "penalties": PENALTY_FIGURES,
 }
 
 
@@ -68,7 +71,7 @@ def figure_at(section: str, path: str, key: str | None) -> Figure | None:
             found = Figure(section, None, key or "", path.removesuffix("_value"))
         case "sessions":
             found = Figure(section, key, path, "period")
-        case "receivables":
+        case "receivables" | "penalties":
             found = Figure(section, key, path, "day")
         case _:
             span = next((span for span in SPANS_ZH if path.startswith(f"{span}_")), "")
@@ -90,6 +93,8 @@ def explain_periodic(
     span: Span = dict(spans.named())[asked.span]
     if asked.section == "receivables":
         query = _owed(actor, asked, beijing_day(now))
+    elif asked.section == "penalties":
+        query = behind_open_penalties(actor, PENALTY_SUMS[PENALTY_FIGURES.index(asked.figure)], asked.key)
     elif asked.figure in _OF_PEOPLE:
         query = _received(actor, asked, span)
     else:

@@ -49,6 +49,12 @@ OPEN = [
     Column("预计", "forecast_g", "g"), Column("预计金额", "forecast_fen", "fen"),
     Column("产季外", "out_of_season_g", "g"), Column("供货风险", "at_risk_g", "g"),
 ]  # fmt: skip
+#: Claimed penalties and what was paid of them.
+PENALTIES = [
+    Column("协议", "agreement"), Column("第几号", "number", "count"), Column("应付方", "owed_by"),
+    Column("应收方", "owed_to"), Column("违约截至", "as_of"), Column("已主张", "penalty_fen", "fen"),
+    Column("其中已付", "paid_fen", "fen"), Column("未付", "open_fen", "fen"),
+]  # fmt: skip
 #: The two tables of a page; the file beside them holds both.
 AGREEMENT_TABLES = [("签约与履约", KEPT), ("欠量、违约、应收与预计", OPEN)]
 

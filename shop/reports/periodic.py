@@ -23,6 +23,8 @@ from shop.kit.direct import Direct, Row, Together, together
 from shop.kit.money import BP_WHOLE, divide_half_up
 from shop.places.models import Township, TownshipKind
 from shop.reports import spanned
+from shop.reports.agreement_penalties import FIGURES as PENALTY_SUMS
+from shop.reports.agreement_penalties import open_penalties
 from shop.reports.agreement_report import AgreementsBy, Found, ask_rows
 from shop.reports.area import GIVEN_FIRMS, OfFirms, as_of, firms_of, sees_households, township_area
 from shop.reports.cadre_classes import class_of, classes_told
@@ -40,6 +42,8 @@ SPANS_ZH = {"day": "当日", "period": "本期", "cumulative": "本年累计", "
 TOP = 20
 #: Agreements in a report.
 MOST_AGREEMENTS = 100
+#: Of penalties: claimed, paid and open, beside figures of orders that have the same names.
+PENALTY_FIGURES = ("penalty_claimed_fen", "penalty_paid_fen", "penalty_open_fen")
 
 _FIGURES = ("orders", "net_fen", "weight_g")
 _MONEY = ("paid_fen", "refunded_fen")
@@ -139,7 +143,7 @@ def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: dat
     seen = _seen(session, actor, spans)
     firms, named, day = seen.firms, dict(spans.named()), reached(spans.period, today)
     channels = _channels_zh(session)
-    grown = _gain(session, actor, every, spans, now)
+    grown, penalties = _gain(session, actor, every, spans, now), _penalties(session, actor, today)
     cut_off = as_of(session, REFRESH_SALES.name, REFRESH_RECEIVABLES.name, REFRESH_INCOME.name, REFRESH_AGREEMENTS.name)
     with together(session) as asked:
         # In the order in which they are read: the server counts while rows are written below.
@@ -157,6 +161,7 @@ def periodic(session: Session, actor: Actor, every: Every, on: date, *, now: dat
             _sessions(by_session()),
             _agreements(agreed(), day),
             _receivables(owed(), today),
+            penalties,
         ]
     sold, paid = _bases(session, spans, today)
     sections = [_with_bases(section, sold=sold, paid=paid) for section in sections]
@@ -545,6 +550,20 @@ def _receivables(owed: Iterable[Row], today: date) -> dict[str, Any]:
     ]  # fmt: skip
     total = {name: sum(row[name] for row in rows) for name in ("due_fen", "overdue_fen")}
     return _section("receivables", f"应收账款（{today} 提取时的余额）", columns, rows, total)
+
+
+def _penalties(session: Session, actor: Actor, today: date) -> dict[str, Any]:
+    """Claimed and not wholly paid: a balance beside the receivables and no part of them."""
+    found, total = open_penalties(session, actor, limit=MOST_AGREEMENTS)
+    names = dict(zip(PENALTY_FIGURES, PENALTY_SUMS, strict=True)) | {"by_name": "owed_by", "to_name": "owed_to"}
+    rows = [{"key": one["code"]} | {name: one[known] for name, known in names.items()} for one in found]
+    titles = zip(PENALTY_FIGURES, ("已主张", "其中已付", "未付"), strict=True)
+    columns = [
+        Column("协议与号", "key"), Column("应付方", "by_name"), Column("应收方", "to_name"),
+        *(Column(title, name, "fen") for name, title in titles),
+    ]  # fmt: skip
+    whole = {name: total[known] for name, known in zip(PENALTY_FIGURES, PENALTY_SUMS, strict=True)}
+    return _section("penalties", f"已主张未付清的违约金（{today} 提取时的余额）", columns, rows, whole)
 
 
 _PEOPLE = ("households", "cash_fen")

@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
+from shop.agreements.models import Side
 from shop.channels.models import ChannelKind
 from shop.income.models import Category, IncomeKind
 from shop.kit.schemas import MAX_PAGE, Code, Day, Month, PageQuery, QueryWhole, StrictSchema, Text
@@ -150,6 +151,42 @@ class AgreementsReport(ReportHead):
     items = fields.List(fields.Nested(AgreementsRow))
     next = fields.String(allow_none=True)
     total = fields.Nested(AgreementFigures)
+
+
+class PenaltySums(Schema):
+    """Of claimed penalties."""
+
+    penalty_fen = fields.Integer(metadata={"description": "claimed"})
+    paid_fen = fields.Integer(metadata={"description": "of it, paid and not void"})
+    open_fen = fields.Integer(metadata={"description": "of it, not paid yet"})
+
+
+class ClaimedPenalty(PenaltySums):
+    """A claimed penalty: `side` is the one in breach, which owes it."""
+
+    agreement = fields.String()
+    number = fields.Integer()
+    side = fields.Enum(Side, by_value=True)
+    owed_by = fields.String()
+    owed_to = fields.String()
+    as_of = fields.Date()
+    claimed_at = fields.DateTime()
+    last_paid_on = fields.Date(allow_none=True)
+
+
+class PenaltyTotal(Schema):
+    """By the side that owes."""
+
+    firm = fields.Nested(PenaltySums)
+    buyer = fields.Nested(PenaltySums)
+
+
+class ClaimedPenalties(Schema):
+    """A page of claimed penalties, the last proposed first, and the total of all."""
+
+    items = fields.List(fields.Nested(ClaimedPenalty))
+    next = fields.String(allow_none=True)
+    total = fields.Nested(PenaltyTotal)
 
 
 class AgreementExplainFilter(PageQuery):

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from marshmallow import Schema
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from shop.access.guard import Actor, current_actor
@@ -23,6 +24,7 @@ from shop.kit.tables import CSV_TYPE, XLSX_TYPE
 from shop.orders.errors import DayAhead
 from shop.places.queries import TOWNSHIP_DIGITS, place_names, place_zh
 from shop.reports import exports, schemas
+from shop.reports.agreement_penalties import claimed_penalties, penalties_total
 from shop.reports.agreement_report import AgreementsBy, agreements_report
 from shop.reports.api import made_file
 from shop.reports.area import AGREEMENT_READERS, READERS, sees_households
@@ -37,6 +39,7 @@ from shop.reports.lists import (
     GROSS,
     INCOME_BY_ZH,
     NET,
+    PENALTIES,
     gain_said,
     income_columns,
     span_zh,
@@ -44,7 +47,7 @@ from shop.reports.lists import (
     whose,
 )
 from shop.reports.models import Exported, ExportFile
-from shop.web.panels import Card, Chart, Link, table
+from shop.web.panels import Card, Chart, Link, Table, no_link, table
 from shop.web.signin import from_our_page, page_for
 from shop.web.steps import month_ends_beside, months_beside
 
@@ -212,7 +215,30 @@ def agreements() -> str:
             )
             for what, columns in AGREEMENT_TABLES
         ],
+        penalties=_penalties(session, actor),
     )  # fmt: skip
+
+
+#: Claimed penalties on the page, the last proposed first; the API has them all.
+_PENALTIES = 50
+
+
+def _penalties(session: Session, actor: Actor) -> Table | None:
+    """Claimed and not wholly paid, whatever day the page is of; None where there is none."""
+    found = claimed_penalties(session, actor, limit=_PENALTIES, open_only=True)
+    if not found:
+        return None
+    by_side = penalties_total(session, actor)
+    title = "，".join(
+        f"{zh}未付 {written('fen', by_side[side]['open_fen'])} 元"
+        for side, zh in (("firm", "企业"), ("buyer", "采购方"))
+    )
+
+    def to_its_page(column: Column, row: dict[str, Any] | None) -> str | None:
+        return url_for("desk.show_agreement", code=row["agreement"]) if row and column.path == "agreement" else None
+
+    readable = actor.has(*PARTIES)
+    return table(f"已主张未付清的违约金（目前）：{title}", PENALTIES, found, None, to_its_page if readable else no_link)
 
 
 @blueprint.route("/reports/agreements.<any(xlsx, csv, pdf):kind>")

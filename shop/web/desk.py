@@ -26,12 +26,12 @@ from shop.kit.http import accepts_upload, file_response, now, sent_file
 from shop.kit.money import kilograms, percent, yuan
 from shop.kit.schemas import cursor_key, page
 from shop.kit.tables import XLSX_TYPE
-from shop.orders.breach import proposals_told
 from shop.orders.queries import call_offs_ordered
 from shop.orders.reopening import reopenings
 from shop.orders.reversals import reversals_under
 from shop.orders.states import PENALTY_ZH
 from shop.orders.states import STATE_ZH as ORDER_ZH
+from shop.payments import penalties
 from shop.payments.deposits import standing
 from shop.rounds import queries as rounds
 from shop.rounds.papers import workbook
@@ -166,7 +166,7 @@ def _agreement(code: str, told: str | None = None) -> str:
         versions=agreements.versions(session, actor, code),
         majeures=agreements.majeures(session, found["id"]), decided=DECIDED_ZH, states=STATE_ZH, sides=SIDES_ZH,
         reversals=reversals_under(session, found["id"]), reopenings=reopenings(session, found["id"]),
-        penalties=proposals_told(session, found["id"]), penalty_states=PENALTY_ZH, reminder=_reminded().get(code),
+        penalties=penalties.told(session, found["id"]), penalty_states=PENALTY_ZH, reminder=_reminded().get(code),
         yuan=yuan,
     )  # fmt: skip
 

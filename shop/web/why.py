@@ -61,6 +61,8 @@ KIND_ZH = {
 #: What figures of a periodic report are called.
 PERIODIC_ZH = {name: title for name, (title, _) in SUMMARY.items()} | {
     "ordered_fen": "下单额", "due_fen": "应收", "overdue_fen": "逾期应收",
+    "penalty_claimed_fen": "未付清的违约金：已主张", "penalty_paid_fen": "未付清的违约金：已付",
+    "penalty_open_fen": "未付的违约金",
 }  # fmt: skip
 UNITS_ZH = {"fen": "元", "g": "kg"}
 
@@ -307,7 +309,7 @@ def _periodic(query: dict[str, Any], wanted: Wanted) -> Behind:
     )
     rows = _shown(found)
     there = {name for row in rows[:1] for name in row}
-    owed = asked.section == "receivables"  # a balance, of no span
+    owed = asked.section in ("receivables", "penalties")  # a balance, of no span
     unit = {"fen": "fen", "g": "g"}.get(asked.figure.rpartition("_")[2], "count")
     return Behind(
         PERIODIC_ZH[asked.figure] if owed else f"{SPANS_ZH[asked.span]}{PERIODIC_ZH[asked.figure]}",

@@ -279,7 +279,7 @@ def test_a_penalty_is_proposed_once_and_decided_by_the_side_that_was_let_down(wo
     assert proposal == {
         "number": 1, "side": "firm", "status": "proposed", "as_of": asked["day"], "shortfall_g": 5_000,
         "penalty_fen": 125, "proposed_at": proposal["proposed_at"], "decided_at": None, "decision_reason": None,
-        "withdrawn_at": None, "withdrawal_reason": None,
+        "withdrawn_at": None, "withdrawal_reason": None, "paid_fen": 0, "open_fen": 0, "payments": [],
     }  # fmt: skip
     waive = {"number": 1, "event": "waive", "reason": "协商免除"}
     refused = post(world, "firm_staff", "/agreements/A50/penalty-decisions", waive)

@@ -188,6 +188,10 @@ FAULTS: dict[str, str] = {
     " JOIN accounts ON accounts.id = account_id WHERE accounts.kind = 'host')",
     "I13-deposits": "INSERT INTO deposit_moves (agreement_id, kind, amount_fen, bank_reference, moved_at)"
     " SELECT min(id), 'returned', 1, 'T', now() FROM agreements",
+    "I13-penalties": "WITH claimed AS (INSERT INTO penalty_proposals (agreement_id, number, side, status, as_of,"
+    " shortfall_g, penalty_fen, proposed_at) SELECT min(id), 1, 'buyer', 'claimed', current_date, 1, 1, now()"
+    " FROM agreements RETURNING id) INSERT INTO penalty_payments (proposal_id, amount_fen, paid_on, bank_reference,"
+    " take, side, recorded_at) SELECT id, 2, current_date, 'T', 1, 'firm', now() FROM claimed",
     "I13-households": "UPDATE postings SET amount_fen = amount_fen + 1 WHERE id = (SELECT min(postings.id)"
     " FROM postings JOIN accounts ON accounts.id = account_id WHERE accounts.kind = 'household')",
     "I13-costs": "UPDATE postings SET amount_fen = amount_fen + 1 WHERE id = (SELECT min(postings.id)"
