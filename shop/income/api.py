@@ -329,7 +329,8 @@ def _relation(session: Session, household: Household, firm: Firm) -> dict[str, A
 def join_firm(body: dict[str, Any], code: str) -> dict[str, Any]:
     """加入 · A household joins a co-operative as a member, or another firm as a contract grower; or comes back."""
     with transaction() as session:
-        household, firm = _at_firm(session, code, body.pop("firm"))
+        firm = memberships.firm_to_join(session, body.pop("firm"))
+        [household] = locked_households(session, code)
         memberships.join(session, firm, household, **body, actor_id=current_actor().person_id, now=now())
         return _relation(session, household, firm)
 

@@ -26,6 +26,18 @@ from shop.income.models import (
     PlanStatus,
 )
 from shop.income.surplus import COUNTED, NAMED, counting, drifted
+from shop.kit.errors import NotFoundError
+
+
+def firm_to_join(session: Session, code: str) -> Firm:
+    """The firm, held shared: while it is, no plan of it is laid open or decided on without who joins.
+
+    It is taken before the household's lock, as by who signs a guarantee. Raises NotFoundError.
+    """
+    firm = session.scalar(select(Firm).where(Firm.code == code).with_for_update(read=True))
+    if firm is None:
+        raise NotFoundError(what=code)
+    return firm
 
 
 def join(
@@ -34,7 +46,8 @@ def join(
 ) -> Membership:  # fmt: skip
     """Let a household join a firm, or come back, as `families.join` says: in no year shared without it.
 
-    The caller holds the household's lock. Raises AlreadyRelated, NoSharesHere, TooEarly, MembershipCounted.
+    The caller holds the firm (`firm_to_join`), then the household's lock. Raises AlreadyRelated, NoSharesHere,
+    TooEarly, MembershipCounted.
     """
     with _plans_stand(session, firm, household, PlanStatus.BOOKED):
         return families.join(session, firm, household, joined_on, share_units, actor_id=actor_id, now=now)

@@ -185,7 +185,10 @@ def counting(session: Session, firm_id: int) -> list[SurplusPlan]:
 
 
 def _hold_plans(session: Session, plan: SurplusPlan) -> None:
-    """Until this transaction ends no other plan of the firm is laid open or reversed: each stands on the earlier."""
+    """Until this transaction ends no other plan of the firm is laid open or decided on, and nobody joins the firm.
+
+    Each plan stands on the earlier ones, and who joins for the first time has no row that could be held.
+    """
     session.execute(select(Firm.id).where(Firm.id == plan.firm_id).with_for_update(key_share=True))
 
 
@@ -219,8 +222,9 @@ def drifted(session: Session, plan: SurplusPlan) -> set[int]:
 def hold_members(session: Session, plan: SurplusPlan) -> None:
     """The members and accounts that the plan counted are still so, until this transaction ends: nobody joins or leaves.
 
-    Holds the members' households by rising id. Raises PlanOutdated.
+    Holds the firm, which who joins holds shared, then the members' households by rising id. Raises PlanOutdated.
     """
+    _hold_plans(session, plan)
     session.execute(
         select(Household.id)
         .where(Household.id.in_(select(Membership.household_id).where(Membership.firm_id == plan.firm_id)))
@@ -435,7 +439,7 @@ def book_approved(
 
     Of the day on which members were paid, None = today: not before their meeting.
 
-    The caller holds the plan's lock; the members' households and booking income take theirs after it. Raises
+    The caller holds the plan's lock; the firm, the members' households and booking income take theirs after it. Raises
     MoveRefusedError, PaidInTheFuture, PaidTooEarly, PlanOutdated.
     """
     PLAN_LIFE.next(plan.status, "book")

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from shop.income.models import SurplusPlan
-from shop.income.surplus import drifted, hold_members, locked_plan
+from shop.income.surplus import book_approved, drifted, hold_members, locked_plan
 from shop.kit.clock import WalkingClock
 from shop.kit.db import transaction
 from tests.factories.office import Office, good_books, scalars
@@ -326,20 +326,21 @@ def test_who_left_with_an_empty_account_is_told_by_the_reserve_and_who_joined_la
     book(office, code, date(2027, 1, 25))
 
 
-def leaves_while_the_plan_is_booked(office: Office, hold: Callable[[Any, SurplusPlan], None]) -> list[str]:
-    """What comes of a departure that is recorded after the plan was looked at and before it is committed."""
-    household, _ = a_member()
-    slip(office, household, "2026-07-02", "D98001")
+def while_the_plan_is_booked(
+    office: Office, hold: Callable[[Any, SurplusPlan], object], moves: Callable[[], object]
+) -> list[str]:
+    """What comes of a move that is recorded after the plan was looked at and before it is committed."""
+    slip(office, a_member()[0], "2026-07-02", "D98001")
     office.go(date(2027, 1, 10))
     code = plan(office, 2026)
     outcome: list[str] = []
 
-    def leave_now() -> None:
+    def move_now() -> None:
         with office.app.app_context():
-            left(office, household, "2026-12-01")
-            outcome.append("left")
+            moves()
+            outcome.append("moved")
 
-    second = Thread(target=leave_now)
+    second = Thread(target=move_now)
     with transaction() as session:
         hold(session, locked_plan(session, code))
         second.start()
@@ -349,12 +350,50 @@ def leaves_while_the_plan_is_booked(office: Office, hold: Callable[[Any, Surplus
     return outcome
 
 
-def test_nobody_leaves_between_the_look_at_the_members_and_the_decision(office: Office) -> None:
-    assert leaves_while_the_plan_is_booked(office, hold_members) == ["decided", "left"]
+def leaves(office: Office) -> None:
+    left(office, a_member()[0], "2026-12-01")
 
 
-def test_control_without_the_lock_a_member_leaves_in_between(office: Office) -> None:
-    assert leaves_while_the_plan_is_booked(office, lambda session, plan: drifted(session, plan)) == ["left", "decided"]
+def joins(office: Office) -> None:
+    """A household that was never of the firm: there is no row of it that a plan could hold."""
+    joined(office, a_stranger(), "2026-12-01", 5)
+
+
+@pytest.mark.parametrize("moves", [leaves, joins])
+def test_nobody_leaves_or_joins_between_the_look_at_the_members_and_the_decision(
+    office: Office, moves: Callable[[Office], None]
+) -> None:
+    assert while_the_plan_is_booked(office, hold_members, lambda: moves(office)) == ["decided", "moved"]
+
+
+@pytest.mark.parametrize("moves", [leaves, joins])
+def test_control_without_the_lock_a_member_leaves_or_joins_in_between(
+    office: Office, moves: Callable[[Office], None]
+) -> None:
+    assert while_the_plan_is_booked(office, drifted, lambda: moves(office)) == ["moved", "decided"]
+
+
+def test_who_joins_for_the_first_time_while_a_plan_is_booked_is_refused(office: Office) -> None:
+    slip(office, a_member()[0], "2026-07-02", "D98001")
+    office.go(date(2027, 1, 10))
+    code = plan(office, 2026)
+    office.go(date(2027, 1, 25))
+    meeting = {"met_on": "2027-01-25", "minutes": "纪要（示例）"}
+    office.post(f"/surplus-plans/{code}/approval", meeting, office.firms["F01"], 200)
+    refused: list[str] = []
+
+    def join_now() -> None:
+        with office.app.app_context():
+            told = at_firm(office, a_stranger(), "memberships", 409, joined_on="2026-12-01", share_units=5)
+            refused.extend([told["type"].rpartition("#")[2], *told["plans"]])
+
+    second = Thread(target=join_now)
+    with transaction() as session:
+        book_approved(session, locked_plan(session, code), actor_id=None, now=office.clock.now())
+        second.start()
+        second.join(0.7)
+    second.join()
+    assert refused == ["membership-counted", code]
 
 
 def test_shares_that_a_booked_plan_counted_are_corrected_after_it_was_reversed(office: Office) -> None:
