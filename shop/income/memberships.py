@@ -25,7 +25,7 @@ from shop.income.models import (
     PaymentCorrection,
     PlanStatus,
 )
-from shop.income.surplus import COUNTED, NAMED, counting, drifted
+from shop.income.surplus import COUNTED, NAMED, counting, counts
 from shop.kit.errors import NotFoundError
 
 
@@ -120,12 +120,13 @@ def _plans_stand(session: Session, firm: Firm, household: Household, *states: Pl
 
     Raises MembershipCounted; the caller undoes all.
     """
-    held = {plan.id for plan in counting(session, firm.id) if household.id not in drifted(session, plan)}
+    before = {plan.id: counts(session, plan, household.id) for plan in counting(session, firm.id)}
     yield
-    lost = [
-        plan.code for plan in counting(session, firm.id)
-        if plan.status in states and plan.id in held and household.id in drifted(session, plan)
-    ]  # fmt: skip
+    lost = []
+    for plan in counting(session, firm.id):
+        then, held = before.get(plan.id, (None, False))
+        if plan.status in states and held and counts(session, plan, household.id)[0] != then:
+            lost.append(plan.code)
     if lost:
         raise MembershipCounted(household=household.code, plans=lost)
 

@@ -192,31 +192,62 @@ def _hold_plans(session: Session, plan: SurplusPlan) -> None:
     session.execute(select(Firm.id).where(Firm.id == plan.firm_id).with_for_update(key_share=True))
 
 
-def drifted(session: Session, plan: SurplusPlan) -> set[int]:
-    """Of a plan that was laid open: the households whose membership or account is another one than it counted.
+@dataclass(frozen=True)
+class Counted:
+    """How a plan that was laid open counts households: account in fen (or shares), whether reserve is credited to it.
 
-    Deliveries count as they did then: a slip that was corrected afterwards changes nobody's part.
+    `then`: as it was laid open; `now`: as members and accounts are now, at the deliveries of then, for a slip that was
+    corrected afterwards changes nobody's part. Both by household id, empty where the plan shares nothing.
     """
-    counted = {
+
+    then: dict[int, tuple[int, bool]]
+    now: dict[int, tuple[int, bool]]
+
+
+def _counted(session: Session, plan: SurplusPlan) -> Counted:
+    shares = {
         share.household_id: share
         for share in session.scalars(select(SurplusShare).where(SurplusShare.plan_id == plan.id))
     }
-    if not counted:
-        return set()
+    if not shares:
+        return Counted({}, {})
     members = [
-        replace(member, delivered_fen=counted[member.household_id].delivered_fen) if member.household_id in counted
+        replace(member, delivered_fen=shares[member.household_id].delivered_fen) if member.household_id in shares
         else member
         for member in _members(session, plan)
     ]  # fmt: skip
-    then = {(share.household_id, share.account_fen) for share in counted.values()}
-    others = {household_id for household_id, _ in then ^ {(of.household_id, of.account_fen) for of in members}}
-    if others:
-        return others
+    return Counted(
+        {of.household_id: (of.account_fen, bool(of.reserve_fen)) for of in shares.values()},
+        {
+            member.household_id: (member.account_fen, bool(part.reserve_fen))
+            for member, part in zip(members, parts(_pools(plan), members), strict=True)
+        },
+    )
+
+
+def drifted(session: Session, plan: SurplusPlan) -> set[int]:
+    """Of a plan that was laid open: the households whose membership or account is another one than it counted."""
+    counted = _counted(session, plan)
+    then, now = (
+        {(household_id, account) for household_id, (account, _) in of.items()} for of in (counted.then, counted.now)
+    )
+    if then != now:
+        return {household_id for household_id, _ in then ^ now}
     # The same households and accounts: who stays until the year's end is told by the reserve alone.
-    return {
-        part.household_id for part in parts(_pools(plan), members)
-        if bool(part.reserve_fen) != bool(counted[part.household_id].reserve_fen)
-    }  # fmt: skip
+    return {household_id for household_id, told in counted.then.items() if told != counted.now[household_id]}
+
+
+def counts(session: Session, plan: SurplusPlan, household_id: int) -> tuple[object, bool]:
+    """How a plan's year counts a household now, and whether that is as it was laid open.
+
+    Whose account is another one only by the equal parts of state aid, which a merging of records moves for all, is
+    still counted as it was.
+    """
+    counted = _counted(session, plan)
+    then, now = counted.then.get(household_id), counted.now.get(household_id)
+    if then is None or now is None:
+        return now, then is now
+    return now, then[1] == now[1] and (then[0] == now[0] or plan.aid_fen > 0)
 
 
 def hold_members(session: Session, plan: SurplusPlan) -> None:

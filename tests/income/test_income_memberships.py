@@ -70,9 +70,9 @@ def voided(office: Office, code: str) -> None:
     office.post(f"/deliveries/{code}/corrections", body, office.firms["F01"])
 
 
-def plan(office: Office, year: int) -> str:
+def plan(office: Office, year: int, **terms: int) -> str:
     """The code of a plan that is laid open."""
-    made = office.post("/surplus-plans", TERMS | {"year": year}, office.firms["F01"])["code"]
+    made = office.post("/surplus-plans", TERMS | {"year": year} | terms, office.firms["F01"])["code"]
     office.post(f"/surplus-plans/{made}/laying-open", {}, office.firms["F01"], 200)
     return str(made)
 
@@ -450,3 +450,28 @@ def test_a_departure_under_a_plan_that_is_not_booked_is_recorded_and_the_plan_dr
     body = {"met_on": "2027-01-25", "minutes": "纪要（示例）"}
     told = office.post(f"/surplus-plans/{code}/approval", body, office.firms["F01"], 409)
     assert told["type"].endswith("plan-outdated")
+
+
+def test_merging_records_after_a_plan_with_state_aid_was_booked_lets_nobody_leave_or_join_in_its_year(
+    office: Office,
+) -> None:
+    household, newcomer = a_member()[0], a_stranger()
+    [[first], [second]] = scalars(
+        "SELECT households.code FROM memberships JOIN households ON households.id = household_id JOIN firms"
+        " ON firms.id = firm_id WHERE firms.code = 'F01' AND households.code > :code ORDER BY 1 LIMIT 2", code=household
+    )  # fmt: skip
+    slip(office, household, "2026-07-10", "D98001")
+    office.go(date(2027, 1, 10))
+    code = plan(office, 2026, aid_fen=500_000)
+    book(office, code, date(2027, 1, 25))
+    # The family takes one part of the aid from now on: no account is any more what the plan counted.
+    office.post(f"/households/{second}/merge", {"into": first, "reason": "同一户"}, status=200)
+    moves: list[tuple[str, str, dict[str, Any]]] = [
+        (household, "departures", {"left_on": "2026-12-30", "reason": "迁居外地"}),
+        (newcomer, "memberships", {"joined_on": "2026-12-31", "share_units": 5}),
+        (household, "membership-corrections", {"share_units": 999, "reason": "股份录错"}),
+    ]
+    for who, move, body in moves:
+        assert at_firm(office, who, move, 409, **body)["plans"] == [code]
+    at_firm(office, newcomer, "memberships", 201, joined_on="2027-01-01", share_units=5)
+    left(office, household, "2026-12-31")
