@@ -33,6 +33,7 @@ from shop.places.models import Township, Village
 from shop.reports.agreement_facts import ALL, FIGURES, KEPT_BY_LINE, KEPT_BY_MONTH, OF_A_PAST_DAY, facts
 from shop.reports.area import GIVEN_FIRMS, OfFirms, as_of, firms_of, sees_all
 from shop.reports.jobs import REFRESH_AGREEMENTS
+from shop.reports.paging import key_before
 from shop.reports.wording import AGREEMENTS, SOURCE
 
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
@@ -125,7 +126,8 @@ def agreements_report(
 ) -> dict[str, Any]:  # fmt: skip
     """Signed, due, called off, dispatched, accepted, short and executed, up to `day` included; and where they stand.
 
-    At most `limit` rows with a key above `after`; the total is always of all. By month every fact stands in the month
+    At most `limit` rows with a key above `after`, and after which key the page before these begins (`previous`); the
+    total is always of all. By month every fact stands in the month
     of its day: the signature, the day of the schedule or of the call-off. What is at risk is told of today alone, and
     to no buyer. One statement. Raises DayAhead.
     """
@@ -137,7 +139,8 @@ def agreements_report(
         found, total = told()
     for row in (*found.values(), total):
         row.update(dict.fromkeys(set(FIGURES) - set(figures)))
-    later = [found[known] for known in sorted(found) if after is None or known > after]
+    passed = [known for known in sorted(found) if after is not None and known <= after]
+    later = [found[known] for known in sorted(found)[len(passed) :]]
     return {
         "by": by.value,
         "day": day,
@@ -146,6 +149,7 @@ def agreements_report(
         "basis": AGREEMENTS.in_(language),
         "items": later[:limit],
         "next": later[limit - 1]["key"] if len(later) > limit else None,
+        "previous": key_before(passed, limit),
         "total": {figure: value for figure, value in total.items() if figure not in ("key", "name")},
     }
 

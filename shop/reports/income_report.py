@@ -60,6 +60,7 @@ from shop.reports.cuts import COSTS, INCOME_PRODUCTS, REACH, Cuts, Source, cuts_
 from shop.reports.cuts import INCOME as INCOME_CUTS
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
 from shop.reports.models import CostRollup, Cut, IncomeMonth, IncomeRollup, ReachMonth, ReachRollup
+from shop.reports.paging import key_before
 from shop.reports.told import WHOLE, Counts, kept_back, since, untold_places
 from shop.reports.wording import BY_CHANNEL, BY_GROUP, INCOME, SOURCE
 
@@ -129,13 +130,16 @@ def income_report(
 ) -> dict[str, Any]:
     """Cash by kind and category, weight, households reached, and sales reached, for each row and in total.
 
-    At most `limit` rows after that of the key `after`; the total is always of all. All nine townships, all five
-    channels and all months are kept, at zero if need be. Groups are shown to who sees households: raises ForbiddenError
-    to a firm.
+    At most `limit` rows after that of the key `after`, and after which key the page before these begins (`previous`);
+    the total is always of all. All nine townships, all five channels and all months are kept, at zero if need be.
+    Groups are shown to who sees households: raises ForbiddenError to a firm.
     """
     only_managers(by, actor)
     kept = cuts_in(session, actor, months.first, months.last, months.place)
-    page = _households(session, actor, months, kept, after, limit + 1) if by is IncomeBy.HOUSEHOLD else {}
+    page: dict[str, int] = {}
+    previous = None
+    if by is IncomeBy.HOUSEHOLD:
+        page, previous = _households(session, actor, months, kept, after, limit)
     families = _looked_up(session, kept, by, list(page.values())[:limit])
     cash, spent, reached = _summed(
         session,
@@ -144,10 +148,12 @@ def income_report(
     people = reached if by is IncomeBy.CHANNEL else cash
     names = _names(session, actor, by, months, language, cash, spent, reached) | {code: code for code in page}
     if by is IncomeBy.CHANNEL:  # the five come in their own order
-        keys = list(names)
-        keys = keys[keys.index(after) + 1 :] if after in keys else keys
+        every = list(names)
+        passed = every[: every.index(after) + 1] if after in every else []
     else:
-        keys = sorted(key for key in names if after is None or key > after)
+        every = sorted(names)
+        passed = [key for key in every if after is not None and key <= after]
+    keys = every[len(passed) :]
     shown = keys[:limit]
     hidden = _untold(session, actor, by, months, people)
     told = hidden is not None and (months.place or WHOLE) not in hidden
@@ -172,6 +178,7 @@ def income_report(
         "basis": basis,
         "items": items,
         "next": shown[-1] if len(keys) > len(shown) else None,
+        "previous": previous if by is IncomeBy.HOUSEHOLD else key_before(passed, limit),
         "total": total,
     }
 
@@ -646,8 +653,9 @@ def _seen(actor: Actor, counted: Rolled, months: Months) -> list[ColumnElement[b
 
 def _households(
     session: Session, actor: Actor, months: Months, kept: Cuts | None, after: str | None, limit: int
-) -> dict[str, int]:  # fmt: skip
-    """The first families after `after` of whom a rollup knows anything: their ids by their codes, in this order."""
+) -> tuple[dict[str, int], str | None]:  # fmt: skip
+    """The first `limit` + 1 families after `after` of whom a rollup knows anything: their ids by their codes, in this
+    order; and after which code the page before these begins."""
     if kept is not None:
         known = kept.families(*(_SOURCES[rollup] for rollup in _ROLLUPS))
         families = known.columns(column("families", BIT(varying=True))).cte("known")
@@ -661,8 +669,12 @@ def _households(
         called, name = called_by(literal(list(kept.firms), ARRAY(BigInteger)))
         code = name.collate("C")
         query = query.outerjoin(called, called.c.family_id == Household.id).with_only_columns(name, Household.id)
-    query = query.order_by(code).limit(limit)
-    return dict(session.execute(query if after is None else query.where(code > after)).all())
+    onward, previous = query, None
+    if after is not None:
+        onward = query.where(code > after)
+        passed = query.where(code <= after).order_by(code.desc()).offset(limit).limit(1)
+        previous = session.scalar(passed)
+    return dict(session.execute(onward.order_by(code).limit(limit + 1)).all()), previous
 
 
 def _row(

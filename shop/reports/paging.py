@@ -1,5 +1,6 @@
-"""A page of the rows behind a figure, and where the page before it begins, so that one pages both ways by key."""
+"""A page of rows, and where the page before it begins, so that one pages both ways by key."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -21,3 +22,11 @@ def rows_from(
         previous = session.scalar(query.where(~beyond).order_by(back).offset(limit).limit(1))
     found = session.execute(onward.order_by(order).limit(limit + 1)).mappings()
     return {"items": [dict(row) for row in found], "previous": previous}
+
+
+def key_before(passed: Sequence[str], limit: int) -> str | None:
+    """After which key the page begins that is before the one behind all keys in `passed`.
+
+    None where that is the first page, and on the first page itself.
+    """
+    return passed[-limit - 1] if len(passed) > limit else None

@@ -147,7 +147,7 @@ def income() -> str:
         table=table(
             f"{INCOME_BY_ZH[by]}：{where}", told_columns(income_columns(by, sees_households(actor)), report),
             report["items"], report["total"], _income_link(query, months, by),
-            more=here(query | {"after": report["next"]}) if report["next"] else None,
+            **turned(query, "after", report["previous"], report["next"]),
             files=_files("dashboard.income_file", query),
         ),
     )  # fmt: skip
@@ -210,7 +210,7 @@ def agreements() -> str:
             table(
                 f"{AGREEMENTS_BY_ZH[by]}：{what}，截至 {day}", [*whose(by), *told_columns(columns, report)],
                 report["items"], total, agreement_link(query, day),
-                more=here(query | {"after": report["next"]}) if report["next"] else None,
+                **turned(query, "after", report["previous"], report["next"]),
                 files=_files("dashboard.agreements_file", query),
             )
             for what, columns in AGREEMENT_TABLES
@@ -332,6 +332,15 @@ def here(query: dict[str, Any], endpoint: str | None = None) -> str:
             value = f"{value:%Y-%m}" if name in ("first", "last") else str(value)
         given[_NAMES.get(name, name)] = getattr(value, "value", value)
     return url_for(endpoint or request.endpoint, **given)  # type: ignore[arg-type]
+
+
+def turned(
+    query: dict[str, Any], cursor: str, previous: str | None, following: str | None, endpoint: str | None = None
+) -> dict[str, str | None]:
+    """The addresses of the pages before and after one whose start the filter `cursor` says; none, as `table` takes
+    them, before the first and after the last."""
+    back = None if query[cursor] is None else here(query | {cursor: previous}, endpoint)
+    return {"back": back, "more": here(query | {cursor: following}, endpoint) if following else None}
 
 
 def _files(endpoint: str, query: dict[str, Any]) -> list[tuple[str, str]]:

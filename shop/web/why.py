@@ -38,6 +38,7 @@ from shop.web.dashboard import (
     months_of,
     page_of,
     refused,
+    turned,
     whole_latest_year,
 )
 from shop.web.panels import no_link, table
@@ -107,15 +108,12 @@ def _page(behind: Behind, query: dict[str, Any], wanted: Wanted) -> str:
     """A page of the rows, with the pages before and after it, and their files."""
     endpoint, previous = str(request.endpoint), behind.found["previous"]
     rows = page(behind.rows, wanted.limit, lambda row: int(row["id"]))
-    asked = query | {"limit": wanted.limit}
-    before = None
-    if wanted.start is not None:
-        before = here(asked | {"cursor": None if previous is None else cursor_of(previous)}, endpoint)
+    asked, before = query | {"limit": wanted.limit}, None if previous is None else cursor_of(previous)
     return page_of(
         "why", "数字来源", behind=behind,
         table=table(
             "明细", behind.columns, rows["items"], behind.total, no_link,  # type: ignore[arg-type]
-            back=before, more=here(asked | {"cursor": rows["next"]}, endpoint) if rows["next"] else None,
+            **turned(asked, "cursor", before, rows["next"], endpoint),  # type: ignore[arg-type]
             files=[
                 (name, here(query | {"limit": None, "cursor": None, "file": kind}, f"{endpoint}_file"))
                 for kind, name in FILE_NAMES.items()

@@ -22,6 +22,13 @@ FIGURES = [
     f"{JULY}&section=summary&figure=households",
 ]  # fmt: skip
 
+#: Lists, of which every reader has several rows.
+LISTS = [
+    *(f"income?year=2025&by={by}" for by in ("household", "product", "month", "channel")),
+    "agreements?as_of=2025-12-31&by=month",
+]
+TURNS = ("上一页", "下一页")
+
 
 def turned(page: str, word: str) -> str | None:
     """Where the link of a page to the one before or after it leads."""
@@ -37,22 +44,46 @@ def text_of(client: FlaskClient, address: str) -> str:
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_one_pages_forth_and_back_over_the_same_rows(pages: Pages, figure: str) -> None:
+    paged_both_ways(pages.browser("office"), figure)
+
+
+@pytest.mark.parametrize("listed", LISTS)
+@pytest.mark.parametrize("reader", ["office", "changle", "f01"])
+def test_lists_of_income_and_agreements_are_paged_forth_and_back(pages: Pages, reader: str, listed: str) -> None:
+    paged_both_ways(pages.browser(reader), listed)
+
+
+def test_a_list_is_paged_back_from_a_key_that_is_none_of_its_rows(pages: Pages) -> None:
     client = pages.browser("office")
-    whole = rows_of(text_of(client, f"/reports/{figure}&limit=100"))
+    page = text_of(client, "/reports/income?year=2025&by=product&limit=2&after=PL0020")
+    keys = [found[1] for found in (re.search(r"after=([^&]+)", turned(page, word) or "") for word in TURNS) if found]
+    assert keys == ["-", "PL004"]
+    assert [row[0] for row in listed_in(text_of(client, turned(page, "上一页") or ""))] == ["PL001", "PL002"]
+
+
+def listed_in(page: str) -> list[list[str]]:
+    """The rows of the table that is paged: that of the figures, not that of the gain."""
+    heads = [heads_of(page, table) for table in range(page.count("<thead>"))]
+    return rows_of(page, next((place for place, head in enumerate(heads) if "名称" in head), 0))
+
+
+def paged_both_ways(client: FlaskClient, address: str) -> None:
+    """The pages of a table are its rows, forth and back."""
+    whole = listed_in(text_of(client, f"/reports/{address}&limit=100"))
     size = max(1, len(whole) // 4)
-    forth, address = [], f"/reports/{figure}&limit={size}"
+    forth, link = [], f"/reports/{address}&limit={size}"
     for _ in range(4):
-        page = text_of(client, address)
-        forth.append(rows_of(page))
-        address = turned(page, "下一页") or ""
-        if not address:
+        page = text_of(client, link)
+        forth.append(listed_in(page))
+        link = turned(page, "下一页") or ""
+        if not link:
             break
     assert len(forth) > 2
     assert [row for rows in forth for row in rows] == whole[: sum(map(len, forth))]
-    back = [rows_of(page)]
-    while address := turned(page, "上一页") or "":
-        page = text_of(client, address)
-        back.append(rows_of(page))
+    back = [listed_in(page)]
+    while link := turned(page, "上一页") or "":
+        page = text_of(client, link)
+        back.append(listed_in(page))
     assert back == forth[::-1]
 
 
