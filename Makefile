@@ -50,7 +50,7 @@ errors: $(VENV)/.runtime ## write docs/errors.md anew
 	@$(BIN)/python -m shop errors-doc > docs/errors.md.new && mv docs/errors.md.new docs/errors.md
 
 model-income: $(VENV)/.dev ## 2,000 walks of household income against a model of plain integers (some minutes)
-	@MODEL_EXAMPLES=2000 $(BIN)/python -m pytest -n 0 -q tests/properties/test_income_model.py
+	@MODEL_EXAMPLES=2000 $(BIN)/python -m pytest -n 0 -q tests/properties/test_income_model.py tests/properties/test_surplus_model.py
 
 model-agreements: $(VENV)/.dev ## 2,000 lives of an agreement against a model that counts by hand (an hour)
 	@MODEL_EXAMPLES=2000 $(BIN)/python -m pytest -n 0 -q tests/properties/test_agreement_machine.py

@@ -474,7 +474,7 @@ def _own_paper(session: Session, firm_id: int, code: str, *, county: bool) -> No
 @blueprint.route("/surplus-plans/<string:code>/laying-open", methods=["POST"])
 @allow(Role.FIRM_STAFF)
 @blueprint.response(200, schemas.PlanDetail)
-@documented(errors=[NotFoundError, MoveRefusedError, errors.NoTransactions])
+@documented(errors=[NotFoundError, MoveRefusedError, errors.LaterPlanStands, errors.NoTransactions])
 def lay_plan_open(code: str) -> dict[str, Any]:
     """公示方案 · Lay a draft open: every member's part is fixed and shown to it, for 15 days at least."""
     actor = current_actor()
@@ -530,7 +530,7 @@ def answer_objection(body: dict[str, Any], code: str) -> dict[str, Any]:
 @documented(
     errors=[
         NotFoundError, MoveRefusedError, errors.TooEarlyToApprove, errors.ObjectionsUnanswered,
-        errors.AnsweredAfterMeeting, errors.PlanOutdated,
+        errors.AnsweredAfterMeeting, errors.LaterPlanStands, errors.PlanOutdated,
     ],
     example={"met_on": "2025-07-15", "minutes": "成员大会纪要 2025 年第 1 号"},
 )  # fmt: skip
@@ -561,9 +561,12 @@ def withdraw_plan(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.arguments(schemas.PaidOn)
 @blueprint.response(201, schemas.PlanDetail)
 @documented(
-    errors=[NotFoundError, MoveRefusedError, errors.PaidInTheFuture, errors.PaidTooEarly, errors.PlanOutdated],
+    errors=[
+        NotFoundError, MoveRefusedError, errors.PaidInTheFuture, errors.PaidTooEarly, errors.LaterPlanStands,
+        errors.PlanOutdated,
+    ],
     example={"paid_on": "2025-07-16"},
-)
+)  # fmt: skip
 def book_plan(body: dict[str, Any], code: str) -> dict[str, Any]:
     """入账 · Book an approved plan: every member's parts become income of the day said, the reserve is set aside."""
     session, actor = db.session(), current_actor()

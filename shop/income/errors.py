@@ -182,12 +182,12 @@ class ObjectionsUnanswered(DomainError):
 
 
 class LaterPlanStands(DomainError):
-    """The accounts of a later year stand on the reserve of this one: what came last is undone first."""
+    """A later year was shared by accounts that the reserve of this one makes or would change: that is undone first."""
 
     code = "later-plan-stands"
     title_zh, title_en = "以后年度的方案以它为准", "A later plan stands on it"
-    zh = "以后年度的方案 {plans} 按方案 {plan} 之后的成员账户计算：请先撤回（已入账的先冲销）这些方案。"
-    en = "Plans of later years count the accounts that {plan} left ({plans}): withdraw them first, reverse booked ones."
+    zh = "方案 {plan} 的公积金会变动成员账户，以后年度的方案 {plans} 已按账户计算：请先撤回（已入账的先冲销）。"
+    en = "The reserve of {plan} moves accounts that later plans count ({plans}): withdraw or reverse them first."
 
 
 class SharedElsewhere(DomainError):

@@ -192,6 +192,17 @@ def _hold_plans(session: Session, plan: SurplusPlan) -> None:
     session.execute(select(Firm.id).where(Firm.id == plan.firm_id).with_for_update(key_share=True))
 
 
+def _hold_years(session: Session, plan: SurplusPlan) -> None:
+    """No later year was shared by accounts that the plan's reserve would change; it is reversed first.
+
+    The caller holds the firm (`_hold_plans`). Raises LaterPlanStands.
+    """
+    later = [other.code for other in counting(session, plan.firm_id)
+             if other.year > plan.year and other.status is PlanStatus.BOOKED]  # fmt: skip
+    if plan.reserve_fen and later:
+        raise LaterPlanStands(plan=plan.code, plans=later)
+
+
 @dataclass(frozen=True)
 class Counted:
     """How a plan that was laid open counts households: account in fen (or shares), whether reserve is credited to it.
@@ -253,9 +264,11 @@ def counts(session: Session, plan: SurplusPlan, household_id: int) -> tuple[obje
 def hold_members(session: Session, plan: SurplusPlan) -> None:
     """The members and accounts that the plan counted are still so, until this transaction ends: nobody joins or leaves.
 
-    Holds the firm, which who joins holds shared, then the members' households by rising id. Raises PlanOutdated.
+    Holds the firm, which who joins holds shared, then the members' households by rising id. Raises LaterPlanStands,
+    PlanOutdated.
     """
     _hold_plans(session, plan)
+    _hold_years(session, plan)
     session.execute(
         select(Household.id)
         .where(Household.id.in_(select(Membership.household_id).where(Membership.firm_id == plan.firm_id)))
@@ -379,10 +392,11 @@ def locked_plan(session: Session, code: str) -> SurplusPlan:
 def lay_open(session: Session, plan: SurplusPlan, *, actor_id: int | None, now: datetime) -> None:
     """Fix every member's part and show it to the members. The caller holds the plan's lock, then the firm's is taken.
 
-    Raises MoveRefusedError, NoTransactions (of the year: there is nothing to share by).
+    Raises MoveRefusedError, LaterPlanStands, NoTransactions (of the year: there is nothing to share by).
     """
     PLAN_LIFE.next(plan.status, "lay_open")
     _hold_plans(session, plan)
+    _hold_years(session, plan)
     members = _members(session, plan)
     if plan.reserve_fen + plan.distributable_fen and not any(member.delivered_fen for member in members):
         raise NoTransactions(plan=plan.code, year=plan.year)
@@ -432,8 +446,8 @@ def approve_plan(
 ) -> None:
     """Record that the members' meeting of `met_on` approved the plan. The caller holds the plan's lock.
 
-    Raises MoveRefusedError, TooEarlyToApprove, ObjectionsUnanswered, AnsweredAfterMeeting, PlanOutdated; then
-    nothing is changed.
+    Raises MoveRefusedError, TooEarlyToApprove, ObjectionsUnanswered, AnsweredAfterMeeting, LaterPlanStands,
+    PlanOutdated; then nothing is changed.
     """
     PLAN_LIFE.next(plan.status, "approve")
     earliest = (plan.laid_open_on or date.max - timedelta(LAID_OPEN_DAYS)) + timedelta(LAID_OPEN_DAYS)
@@ -471,7 +485,7 @@ def book_approved(
     Of the day on which members were paid, None = today: not before their meeting.
 
     The caller holds the plan's lock; the firm, the members' households and booking income take theirs after it. Raises
-    MoveRefusedError, PaidInTheFuture, PaidTooEarly, PlanOutdated.
+    MoveRefusedError, PaidInTheFuture, PaidTooEarly, LaterPlanStands, PlanOutdated.
     """
     PLAN_LIFE.next(plan.status, "book")
     day = day_paid(paid_on, plan.met_on or date.min, now=now)

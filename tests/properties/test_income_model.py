@@ -5,7 +5,7 @@ The model knows the rules of docs/income.md and nothing of the code. `make model
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any, TypeAlias
 
@@ -89,6 +89,9 @@ def refusal(action: Callable[[], object]) -> type[DomainError] | None:
 
 class Walk:
     """The same steps in the shop and in the model."""
+
+    #: Of which statements are looked at.
+    months: Sequence[date] = MONTHS
 
     def __init__(self, season: Season) -> None:
         self.season, self.session, self.now = season, season.session, season.now
@@ -290,7 +293,7 @@ class Walk:
     def close(self, months: int) -> None:
         """So many, in their order."""
         for _ in range(months):
-            first = max(self.model.open_from, MONTHS[0])
+            first = max(self.model.open_from, self.months[0])
             refused = refusal(lambda month=first: close_month(self.session, month, actor_id=None, now=self.now))
             assert refused is (MonthNotOver if first >= month_of(self.now.date()) else None)
             if refused is None:
@@ -325,7 +328,7 @@ class Walk:
         self.jobs()
         told = {
             (at, month): statement(self.session, OPERATOR, household.code, month, month)
-            for at, household in enumerate(self.households) for month in MONTHS
+            for at, household in enumerate(self.households) for month in self.months
         }  # fmt: skip
         self.check_months(told)
         self.check_together(told)
@@ -336,7 +339,7 @@ class Walk:
 
     def check_months(self, statements: Told) -> None:
         for at, household in enumerate(self.households):
-            for month in MONTHS:
+            for month in self.months:
                 family = self.model.told.get(month, self.model.family)
                 own = {who for who in range(len(self.households)) if family.get(who, who) == at}
                 told = statements[at, month]
@@ -363,12 +366,12 @@ class Walk:
 
         Whatever was merged and undone in between, nothing is lost and nothing doubled.
         """
-        for last in (*sorted(self.model.told), MONTHS[-1]):
+        for last in (*sorted(self.model.told), self.months[-1]):
             family = self.model.told.get(last, self.model.family)
             for at, household in enumerate(self.households):
                 own = {who for who in range(len(self.households)) if family.get(who, who) == at}
                 found: Counter[str] = Counter()
-                for month in MONTHS:
+                for month in self.months:
                     if month <= last:
                         found.update(told_in(statements[at, month]))
                 assert found == self.model.together(own, last) | {
