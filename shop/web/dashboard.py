@@ -47,6 +47,7 @@ from shop.reports.lists import (
     whose,
 )
 from shop.reports.models import Exported, ExportFile
+from shop.reports.periodic import SPANS_ZH
 from shop.web.panels import Card, Chart, Link, Table, no_link, table
 from shop.web.signin import from_our_page, page_for
 from shop.web.steps import month_ends_beside, months_beside
@@ -79,6 +80,13 @@ def refused(error: DomainError) -> tuple[str, int]:
 def shown(value: Any, unit: str) -> str:
     """A value in its unit, for templates."""
     return written(unit, value)
+
+
+@blueprint.app_template_filter("headed")
+def headed(text: str) -> tuple[str, str]:
+    """The head of a column in two, of which the first may be nothing: too narrow for one line, it is broken there."""
+    span = next((span for span in SPANS_ZH.values() if text.startswith(span) and text != span), "")
+    return span, text.removeprefix(span)
 
 
 #: Filters that name a period: the defaults stand in for all of them or for none.

@@ -184,3 +184,29 @@ def test_names_have_room_on_a_phone_and_whose_row_it_is_stays_in_view(pages: Pag
         first = "document.querySelectorAll('.table > div')[1].querySelector('tbody td')"
         assert screen.run(f"{first}.getBoundingClientRect().left") >= 0
         assert screen.run("document.querySelectorAll('.table > div')[1].scrollLeft") == 400
+
+
+#: Heads of numbers of which a line is one character alone.
+TORN = """
+[...document.querySelectorAll("thead th.n")].filter((head) => {
+  const lines = [], text = document.createRange();
+  for (const node of head.childNodes) for (let at = 0; at < (node.length || 0); at += 1) {
+    text.setStart(node, at); text.setEnd(node, at + 1);
+    const top = Math.round(text.getBoundingClientRect().top);
+    if (!lines.length || lines.at(-1).top !== top) lines.push({top, said: ""});
+    lines.at(-1).said += node.data[at];
+  }
+  return lines.length > 1 && lines.some((line) => line.said.length === 1);
+}).map((head) => head.innerText)
+"""
+
+
+@pytest.mark.parametrize("chromium", CHROMIUM)
+@pytest.mark.parametrize("width", [360, 1440])
+def test_no_head_of_a_column_is_torn_after_one_character(pages: Pages, chromium: str, width: int) -> None:
+    with served(pages.app, pages.token("office")) as home, phone(chromium) as screen:
+        for address in ("/reports/periodic?every=month&on=2025-07-15", "/reports?year=2025"):
+            screen.open(home + address)
+            screen.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+            assert screen.run("document.querySelectorAll('th.n').length") > 10, address
+            assert screen.run(TORN) == [], address
