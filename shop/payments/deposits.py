@@ -8,6 +8,7 @@ here is called with the agreement's lock held.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -20,6 +21,7 @@ from shop.agreements.signing import Hand
 from shop.agreements.states import AGREEMENT_LIFE
 from shop.catalog.models import Firm
 from shop.channels.models import Partner
+from shop.kit.db import columns_of
 from shop.kit.states import advance
 from shop.ledger.actions import account, post
 from shop.ledger.models import AccountKind as A
@@ -38,6 +40,10 @@ from shop.payments.errors import (
 from shop.payments.models import DepositMove, DepositMoveKind, Payment, Provider
 
 K = DepositMoveKind
+MOVES_ZH = {
+    K.RECEIVED: "到账", K.SET_OFF: "抵货款", K.RETURNED: "退还", K.FORFEITED: "没收（采购方违约）",
+    K.DOUBLED: "双倍返还（供方违约）",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -178,11 +184,16 @@ def forfeit(session: Session, agreement: Agreement, penalty: int, *, by: Hand, r
     return move
 
 
-def moves(session: Session, agreement_id: int) -> list[DepositMove]:
-    """All moves of an agreement's deposit, the oldest first."""
-    return list(
-        session.scalars(select(DepositMove).where(DepositMove.agreement_id == agreement_id).order_by(DepositMove.id))
+def moves(session: Session, agreement_id: int) -> list[dict[str, Any]]:
+    """All moves of an agreement's deposit, the oldest first; of what was set off against which order."""
+    rows = session.execute(
+        select(DepositMove, Order.number)
+        .outerjoin(Payment, Payment.id == DepositMove.payment_id)
+        .outerjoin(Order, Order.id == Payment.order_id)
+        .where(DepositMove.agreement_id == agreement_id)
+        .order_by(DepositMove.id)
     )
+    return [columns_of(move) | {"order": number} for move, number in rows]
 
 
 def _move(

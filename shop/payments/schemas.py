@@ -5,6 +5,7 @@ from marshmallow import Schema, fields, validate
 from shop.agreements.models import Side
 from shop.kit.schemas import Code, Day, StrictSchema, Text, Whole
 from shop.orders.models import PenaltyStatus
+from shop.payments.models import DepositMoveKind
 
 
 class PaymentAsked(StrictSchema):
@@ -84,11 +85,12 @@ class DepositForfeit(StrictSchema):
 
 
 class DepositMoveOut(Schema):
-    """A move of a deposit."""
+    """A move of a deposit; `order`: what it was set off against."""
 
-    kind = fields.Function(lambda row: row.kind.value)
+    kind = fields.Enum(DepositMoveKind, by_value=True)
     amount_fen = fields.Integer()
     bank_reference = fields.String(allow_none=True)
+    order = fields.String(allow_none=True)
     moved_at = fields.DateTime()
     reason = fields.String(allow_none=True)
 

@@ -32,7 +32,7 @@ from shop.orders.reversals import reversals_under
 from shop.orders.states import PENALTY_ZH
 from shop.orders.states import STATE_ZH as ORDER_ZH
 from shop.payments import penalties
-from shop.payments.deposits import standing
+from shop.payments.deposits import MOVES_ZH, moves, standing
 from shop.rounds import queries as rounds
 from shop.rounds.papers import workbook
 from shop.units import queries as units
@@ -160,7 +160,8 @@ def _agreement(code: str, told: str | None = None) -> str:
     found = agreements.agreement(session, actor, code, beijing_day(now()))
     return render_template(
         "desk/agreement.html", a=found, papers=sent, kinds=PAPER_ZH, told=told,
-        deposit=standing(session, session.get_one(Agreement, found["id"])),
+        deposit=standing(session, session.get_one(Agreement, found["id"])), deposit_moves=moves(session, found["id"]),
+        moved=MOVES_ZH,
         calls=call_offs_ordered(session, found["call_offs"][-CALLS:]), call_states=CALL_OFF_ZH, order_states=ORDER_ZH,
         running=RUNNING,
         versions=agreements.versions(session, actor, code),

@@ -116,6 +116,12 @@ def test_it_is_set_off_against_what_is_owed_and_nothing_else(world: World) -> No
     assert post(world, "firm_staff", off, {"order": bought().number, "amount_fen": 2_000})["left_fen"] == 3_000
     assert post(world, "operator", off, {"order": bought().number})["left_fen"] == 0
     assert bought().paid_fen == DUE
+    told = world.app.test_client().get(f"/api/v1{URL}", headers=world.headers["buyer"]).get_json()["moves"]
+    assert [(one["kind"], one["amount_fen"], one["order"]) for one in told] == [
+        ("received", DUE, None), ("set_off", 2_000, bought().number), ("set_off", 3_000, bought().number),
+    ]  # fmt: skip
+    page = world.browser("firm_staff").get("/desk/agreements/A50").text
+    assert f'<td>抵货款</td><td class="n">30.00</td><td class="code">{bought().number}</td>' in page
     assert A.DEPOSIT not in balances()
     assert (balances()[A.CLEARING], balances()[A.FIRM]) == (DUE, -DUE)
     assert A.RECEIVABLE not in balances()
