@@ -204,3 +204,15 @@ def test_the_page_looks_again_by_itself_until_it_is_told_to_rest(office: FlaskCl
 )
 def test_a_duration_is_said_in_milliseconds_or_seconds(milliseconds: int | None, said: str) -> None:
     assert took_zh(milliseconds) == said
+
+
+def test_a_long_outcome_is_told_whole_and_broken_into_lines(office: FlaskClient, clock: WalkingClock) -> None:
+    said = "2 项全部未能下单 · all 2 refused：A50 PL001：商品 PL001 目前不出售（not-for-sale）"
+    for job, outcome in (("orders.call_off_due", said), ("orders.close_agreements", "ok")):
+        with transaction() as session:
+            run = runs.claim(session, job, "2025-07-15", now=clock.now())
+            assert run is not None
+            runs.close(session, run, rows=0, outcome=outcome, now=clock.now())
+    page = told(office)
+    assert f'<td class="words">{said}</td>' in page
+    assert "<td>ok</td>" in page
