@@ -19,6 +19,7 @@ from shop.kit.clock import beijing_day
 from shop.kit.db import columns_of
 from shop.ledger.actions import account, post
 from shop.ledger.models import AccountKind as A
+from shop.ledger.models import Journal
 from shop.orders import breach
 from shop.orders.errors import DayAhead
 from shop.orders.models import PenaltyProposal, PenaltyStatus
@@ -107,7 +108,9 @@ def void(session: Session, agreement: Agreement, reference: str, reason: str, *,
     )
     session.add(made)
     session.flush()
-    booked = post(session, _SOURCE, payment.id, "paid", [], booked_at=payment.recorded_at)
+    booked = session.execute(
+        select(Journal.id).where(Journal.source_type == _SOURCE, Journal.source_id == payment.id)
+    ).scalar_one()
     legs = _legs(session, agreement, found, -payment.amount_fen)
     post(session, _SOURCE, payment.id, "voided", legs, booked_at=by.now, reverses_id=booked)
     return made
