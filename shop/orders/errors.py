@@ -341,10 +341,13 @@ class PenaltyStands(DomainError):
 
     code = "penalty-stands"
     title_zh, title_en = "已按原验收追究违约", "A penalty rests on it"
-    zh = "协议 {agreement} 第 {number} 号违约金已按原验收主张，验收不再更正；双方应就该违约金另行书面协商。"
+    zh = (
+        "协议 {agreement} 第 {number} 号违约金已按原验收主张，或为它适用了定金罚则，验收不再更正："
+        "主张方先撤回主张（已付的先作废付款）；适用了定金罚则的，双方另行书面协商。"
+    )
     en = (
-        "Penalty {number} under {agreement} was taken by what was accepted: that stands. The sides settle that penalty "
-        "between them, on paper."
+        "Penalty {number} under {agreement} was claimed by what was accepted, or the deposit taken for it: it stands. "
+        "Who claimed it withdraws first (what was paid is void before); of a deposit the sides settle on paper."
     )
 
 

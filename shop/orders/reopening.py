@@ -148,8 +148,9 @@ def _not_barred(session: Session, agreement: Agreement) -> None:
     )
     if taken is not None:
         raise ReopeningBarred(
-            agreement=agreement.code, bar_zh=f"第 {taken} 号违约责任已主张，请另签协议",
-            bar_en=f"penalty {taken} was taken; sign another agreement",
+            agreement=agreement.code,
+            bar_zh=f"第 {taken} 号违约金已主张，或为它适用了定金罚则：主张的一方可撤回主张，否则请另签协议",
+            bar_en=f"penalty {taken} was claimed, which may be withdrawn, or the deposit taken: sign another agreement",
         )  # fmt: skip
     successor = session.scalar(
         select(Agreement.code)

@@ -132,7 +132,12 @@ def test_what_was_built_on_the_end_bars_it_and_nobody_asks_for_others(world: Wor
     before = contents(world.app)
     answer = ask(world, "firm_staff")
     assert (answer.status_code, answer.get_json()["type"].rpartition("#")[2]) == (409, "reopening-barred")
+    assert "主张的一方可撤回主张" in answer.get_json()["bar_zh"]
     assert (contents(world.app), status()) == (before, "terminated")
+    with transaction() as session:
+        agreement = agreement_by_code(session, "A50", lock=True)
+        breach.decide(session, agreement, 1, "withdraw", by=Hand(Side.BUYER, None, NOW), reason="误登记")
+    assert (ask(world, "firm_staff").status_code, status()) == (200, "executing")
 
 
 def test_one_whose_term_is_over_is_judged_anew_the_night_after(world: World, clock: WalkingClock) -> None:

@@ -54,9 +54,10 @@ def said(**grades: int) -> dict[str, Any]:
     return {"accepted_g": sum(grades.values()), "refused_reason": "压伤", "grades": listed}
 
 
-def post(world: World, who: str, path: str, body: dict[str, Any]) -> Any:
+def post(world: World, who: str, path: str, body: dict[str, Any], language: str = "en") -> Any:
     post.count += 1  # type: ignore[attr-defined]
     headers = world.headers[who] | {"Idempotency-Key": str(post.count)}  # type: ignore[attr-defined]
+    headers["Accept-Language"] = language
     return world.app.test_client().post(f"/api/v1/orders/{the_order().number}{path}", json=body, headers=headers)
 
 
@@ -156,6 +157,12 @@ def test_what_cannot_be_walked_back_is_refused_and_says_what_to_do(world: World)
         assert [(one.number, one.shortfall_g) for one in again] == [(2, 500)]
         breach.decide(session, agreement, 2, "claim", by=Hand(Side.BUYER, None, NOW), reason="少交")
     assert refusal(world, first=10_000) == "penalty-stands"
+    told = post(world, "operator", "/acceptance-corrections", said(first=10_000) | {"reason": "填错"}, language="zh")
+    assert "主张方先撤回主张" in told.get_json()["detail"]
+    with transaction() as session:
+        agreement = agreement_by_code(session, "A50", lock=True)
+        breach.decide(session, agreement, 2, "withdraw", by=Hand(Side.BUYER, None, NOW), reason="验收填错")
+    assert reverse(world, first=10_000).status_code == 201  # and so it is free again
 
 
 def test_an_agreement_that_was_judged_keeps_its_outcome(committed: Flask) -> None:
