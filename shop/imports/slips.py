@@ -108,7 +108,7 @@ def take_batch(
     session.execute(_ONE_AT_A_TIME)
     got = read(SHEET, data, Gazetteer(), workbook=True)
     known = _known(session, firm, got)
-    errors, fresh = list(got.errors), []
+    errors, fresh = [RowError(file_name, row.line, row.column, row.zh, row.en) for row in got.errors], []
     floors: dict[tuple[object, ...], bool] = {}
     for key, row in got.rows.items():
         slip = known.slips.get(row.code)
@@ -120,9 +120,8 @@ def take_batch(
         errors += [RowError(file_name, got.lines[key], *problem) for problem in wrong]
         if not wrong:
             fresh.append(_written(row, firm, known))
-    errors = [RowError(file_name, row.line, row.column, row.zh, row.en) for row in sorted(errors)]
     if errors:
-        return BatchResult(0, 0, 0, 0, errors, [])
+        return BatchResult(0, 0, 0, 0, sorted(errors), [])
     if not dry_run and fresh:
         _write(session, firm, file_name, data, fresh, len(got.rows) - len(fresh), actor_id, now)
     return BatchResult(

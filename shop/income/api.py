@@ -820,7 +820,7 @@ def list_cost_rates(query: dict[str, Any]) -> dict[str, object]:
 @blueprint.route("/cost-rates", methods=["POST"])
 @allow(Role.OPERATOR)
 @blueprint.arguments(schemas.RateAsked)
-@blueprint.response(201, schemas.RateOut)
+@blueprint.response(201, schemas.RateMade)
 @documented(
     errors=[NotFoundError, errors.RateTaken],
     example={
@@ -832,12 +832,12 @@ def set_cost_rate(body: dict[str, Any]) -> dict[str, Any]:
     """登记成本率 · Say what a product costs to grow: a rate a kg counts the sales from its day until the next rate.
 
     Past ones are counted by a job, also those that an earlier rate counted: these in the open month where their own is
-    closed.
+    closed. A rate a mu counts areas recorded after it: of those recorded before, `areas` names the ones of its days.
     """
     with transaction() as session:
         product = product_by_sku(session, body.pop("sku"))
         rate = costs.set_rate(session, product, **body, actor_id=current_actor().person_id, now=now())
-        return costs.rate_told(rate, product.sku)
+        return costs.rate_told(rate, product.sku) | {"areas": costs.areas_kept(session, rate)}
 
 
 @blueprint.route("/cost-rates/voiding", methods=["POST"])

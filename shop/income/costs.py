@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, and_, cast, exists, func, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from shop.catalog.models import Product
 from shop.farmers.models import Household, HouseholdAlias
@@ -192,8 +192,8 @@ def set_rate(
 ) -> CostRate:  # fmt: skip
     """Say what a product costs to grow from a day on: fen a kg, or a mu and year. Asks for the counting of past sales.
 
-    A rate a kg counts the sales from its day on until that of the next one, also those that an earlier rate counted.
-    Raises RateTaken.
+    A rate a kg counts the sales from its day on until that of the next one, also those that an earlier rate counted; a
+    rate a mu the areas that are recorded after it (`areas_kept`: the others). Raises RateTaken.
     """
     last = session.execute(
         select(CostRate.id, CostRateVoid.rate_id)
@@ -213,6 +213,23 @@ def set_rate(
     if basis is CostBasis.KG:
         enqueue(session, COUNT_COSTS, rate.id, now=now)
     return rate
+
+
+def areas_kept(session: Session, rate: CostRate) -> list[str]:
+    """Codes of areas that count by the rate a mu they were recorded by, on whose day `rate` holds by now.
+
+    They stay as they are until each is made void and recorded anew: docs/income.md.
+    """
+    other = aliased(CostRate)
+    later = exists().where(
+        other.product_id == rate.product_id, other.basis == rate.basis, other.valid_from > rate.valid_from,
+        other.valid_from <= CostRecord.incurred_on, ~exists().where(CostRateVoid.rate_id == other.id),
+    )  # fmt: skip
+    kept = select(CostRecord.code).where(
+        CostRecord.kind == CostKind.AREA, CostRecord.product_id == rate.product_id, CostRecord.rate_id != rate.id,
+        CostRecord.incurred_on >= rate.valid_from, text(_TELLS), ~later,
+    )  # fmt: skip
+    return list(session.scalars(kept.order_by(CostRecord.id))) if rate.basis is CostBasis.MU else []
 
 
 def void_rate(

@@ -538,6 +538,12 @@ class RateOut(Schema):
     voided_at = fields.DateTime(allow_none=True)
 
 
+class RateMade(RateOut):
+    """A new rate; `areas`: areas of its days that keep the rate a mu they were recorded by, unless recorded anew."""
+
+    areas = fields.List(fields.String())
+
+
 class RateVoidOut(RateOut):
     """A void rate; `areas`: cost records that are void with it, to be recorded anew."""
 

@@ -136,6 +136,16 @@ def test_a_file_is_read_as_people_write_it_where_its_meaning_is_certain(office: 
     ) == [("D95001", 1_050_855, 1_500, DAY), ("D95002", 10_000, 0, DAY)]
 
 
+def test_bad_rows_are_named_in_their_order_whatever_is_wrong_with_them(office: Office) -> None:
+    rows = slips()[:2] * 2
+    for n, row in enumerate(rows):
+        rows[n] = [f"D9300{n}", *row[1:]]
+    rows[0][5], rows[1][1], rows[2][0], rows[3][2] = rows[0][4], "2099-07-01", "D95001", "农户-9999"
+    found = [row["line"] for row in send(office, csv_of(rows), "a.csv").json["rows"]]
+    assert found == sorted(found)
+    assert {2, 3, 5} <= set(found)
+
+
 def test_a_header_without_rows_and_a_phone_among_the_remarks_are_refused(office: Office) -> None:
     rows = send(office, csv_of([])).json["rows"]
     assert [(row["line"], row["reason"]) for row in rows] == [(1, "只有表头，没有数据行")]

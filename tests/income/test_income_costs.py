@@ -659,6 +659,23 @@ def test_areas_of_a_void_rate_are_void_with_it_and_recorded_anew_by_the_right_on
     assert business(office, one)["cost_fen"] == 350_000
 
 
+def test_a_new_rate_a_mu_names_the_areas_of_its_days_that_keep_the_rate_they_were_recorded_by(office: Office) -> None:
+    one, other = sorted(sold("PL001"))[:2]
+    assert rate(office, "PL001", 80_000, basis="mu")["areas"] == []
+    spent(office, one, sku="PL001", kind="area", mu_tenths=35)  # of 30 June
+    spent(office, other, code="CB-002", sku="PL001", kind="area", mu_tenths=10)
+    spent(office, other, code="CB-003", sku="PL001", amount_fen=9_000)  # takes the area over
+    assert rate(office, "PL001", 90_000, "mu", "2025-07-01")["areas"] == []
+    assert rate(office, "PL001", 70_000, "mu", "2025-06-01")["areas"] == ["CB-001"]
+    # The rate of June holds on the area's day, so an earlier one changes nothing; nor do rates a kg.
+    assert rate(office, "PL001", 60_000, "mu", "2025-05-01")["areas"] == []
+    assert rate(office, "PL001", 151)["areas"] == []
+    assert business(office, one)["cost_fen"] == 280_000
+    office.post("/costs/CB-001/corrections", {"amount_fen": 0, "reason": "按新成本率重记（示例）"})
+    spent(office, one, code="CB-004", sku="PL001", kind="area", mu_tenths=35)
+    assert business(office, one)["cost_fen"] == 245_000
+
+
 def test_check_books_finds_what_a_void_rate_still_counts(office: Office) -> None:
     rate(office, "PL001", 151)
     office.do_jobs(COUNT_COSTS)
