@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from shop.access.guard import Actor
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel
-from shop.farmers.models import Delivery, DeliveryCorrection, Household
+from shop.farmers.models import Delivery, DeliveryCorrection
 from shop.income.models import (
     Category,
     CostCorrection,
@@ -32,7 +32,7 @@ from shop.income.models import (
 from shop.income.queries import REVERSED_BECAUSE, with_contracts
 from shop.orders.models import AcceptanceCorrection, AttributionChange, Order, OrderLine
 from shop.payments.models import Refund
-from shop.reports.called import records_of
+from shop.reports.called import name_to, records_of
 from shop.reports.gain import behind_gain
 from shop.reports.income_report import (
     IncomeBy,
@@ -196,7 +196,7 @@ def _spent(actor: Actor, months: Months) -> Any:
     origin = aliased(CostLine)
     slip = case((IncomeEntry.source_type == "deliveries", IncomeEntry.source_id), else_=DeliveryCorrection.delivery_id)
     query = select(
-        CostLine.id, CostLine.month, CostLine.incurred_on.label("day"), Household.code.label("household"),
+        CostLine.id, CostLine.month, CostLine.incurred_on.label("day"), name_to(actor).label("household"),
         Firm.code.label("firm"), Product.sku, literal(0).label("weight_g"), CostLine.amount_fen,
         case(
             (origin.correction_id.is_not(None), "cost_corrections"), (origin.record_id.is_not(None), "cost_records"),
@@ -226,7 +226,7 @@ def entries_with_sources(actor: Actor, months: Months) -> Any:
     paid = case((source == "household_payments", IncomeEntry.source_id), else_=PaymentCorrection.payment_id)
     query = select(
         IncomeEntry.id, IncomeEntry.month, IncomeEntry.earned_on.label("day"), IncomeEntry.kind,
-        Household.code.label("household"), Firm.code.label("firm"), Product.sku,
+        name_to(actor).label("household"), Firm.code.label("firm"), Product.sku,
         IncomeEntry.weight_g, IncomeEntry.amount_fen, source.label("source"),
         func.coalesce(
             Delivery.code, HouseholdPayment.code, SurplusPlan.code, GuaranteeContract.code
@@ -256,7 +256,7 @@ def entries_with_sources(actor: Actor, months: Months) -> Any:
 def _reached(actor: Actor, months: Months) -> Any:
     """Sales that reached households, with order and lot; why, where they were taken back or written anew."""
     query = select(
-        SalesReach.id, SalesReach.month, Order.placed_on.label("day"), Household.code.label("household"),
+        SalesReach.id, SalesReach.month, Order.placed_on.label("day"), name_to(actor).label("household"),
         Firm.code.label("firm"), Product.sku, SalesReach.weight_g, SalesReach.amount_fen,
         literal("order_lines").label("source"), Order.number.label("source_code"), Lot.code.label("lot"),
         Channel.kind.label("channel"),

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session, aliased
 from shop.access.guard import Actor
 from shop.catalog.models import Firm, Product
 from shop.channels.models import Channel, Occasion, OccasionKind, Partner, PartnerKind
-from shop.farmers.models import Household
 from shop.income.models import IncomeEntry
 from shop.kit.clock import beijing_day, month_of
 from shop.kit.errors import NotFoundError
@@ -24,6 +23,7 @@ from shop.reports.agreement_penalties import FIGURES as PENALTY_SUMS
 from shop.reports.agreement_penalties import behind_open_penalties
 from shop.reports.area import PARTNER_TOLD, area
 from shop.reports.cadre_classes import CLASSES, classes_told
+from shop.reports.called import name_to
 from shop.reports.explain import entries_with_sources
 from shop.reports.income_report import Months, family_of
 from shop.reports.paging import rows_from
@@ -231,7 +231,7 @@ def _received(actor: Actor, asked: Figure, span: Span) -> Any:
     of_month, family = IncomeEntry.month.in_(whole), family_of(IncomeEntry)
     units = (
         query.with_only_columns(
-            family.label("id"), func.min(Household.code).label("household"),
+            family.label("id"), func.min(name_to(actor)).label("household"),
             func.max(IncomeEntry.earned_on).label("day"),
             func.sum(IncomeEntry.amount_fen).label("amount_fen"),
         )

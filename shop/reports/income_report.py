@@ -55,7 +55,7 @@ from shop.reports.area import (
     sees_households,
     township_area,
 )
-from shop.reports.called import called_by
+from shop.reports.called import called_by, name_to
 from shop.reports.cuts import COSTS, INCOME_PRODUCTS, REACH, Cuts, Source, cuts_in, cuts_of, families_in, records_here
 from shop.reports.cuts import INCOME as INCOME_CUTS
 from shop.reports.jobs import REFRESH_COSTS, REFRESH_INCOME, REFRESH_REACH
@@ -462,7 +462,8 @@ def _rows(
     if by is IncomeBy.HOUSEHOLD:
         given = bindparam("families", list(families), ARRAY(BigInteger))
         seen.append(counted.household_id == func.any(text(_GIVEN_RECORDS).bindparams(given)))
-    return _Asked(_named(_added(counted, by, seen, told, _sold_since(months)).subquery("each"), by, told), told)
+    added = _added(counted, by, seen, told, _sold_since(months)).subquery("each")
+    return _Asked(_named(added, by, told, key=name_to(actor) if by is IncomeBy.HOUSEHOLD else None), told)
 
 
 def _sold_since(months: Months) -> ColumnElement[bool]:
@@ -599,12 +600,17 @@ def _lives(by: IncomeBy) -> ColumnElement[Any]:
     return (Household.id if by is IncomeBy.HOUSEHOLD else Household.village_id).expression
 
 
-def _named(rows: Subquery, by: IncomeBy | None, told: Sequence[str], *, of_firms: bool = False) -> AnySelect:
-    """Rows by `own` as key, name, own and what is told; that of no own stays. Families as `GIVEN_FIRMS` call them."""
+def _named(
+    rows: Subquery, by: IncomeBy | None, told: Sequence[str], *, of_firms: bool = False,
+    key: ColumnElement[str] | None = None,
+) -> AnySelect:  # fmt: skip
+    """Rows by `own` as key, name, own and what is told; that of no own stays. Families as `GIVEN_FIRMS` call them, or
+    by `key`."""
     columns = [rows.c[name] for name in told]
     if by is None:
         return select(null(), null(), null(), *columns)
-    key = func.to_char(rows.c.own, "YYYY-MM") if by is IncomeBy.MONTH else _KEYS[by]
+    if key is None:
+        key = func.to_char(rows.c.own, "YYYY-MM") if by is IncomeBy.MONTH else _KEYS[by]
     query: AnySelect = select(key, _NAMES.get(by, null()), rows.c.own, *columns).select_from(rows)
     match by:
         case IncomeBy.TOWNSHIP:
@@ -656,15 +662,16 @@ def _households(
 ) -> tuple[dict[str, int], str | None]:  # fmt: skip
     """The first `limit` + 1 families after `after` of whom a rollup knows anything: their ids by their codes, in this
     order; and after which code the page before these begins."""
+    name = name_to(actor)
     if kept is not None:
         known = kept.families(*(_SOURCES[rollup] for rollup in _ROLLUPS))
         families = known.columns(column("families", BIT(varying=True))).cte("known")
         there = func.get_bit(families.c.families, cast(Household.id, Integer)) == 1
-        query = select(Household.code, Household.id).join(families, (Household.id < kept.width) & there)
+        query = select(name, Household.id).join(families, (Household.id < kept.width) & there)
     else:
         seen = (of_families(rollup).where(*_seen(actor, rollup, months)) for rollup in _ROLLUPS)
-        query = select(Household.code, Household.id).where(Household.id.in_(union(*seen)))
-    code = Household.code.collate("C")
+        query = select(name, Household.id).where(Household.id.in_(union(*seen)))
+    code = name.collate("C")
     if kept is not None and kept.only_firms:
         called, name = called_by(literal(list(kept.firms), ARRAY(BigInteger)))
         code = name.collate("C")

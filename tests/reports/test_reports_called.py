@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from shop.access.models import Role
 from shop.income.costs import count_by_rate, set_rate
 from shop.income.models import CostBasis
 from shop.kit.clock import WalkingClock
@@ -13,6 +14,7 @@ from shop.kit.db import db, release, transaction
 from shop.reports import rollups
 from shop.reports.models import Rollup
 from tests.conftest import A_DAY_IN_JULY
+from tests.factories.access import headers_of, person
 from tests.factories.office import Office, count_all, scalars
 from tests.factories.sales import ready
 
@@ -155,3 +157,40 @@ def test_a_record_that_counts_for_one_of_another_firm_is_called_by_the_first_of_
     assert explained(office, "F01", "household", first.code) == (told[first.code]["cash_fen"], 1)
     assert list(rows(office, "household", "F02")) == list(dict.fromkeys(rows(office, "household", "F02")))
     assert head.code in rows(office, "household", "F02")
+
+
+def test_a_township_manager_who_is_of_a_firm_reads_its_families_of_elsewhere_as_the_firm_knows_them(
+    office: Office,
+) -> None:
+    own = families("F01")[0]
+    other = next(row for row in scalars(STRANGERS, firm="F01") if row.township != own.township)
+    [[away]] = scalars(
+        "SELECT party_id FROM townships WHERE code NOT IN (:one, :two) ORDER BY code LIMIT 1",
+        one=own.township, two=other.township,
+    )  # fmt: skip
+    [[firm]] = scalars("SELECT party_id FROM firms WHERE code = 'F01'")
+    office.firms["both"] = headers_of(office.app, person(office.app, (Role.MANAGER, away), (Role.FIRM_STAFF, firm)))
+    before = {by: rows(office, by, "both") for by in AXES}
+    merge(office, own.code, other.code)
+    for _ in range(2):  # as it is counted while it is read, then as it is kept
+        after = {by: rows(office, by, "both") for by in AXES}
+        assert after["household"] == before["household"]
+        assert after["firm"] == before["firm"]
+        count_all()
+    row = before["household"][own.code]
+    assert explained(office, "both", "household", own.code) == (row["cash_fen"], 1)
+    for measure in ("cash", "cost", "net_business", "sales_reached"):
+        for by, key in (("household", own.code), ("firm", "F01")):
+            asked = f"/reports/income/explain?year=2025&by={by}&key={key}&measure={measure}&limit=100"
+            named = {item["household"] for item in office.get(asked, office.firms["both"])["items"]}
+            assert other.code not in named
+            assert own.code in named
+    # By the code of the record that he does not know there is nothing.
+    assert explained(office, "both", "household", other.code) == (0, 0)
+    # In his own township he sees families by the record that the others count for.
+    [[there]] = scalars("SELECT party_id FROM townships WHERE code = :code", code=other.township)
+    office.firms["there"] = headers_of(office.app, person(office.app, (Role.MANAGER, there), (Role.FIRM_STAFF, firm)))
+    seen = rows(office, "household", "there")
+    assert own.code not in seen
+    assert explained(office, "there", "household", other.code) == (seen[other.code]["cash_fen"], 1)
+    office.post(f"/households/{own.code}/unmerge", {"reason": "是两户"}, status=200)
