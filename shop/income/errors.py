@@ -75,8 +75,8 @@ class YearNotOver(DomainError):
 
     code = "year-not-over"
     title_zh, title_en = "年度尚未结束", "Year not over"
-    zh = "{year} 年尚未结束，还不能分配。"
-    en = "{year} is not over: what it brought cannot be shared yet."
+    zh = "{year} 年到 {day} 尚未结束，还不能分配。"
+    en = "{year} is not over on {day}: what it brings cannot be shared yet."
 
 
 class SurplusBelowFloor(DomainError):

@@ -260,7 +260,7 @@ def pay_second(
     _must_run(session, contract, year)
     day = day_paid(paid_on, contract.signed_on, now=now)
     if year >= day.year:
-        raise YearNotOver(year=year)
+        raise YearNotOver(year=year, day=str(day))
     paid = standing(session, contract)
     if (year, GuaranteeKind.GUARANTEED) not in paid:
         raise GuaranteedFirst(contract=contract.code, year=year)

@@ -366,7 +366,7 @@ def draft_plan(
     if firm.kind not in CO_OPERATIVES:
         raise NotACooperative(firm=firm.code)
     if year >= beijing_day(now).year:
-        raise YearNotOver(year=year)
+        raise YearNotOver(year=year, day=str(beijing_day(now)))
     if terms.return_bp < RETURN_FLOOR_BP:
         raise SurplusBelowFloor(return_bp=terms.return_bp, floor_bp=RETURN_FLOOR_BP)
     standing = session.execute(

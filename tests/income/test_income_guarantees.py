@@ -240,7 +240,8 @@ def test_a_payment_entered_a_day_late_is_of_the_month_in_which_it_was_paid(offic
     paid(office, "guaranteed-payments", year=2025, paid_on="2026-02-10")
     assert entries("land_rent") == [(date(2026, 2, 10), date(2026, 2, 1))]
     second = {"year": 2025, "distributable_fen": 1_000_000}
-    assert told(paid(office, "second-shares", 409, **second, paid_on="2025-12-31")) == "year-not-over"
+    refused = paid(office, "second-shares", 409, **second, paid_on="2025-12-31")
+    assert (told(refused), refused["detail"]) == ("year-not-over", "2025 年到 2025-12-31 尚未结束，还不能分配。")
     early = paid(office, "second-shares", 422, **second, paid_on="2026-02-09")
     assert (told(early), early["earliest"]) == ("paid-too-early", "2026-02-10")
     assert told(paid(office, "second-shares", 422, **second, paid_on="2026-03-11")) == "paid-in-the-future"
