@@ -215,4 +215,4 @@ def test_a_long_outcome_is_told_whole_and_broken_into_lines(office: FlaskClient,
             runs.close(session, run, rows=0, outcome=outcome, now=clock.now())
     page = told(office)
     assert f'<td class="words">{said}</td>' in page
-    assert "<td>ok</td>" in page
+    assert "<td>已办完</td>" in page
