@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shop.access.actions import ensure_party
+from shop.access.models import PartyKind
 from shop.catalog.models import Firm, Product
 from shop.catalog.season import in_harvest
 from shop.farmers.errors import (
     DeliveredInTheFuture,
     DeliveryCodeTaken,
     FactorTaken,
+    HouseholdTaken,
     LeasedBeyondLand,
     NoGradeFactor,
     NotADeliveredProduct,
@@ -39,6 +43,31 @@ def household_by_code(session: Session, code: str) -> Household:
     household = session.scalar(select(Household).where(Household.code == code))
     if household is None:
         raise NotFoundError(what=code)
+    return household
+
+
+def register_household(
+    session: Session, code: str, village: Village, persons: int, land_mu_tenths: int, leased_out_mu_tenths: int, *,
+    actor_id: int | None, now: datetime,
+) -> Household:  # fmt: skip
+    """A family that was not recorded before, by its pseudonym; land in tenths of a mu. It belongs to no firm yet.
+
+    Raises HouseholdTaken, LeasedBeyondLand.
+    """
+    if leased_out_mu_tenths > land_mu_tenths:
+        raise LeasedBeyondLand(
+            household=code, land_mu_tenths=land_mu_tenths, leased_out_mu_tenths=leased_out_mu_tenths
+        )  # fmt: skip
+    household = Household(
+        code=code, party_id=ensure_party(session, PartyKind.HOUSEHOLD, code, code), village_id=village.id,
+        persons=persons, land_mu_tenths=land_mu_tenths, leased_out_mu_tenths=leased_out_mu_tenths, is_assisted=False,
+    )  # fmt: skip
+    try:
+        with session.begin_nested():
+            session.add(household)
+    except IntegrityError:
+        raise HouseholdTaken(household=code) from None
+    record(session, household, "register", person_id=actor_id, now=now, facts={"village": village.code})
     return household
 
 

@@ -12,7 +12,7 @@ from shop.access.models import Party
 from shop.catalog.actions import firm_by_code
 from shop.catalog.models import Firm
 from shop.farmers import errors, families, pairings, schemas, ties
-from shop.farmers.actions import see_assisted, set_assisted, set_grade_factor
+from shop.farmers.actions import register_household, see_assisted, set_assisted, set_grade_factor
 from shop.farmers.actions import set_village as move_to_village
 from shop.farmers.errors import FactorTaken
 from shop.farmers.models import GradeFactor, Household, Pairing
@@ -46,6 +46,26 @@ def list_households(query: dict[str, Any]) -> dict[str, object]:
     session = db.session()
     rows = told_to(session, current_actor(), households(session, *wanted, limit=query["limit"] + 1))
     return page(rows, query["limit"], key=lambda household: household.household_id)
+
+
+@blueprint.route("/households", methods=["POST"])
+@allow(*COUNTY)
+@blueprint.arguments(schemas.HouseholdAsked)
+@blueprint.response(201, schemas.HouseholdOut)
+@documented(
+    errors=[NotFoundError, errors.HouseholdTaken, errors.LeasedBeyondLand],
+    example={"code": "农户-0241", "village": "140829106202", "persons": 3, "land_mu_tenths": 52},
+)
+def add_household(body: dict[str, Any]) -> HouseholdSeen:
+    """登记农户 · Record a family that was not recorded before: the county, or a township within itself.
+
+    It belongs to no firm until it joins one on a day; the files of the county record who was there since ever.
+    """
+    actor = current_actor()
+    with transaction() as session:
+        village = _village(session, actor, Village.code == body["village"], body.pop("village"))
+        made = register_household(session, village=village, **body, actor_id=actor.person_id, now=now())
+        return households(session, Household.id == made.id, limit=1)[0]
 
 
 @blueprint.route("/households/<string:code>", methods=["GET"])

@@ -243,6 +243,15 @@ class NotPaired(DomainError):
     en = "{helper} was not paired with {whom} on that day."
 
 
+class HouseholdTaken(DomainError):
+    """Another household has this code."""
+
+    code = "household-taken"
+    title_zh, title_en = "农户编号已存在", "Household code taken"
+    zh = "农户编号 {household} 已存在。"
+    en = "The household code {household} exists already."
+
+
 class NothingToChange(DomainError):
     """A correction of a household says another thing than its record."""
 

@@ -75,14 +75,14 @@ def of_family(actor: Actor, household_id: ColumnElement[int] | InstrumentedAttri
 _EVER = ever(Membership.household_id.expression, Membership.firm_id.expression)
 
 
-def _joined(query: Select[*tuple[Any, ...]], *, isouter: bool = False) -> Select[*tuple[Any, ...]]:
-    """With places, memberships and firms; `isouter`: who is of no firm, too."""
+def _joined(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """With places, memberships and firms; who is of no firm, too."""
     return (
         query.select_from(Household)
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
-        .join(Membership, and_(Membership.household_id == Household.id, _EVER), isouter=isouter)
-        .join(Firm, Firm.id == Membership.firm_id, isouter=isouter)
+        .join(Membership, and_(Membership.household_id == Household.id, _EVER), isouter=True)
+        .join(Firm, Firm.id == Membership.firm_id, isouter=True)
     )
 
 
@@ -99,7 +99,7 @@ _LAST_SPELL = and_(
 
 
 def households(session: Session, *wanted: ColumnElement[bool], limit: int) -> list[HouseholdSeen]:
-    """Up to `limit` households by id, each with those of its memberships that `wanted` lets through. One statement."""
+    """Up to `limit` households by id, each with those of its memberships that `wanted` lets through."""
     ids = _joined(select(Household.id)).where(*wanted).distinct().order_by(Household.id).limit(limit)
     told = select(
         Household, Village.short_zh, Township.name_zh, Membership, Firm.code, Firm.name_zh, _MERGED,
@@ -119,7 +119,7 @@ def known_to(session: Session, actor: Actor, codes: Set[str | None]) -> Set[str 
     if not codes - {None}:
         return codes
     may = or_(visible_to(actor), _of_own_family(actor))
-    return set(session.scalars(_joined(select(Household.code), isouter=True).where(Household.code.in_(codes), may)))
+    return set(session.scalars(_joined(select(Household.code)).where(Household.code.in_(codes), may)))
 
 
 def _of_own_family(actor: Actor) -> ColumnElement[bool]:
@@ -151,6 +151,7 @@ def _seen(rows: Any) -> Iterator[HouseholdSeen]:
             tuple(
                 MembershipSeen(firm, name, its.relation, its.share_units, joined_on, left_on, left_on is not None)
                 for _, _, _, its, firm, name, _, joined_on, left_on in own
+                if its is not None
             ),
         )
 

@@ -60,6 +60,16 @@ class HouseholdPage(Schema):
     next = fields.String(allow_none=True)
 
 
+class HouseholdAsked(StrictSchema):
+    """A family by a pseudonym that no other has, the village in which it lives, its land and what it leases out."""
+
+    code = Code(required=True)
+    village = Code(required=True)
+    persons = Whole(low=1, high=100, required=True)
+    land_mu_tenths = Whole(high=1_000_000, required=True)
+    leased_out_mu_tenths = Whole(high=1_000_000, load_default=0)
+
+
 class HouseholdCorrectionAsked(StrictSchema):
     """What a record should say, each only where it says another thing, and why. Shares belong to membership."""
 

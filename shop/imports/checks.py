@@ -26,6 +26,8 @@ class Book:
 
     read: dict[str, Read[Any]] = field(default_factory=dict)
     known: dict[str, dict[Key, Any]] = field(default_factory=dict)
+    #: Plans by which the firms of new members shared a surplus, by the firm's code.
+    shared: dict[str, list[str]] = field(default_factory=dict)
 
     def rows(self, sheet: Sheet[R]) -> dict[Key, R]:
         """The good rows of the upload."""
@@ -120,6 +122,13 @@ def _household(row: sheets.HouseholdRow, book: Book) -> Iterator[Problem]:
             "relation",
             "合作社和集体的农户为社员，其他企业的为订单农户",
             "is member in co-operatives, contract elsewhere",
+        )
+    if member and (plans := book.shared.get(row.firm_code)):
+        yield (
+            "firm_code",
+            f"该社已按盈余方案 {'、'.join(plans)} 分配，名册中的社员视同一直在社；请单独登记该农户并登记加入日期",
+            f"shared a surplus by {', '.join(plans)}, and a member of the files was there since ever: record the"
+            " household by itself and let it join on a day",
         )
 
 

@@ -148,8 +148,8 @@ def _households(session: Session, _keys: Iterable[Key]) -> Iterator[Row]:
             Household.land_mu_tenths, Household.leased_out_mu_tenths, Household.persons, Household.is_assisted,
         )
         .join(Village, Village.id == Household.village_id)
-        .join(Membership, Membership.household_id == Household.id)
-        .join(Firm, Firm.id == Membership.firm_id)
+        .outerjoin(Membership, Membership.household_id == Household.id)
+        .outerjoin(Firm, Firm.id == Membership.firm_id)
         .order_by(Membership.id.desc())
     )  # fmt: skip
     return _rows(session, query, sheets.HouseholdRow)

@@ -3,7 +3,7 @@
 A plan is drafted, laid open to the members for 15 days at least, approved by their meeting, and booked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -182,6 +182,20 @@ def counting(session: Session, firm_id: int) -> list[SurplusPlan]:
         SurplusPlan.firm_id == firm_id, SurplusPlan.status.in_(COUNTED), ~SurplusPlan.historical
     )
     return list(session.scalars(query.order_by(SurplusPlan.year)))
+
+
+def plans_booked(session: Session, firm_codes: Collection[str]) -> dict[str, list[str]]:
+    """Codes of the plans by which firms shared a surplus, by the firm's code.
+
+    The firms are held, shared, by rising id: until this transaction ends none lays a plan open or decides on one.
+    """
+    firms = session.scalars(
+        select(Firm).where(Firm.code.in_(firm_codes)).order_by(Firm.id).with_for_update(read=True)
+    ).all()
+    return {
+        firm.code: [plan.code for plan in counting(session, firm.id) if plan.status is PlanStatus.BOOKED]
+        for firm in firms
+    }
 
 
 def _hold_plans(session: Session, plan: SurplusPlan) -> None:

@@ -68,6 +68,7 @@ AGREEMENT_READERS = "operator county_manager township_manager firm_staff buyer"
 REPORT_READERS = "operator county_manager township_manager firm_staff"
 PAYING = "buyer customer firm_staff operator"
 TRANSFER = {"bank_reference": "T1", "amount_fen": 1}
+NEW_FAMILY = {"code": "农户-9001", "village": "140829101001", "persons": 3, "land_mu_tenths": 52}
 SAME_VILLAGE = {"village": "140829101001", "reason": "选错了村"}
 PAIRED = {"helper": "cadre-1", "household": "农户-0001"}
 
@@ -187,6 +188,10 @@ MATRIX: dict[str, Access] = {
     "farmers.void_tie": row("operator", code="household", both="operator"),
     "farmers.list_household_corrections": row("operator county_manager township_manager household", code="household",
                                               both="operator county_manager"),
+    "farmers.add_household": row("operator county_manager township_manager", both="operator county_manager",
+                                 owned={"village": "village"},
+                                 bodies={"operator": NEW_FAMILY, "county_manager": NEW_FAMILY | {"code": "农户-9002"},
+                                         "township_manager": NEW_FAMILY | {"code": "农户-9003"}}),
     "farmers.set_village": row("operator county_manager township_manager", code="household",
                                both="operator county_manager", owned={"village": "village"},
                                bodies=dict.fromkeys(("operator", "county_manager", "township_manager"), SAME_VILLAGE)),
