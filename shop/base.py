@@ -37,6 +37,7 @@ def _config(settings: Settings, engine: dict[str, Any]) -> dict[str, Any]:
         "BROKER_REDIS_URL": redis_urls(settings.redis_url).redis,
         "MAX_CONTENT_LENGTH": MIB,
         "METRICS_TOKEN": settings.metrics_token,
+        "BEHIND_PROXIES": settings.proxy_hops > 0,
         "TRUSTED_HOSTS": list(settings.trusted_hosts) or None,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -46,18 +46,23 @@ def household_by_code(session: Session, code: str) -> Household:
     return household
 
 
+#: Files of the county read all households before they write theirs: none is made meanwhile.
+_NO_IMPORT = text("SELECT pg_advisory_xact_lock_shared(hashtext('shop.imports'))")
+
+
 def register_household(
     session: Session, code: str, village: Village, persons: int, land_mu_tenths: int, leased_out_mu_tenths: int, *,
     actor_id: int | None, now: datetime,
 ) -> Household:  # fmt: skip
     """A family that was not recorded before, by its pseudonym; land in tenths of a mu. It belongs to no firm yet.
 
-    Raises HouseholdTaken, LeasedBeyondLand.
+    Waits for an import. Raises HouseholdTaken, LeasedBeyondLand.
     """
     if leased_out_mu_tenths > land_mu_tenths:
         raise LeasedBeyondLand(
             household=code, land_mu_tenths=land_mu_tenths, leased_out_mu_tenths=leased_out_mu_tenths
         )  # fmt: skip
+    session.execute(_NO_IMPORT)
     household = Household(
         code=code, party_id=ensure_party(session, PartyKind.HOUSEHOLD, code, code), village_id=village.id,
         persons=persons, land_mu_tenths=land_mu_tenths, leased_out_mu_tenths=leased_out_mu_tenths, is_assisted=False,

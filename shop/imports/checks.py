@@ -5,6 +5,7 @@ A reference to a row that is itself in error is not reported again.
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,8 @@ class Book:
 
     read: dict[str, Read[Any]] = field(default_factory=dict)
     known: dict[str, dict[Key, Any]] = field(default_factory=dict)
+    #: First and last days on which recorded households were of a firm, by household and firm.
+    relations: dict[tuple[str, str], list[tuple[date, date]]] = field(default_factory=dict)
     #: Plans by which the firms of new members shared a surplus, by the firm's code.
     shared: dict[str, list[str]] = field(default_factory=dict)
 
@@ -44,6 +47,12 @@ class Book:
     def mentions(self, sheet: Sheet[R], *key: object) -> bool:
         """Whether the upload has such a row, good or bad."""
         return sheet.file in self.read and key in self.read[sheet.file].lines
+
+    def spells(self, household: sheets.HouseholdRow, firm_code: str) -> list[tuple[date, date]]:
+        """When a household was of a firm; one that the upload brings is of its firm since ever."""
+        if self.recorded(sheets.HOUSEHOLDS).get((household.code,)) is not None:
+            return self.relations.get((household.code, firm_code), [])
+        return [(date.min, date.max)] if household.firm_code == firm_code else []
 
     def new(self, sheet: Sheet[R]) -> list[R]:
         """The rows that the upload adds, in the order of the file."""
@@ -132,16 +141,21 @@ def _household(row: sheets.HouseholdRow, book: Book) -> Iterator[Problem]:
         )
 
 
-def _related(book: Book, household_code: str, firm_code: str) -> Iterator[Problem]:
-    """The household is one of the firm's."""
+def _related(book: Book, household_code: str, firm_code: str, day: date | None = None) -> Iterator[Problem]:
+    """The household is or was one of the firm's; on the `day`, where one is given."""
     household = yield from _refer(book, sheets.HOUSEHOLDS, "household_code", household_code)
     yield from _refer(book, sheets.FIRMS, "firm_code", firm_code)
-    if household and household.firm_code != firm_code:
+    if household is None:
+        return
+    spells = book.spells(household, firm_code)
+    if not spells:
         yield "firm_code", "与该农户没有社员或订单关系", "is not the firm of this household"
+    elif day is not None and not any(first <= day <= last for first, last in spells):
+        yield "date", "该农户当日与该企业没有社员或订单关系", "is a day on which the household was not of this firm"
 
 
 def _delivery(row: sheets.DeliveryRow, book: Book) -> Iterator[Problem]:
-    yield from _related(book, row.household_code, row.firm_code)
+    yield from _related(book, row.household_code, row.firm_code, row.delivered_on)
     product = yield from _refer(book, sheets.PRODUCTS, "sku", row.sku)
     if product is None:
         return

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from shop.farmers.models import Relation
 from shop.imports import sheets
 from shop.imports.checks import Book, contradictions
-from shop.imports.known import known_rows
+from shop.imports.known import known_rows, relations
 from shop.imports.table import RowError, Sheet, read
 from shop.imports.write import Writing, write
 from shop.income.surplus import plans_booked
@@ -118,6 +118,7 @@ def _read_all(files: Mapping[str, bytes], session: Session, tell: Callable[[str]
         book.known[sheet.file] = known_rows(session, sheet, keys)
         if sheet in (sheets.TOWNSHIPS, sheets.VILLAGES):
             places = _gazetteer(book)
+    book.relations = relations(session)
     members = {row.firm_code for row in book.new(sheets.HOUSEHOLDS) if row.relation is Relation.MEMBER}
     book.shared = plans_booked(session, members)
     for sheet in sheets.ALL:

@@ -837,7 +837,8 @@ def set_cost_rate(body: dict[str, Any]) -> dict[str, Any]:
     with transaction() as session:
         product = product_by_sku(session, body.pop("sku"))
         rate = costs.set_rate(session, product, **body, actor_id=current_actor().person_id, now=now())
-        return costs.rate_told(rate, product.sku) | {"areas": costs.areas_kept(session, rate)}
+        areas, many = costs.areas_kept(session, rate)
+        return costs.rate_told(rate, product.sku) | {"areas": areas, "areas_count": many}
 
 
 @blueprint.route("/cost-rates/voiding", methods=["POST"])

@@ -215,8 +215,12 @@ def set_rate(
     return rate
 
 
-def areas_kept(session: Session, rate: CostRate) -> list[str]:
-    """Codes of areas that count by the rate a mu they were recorded by, on whose day `rate` holds by now.
+#: Areas that an answer names; the others it counts.
+AREAS_NAMED = 100
+
+
+def areas_kept(session: Session, rate: CostRate) -> tuple[list[str], int]:
+    """Areas that count by the rate a mu they were recorded by, on whose day `rate` holds by now: first codes, number.
 
     They stay as they are until each is made void and recorded anew: docs/income.md.
     """
@@ -229,7 +233,10 @@ def areas_kept(session: Session, rate: CostRate) -> list[str]:
         CostRecord.kind == CostKind.AREA, CostRecord.product_id == rate.product_id, CostRecord.rate_id != rate.id,
         CostRecord.incurred_on >= rate.valid_from, text(_TELLS), ~later,
     )  # fmt: skip
-    return list(session.scalars(kept.order_by(CostRecord.id))) if rate.basis is CostBasis.MU else []
+    if rate.basis is not CostBasis.MU:
+        return [], 0
+    many = session.scalar(select(func.count()).select_from(kept.subquery()))
+    return list(session.scalars(kept.order_by(CostRecord.id).limit(AREAS_NAMED))), many or 0
 
 
 def void_rate(

@@ -182,12 +182,12 @@ class ObjectionsUnanswered(DomainError):
 
 
 class LaterPlanStands(DomainError):
-    """A later year was shared by accounts that the reserve of this one makes or would change: that is undone first."""
+    """A later year's plan stands on the accounts that this one makes or would change: that is undone first."""
 
     code = "later-plan-stands"
     title_zh, title_en = "以后年度的方案以它为准", "A later plan stands on it"
-    zh = "方案 {plan} 的公积金会变动成员账户，以后年度的方案 {plans} 已按账户计算：请先撤回（已入账的先冲销）。"
-    en = "The reserve of {plan} moves accounts that later plans count ({plans}): withdraw or reverse them first."
+    zh = "以后年度的方案 {plans} 已以 {plan} 这一年为准公示或入账：请先撤回（已入账的先冲销）。"
+    en = "Plans of later years ({plans}) stand on the year of {plan}: withdraw or reverse them first."
 
 
 class SharedElsewhere(DomainError):

@@ -25,7 +25,7 @@ from shop.income.models import (
     PaymentCorrection,
     PlanStatus,
 )
-from shop.income.surplus import COUNTED, NAMED, counting, counts
+from shop.income.surplus import COUNTED, NAMED, counting, standing_in
 from shop.kit.errors import NotFoundError
 
 
@@ -116,16 +116,16 @@ def _nothing_built(session: Session, firm: Firm, household: Household) -> Iterat
 
 @contextmanager
 def _plans_stand(session: Session, firm: Firm, household: Household, *states: PlanStatus) -> Iterator[None]:
-    """Around what changes a membership: plans in these states count the household as it is before and after.
+    """Around what changes a membership: plans in these states count the household as before, or as they told it.
 
     Raises MembershipCounted; the caller undoes all.
     """
-    before = {plan.id: counts(session, plan, household.id) for plan in counting(session, firm.id)}
+    before = {plan.id: standing_in(session, plan, household.id) for plan in counting(session, firm.id)}
     yield
     lost = []
     for plan in counting(session, firm.id):
-        then, held = before.get(plan.id, (None, False))
-        if plan.status in states and held and counts(session, plan, household.id)[0] != then:
+        then, now = before.get(plan.id), standing_in(session, plan, household.id)
+        if plan.status in states and then and then.held and not now.as_told and now.now != then.now:
             lost.append(plan.code)
     if lost:
         raise MembershipCounted(household=household.code, plans=lost)

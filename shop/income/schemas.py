@@ -539,9 +539,13 @@ class RateOut(Schema):
 
 
 class RateMade(RateOut):
-    """A new rate; `areas`: areas of its days that keep the rate a mu they were recorded by, unless recorded anew."""
+    """A new rate; `areas`: areas of its days that keep the rate a mu they were recorded by, unless recorded anew.
+
+    A hundred are named, `areas_count` says how many there are.
+    """
 
     areas = fields.List(fields.String())
+    areas_count = fields.Integer()
 
 
 class RateVoidOut(RateOut):

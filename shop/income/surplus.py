@@ -209,10 +209,12 @@ def _hold_plans(session: Session, plan: SurplusPlan) -> None:
 def _hold_years(session: Session, plan: SurplusPlan) -> None:
     """No later year was shared by accounts that the plan's reserve would change; it is reversed first.
 
+    Accounts that are not kept in money are shares, which no reserve moves.
+
     The caller holds the firm (`_hold_plans`). Raises LaterPlanStands.
     """
     later = [other.code for other in counting(session, plan.firm_id)
-             if other.year > plan.year and other.status is PlanStatus.BOOKED]  # fmt: skip
+             if other.year > plan.year and other.status is PlanStatus.BOOKED and other.share_value_fen]  # fmt: skip
     if plan.reserve_fen and later:
         raise LaterPlanStands(plan=plan.code, plans=later)
 
@@ -262,17 +264,25 @@ def drifted(session: Session, plan: SurplusPlan) -> set[int]:
     return {household_id for household_id, told in counted.then.items() if told != counted.now[household_id]}
 
 
-def counts(session: Session, plan: SurplusPlan, household_id: int) -> tuple[object, bool]:
-    """How a plan's year counts a household now, and whether that is as it was laid open.
+@dataclass(frozen=True)
+class Standing:
+    """How a plan's year counts a household `now`; whether that is `as_told` when it was laid open, or nearly (`held`).
 
-    Whose account is another one only by the equal parts of state aid, which a merging of records moves for all, is
-    still counted as it was.
+    Nearly: its account is another one only by the equal parts of state aid, which a merging of records moves for all.
     """
+
+    now: tuple[int, bool] | None
+    as_told: bool
+    held: bool
+
+
+def standing_in(session: Session, plan: SurplusPlan, household_id: int) -> Standing:
+    """How a plan that was laid open counts a household."""
     counted = _counted(session, plan)
     then, now = counted.then.get(household_id), counted.now.get(household_id)
     if then is None or now is None:
-        return now, then is now
-    return now, then[1] == now[1] and (then[0] == now[0] or plan.aid_fen > 0)
+        return Standing(now, then is now, then is now)
+    return Standing(now, then == now, then[1] == now[1] and (then[0] == now[0] or plan.aid_fen > 0))
 
 
 def hold_members(session: Session, plan: SurplusPlan) -> None:

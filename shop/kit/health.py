@@ -47,13 +47,14 @@ def metrics_page() -> Response:
 def _may_see_metrics() -> bool:
     """With METRICS_TOKEN who sends it as a bearer, from wherever; else programs on this machine.
 
-    A request that a proxy on this machine passed on comes from it as well, and says so.
+    A request that a proxy on this machine passed on comes from it as well: most say so, and behind `PROXY_HOPS` nobody
+    is believed without a token.
     """
     token: str = current_app.config["METRICS_TOKEN"]
     if token:
         given = request.headers.get("Authorization", "")
         return hmac.compare_digest(f"Bearer {token}".encode(), given.encode("utf-8", "replace"))
-    if any(name in request.headers for name in _PASSED_ON):
+    if current_app.config["BEHIND_PROXIES"] or any(name in request.headers for name in _PASSED_ON):
         return False
     return ip_address(request.remote_addr or "0.0.0.0").is_loopback  # noqa: S104  stands for "unknown"
 

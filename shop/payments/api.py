@@ -40,6 +40,7 @@ from shop.payments.errors import (
     PaymentBeyondOwed,
     PenaltyBeyondClaimed,
     PenaltyPaid,
+    PenaltyPaidTooEarly,
     PenaltyPaymentVoided,
     PenaltyUndecided,
     SignatureRefused,
@@ -303,8 +304,8 @@ def decide_penalty(body: dict[str, Any], code: str) -> dict[str, Any]:
 @blueprint.response(201, schemas.PenaltyList)
 @documented(
     errors=[
-        NotFoundError, NoSuchPenalty, NotYoursToReceive, MoveRefusedError, DayAhead, PenaltyBeyondClaimed,
-        TransferBooked,
+        NotFoundError, NoSuchPenalty, NotYoursToReceive, MoveRefusedError, DayAhead, PenaltyPaidTooEarly,
+        PenaltyBeyondClaimed, TransferBooked,
     ],
     example={"penalty": 1, "amount_fen": 20_000, "bank_reference": "W20250801001", "paid_on": "2025-08-01"},
 )  # fmt: skip

@@ -147,8 +147,18 @@ class NotYoursToReceive(DomainError):
 
     code = "not-yours-to-receive"
     title_zh, title_en = "应由收款方登记", "Not yours to receive"
-    zh = "协议 {agreement} 的违约金到账由收款的守约方或县里登记。"
-    en = "That a penalty under {agreement} was paid is recorded by the side that it is paid to, or by the county."
+    zh = "协议 {agreement} 的违约金到账由收款的守约方或县里登记或作废。"
+    en = "That a penalty under {agreement} was paid is said, or made void, by the side that has the money or the county."
+
+
+class PenaltyPaidTooEarly(DomainError):
+    """Nothing was paid of a penalty before there was an agreement."""
+
+    code = "penalty-paid-too-early"
+    status = 422
+    title_zh, title_en = "付款日期过早", "Paid before it was signed"
+    zh = "付款日期 {day} 早于协议 {agreement} 的签订日期 {signed_on}。"
+    en = "{day} is before {signed_on}, when {agreement} was signed."
 
 
 class NoSuchPenaltyPayment(DomainError):

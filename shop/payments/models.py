@@ -169,8 +169,8 @@ class DepositMove(Model):
 class PenaltyPayment(Model):
     """A sum that was paid of a claimed penalty (违约金) on a day, by the bank's number. Append-only.
 
-    `side`: who says so, the side that was let down or the county. `take`: the how manieth record of this number, the
-    earlier ones are void.
+    `side`: who says so, the side that was let down or the county. `take`: which record of this number it is,
+    the first being 1; earlier ones are void.
     """
 
     __tablename__ = "penalty_payments"

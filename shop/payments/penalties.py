@@ -29,6 +29,7 @@ from shop.payments.errors import (
     NotYoursToReceive,
     PenaltyBeyondClaimed,
     PenaltyPaid,
+    PenaltyPaidTooEarly,
     PenaltyPaymentVoided,
     TransferBooked,
 )
@@ -57,8 +58,8 @@ def receive(
     """Money of a claimed penalty was paid on a day, by the bank's number; without an amount, all that is open of it.
 
     Said by the side that was let down, which has the money, or by the county. Raises NoSuchPenalty, NotYoursToReceive,
-    MoveRefusedError for what is not claimed, DayAhead, PenaltyBeyondClaimed, TransferBooked for a number that was
-    booked and is not void.
+    MoveRefusedError for what is not claimed, DayAhead, PenaltyPaidTooEarly (before the agreement was signed),
+    PenaltyBeyondClaimed, TransferBooked for a number that was booked and is not void.
     """
     found = breach.proposal(session, agreement, number)
     _receives(agreement, found, by)
@@ -66,6 +67,8 @@ def receive(
         raise PENALTY_LIFE.refusal(found.status, "pay")
     if paid_on > beijing_day(by.now):
         raise DayAhead(day=str(paid_on))
+    if paid_on < (agreement.signed_on or date.max):
+        raise PenaltyPaidTooEarly(agreement=agreement.code, day=str(paid_on), signed_on=str(agreement.signed_on))
     left_fen = found.penalty_fen - paid_fen(session, found)
     asked_fen = left_fen if amount_fen is None else amount_fen
     if not 0 < asked_fen <= left_fen:
@@ -121,7 +124,8 @@ def decide(
 ) -> PenaltyProposal:
     """As `breach.decide`; a claim of which something was paid is not withdrawn. Raises PenaltyPaid."""
     if event == "withdraw":
-        paid = paid_fen(session, breach.proposal(session, agreement, number))
+        found = breach.proposal(session, agreement, number)
+        paid = 0 if by.side is found.side else paid_fen(session, found)
         if paid:
             raise PenaltyPaid(agreement=agreement.code, number=number, paid_fen=paid)
     return breach.decide(session, agreement, number, event, by=by, reason=reason)

@@ -54,7 +54,6 @@ def _broken_path(table: str, life: Life[Any], *begins: str) -> str:
     """
 
 
-#: Balances of the ledger; `party` 0 = the account has none.
 #: What was paid of penalties and is not void: to the firm by a buyer in breach, else by it, by agreement.
 _PENALTIES_PAID = """
     SELECT agreements.firm_id, CASE side WHEN 'buyer' THEN amount_fen ELSE -amount_fen END AS firm_fen
@@ -64,6 +63,7 @@ _PENALTIES_PAID = """
         WHERE NOT EXISTS (SELECT FROM penalty_payment_voids WHERE payment_id = penalty_payments.id)
     ) AS paid JOIN agreements ON agreements.id = agreement_id
 """
+#: Balances of the ledger; `party` 0 = the account has none.
 _POSTED = """
     SELECT accounts.kind, coalesce(party_id, 0) AS party, sum(amount_fen) AS fen
     FROM accounts JOIN postings ON account_id = accounts.id GROUP BY accounts.kind, party_id

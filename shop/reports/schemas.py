@@ -578,7 +578,7 @@ class PeriodicExplainFilter(PeriodicFilter, PageQuery):
     """Which figure: of a section its row `key` (without it the total), over one of the spans."""
 
     section = fields.String(required=True, validate=validate.OneOf(sorted(PERIODIC_FIGURES)))
-    key = Text(high=40, load_default=None)
+    key = Text(high=46, load_default=None)
     figure = fields.String(
         required=True, validate=validate.OneOf(sorted({f for of in PERIODIC_FIGURES.values() for f in of}))
     )

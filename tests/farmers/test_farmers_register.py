@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -146,3 +147,60 @@ def test_a_file_adds_no_member_since_ever_to_a_co_operative_that_shared_its_surp
     joined = {"firm": "F01", "joined_on": "2026-12-31", "share_units": 5}
     assert office.post("/households/农户-9002/memberships", joined, status=409)["type"].endswith("#membership-counted")
     office.post("/households/农户-9002/memberships", joined | {"joined_on": "2027-01-02"})
+
+
+SLIPS = "code,date,household_code,firm_code,sku,kg,grade,price_fen_per_kg,amount_fen"
+WAGES = "code,date,household_code,firm_code,kind,amount_fen"
+
+
+def file_of(office: Office, name: str, *rows: str) -> ImportResult:
+    with transaction() as session:
+        data = {name: "\n".join(rows).encode()}
+        return import_files(data, session=session, now=office.clock.now(), dry_run=True)
+
+
+def test_a_file_books_for_the_firms_of_a_family_and_on_its_days(office: Office) -> None:
+    office.post("/households", FAMILY)
+    office.post("/households/农户-9001/memberships", {"firm": "F01", "joined_on": "2026-07-01", "share_units": 2})
+    office.post("/households/农户-9001/membership-voids", {"firm": "F01", "reason": "录错了社（示例）"}, status=200)
+    office.post("/households/农户-9001/memberships", {"firm": "F02", "joined_on": "2026-07-10", "share_units": 0})
+    [(peach,)], [(other,)] = (
+        scalars("SELECT min(sku) FROM products JOIN firms ON firms.id = firm_id WHERE firms.code = :firm"
+                " AND farm_gate_fen_per_kg IS NOT NULL AND harvest_start_month <= 7 AND harvest_end_month >= 7",
+                firm=firm)
+        for firm in ("F01", "F02")
+    )  # fmt: skip
+    slip = "D9200{},2026-07-{},农户-9001,{},{},10.0,一级,500,5000"
+    never = file_of(office, "deliveries.csv", SLIPS, slip.format(1, 14, "F01", peach))
+    assert columns(never) == [(2, "firm_code")]
+    paid = file_of(office, "household_payments.csv", WAGES, "P92001,2026-07-14,农户-9001,F01,wage,5000")
+    assert columns(paid) == [(2, "firm_code")]
+    rows = [slip.format(day, f"{day:02}", "F02", other) for day in (9, 10)]
+    early = file_of(office, "deliveries.csv", SLIPS, *rows)
+    assert columns(early) == [(2, "date")]
+    assert file_of(office, "deliveries.csv", SLIPS, rows[1]).errors == []
+    assert file_of(office, "household_payments.csv", WAGES, "P92002,2026-07-14,农户-9001,F02,wage,5000").errors == []
+
+
+def test_no_family_is_recorded_while_a_file_is_written_that_may_bring_it(office: Office) -> None:
+    answers: list[int] = []
+
+    def meanwhile(label: str, done: int, steps: int) -> None:
+        if label == "households.csv" and done > steps // 2:  # what is known was read, the rows are not written
+            register = Thread(target=registered, args=(office, answers))
+            register.start()
+            register.join()
+
+    with transaction() as session:
+        file = "\n".join([HEAD, GROWER.format("农户-9001")]).encode()
+        result = import_files(
+            {"households.csv": file}, session=session, now=office.clock.now(), progress=meanwhile
+        )  # fmt: skip
+    assert result.errors == []
+    assert answers == [503]  # it waited for as long as anything waits for a lock
+    office.post("/households", FAMILY, status=409)
+
+
+def registered(office: Office, answers: list[int]) -> None:
+    sent = office.operator | {"Idempotency-Key": "meanwhile"}
+    answers.append(office.app.test_client().post("/api/v1/households", json=FAMILY, headers=sent).status_code)

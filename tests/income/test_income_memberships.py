@@ -452,6 +452,19 @@ def test_a_departure_under_a_plan_that_is_not_booked_is_recorded_and_the_plan_dr
     assert told["type"].endswith("plan-outdated")
 
 
+@pytest.mark.parametrize("aid_fen", [0, 240_000])
+def test_a_departure_that_never_was_is_void_under_a_plan_that_counted_none(office: Office, aid_fen: int) -> None:
+    household, _ = a_member()
+    slip(office, household, "2026-07-10", "D98001")
+    office.go(date(2027, 1, 10))
+    code = plan(office, 2026, aid_fen=aid_fen, reserve_bp=0)
+    left(office, household, "2026-12-30")
+    at_firm(office, household, "departure-voids", 200, reason="户号录错")
+    office.go(date(2027, 1, 25))
+    body = {"met_on": "2027-01-25", "minutes": "纪要（示例）"}
+    office.post(f"/surplus-plans/{code}/approval", body, office.firms["F01"], 200)
+
+
 def test_merging_records_after_a_plan_with_state_aid_was_booked_lets_nobody_leave_or_join_in_its_year(
     office: Office,
 ) -> None:

@@ -492,7 +492,7 @@ def test_an_earlier_year_is_not_shared_with_a_reserve_once_a_later_one_is_booked
     moved(office, later, "booking", 201)
     refused = moved(office, earlier, "approval", 409, **meeting)
     assert (refused["type"].rpartition("#")[2], refused["plans"]) == ("later-plan-stands", [later])
-    assert f"方案 {earlier} 的公积金会变动成员账户" in refused["detail"]
+    assert f"以后年度的方案 {later}" in refused["detail"]
     moved(office, earlier, "withdrawal", reason="次年已分配")
     again = str(drafted(office)["code"])
     assert moved(office, again, "laying-open", 409)["plans"] == [later]
@@ -500,6 +500,23 @@ def test_an_earlier_year_is_not_shared_with_a_reserve_once_a_later_one_is_booked
     moved(office, again, "withdrawal", reason="次年已分配")
     # Without a reserve no account of the later year is another one.
     moved(office, str(drafted(office, reserve_bp=0)["code"]), "laying-open")
+
+
+def test_a_reserve_moves_no_later_year_that_compared_members_by_shares_alone(office: Office) -> None:
+    earlier = laid_open(office)
+    office.go(date(2027, 7, 15))
+    slip = {"code": "D90011", "household": members()[0][0], "sku": "PL001", "delivered_on": "2027-07-15",
+            "weight_g": 1_000, "grade": "一级", "price_fen_per_kg": 500}  # fmt: skip
+    office.post("/deliveries", slip, office.firms["F01"])
+    office.go(date(2028, 1, 10))
+    later = str(drafted(office, year=2027, share_value_fen=0)["code"])
+    moved(office, later, "laying-open")
+    office.go(date(2028, 1, 25))
+    meeting = {"met_on": "2028-01-25", "minutes": "纪要（示例）"}
+    moved(office, later, "approval", **meeting)
+    moved(office, later, "booking", 201)
+    moved(office, earlier, "approval", **meeting)
+    moved(office, earlier, "booking", 201)
 
 
 def test_a_plan_that_is_not_booked_or_was_shared_elsewhere_is_not_reversed(office: Office) -> None:

@@ -142,6 +142,11 @@ def test_metrics_are_not_for_those_whom_a_proxy_on_this_machine_passes_on(client
     assert client.get("/metrics").status_code == 200
 
 
+def test_metrics_behind_a_proxy_are_for_nobody_without_a_token(committed: Flask) -> None:
+    committed.config["BEHIND_PROXIES"] = True  # as PROXY_HOPS says; it may say nothing of whom it passes on
+    assert committed.test_client().get("/metrics").status_code == 404
+
+
 def test_metrics_with_a_token_are_for_who_sends_it_from_wherever(committed: Flask) -> None:
     token = "5c0f2d9e71b84a36f5c0f2d9e71b84a36"
     committed.config["METRICS_TOKEN"] = token

@@ -198,7 +198,7 @@ def test_the_county_s_termination_cancels_what_waits_and_nobody_else_s_word_does
     assert shown["cancelled_because"] == "协议解除：双方解除"
     client.set_cookie("signed_in", world.headers["buyer"]["Authorization"].removeprefix("Bearer "))
     page = client.get("/desk/agreements/A50").text
-    for words in (f"结束日：{TODAY}", "<td>解除</td><td>县里</td><td>已解除</td><td>双方解除</td>",
+    for words in (f"结束日：{TODAY}", "<td>解除</td><td>县里</td><td>已解除</td><td class=\"words\">双方解除</td>",
                   "<td>已取消<br><small>协议解除：双方解除</small></td>"):  # fmt: skip
         assert words in page
     refused = client.post(

@@ -123,6 +123,7 @@ def test_nothing_is_paid_of_what_is_not_claimed_nor_on_a_day_to_come_nor_by_a_nu
         agreement = agreement_by_code(session, "A50", lock=True)
         decide(session, agreement, 1, "claim", by=Hand(Side.BUYER, None, NOW), reason="违约")
     refused(world, "buyer", URL, paid(paid_on=str(NEXT)), "day-ahead", 422)
+    assert "2000-01-01" in refused(world, "buyer", URL, paid(paid_on="2000-01-01"), "penalty-paid-too-early", 422)
     post(world, "buyer", URL, paid(amount_fen=1))
     assert "W1" in refused(world, "buyer", URL, paid(amount_fen=1), "transfer-booked")
     refused(world, "buyer", VOIDS.replace("A50", "A51"), {"bank_reference": "W1", "reason": "x"},
@@ -156,6 +157,7 @@ def test_a_claim_of_which_something_was_paid_is_withdrawn_only_after_that_is_voi
     post(world, "buyer", URL, paid(amount_fen=20))
     path, withdraw = "/agreements/A50/penalty-decisions", {"number": 1, "event": "withdraw", "reason": "协商撤回"}
     assert "已付 0.20 元" in refused(world, "buyer", path, withdraw, "penalty-paid")
+    refused(world, "firm_staff", path, withdraw, "not-yours-to-decide")
     post(world, "operator", VOIDS, {"bank_reference": "W1", "reason": "已退回"})
     [told] = post(world, "buyer", path, withdraw, 200, "2")["items"]
     assert (told["status"], told["paid_fen"], told["open_fen"]) == ("withdrawn", 0, 0)

@@ -222,7 +222,9 @@ class Cooperative(Model):
 
     def later_booked(self, year: int, terms: Terms) -> bool:
         """Whether a later year was shared by accounts that the reserve of this one would change."""
-        return bool(terms.pools()[0]) and any(plan.year > year and plan.status == "booked" for plan in self.plans)
+        return bool(terms.pools()[0]) and any(
+            plan.year > year and plan.status == "booked" and plan.terms.value for plan in self.plans
+        )
 
     def lays_open(self, year: int, terms: Terms) -> Refusal:
         if terms.return_bp < 6_000:
