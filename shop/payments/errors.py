@@ -148,7 +148,7 @@ class NotYoursToReceive(DomainError):
     code = "not-yours-to-receive"
     title_zh, title_en = "应由收款方登记", "Not yours to receive"
     zh = "协议 {agreement} 的违约金到账由收款的守约方或县里登记或作废。"
-    en = "That a penalty under {agreement} was paid is said, or made void, by the side that has the money or the county."
+    en = "That a penalty under {agreement} was paid is said or made void by the side that has the money or the county."
 
 
 class PenaltyPaidTooEarly(DomainError):
