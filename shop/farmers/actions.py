@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -28,10 +28,12 @@ from shop.farmers.errors import (
     SlipWorthNothing,
 )
 from shop.farmers.families import stood_on
+from shop.farmers.locks import IMPORTS
 from shop.farmers.models import Delivery, Grade, GradeFactor, Household, Membership
 from shop.farmers.slips import STANDING_G
 from shop.kit.clock import beijing_day
 from shop.kit.codes import way_out
+from shop.kit.db import hold
 from shop.kit.money import part, price_of
 from shop.kit.schemas import MAX_FEN
 from shop.kit.states import record
@@ -46,10 +48,6 @@ def household_by_code(session: Session, code: str) -> Household:
     return household
 
 
-#: Files of the county read all households before they write theirs: none is made meanwhile.
-_NO_IMPORT = text("SELECT pg_advisory_xact_lock_shared(hashtext('shop.imports'))")
-
-
 def register_household(
     session: Session, code: str, village: Village, persons: int, land_mu_tenths: int, leased_out_mu_tenths: int, *,
     actor_id: int | None, now: datetime,
@@ -58,15 +56,12 @@ def register_household(
 
     Waits for an import. Raises HouseholdTaken, LeasedBeyondLand.
     """
-    if leased_out_mu_tenths > land_mu_tenths:
-        raise LeasedBeyondLand(
-            household=code, land_mu_tenths=land_mu_tenths, leased_out_mu_tenths=leased_out_mu_tenths
-        )  # fmt: skip
-    session.execute(_NO_IMPORT)
+    hold(session, IMPORTS, shared=True)
     household = Household(
         code=code, party_id=ensure_party(session, PartyKind.HOUSEHOLD, code, code), village_id=village.id,
         persons=persons, land_mu_tenths=land_mu_tenths, leased_out_mu_tenths=leased_out_mu_tenths, is_assisted=False,
     )  # fmt: skip
+    _leases_its_own(household)
     try:
         with session.begin_nested():
             session.add(household)
@@ -98,13 +93,16 @@ def correct_household(
         raise NothingToChange(household=household.code)
     for name, value in said.items():
         setattr(household, name, value)
-    if household.leased_out_mu_tenths > household.land_mu_tenths:
-        raise LeasedBeyondLand(
-            household=household.code, land_mu_tenths=household.land_mu_tenths,
-            leased_out_mu_tenths=household.leased_out_mu_tenths,
-        )  # fmt: skip
+    _leases_its_own(household)
     session.flush()
     record(session, household, "correct", person_id=actor_id, now=now, reason=reason, facts=changed)
+
+
+def _leases_its_own(household: Household) -> None:
+    """Raises LeasedBeyondLand."""
+    land, leased_out = household.land_mu_tenths, household.leased_out_mu_tenths
+    if leased_out > land:
+        raise LeasedBeyondLand(household=household.code, land_mu_tenths=land, leased_out_mu_tenths=leased_out)
 
 
 def set_village(

@@ -128,6 +128,34 @@ def ever(household_id: ColumnElement[int], firm_id: ColumnElement[int]) -> Colum
     return stood_within(household_id, firm_id, date.min, date.max)
 
 
+#: Whether a `Membership` stands or ever stood.
+EVER = ever(Membership.household_id.expression, Membership.firm_id.expression)
+
+
+def days_of(session: Session, *which: ColumnElement[bool]) -> dict[tuple[str, str], list[tuple[date, date]]]:
+    """When households were of a firm: first and last days by household and firm, both codes.
+
+    `which`: criteria on `Household` and `Firm`. What has no days was always so; of what never was there are none.
+    """
+    spell = and_(
+        MembershipSpell.household_id == Membership.household_id, MembershipSpell.firm_id == Membership.firm_id
+    )  # fmt: skip
+    rows = session.execute(
+        select(Household.code, Firm.code, MembershipSpell.joined_on, MembershipSpell.left_on, MembershipSpell.void)
+        .select_from(Membership)
+        .join(Household, Household.id == Membership.household_id)
+        .join(Firm, Firm.id == Membership.firm_id)
+        .outerjoin(MembershipSpell, spell)
+        .where(*which)
+    )
+    found: dict[tuple[str, str], list[tuple[date, date]]] = {}
+    for household, firm, joined_on, left_on, void in rows:
+        days = found.setdefault((household, firm), [])
+        if not void:
+            days.append((joined_on or date.min, left_on or date.max))
+    return found
+
+
 def stands(household_id: ColumnElement[int], firm_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Whether a relation stands now: nobody leaves on a day to come. The columns name a membership."""
     own = and_(MembershipSpell.household_id == household_id, MembershipSpell.firm_id == firm_id)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shop.access.guard import ALL, Actor, Role, scope
 from shop.catalog.models import Firm
-from shop.farmers.families import counts_for, ever, heads_of, with_merged
+from shop.farmers.families import EVER, counts_for, heads_of, with_merged
 from shop.farmers.models import Household, HouseholdAlias, Membership, MembershipSpell, Relation
 from shop.kit.states import History
 from shop.places.models import Township, Village
@@ -72,16 +72,13 @@ def of_family(actor: Actor, household_id: ColumnElement[int] | InstrumentedAttri
     return household_id.in_(select(every.c[0]))
 
 
-_EVER = ever(Membership.household_id.expression, Membership.firm_id.expression)
-
-
 def _joined(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """With places, memberships and firms; who is of no firm, too."""
     return (
         query.select_from(Household)
         .join(Village, Village.id == Household.village_id)
         .join(Township, Township.id == Village.township_id)
-        .join(Membership, and_(Membership.household_id == Household.id, _EVER), isouter=True)
+        .join(Membership, and_(Membership.household_id == Household.id, EVER), isouter=True)
         .join(Firm, Firm.id == Membership.firm_id, isouter=True)
     )
 

@@ -6,21 +6,21 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import ARRAY, String, any_, literal
 from sqlalchemy.orm import Session
 
-from shop.farmers.models import Relation
+from shop.farmers.families import days_of
+from shop.farmers.locks import IMPORTS
+from shop.farmers.models import Household, Relation
 from shop.imports import sheets
 from shop.imports.checks import Book, contradictions
-from shop.imports.known import known_rows, relations
+from shop.imports.known import known_rows
 from shop.imports.table import RowError, Sheet, read
 from shop.imports.write import Writing, write
 from shop.income.surplus import plans_booked
+from shop.kit.db import hold
 from shop.places import misprints
 from shop.places.gazetteer import Gazetteer, VillageName, build
-
-#: Imports wait for one another: two at once could each find the other's rows missing.
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('shop.imports'))")
 
 #: Told after each step: what is done next, how many steps are done, of how many.
 Progress = Callable[[str, int, int], None]
@@ -66,7 +66,7 @@ def import_files(
     which day on agreements are kept here; None: from today on. Takes a lock that other imports wait for; flushes, never
     commits.
     """
-    session.execute(_ONE_AT_A_TIME)
+    hold(session, IMPORTS)
     tell = _Teller(progress, steps=2 * len(sheets.ALL) + 1)
     book, errors = _read_all(files, session, tell)
     if errors:
@@ -118,7 +118,9 @@ def _read_all(files: Mapping[str, bytes], session: Session, tell: Callable[[str]
         book.known[sheet.file] = known_rows(session, sheet, keys)
         if sheet in (sheets.TOWNSHIPS, sheets.VILLAGES):
             places = _gazetteer(book)
-    book.relations = relations(session)
+    named = {row.household_code for row in book.rows(sheets.DELIVERIES).values()}
+    named |= {row.household_code for row in book.rows(sheets.PAYMENTS).values()}
+    book.relations = days_of(session, Household.code == any_(literal(sorted(named), ARRAY(String))))
     members = {row.firm_code for row in book.new(sheets.HOUSEHOLDS) if row.relation is Relation.MEMBER}
     book.shared = plans_booked(session, members)
     for sheet in sheets.ALL:

@@ -1,7 +1,6 @@
 """What is recorded already, in the shape of the files' rows: so that a repeat is told from a contradiction."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Select, String, and_, any_, func, literal, select
@@ -13,8 +12,8 @@ from shop.agreements.schedule import schedule_of
 from shop.catalog.models import Certificate, Firm, PriceTier, Product, RequiredPaper
 from shop.channels.buyers import BuyerKind
 from shop.channels.models import Partner
-from shop.farmers.families import ever
-from shop.farmers.models import Delivery, Household, Membership, MembershipSpell
+from shop.farmers.families import EVER
+from shop.farmers.models import Delivery, Household, Membership
 from shop.imports import sheets
 from shop.imports.cells import GI_CLAIMED
 from shop.imports.table import Key, Row, Sheet
@@ -143,33 +142,6 @@ def _agreements(session: Session, keys: Iterable[Key]) -> Iterator[Row]:
         )  # fmt: skip
 
 
-_EVER = ever(Membership.household_id.expression, Membership.firm_id.expression)
-
-
-def relations(session: Session) -> dict[tuple[str, str], list[tuple[date, date]]]:
-    """When recorded households were of a firm: first and last days by household and firm, both codes."""
-    rows = session.execute(
-        select(
-            Household.code, Firm.code, MembershipSpell.joined_on, MembershipSpell.left_on, MembershipSpell.void
-        )
-        .select_from(Membership)
-        .join(Household, Household.id == Membership.household_id)
-        .join(Firm, Firm.id == Membership.firm_id)
-        .outerjoin(
-            MembershipSpell,
-            and_(
-                MembershipSpell.household_id == Membership.household_id, MembershipSpell.firm_id == Membership.firm_id
-            ),
-        )
-    )  # fmt: skip
-    found: dict[tuple[str, str], list[tuple[date, date]]] = {}
-    for household, firm, joined_on, left_on, void in rows:
-        spells = found.setdefault((household, firm), [])
-        if not void:
-            spells.append((joined_on or date.min, left_on or date.max))
-    return found
-
-
 def _households(session: Session, _keys: Iterable[Key]) -> Iterator[Row]:
     query = (
         select(
@@ -177,7 +149,7 @@ def _households(session: Session, _keys: Iterable[Key]) -> Iterator[Row]:
             Household.land_mu_tenths, Household.leased_out_mu_tenths, Household.persons, Household.is_assisted,
         )
         .join(Village, Village.id == Household.village_id)
-        .outerjoin(Membership, and_(Membership.household_id == Household.id, _EVER))
+        .outerjoin(Membership, and_(Membership.household_id == Household.id, EVER))
         .outerjoin(Firm, Firm.id == Membership.firm_id)
         .order_by(Membership.id.desc())
     )  # fmt: skip

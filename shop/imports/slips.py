@@ -17,19 +17,21 @@ from shop.catalog.models import Firm, Product
 from shop.catalog.season import in_harvest
 from shop.farmers.actions import GradeFactors, normal_slip, worth_of
 from shop.farmers.errors import SlipTooLarge, SlipWorthNothing
-from shop.farmers.models import Delivery, DeliveryBatch, Grade, Household, Membership, MembershipSpell
+from shop.farmers.families import days_of
+from shop.farmers.locks import IMPORTS
+from shop.farmers.models import Delivery, DeliveryBatch, Grade, Household, Membership
 from shop.imports import cells
 from shop.imports.table import Problem, Read, Row, RowError, Sheet, column, read
 from shop.income.actions import book_events
 from shop.income.corrections import voided
 from shop.kit.clock import beijing_day
 from shop.kit.codes import next_free
+from shop.kit.db import hold
 from shop.kit.money import part, price_of, yuan
 from shop.kit.schemas import MAX_FEN
 from shop.places.gazetteer import Gazetteer
 
 #: Batches wait for one another and for imports: two at once could each find the other's slips missing.
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('shop.imports'))")
 
 
 def _slip(cell: str) -> str:
@@ -87,7 +89,7 @@ class _Known:
     """
 
     households: dict[str, int]
-    spells: dict[int, list[MembershipSpell]]
+    days: dict[str, list[tuple[date, date]]]
     products: dict[str, Product]
     slips: dict[str, Delivery]
     void: set[int]
@@ -105,7 +107,7 @@ def take_batch(
     another floor, factor or season holds by now; with other content it is an error. Takes the lock of imports. Flushes,
     never commits.
     """
-    session.execute(_ONE_AT_A_TIME)
+    hold(session, IMPORTS)
     got = read(SHEET, data, Gazetteer(), workbook=True)
     known = _known(session, firm, got)
     errors, fresh = [RowError(file_name, row.line, row.column, row.zh, row.en) for row in got.errors], []
@@ -148,15 +150,9 @@ def _known(session: Session, firm: Firm, got: Read[SlipRow]) -> _Known:
     codes = {row.code for row in rows}
     slips = {slip.code: slip for slip in session.scalars(select(Delivery).where(Delivery.code == among(codes)))}
     ids = dict(households.all())
-    spells: dict[int, list[MembershipSpell]] = {}
-    for spell in session.scalars(
-        select(MembershipSpell).where(
-            MembershipSpell.firm_id == firm.id, MembershipSpell.household_id.in_(ids.values())
-        )
-    ):
-        spells.setdefault(spell.household_id, []).append(spell)
+    days = days_of(session, Firm.id == firm.id, Household.code == among(set(ids)))
     return _Known(
-        ids, spells, {product.sku: product for product in products}, slips,
+        ids, {code: own for (code, _), own in days.items()}, {product.sku: product for product in products}, slips,
         voided(session, [slip.id for slip in slips.values()]), codes, GradeFactors(session, firm.id),
     )  # fmt: skip
 
@@ -218,17 +214,8 @@ def _below_floor(
 
 
 def _related(row: SlipRow, known: _Known) -> bool:
-    """Whether the household was of the firm on the day; one without spells always was."""
-    household_id = known.households.get(row.household_code)
-    spells = known.spells.get(household_id or 0)
-    return household_id is not None and (
-        spells is None
-        or any(
-            (spell.joined_on or date.min) <= row.delivered_on <= (spell.left_on or date.max)
-            for spell in spells
-            if not spell.void
-        )
-    )
+    """Whether the household was of the firm on the day."""
+    return any(first <= row.delivered_on <= last for first, last in known.days.get(row.household_code, ()))
 
 
 def _same(row: SlipRow, slip: Delivery, known: _Known) -> bool:

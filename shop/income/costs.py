@@ -224,6 +224,8 @@ def areas_kept(session: Session, rate: CostRate) -> tuple[list[str], int]:
 
     They stay as they are until each is made void and recorded anew: docs/income.md.
     """
+    if rate.basis is not CostBasis.MU:
+        return [], 0
     other = aliased(CostRate)
     later = exists().where(
         other.product_id == rate.product_id, other.basis == rate.basis, other.valid_from > rate.valid_from,
@@ -233,8 +235,6 @@ def areas_kept(session: Session, rate: CostRate) -> tuple[list[str], int]:
         CostRecord.kind == CostKind.AREA, CostRecord.product_id == rate.product_id, CostRecord.rate_id != rate.id,
         CostRecord.incurred_on >= rate.valid_from, text(_TELLS), ~later,
     )  # fmt: skip
-    if rate.basis is not CostBasis.MU:
-        return [], 0
     many = session.scalar(select(func.count()).select_from(kept.subquery()))
     return list(session.scalars(kept.order_by(CostRecord.id).limit(AREAS_NAMED))), many or 0
 

@@ -189,13 +189,18 @@ def plans_booked(session: Session, firm_codes: Collection[str]) -> dict[str, lis
 
     The firms are held, shared, by rising id: until this transaction ends none lays a plan open or decides on one.
     """
-    firms = session.scalars(
-        select(Firm).where(Firm.code.in_(firm_codes)).order_by(Firm.id).with_for_update(read=True)
-    ).all()
-    return {
-        firm.code: [plan.code for plan in counting(session, firm.id) if plan.status is PlanStatus.BOOKED]
-        for firm in firms
-    }
+    held = select(Firm.id).where(Firm.code.in_(firm_codes)).order_by(Firm.id).with_for_update(read=True)
+    firms = session.scalars(held).all()
+    booked = (
+        select(Firm.code, SurplusPlan.code)
+        .join(Firm, Firm.id == SurplusPlan.firm_id)
+        .where(Firm.id.in_(firms), SurplusPlan.status == PlanStatus.BOOKED, ~SurplusPlan.historical)
+        .order_by(SurplusPlan.year)
+    )
+    found: dict[str, list[str]] = {}
+    for firm, plan in session.execute(booked):
+        found.setdefault(firm, []).append(plan)
+    return found
 
 
 def _hold_plans(session: Session, plan: SurplusPlan) -> None:

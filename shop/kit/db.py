@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, CheckConstraint, Date, DateTime, Enum, MetaData, Select, String, event
+from sqlalchemy import BigInteger, CheckConstraint, Date, DateTime, Enum, MetaData, Select, String, event, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session, registry
 
@@ -113,6 +113,12 @@ def _locked_is_anew(state: ORMExecuteState) -> None:
 
 class NestedTransactionError(RuntimeError):
     """`transaction()` was opened inside another one: an action tried to commit."""
+
+
+def hold(session: Session, what: str, *, shared: bool = False) -> None:
+    """Wait for the lock called `what` and keep it until the transaction ends; several may share it."""
+    take = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+    session.execute(select(take(func.hashtext(what))))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ breach, nor is what lies within the tolerance. The price of the penalty is the f
 amendment moves no breach of a call-off that stands under the terms before it (`agreements.in_force`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -276,11 +277,9 @@ def proposals(session: Session, agreement_id: int) -> list[PenaltyProposal]:
     return list(session.scalars(wanted.order_by(PenaltyProposal.number)))
 
 
-def proposal(session: Session, agreement: Agreement, number: int) -> PenaltyProposal:
-    """One proposal of an agreement. Raises NoSuchPenalty."""
-    found = session.scalar(
-        select(PenaltyProposal).where(PenaltyProposal.agreement_id == agreement.id, PenaltyProposal.number == number)
-    )
+def numbered(agreement: Agreement, known: Sequence[PenaltyProposal], number: int) -> PenaltyProposal:
+    """The proposal of a number, of all of an agreement. Raises NoSuchPenalty."""
+    found = next((proposal for proposal in known if proposal.number == number), None)
     if found is None:
         raise NoSuchPenalty(agreement=agreement.code, number=number)
     return found
@@ -311,7 +310,8 @@ def decide(
     Taken is what still stands by what is recorded now. The caller holds the agreement's lock. Raises NoSuchPenalty,
     NotYoursToDecide for the side in breach, TakenAlready, MoveRefusedError, PenaltyOutdated.
     """
-    known, found = proposals(session, agreement.id), proposal(session, agreement, number)
+    known = proposals(session, agreement.id)
+    found = numbered(agreement, known, number)
     if found.side is by.side:
         raise NotYoursToDecide(agreement=agreement.code)
     takes = event not in ("waive", "withdraw")

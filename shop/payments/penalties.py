@@ -61,7 +61,7 @@ def receive(
     MoveRefusedError for what is not claimed, DayAhead, PenaltyPaidTooEarly (before the agreement was signed),
     PenaltyBeyondClaimed, TransferBooked for a number that was booked and is not void.
     """
-    found = breach.proposal(session, agreement, number)
+    found = breach.numbered(agreement, breach.proposals(session, agreement.id), number)
     _receives(agreement, found, by)
     if found.status is not PenaltyStatus.CLAIMED:
         raise PENALTY_LIFE.refusal(found.status, "pay")
@@ -124,7 +124,7 @@ def decide(
 ) -> PenaltyProposal:
     """As `breach.decide`; a claim of which something was paid is not withdrawn. Raises PenaltyPaid."""
     if event == "withdraw":
-        found = breach.proposal(session, agreement, number)
+        found = breach.numbered(agreement, breach.proposals(session, agreement.id), number)
         paid = 0 if by.side is found.side else paid_fen(session, found)
         if paid:
             raise PenaltyPaid(agreement=agreement.code, number=number, paid_fen=paid)
